@@ -1,0 +1,139 @@
+"""The command `mldkit`: global options, the verb table, errors and exit codes.
+
+Only the module of the verb that was asked for is imported, so that `--help` and a decode of a
+small capture never pay for Scapy or rich. A verb's module has two functions::
+
+    configure(parser)   adds its arguments, examples in the epilog
+    run(args) -> int    does the work and returns the exit code
+
+Exit codes: 0 done, 1 findings or something expected missing, 2 usage, 3 environment,
+4 skipped, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from mldkit import __version__
+from mldkit.errors import MldkitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+VERBS: dict[str, str] = {
+    "query": "ask a link who listens to what and list the answers",
+    "report": "send reports with any records",
+    "join": "join groups with real sockets of this kernel",
+    "decode": "print every IGMP and MLD message of a capture",
+    "doctor": "tell what this machine can do",
+    "demo": "run the main job in two network namespaces made for it",
+}
+
+INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line and a hint, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and leave with exit code 2."""
+        _complain(message, hint=f"see {self.prog} --help")
+        sys.exit(2)
+
+
+def build_parser(verb: str | None = None) -> Parser:
+    """Return the parser; only `verb` gets its arguments, the others just their help line.
+
+    With `verb` None every verb is complete, which shell completion and the manual need.
+    """
+    parser = Parser(
+        prog="mldkit",
+        description="Build, send, read and explain MLDv2 and IGMPv3 at the packet level.",
+        epilog="mldkit VERB --help has examples. Start with: mldkit demo",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mldkit {__version__}")
+    parser.add_argument(
+        "--netns", metavar="NAME", help="run inside this network namespace (a name or a path)"
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="count", default=0, help="say more on standard error"
+    )
+    parser.add_argument("-q", "--quiet", action="store_true", help="no notes on standard error")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for name, summary in VERBS.items():
+        child = verbs.add_parser(
+            name,
+            help=summary,
+            description=summary[0].upper() + summary[1:] + ".",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if verb in (None, name):
+            importlib.import_module(f"mldkit.cli.{name}").configure(child)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _run(arguments)
+    except MldkitError as error:
+        _complain(error.message, hint=error.hint)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): keep the interpreter's final flush quiet.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(arguments: list[str]) -> int:
+    verb = next((word for word in _positionals(arguments) if word in VERBS), "")
+    parser = build_parser(verb)
+    args = parser.parse_args(arguments)
+    if args.verb is None:
+        parser.print_help()
+        return 2
+    if args.netns is not None:
+        # Replaces this process: the package `netns` and Scapy never share one.
+        from mldkit.link.launcher import run_in_namespace  # noqa: PLC0415
+
+        run_in_namespace(args.netns, _without_netns(arguments))
+    module = importlib.import_module(f"mldkit.cli.{args.verb}")
+    code: int = module.run(args)
+    return code
+
+
+def _positionals(arguments: list[str]) -> list[str]:
+    words = iter(arguments)
+    found = []
+    for word in words:
+        if word == "--netns":
+            next(words, None)
+        elif not word.startswith("-"):
+            found.append(word)
+    return found[:1]
+
+
+def _without_netns(arguments: list[str]) -> list[str]:
+    """Return the arguments without the global `--netns NAME` in front of the verb."""
+    for index, word in enumerate(arguments):
+        if word == "--netns":
+            return arguments[:index] + arguments[index + 2 :]
+        if word.startswith("--netns="):
+            return arguments[:index] + arguments[index + 1 :]
+        if not word.startswith("-"):
+            break
+    return arguments
+
+
+def _complain(message: str, *, hint: str | None = None) -> None:
+    print(f"mldkit: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""This machine: clocks, sockets, captures, namespaces and what the kernel believes."""

@@ -1,0 +1,126 @@
+"""A message with its envelope, a frame as the device saw it, and what came of reading one.
+
+::
+
+    Frame      octets, time, interface          what a capture or a socket gives
+    Datagram   link, IP, message                what somebody sent or is going to send
+    Decoded    Frame + Datagram + marks         what the codec read, and where it broke
+    Broken     a frame that broke before it could be told what it carries
+
+`Frame`, `Datagram` and `Decoded` are not frozen, only by cost: one of each is made for every
+message of a capture. Treat them as values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+from mldkit.model.addresses import Address
+from mldkit.model.family import Family, family_of
+from mldkit.model.messages import Message
+
+
+class LinkType(IntEnum):
+    """Link types that the codec reads (LINKTYPE_ numbers of pcap)."""
+
+    NULL = 0
+    ETHERNET = 1
+    RAW = 101
+    LOOP = 108
+    LINUX_SLL = 113
+    IPV4 = 228
+    IPV6 = 229
+    LINUX_SLL2 = 276
+
+
+@dataclass(slots=True)
+class Frame:
+    """Octets as seen by a device or stored in a capture."""
+
+    data: bytes
+    time_ns: int | None = None
+    """Nanoseconds since the epoch; None where the capture has no time (simple packet block)."""
+    number: int = 0
+    """Position in the capture from 1, counted over all sections and interfaces."""
+    link_type: int = LinkType.ETHERNET
+    original_length: int | None = None
+    """Length on the wire; None means that nothing was cut."""
+    interface: str | None = None
+    outgoing: bool = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the capture kept less than the wire had."""
+        return self.original_length is not None and self.original_length > len(self.data)
+
+
+@dataclass(slots=True)
+class Datagram:
+    """A message and the envelope that its sender chose."""
+
+    source: Address
+    destination: Address
+    message: Message | None
+    """None where the envelope broke before the message."""
+    hop_limit: int = 1
+    traffic_class: int = 0
+    router_alert: int | None = 0
+    """Value of the Router Alert option; None where the option is absent."""
+    link_source: bytes | None = None
+    link_destination: bytes | None = None
+    vlan: tuple[int, ...] = ()
+    """VLAN ids, outer tag first."""
+
+    @property
+    def family(self) -> Family:
+        """The family that the addresses belong to."""
+        return family_of(self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Where reading stopped: the rule's id, why, and the offset in the captured frame."""
+
+    id: str
+    reason: str
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something irregular that did not stop the reading; the rule's id says how bad it is."""
+
+    id: str
+    detail: str
+
+
+@dataclass(slots=True)
+class Decoded:
+    """One message as it was read."""
+
+    frame: Frame
+    datagram: Datagram
+    type: int | None
+    """IGMP or ICMPv6 type; None where the message has no octet."""
+    offset: int
+    """Where the message starts in `frame.data` (in reassembled messages: the first fragment's)."""
+    length: int
+    """Octets of the message as the IP header claims them, bounded by the frame."""
+    checksum: str = "ok"
+    """`ok`, `bad` or `unknown` (cut, or left to the sender's device)."""
+    checksum_value: int | None = None
+    malformed: Malformed | None = None
+    remarks: tuple[Remark, ...] = field(default=())
+    tunnel: str | None = None
+    """`vxlan`, `gre` or `ipip` when the message came out of a tunnel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A frame that ended or contradicted itself before its protocol was known."""
+
+    frame: Frame
+    id: str
+    reason: str
+    offset: int

@@ -1,0 +1,1 @@
+"""Time-driven rules without I/O, clock or global chance."""

@@ -1,0 +1,1 @@
+"""Bytes to messages and back: an exact and total codec built on struct."""
