@@ -79,9 +79,7 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 
 def add_interface(parser: argparse.ArgumentParser) -> None:
     """Add `-i IF`, which is required."""
-    parser.add_argument(
-        "-i", "--interface", metavar="IF", required=True, help="network interface"
-    )
+    parser.add_argument("-i", "--interface", metavar="IF", required=True, help="network interface")
 
 
 def add_format(parser: argparse.ArgumentParser) -> None:

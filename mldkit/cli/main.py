@@ -102,7 +102,7 @@ def _run(arguments: list[str]) -> int:
         return 2
     if args.netns is not None:
         # Replaces this process: the package `netns` and Scapy never share one.
-        from mldkit.link.launcher import run_in_namespace  # noqa: PLC0415
+        from mldkit.link.launcher import run_in_namespace
 
         run_in_namespace(args.netns, _without_netns(arguments))
     module = importlib.import_module(f"mldkit.cli.{args.verb}")

@@ -45,9 +45,7 @@ def parse_duration(value: str) -> int:
     """Return a duration in nanoseconds."""
     match = _DURATION.fullmatch(value.strip())
     if match is None:
-        raise UsageError(
-            f"{value!r} is not a duration", hint="write 10s, 500ms, or seconds as 2.5"
-        )
+        raise UsageError(f"{value!r} is not a duration", hint="write 10s, 500ms, or seconds as 2.5")
     try:
         return int(Decimal(match[1]) * _UNITS[match[2]])
     except (InvalidOperation, OverflowError) as error:
