@@ -60,6 +60,7 @@ class Datagram:
     """A message and the envelope that its sender chose."""
 
     source: Address
+    """Empty where a frame ended before it, as is the destination."""
     destination: Address
     message: Message | None
     """None where the envelope broke before the message."""
@@ -100,6 +101,7 @@ class Decoded:
     """One message as it was read."""
 
     frame: Frame
+    family: Family
     datagram: Datagram
     type: int | None
     """IGMP or ICMPv6 type; None where the message has no octet."""

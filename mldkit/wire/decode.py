@@ -1,0 +1,210 @@
+"""Frames to messages. No octets make it raise, hang, or allocate what a field only claims.
+
+::
+
+    Frame -> link header -> IPv4 | IPv6 chain -> message -> Decoded
+                 |               |
+               Broken      fragments, tunnels (both only in a `Decoder`)
+
+`decode` reads one frame by itself. A `Decoder` reads a stream: it puts fragments together,
+looks into tunnels when asked, and counts what broke before it could be recognised.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.model.datagram import Broken, Decoded, Frame, Malformed, Remark
+from mldkit.model.family import IGMP, MLD, Family
+from mldkit.wire import decode_igmp, decode_mld, ipv4, ipv6
+from mldkit.wire.checksum import ones_sum, pseudo_header_sum
+from mldkit.wire.envelope import Fragment
+from mldkit.wire.fragments import Assembly, Reassembler
+from mldkit.wire.link_layer import ETHERTYPE_IPV4, ETHERTYPE_IPV6, READERS, LinkHeader, Stop
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.wire.envelope import Place
+
+
+def decode(frame: Frame) -> Decoded | Broken | None:
+    """Return the message in `frame`, where the frame broke, or None when it holds no message.
+
+    A fragment is no message: it gives None here.
+    """
+    found = read_frame(frame)
+    return None if isinstance(found, Fragment) else found
+
+
+def read_frame(frame: Frame) -> Decoded | Fragment | Broken | None:
+    """Return what `decode` returns, or the fragment that the frame holds."""
+    reader = READERS.get(frame.link_type)
+    if reader is None:
+        return None
+    link = reader(frame.data)
+    if link is None:
+        return None
+    if isinstance(link, Stop):
+        return Broken(frame, link.id, link.reason, link.offset)
+    return read_packet(frame, link)
+
+
+def read_packet(frame: Frame, link: LinkHeader) -> Decoded | Fragment | Broken | None:
+    """Return what the IP packet behind `link` holds."""
+    if link.ethertype == ETHERTYPE_IPV6:
+        found = ipv6.read(frame, link)
+        family = MLD
+    elif link.ethertype == ETHERTYPE_IPV4:
+        found = ipv4.read(frame, link)
+        family = IGMP
+    else:
+        return None
+    if found is None or isinstance(found, Decoded | Fragment):
+        return found
+    if isinstance(found, Stop):
+        return Broken(frame, found.id, found.reason, found.offset)
+    return _read_message(frame, family, found)
+
+
+def _read_message(frame: Frame, family: Family, place: Place) -> Decoded:
+    datagram, start, end, claimed, remarks = place
+    data = frame.data
+    reader = decode_mld if family is MLD else decode_igmp
+    message, malformed, message_remarks = reader.read(data, start, end, claimed)
+    datagram.message = message
+    if message_remarks:
+        remarks.extend(message_remarks)
+    value = data[start + 2] << 8 | data[start + 3] if end - start >= 4 else None
+    checksum = "unknown"
+    if claimed == end and value is not None:
+        checksum = _judge_checksum(data[start:end], place, family, value)
+    return Decoded(
+        frame,
+        family,
+        datagram,
+        data[start] if end > start else None,
+        start,
+        claimed - start,
+        checksum,
+        value,
+        malformed,
+        tuple(remarks),
+    )
+
+
+def _judge_checksum(message: bytes, place: Place, family: Family, value: int) -> str:
+    """Return `ok`, `bad`, or `unknown` where only the pseudo-header was summed (offload)."""
+    if family is IGMP:
+        return "bad" if ones_sum(message) else "ok"
+    datagram = place.datagram
+    pseudo = pseudo_header_sum(datagram.source, datagram.destination, len(message))
+    if (ones_sum(message) + pseudo) % 0xFFFF == 0:
+        return "ok"
+    if value % 0xFFFF == pseudo:
+        place.remarks.append(
+            Remark("V-01", "the checksum is that of the pseudo-header alone, left to the device")
+        )
+        return "unknown"
+    return "bad"
+
+
+class Decoder:
+    """Read the frames of one capture or one device in order."""
+
+    def __init__(self, *, tunnels: bool = False) -> None:
+        self._tunnels = tunnels
+        self._fragments = Reassembler()
+        self.broken: int = 0
+        """Frames that ended or contradicted themselves before their protocol was known."""
+        self.first_broken: Broken | None = None
+
+    def decode(self, frame: Frame) -> tuple[Decoded, ...]:
+        """Return the messages that `frame` completes: none or one, seldom more."""
+        found = read_frame(frame)
+        if type(found) is Decoded:
+            return (found,)
+        if found is None:
+            return self._look_inside(frame) if self._tunnels else ()
+        if isinstance(found, Broken):
+            self.broken += 1
+            self.first_broken = self.first_broken or found
+            return ()
+        if isinstance(found, Fragment):
+            return self._collect(frame, found)
+        return (found,)
+
+    def finish(self) -> Iterator[Decoded]:
+        """Give what is left at the end: datagrams of which fragments are missing."""
+        self._fragments.finish()
+        yield from self._abandoned()
+
+    def _look_inside(self, frame: Frame) -> tuple[Decoded, ...]:
+        # Most captures are read without tunnels, and the start of a command is measured.
+        from mldkit.wire.tunnels import decode_inside
+
+        return tuple(decode_inside(frame))
+
+    def _collect(self, frame: Frame, fragment: Fragment) -> tuple[Decoded, ...]:
+        if fragment.family is MLD and fragment.next_header not in ipv6.CHAIN:
+            return ()
+        assembly = self._fragments.add(frame, fragment)
+        found = list(self._abandoned())
+        whole = None if assembly is None else _whole(frame, assembly)
+        if whole is not None:
+            found.append(whole)
+        return tuple(found)
+
+    def _abandoned(self) -> Iterator[Decoded]:
+        given_up = self._fragments.abandoned
+        while given_up:
+            decoded = _incomplete(given_up.pop(0))
+            if decoded is not None:
+                yield decoded
+
+
+def _whole(frame: Frame, assembly: Assembly) -> Decoded | None:
+    """Return the message of a complete datagram, at the frame that completed it."""
+    payload = assembly.payload()
+    if payload is None or assembly.head is None:
+        return None
+    head_frame, fragment = assembly.head
+    module = ipv6 if fragment.family is MLD else ipv4
+    data = module.rebuilt(head_frame.data, fragment, payload)
+    found = read_frame(
+        Frame(data, frame.time_ns, frame.number, frame.link_type, None, frame.interface)
+    )
+    if type(found) is not Decoded:
+        return None
+    pieces = len(assembly.pieces)
+    found.frame = frame
+    found.remarks = (Remark("V-24", f"put together from {pieces} fragments"), *found.remarks)
+    return found
+
+
+def _incomplete(assembly: Assembly) -> Decoded | None:
+    """Return an entry for a datagram that never became whole, if it is recognisable."""
+    frame, fragment = assembly.head or (assembly.first_seen, assembly.last)
+    if fragment is None:
+        return None
+    kind = None
+    if assembly.head is not None and fragment.payload_start < fragment.payload_end:
+        kind = frame.data[fragment.payload_start]
+    if fragment.family is MLD and (
+        fragment.next_header != ipv6.ICMPV6 or kind not in decode_mld.MEMBERSHIP_TYPES
+    ):
+        return None
+    malformed = Malformed("V-24", assembly.reason(), fragment.payload_start)
+    octets = sum(map(len, assembly.pieces.values()))
+    return Decoded(
+        assembly.first_seen,
+        fragment.family,
+        fragment.datagram,
+        kind,
+        fragment.payload_start,
+        assembly.total or octets,
+        "unknown",
+        None,
+        malformed,
+        tuple(fragment.remarks),
+    )
