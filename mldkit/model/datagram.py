@@ -18,7 +18,9 @@ from enum import IntEnum
 
 from mldkit.model.addresses import Address
 from mldkit.model.family import Family, family_of
-from mldkit.model.messages import Message
+from mldkit.model.messages import KINDS, Message, Query
+
+_OTHER: tuple[str, int | None] = ("other", None)
 
 
 class LinkType(IntEnum):
@@ -116,6 +118,19 @@ class Decoded:
     remarks: tuple[Remark, ...] = field(default=())
     tunnel: str | None = None
     """`vxlan`, `gre` or `ipip` when the message came out of a tunnel."""
+
+    @property
+    def kind(self) -> str:
+        """`query`, `report`, `leave`, `mrd-...`, or `other` for everything else."""
+        return KINDS.get((self.family.ip_version, self.type or 0), _OTHER)[0]
+
+    @property
+    def version(self) -> int | None:
+        """The protocol version; None for discovery, for `other`, and for impossible lengths."""
+        message = self.datagram.message
+        if isinstance(message, Query):
+            return message.version
+        return KINDS.get((self.family.ip_version, self.type or 0), _OTHER)[1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,25 @@ MLD_MRD_ADVERTISEMENT = 151
 MLD_MRD_SOLICITATION = 152
 MLD_MRD_TERMINATION = 153
 
+KINDS: dict[tuple[int, int], tuple[str, int | None]] = {
+    (4, IGMP_QUERY): ("query", None),
+    (4, IGMP_V1_REPORT): ("report", 1),
+    (4, IGMP_V2_REPORT): ("report", 2),
+    (4, IGMP_V3_REPORT): ("report", 3),
+    (4, IGMP_LEAVE): ("leave", 2),
+    (4, IGMP_MRD_ADVERTISEMENT): ("mrd-advertisement", None),
+    (4, IGMP_MRD_SOLICITATION): ("mrd-solicitation", None),
+    (4, IGMP_MRD_TERMINATION): ("mrd-termination", None),
+    (6, MLD_QUERY): ("query", None),
+    (6, MLD_V1_REPORT): ("report", 1),
+    (6, MLD_V2_REPORT): ("report", 2),
+    (6, MLD_DONE): ("leave", 1),
+    (6, MLD_MRD_ADVERTISEMENT): ("mrd-advertisement", None),
+    (6, MLD_MRD_SOLICITATION): ("mrd-solicitation", None),
+    (6, MLD_MRD_TERMINATION): ("mrd-termination", None),
+}
+"""Kind and version of each message by IP version and type; a query's length says its version."""
+
 QUERY_EXTENSION_FLAG = 0x8
 """E flag among the four flag bits of a query (RFC 9279 §2)."""
 REPORT_EXTENSION_FLAG = 0x8000

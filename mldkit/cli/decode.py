@@ -1,0 +1,212 @@
+"""`mldkit decode`: one entry for every IGMP, MLD and router discovery message of a capture."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from mldkit.cli.arguments import add_format, octets, whole_number
+from mldkit.cli.message_json import message_json
+from mldkit.cli.message_text import message_lines, plural
+from mldkit.cli.output import json_text, line_printer, note, print_json
+from mldkit.errors import CaptureError, UsageError
+from mldkit.link.capture import open_capture
+from mldkit.model.datagram import Decoded, Frame, LinkType
+from mldkit.model.messages import Other
+from mldkit.wire.decode import Decoder
+from mldkit.wire.validity import find
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+
+    from mldkit.cli.message_json import Json
+    from mldkit.link.capture import Capture
+
+EPILOG = """\
+examples:
+  mldkit decode lan.pcapng                      people's form, findings with their RFC section
+  mldkit decode --json lan.pcap.gz              one JSON document
+  tcpdump -w - -i eth0 | mldkit decode - --format ndjson
+  mldkit decode --frame 12 lan.pcap             one frame field by field
+  mldkit decode --hex 01005e...                 one Ethernet frame from the command line
+
+exit codes: 0 no error found, 1 a message breaks a rule of severity error, 3 nothing readable
+"""
+
+_LINK_NAMES = {member.name.lower().replace("_", "-"): int(member) for member in LinkType}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `decode`."""
+    parser.epilog = EPILOG
+    parser.add_argument("file", nargs="?", metavar="FILE", help="capture file; - is standard input")
+    parser.add_argument("--hex", type=octets, metavar="HEX", help="one frame in hexadecimal")
+    parser.add_argument(
+        "--link-type",
+        choices=sorted(_LINK_NAMES),
+        default="ethernet",
+        help="link type of --hex (default: ethernet)",
+    )
+    parser.add_argument(
+        "--frame",
+        type=whole_number(1, 2**63),
+        metavar="N",
+        help="frame N in full, field by field with offsets and octets",
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="also IGMP types that are no membership messages"
+    )
+    parser.add_argument("--tunnels", action="store_true", help="look inside VXLAN, GRE, IP-in-IP")
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the messages; return 1 when one of them has an error."""
+    if (args.file is None) == (args.hex is None):
+        raise UsageError("give either FILE or --hex HEX", hint="see mldkit decode --help")
+    if args.hex is not None:
+        return _run_hex(args)
+    with open_capture(args.file, tunnels=args.tunnels) as capture:
+        if args.frame is not None:
+            return _print_frame(args, _frame_number(capture, args.frame))
+        code = _PRINTERS[args.format](args, capture)
+        _report_damage(args, capture)
+    return code
+
+
+def _run_hex(args: argparse.Namespace) -> int:
+    frame = Frame(args.hex, None, 1, _LINK_NAMES[args.link_type])
+    if args.frame is not None:
+        if args.frame != 1:
+            raise UsageError("argument --frame: --hex gives frame 1 only")
+        return _print_frame(args, frame)
+    source = _HexFrame(frame)
+    return _PRINTERS[args.format](args, source)
+
+
+class _HexFrame:
+    """One frame from the command line, read like a capture."""
+
+    name = "--hex"
+    damage = None
+
+    def __init__(self, frame: Frame) -> None:
+        self.packets = 1
+        self._frame = frame
+
+    def candidates(self) -> Iterator[Frame]:
+        yield self._frame
+
+
+def _messages(args: argparse.Namespace, capture: Capture | _HexFrame) -> Iterator[Decoded]:
+    """Give the messages of the capture and say at the end what could not be recognised."""
+    decoder = Decoder(tunnels=args.tunnels)
+    everything = args.all
+    for frame in capture.candidates():
+        for decoded in decoder.decode(frame):
+            if everything or type(decoded.datagram.message) is not Other:
+                yield decoded
+    for decoded in decoder.finish():
+        if everything or type(decoded.datagram.message) is not Other:
+            yield decoded
+    if decoder.broken and decoder.first_broken is not None:
+        first = decoder.first_broken
+        frames = plural(decoder.broken, "frame")
+        where = f"frame {first.frame.number}: {first.reason}"
+        note(args, f"note: {frames} ended before the protocol was known (first: {where})")
+
+
+def _has_error(decoded: Decoded) -> bool:
+    return any(finding.severity == "error" for finding in find(decoded))
+
+
+def _print_text(args: argparse.Namespace, capture: Capture | _HexFrame) -> int:
+    emit = line_printer()
+    base_ns = None
+    code = 0
+    for decoded in _messages(args, capture):
+        if base_ns is None:
+            base_ns = decoded.frame.time_ns
+        for line, style in message_lines(decoded, base_ns):
+            emit(line, style)
+        code = code or int(_has_error(decoded))
+    return code
+
+
+def _print_ndjson(args: argparse.Namespace, capture: Capture | _HexFrame) -> int:
+    code = 0
+    write = sys.stdout.write
+    for decoded in _messages(args, capture):
+        document = message_json(decoded)
+        code = code or _error_in(document)
+        write(json_text(document) + "\n")
+    return code
+
+
+def _error_in(document: Json) -> int:
+    return int(any(finding["severity"] == "error" for finding in document["findings"]))
+
+
+def _print_json(args: argparse.Namespace, capture: Capture | _HexFrame) -> int:
+    """Print one document, message by message: a capture may be larger than the memory."""
+    head = json_text({"schema": "mldkit.decode/1", "file": capture.name})
+    write = sys.stdout.write
+    write(head[:-1] + ', "messages": [')
+    code = 0
+    separator = "\n"
+    for decoded in _messages(args, capture):
+        document = message_json(decoded)
+        code = code or _error_in(document)
+        write(separator + json_text(document))
+        separator = ",\n"
+    tail = json_text({"packets": capture.packets, "truncated": capture.damage is not None})
+    write("\n], " + tail[1:] + "\n")
+    return code
+
+
+_PRINTERS: dict[str, Callable[[argparse.Namespace, Capture | _HexFrame], int]] = {
+    "text": _print_text,
+    "json": _print_json,
+    "ndjson": _print_ndjson,
+}
+
+
+def _report_damage(args: argparse.Namespace, capture: Capture) -> None:
+    """Say where the file broke; a file of which nothing could be read is an error."""
+    if capture.damage is not None:
+        where = f"{capture.name}: damaged at octet {capture.damage.offset}"
+        problem = f"{where}: {capture.damage.reason}"
+        if capture.packets == 0:
+            raise CaptureError(problem, hint="no packet could be read from it")
+        sys.stdout.flush()
+        print(f"mldkit: {problem}", file=sys.stderr)
+    for link_type, count in capture.skipped_link_types.items():
+        packets = plural(count, "packet")
+        note(args, f"note: {packets} of link type {link_type}, which is not read")
+
+
+def _frame_number(capture: Capture, number: int) -> Frame:
+    for frame in capture.frames():
+        if frame.number == number:
+            return frame
+    _packets = plural(capture.packets, "packet")
+    raise UsageError(f"argument --frame: {capture.name} has {_packets}, no frame {number}")
+
+
+def _print_frame(args: argparse.Namespace, frame: Frame) -> int:
+    from mldkit.craft.dissect import frame_fields
+
+    fields = frame_fields(frame)
+    if args.format != "text":
+        rows = [field._asdict() for field in fields]
+        print_json({"schema": "mldkit.decode-frame/1", "frame": frame.number, "fields": rows})
+        return 0
+    emit = line_printer()
+    layer = None
+    for field in fields:
+        if field.layer != layer:
+            layer = field.layer
+            emit(layer, "bold")
+        emit(f"  {field.offset:>5}  {field.octets:<24} {field.name:<20} {field.value}")
+    return 0

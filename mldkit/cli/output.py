@@ -1,0 +1,65 @@
+"""Where the output goes: data to standard output, notes to standard error.
+
+rich is loaded only for a terminal. Everything else is plain text or JSON, so that a pipe gets
+the same octets whatever the terminal is.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from mldkit.wire.rules import Rule
+
+_encode = json.JSONEncoder(separators=(", ", ": ")).encode
+
+
+def note(args: argparse.Namespace, text: str) -> None:
+    """Print one line for the person at the terminal, unless --quiet."""
+    if not args.quiet:
+        print(text, file=sys.stderr)
+
+
+def print_json(document: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
+    """Print one JSON document on one line and flush it: a reader may be waiting."""
+    print(_encode(document), flush=True)
+
+
+def json_text(document: Any) -> str:  # noqa: ANN401
+    """Return the JSON text of `document` on one line."""
+    return _encode(document)
+
+
+def printable(text: str) -> str:
+    """Return `text` with control and direction characters escaped (names come from captures)."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def line_printer() -> Callable[..., None]:
+    """Return a function that prints one line with a style: in colour on a terminal only."""
+    if not sys.stdout.isatty():
+        return lambda text, style="": print(text)  # noqa: ARG005
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+
+    def print_styled(text: str, style: str = "") -> None:
+        console.print(Text(text, style=style), soft_wrap=True)
+
+    return print_styled
+
+
+SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+
+
+def rule_line(rule: Rule, severity: str, detail: str) -> str:
+    """Return one finding as people read it."""
+    return f"{severity} {rule.id}: {rule.title}: {detail} [{rule.reference}]"

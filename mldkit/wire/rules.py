@@ -1,0 +1,391 @@
+"""The shape of a frame-level rule, and the check functions that need no table of their own.
+
+A check is pure: it takes one `Decoded` and returns what is wrong in words, a `Hit` where the
+severity depends on the case, or None. Checks never look at frames that came before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from mldkit.model.addresses import (
+    group_mac,
+    is_link_local,
+    is_multicast,
+    is_reportable,
+    is_source_specific,
+    is_unspecified,
+    mac_text,
+    text,
+)
+from mldkit.model.family import IGMP, MLD
+from mldkit.model.messages import (
+    RECORD_TYPE_NAMES,
+    Leave,
+    LegacyReport,
+    Query,
+    RecordType,
+    Report,
+    record_type_name,
+)
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Decoded
+
+ERROR, WARNING, INFO = "error", "warning", "info"
+
+
+class Hit(NamedTuple):
+    """What a check found, with the severity of this case."""
+
+    severity: str
+    detail: str
+
+
+Outcome: TypeAlias = "Hit | str | None"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the rule table."""
+
+    id: str
+    severity: str
+    title: str
+    reference: str
+    check: Callable[[Decoded], Outcome] | None = None
+    """None: the codec itself notices it and leaves a remark or a malformed mark."""
+    linux: str = ""
+    """How Linux treats it where that differs from what one would expect."""
+    aliases: tuple[str, ...] = ()
+
+
+def by_family(decoded: Decoded, detail: str) -> Hit:
+    """Return an error for MLD and a warning for IGMP, whose receivers need not check."""
+    if decoded.family is MLD:
+        return Hit(ERROR, detail)
+    return Hit(WARNING, f"{detail}; Linux does not check it")
+
+
+def is_host_message(decoded: Decoded) -> bool:
+    """Return whether it is a report or a leave of any version."""
+    return decoded.kind in ("report", "leave")
+
+
+def reported_groups(decoded: Decoded) -> Iterator[Address]:
+    """Give the groups that a report or leave speaks of."""
+    message = decoded.datagram.message
+    if isinstance(message, Report):
+        for record in message.records:
+            yield record.group
+    elif isinstance(message, LegacyReport | Leave):
+        yield message.group
+
+
+def listing(addresses: list[Address]) -> str:
+    """Return up to three addresses in words and how many more there are."""
+    names = ", ".join(text(address) for address in dict.fromkeys(addresses[:3]))
+    more = len(set(addresses)) - 3
+    return f"{names} and {more} more" if more > 0 else names
+
+
+def hop_limit(decoded: Decoded) -> Outcome:
+    """V-03."""
+    value = decoded.datagram.hop_limit
+    if value == 1:
+        return None
+    name = "TTL" if decoded.family is IGMP else "hop limit"
+    detail = f"{name} is {value}, not 1"
+    if decoded.family is MLD and decoded.kind != "query":
+        detail += "; a Linux bridge learns from it all the same"
+    return by_family(decoded, detail)
+
+
+def no_router_alert(decoded: Decoded) -> Outcome:
+    """V-04; IGMPv1 never had the option."""
+    if decoded.datagram.router_alert is not None:
+        return None
+    if decoded.family is IGMP and decoded.version == 1:
+        return None
+    return by_family(decoded, "no Router Alert option")
+
+
+def router_alert_value(decoded: Decoded) -> Outcome:
+    """V-05."""
+    value = decoded.datagram.router_alert
+    if not value:
+        return None
+    return by_family(decoded, f"Router Alert value is {value}, not 0")
+
+
+def query_source(decoded: Decoded) -> Outcome:
+    """V-06."""
+    source = decoded.datagram.source
+    if decoded.family is MLD and decoded.kind == "query" and not is_link_local(source):
+        return f"query from {text(source)}, which is not link-local"
+    return None
+
+
+def report_from_unspecified(decoded: Decoded) -> Outcome:
+    """V-07."""
+    if decoded.family is not MLD or not is_host_message(decoded):
+        return None
+    if is_unspecified(decoded.datagram.source):
+        return "sent from ::, as a host does before its link-local address is valid"
+    return None
+
+
+def report_source(decoded: Decoded) -> Outcome:
+    """V-08."""
+    source = decoded.datagram.source
+    if decoded.family is not MLD or not is_host_message(decoded):
+        return None
+    if is_link_local(source) or is_unspecified(source):
+        return None
+    return f"{decoded.kind} from {text(source)}, which is neither link-local nor ::"
+
+
+def group_is_unicast(decoded: Decoded) -> Outcome:
+    """V-12."""
+    message = decoded.datagram.message
+    if isinstance(message, Query):
+        if is_unspecified(message.group) or is_multicast(message.group):
+            return None
+        return f"query for {text(message.group)}, which is no group"
+    wrong = [group for group in reported_groups(decoded) if not is_multicast(group)]
+    return f"not multicast: {listing(wrong)}" if wrong else None
+
+
+def unknown_record(decoded: Decoded) -> Outcome:
+    """V-13."""
+    message = decoded.datagram.message
+    if not isinstance(message, Report):
+        return None
+    for record in message.records:
+        if record.type not in RECORD_TYPE_NAMES:
+            return f"record type {record.type} for {text(record.group)}"
+    return None
+
+
+def auxiliary_data(decoded: Decoded) -> Outcome:
+    """V-14."""
+    message = decoded.datagram.message
+    if not isinstance(message, Report):
+        return None
+    for record in message.records:
+        if record.aux_data:
+            return f"{len(record.aux_data)} octets in the record of {text(record.group)}"
+    return None
+
+
+def trailing_octets(decoded: Decoded) -> Outcome:
+    """V-15, unless V-21 or X-03 speak of the same octets."""
+    message = decoded.datagram.message
+    if older_igmp_too_long(decoded) or any(mark.id == "X-03" for mark in decoded.remarks):
+        return None
+    octets = len(getattr(message, "trailing", b""))
+    return f"{octets} octets after the last field" if octets else None
+
+
+def older_igmp_too_long(decoded: Decoded) -> Outcome:
+    """V-21."""
+    message = decoded.datagram.message
+    if decoded.family is IGMP and isinstance(message, LegacyReport | Leave) and message.trailing:
+        return f"{8 + len(message.trailing)} octets, of which the first 8 count"
+    return None
+
+
+def reserved_bits(decoded: Decoded) -> Outcome:
+    """V-16; the E flag of RFC 9279 is no reserved bit.
+
+    The response time of older reports and leaves is left out: many senders fill it (mausezahn
+    does by default) and nobody reads it.
+    """
+    if decoded.malformed is not None:
+        return None
+    message = decoded.datagram.message
+    values = {
+        "code": getattr(message, "code", 0),
+        "reserved field": getattr(message, "reserved", 0),
+        "flags": _undefined_flags(message),
+    }
+    odd = [f"{name} 0x{value:x}" for name, value in values.items() if value]
+    return ", ".join(odd) + " instead of 0" if odd else None
+
+
+def _undefined_flags(message: object) -> int:
+    if isinstance(message, Query):
+        return message.flags & 0x7
+    return message.flags & 0x7FFF if isinstance(message, Report) else 0
+
+
+def general_with_sources(decoded: Decoded) -> Outcome:
+    """V-18."""
+    message = decoded.datagram.message
+    if isinstance(message, Query) and message.is_general and message.sources:
+        return f"a General Query that names {len(message.sources)} sources"
+    return None
+
+
+def igmp_source(decoded: Decoded) -> Outcome:
+    """V-23, the part that one frame can show."""
+    source = decoded.datagram.source
+    if decoded.family is not IGMP or not source:
+        return None
+    if source[0] == 127 or source[0] >= 224:
+        return f"sent from {text(source)}, which is no unicast address of a subnet"
+    return None
+
+
+def unknown_extension(decoded: Decoded) -> Outcome:
+    """X-04."""
+    message = decoded.datagram.message
+    if isinstance(message, Query | Report):
+        unknown = [str(item.type) for item in message.extensions if item.type]
+        if unknown:
+            return "extension of type " + ", ".join(dict.fromkeys(unknown))
+    return None
+
+
+def querier_variables(decoded: Decoded) -> Outcome:
+    """D-05; a QQIC of 0 means the default interval."""
+    message = decoded.datagram.message
+    if not isinstance(message, Query) or message.interval_ns is None:
+        return None
+    if message.robustness < 2:
+        return f"robustness {message.robustness}: one lost report ends a membership"
+    interval_ns = message.interval_ns
+    if message.is_general and 0 < interval_ns <= message.max_response_ns:
+        delay = message.max_response_ns / SECOND
+        return (
+            f"response time {delay:g} s is not below the query interval {interval_ns // SECOND} s"
+        )
+    return None
+
+
+def never_reported(decoded: Decoded) -> Outcome:
+    """D-15."""
+    message = decoded.datagram.message
+    groups = [message.group] if isinstance(message, Query) else list(reported_groups(decoded))
+    wrong = [group for group in groups if is_multicast(group) and not is_reportable(group)]
+    return f"no message may name {listing(wrong)}" if wrong else None
+
+
+def any_source_in_ssm_range(decoded: Decoded) -> Outcome:
+    """D-16."""
+    message = decoded.datagram.message
+    if isinstance(message, Report):
+        for record in message.records:
+            exclude = record.type in (RecordType.IS_EX, RecordType.TO_EX)
+            if exclude and is_source_specific(record.group):
+                return f"{record_type_name(record.type)} for {text(record.group)}"
+    elif isinstance(message, LegacyReport) and is_source_specific(message.group):
+        return f"version {message.version} report for {text(message.group)}"
+    return None
+
+
+def query_destination(decoded: Decoded) -> Outcome:
+    """D-20."""
+    message = decoded.datagram.message
+    if not isinstance(message, Query) or message.version is None:
+        return None
+    destination = decoded.datagram.destination
+    expected = decoded.family.all_hosts if message.is_general else message.group
+    if destination == expected or not is_multicast(expected):
+        return None
+    detail = f"sent to {text(destination)}, not to {text(expected)}"
+    return Hit(ERROR if is_multicast(destination) else INFO, detail)
+
+
+def report_destination(decoded: Decoded) -> Outcome:
+    """D-21."""
+    message = decoded.datagram.message
+    if isinstance(message, Report):
+        expected = decoded.family.reports
+    elif isinstance(message, Leave):
+        expected = decoded.family.all_routers
+    elif isinstance(message, LegacyReport):
+        expected = message.group
+    else:
+        return None
+    destination = decoded.datagram.destination
+    if destination == expected:
+        return None
+    return f"sent to {text(destination)}, not to {text(expected)}"
+
+
+def type_of_service(decoded: Decoded) -> Outcome:
+    """D-22."""
+    value = decoded.datagram.traffic_class
+    if decoded.family is IGMP and decoded.version == 3 and value != 0xC0:
+        return f"type of service 0x{value:02x}, not 0xc0"
+    return None
+
+
+def proxy_querier(decoded: Decoded) -> Outcome:
+    """D-23."""
+    if decoded.family is IGMP and decoded.kind == "query" and decoded.datagram.source == bytes(4):
+        return "a query of a snooping switch; it must win no election"
+    return None
+
+
+def record_without_source(decoded: Decoded) -> Outcome:
+    """D-24."""
+    message = decoded.datagram.message
+    if isinstance(message, Report):
+        for record in message.records:
+            if record.type in _NEED_SOURCES and not record.sources:
+                return str(record)
+    return None
+
+
+_NEED_SOURCES = (RecordType.IS_IN, RecordType.ALLOW, RecordType.BLOCK)
+
+
+def destination_mac(decoded: Decoded) -> Outcome:
+    """D-25."""
+    datagram = decoded.datagram
+    mac = datagram.link_destination
+    if mac is None or not datagram.destination or not is_multicast(datagram.destination):
+        return None
+    expected = group_mac(datagram.destination)
+    if mac == expected:
+        return None
+    detail = f"{text(datagram.destination)} sent to {mac_text(mac)}, not to {mac_text(expected)}"
+    return Hit(ERROR if mac[0] & 1 else INFO, detail)
+
+
+def repeated_group(decoded: Decoded) -> Outcome:
+    """M-28; a block and an allow of one group in one report are how sources change."""
+    message = decoded.datagram.message
+    if not isinstance(message, Report) or len(message.records) < 2:
+        return None
+    seen = set()
+    for record in message.records:
+        key = (record.group, record.type)
+        if key in seen:
+            return f"{text(record.group)} has two {record_type_name(record.type)} records"
+        seen.add(key)
+    return None
+
+
+def odd_sources(decoded: Decoded) -> Outcome:
+    """M-29."""
+    message = decoded.datagram.message
+    lists = []
+    if isinstance(message, Query):
+        lists = [message.sources]
+    elif isinstance(message, Report):
+        lists = [record.sources for record in message.records if record.sources]
+    for sources in lists:
+        if len(set(sources)) != len(sources):
+            return "a source list names an address twice"
+        for source in sources:
+            if is_multicast(source) or is_unspecified(source):
+                return f"{text(source)} as a source"
+    return None
