@@ -1,0 +1,144 @@
+"""The capture filter: a classic BPF program that passes whatever may be IGMP, MLD or MRD.
+
+It runs in the kernel on every frame of the interface, so it rejects data traffic quickly and is
+wide about the rest: the decoder decides. Passed are, over Ethernet II or 802.3 with SNAP, behind
+up to eight VLAN tags:
+
+- IPv4 with protocol 2, fragments included;
+- IPv6 with a hop-by-hop header, whatever follows (nearly always MLD);
+- IPv6 with a routing, fragment, authentication or destination header that is followed by ICMPv6
+  or by another extension header;
+- ICMPv6 directly behind the IPv6 header with a type of MLD or Multicast Router Discovery.
+
+A tag that the kernel has stripped is no longer in the octets that the filter reads, the type
+behind it stands in its place: such frames need no rule of their own. The expression `icmp6` of
+libpcap would lose all correct MLD, because it looks at the first next-header octet only.
+
+An instruction is eight octets (linux/filter.h)::
+
+    | code 16 | jump if true 8 | jump if false 8 | k 32 |
+
+Jumps count the instructions to leave out, so `assemble` turns names of labels into numbers.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# x is the number of octets that tags and SNAP have put between the addresses and the IP header.
+_LOAD_WORD = 0x40  # a = four octets at [x + k]
+_LOAD_HALF = 0x48  # a = two octets at [x + k]
+_LOAD_BYTE = 0x50  # a = one octet at [x + k]
+_SET_X = 0x01  # x = k
+_ADD = 0x04  # a += k
+_A_TO_X = 0x07
+_X_TO_A = 0x87
+_JUMP = 0x05
+_JUMP_IF_EQUAL = 0x15
+_JUMP_IF_AT_LEAST = 0x35
+_RETURN = 0x06  # keep k octets of the frame, 0 drops it
+
+MAX_TAGS = 8
+WHOLE_FRAME = 0x40000
+
+_TAG_TYPES = (0x8100, 0x88A8, 0x9100, 0x9200)
+_EXTENSIONS = (0, 43, 44, 51, 60)
+_MLD_AND_MRD = (130, 131, 132, 143, 151, 152, 153)
+_ICMPV6 = 58
+
+
+class Step(NamedTuple):
+    """One instruction; `then` and `otherwise` are labels, None is the next instruction."""
+
+    code: int
+    k: int = 0
+    then: str | None = None
+    otherwise: str | None = None
+
+
+def assemble(lines: list[str | Step]) -> bytes:
+    """Return the program: a string names the place of the next instruction.
+
+    Jumps go forwards only, as the kernel demands of classic BPF.
+    """
+    places: dict[str | None, int] = {}
+    steps: list[Step] = []
+    for line in lines:
+        if isinstance(line, str):
+            places[line] = len(steps)
+        else:
+            steps.append(line)
+    program = bytearray()
+    for position, step in enumerate(steps):
+        places[None] = position + 1
+        if step.code == _JUMP:
+            program += struct.pack("=HBBI", _JUMP, 0, 0, places[step.then] - position - 1)
+        else:
+            jumps = (places[label] - position - 1 for label in (step.then, step.otherwise))
+            program += struct.pack("=HBBI", step.code, *jumps, step.k)
+    return bytes(program)
+
+
+def membership_filter() -> bytes:
+    """Return the program described above."""
+    lines: list[str | Step] = [Step(_SET_X, 0)]
+    for depth in range(MAX_TAGS + 1):
+        lines += _ethernet_type(depth)
+    lines += [
+        "snap",
+        Step(_LOAD_WORD, 14),
+        Step(_JUMP_IF_EQUAL, 0xAAAA0300, None, "drop"),
+        Step(_LOAD_HALF, 18),
+        Step(_JUMP_IF_EQUAL, 0, None, "drop"),
+        *_shift(8),
+        Step(_LOAD_HALF, 12),
+        Step(_JUMP_IF_EQUAL, 0x0800, "ipv4"),
+        Step(_JUMP_IF_EQUAL, 0x86DD, "ipv6", "drop"),
+        "ipv4",
+        Step(_LOAD_BYTE, 14 + 9),
+        Step(_JUMP_IF_EQUAL, 2, "pass", "drop"),
+        "ipv6",
+        Step(_LOAD_BYTE, 14 + 6),
+        Step(_JUMP_IF_EQUAL, 0, "pass"),
+        Step(_JUMP_IF_EQUAL, _ICMPV6, "icmpv6"),
+        *_any_of(_EXTENSIONS[1:], "extension"),
+        Step(_JUMP, 0, "drop"),
+        "extension",
+        Step(_LOAD_BYTE, 14 + 40),
+        *_any_of((_ICMPV6, *_EXTENSIONS), "pass"),
+        Step(_JUMP, 0, "drop"),
+        "icmpv6",
+        Step(_LOAD_BYTE, 14 + 40),
+        *_any_of(_MLD_AND_MRD, "pass"),
+        "drop",
+        Step(_RETURN, 0),
+        "pass",
+        Step(_RETURN, WHOLE_FRAME),
+    ]
+    return assemble(lines)
+
+
+def _ethernet_type(depth: int) -> Iterator[str | Step]:
+    """Yield the decision on one type field; behind a tag it goes on to the next one."""
+    tagged = f"tag {depth}" if depth < MAX_TAGS else "drop"
+    yield Step(_LOAD_HALF, 12)
+    yield Step(_JUMP_IF_EQUAL, 0x0800, "ipv4")
+    yield Step(_JUMP_IF_EQUAL, 0x86DD, "ipv6")
+    yield from _any_of(_TAG_TYPES, tagged)
+    # Below 1536 the field is an 802.3 length.
+    yield Step(_JUMP_IF_AT_LEAST, 1536, "drop", "snap")
+    if depth < MAX_TAGS:
+        yield tagged
+        yield from _shift(4)
+
+
+def _shift(octets: int) -> tuple[Step, ...]:
+    return Step(_X_TO_A), Step(_ADD, octets), Step(_A_TO_X)
+
+
+def _any_of(values: tuple[int, ...], label: str) -> Iterator[Step]:
+    return (Step(_JUMP_IF_EQUAL, value, label) for value in values)

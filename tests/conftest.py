@@ -1,0 +1,205 @@
+"""Fixtures that need more than Python: network namespaces and the project's shared material.
+
+Namespaces that a test makes carry the number of the test process in their name and are removed
+when the test ends, however it ends::
+
+    link.near eth1 02:..:01 10.9.0.1/24  ------ veth ------  10.9.0.2/24 02:..:02 eth1 link.far
+
+Types for annotations: `from tests.conftest import Link, Namespace` under TYPE_CHECKING.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+INTERFACE = "eth1"
+_CLONE_NEWNET = 0x40000000
+_serial = itertools.count()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-netns",
+        action="store_true",
+        help="a test that needs network namespaces fails where it would skip",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    wanted = [item for item in items if item.get_closest_marker("netns")]
+    if not wanted or config.getoption("--require-netns"):
+        return
+    reason = _why_no_namespaces()
+    if reason is not None:
+        for item in wanted:
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    required = item.config.getoption("--require-netns") and item.get_closest_marker("netns")
+    if required and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped under --require-netns: {call.excinfo}"
+    return report
+
+
+@dataclass
+class Namespace:
+    """A network namespace with a name, and the processes that a test started in it."""
+
+    name: str
+    _children: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def ip(self, command: str) -> str:
+        """Run one `ip` command in the namespace and return what it printed."""
+        return _output("ip", "-n", self.name, *command.split())
+
+    def run(self, *argv: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+        """Run a program in the namespace to its end."""
+        return subprocess.run(
+            ["ip", "netns", "exec", self.name, *argv],
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def spawn(self, *argv: str) -> subprocess.Popen[str]:
+        """Start a program in the namespace; the fixture ends it at the latest."""
+        child = subprocess.Popen(
+            ["ip", "netns", "exec", self.name, *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._children.append(child)
+        return child
+
+    def mldkit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run an mldkit command in the namespace to its end."""
+        return self.run(sys.executable, "-m", "mldkit", *arguments)
+
+    def spawn_mldkit(self, *arguments: str) -> subprocess.Popen[str]:
+        """Start an mldkit command in the namespace."""
+        return self.spawn(sys.executable, "-m", "mldkit", *arguments)
+
+    def read(self, path: str) -> str:
+        """Return a file as a process of the namespace sees it, such as /proc/net/igmp."""
+        return _output("ip", "netns", "exec", self.name, "cat", path)
+
+    def sysctl(self, name: str, value: object) -> None:
+        """Set a sysctl of the namespace."""
+        _output("ip", "netns", "exec", self.name, "sysctl", "-qw", f"{name}={value}")
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Let this process live in the namespace; sockets opened here stay there."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        home, target = Path("/proc/thread-self/ns/net"), Path("/run/netns", self.name)
+        with home.open() as before, target.open() as inside:
+            assert libc.setns(inside.fileno(), _CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            try:
+                yield
+            finally:
+                assert libc.setns(before.fileno(), _CLONE_NEWNET) == 0
+
+    def remove(self) -> None:
+        """End the processes and take the name away, which removes the interfaces too."""
+        for child in self._children:
+            child.kill()
+            child.communicate()
+        subprocess.run(["ip", "netns", "delete", self.name], check=False, capture_output=True)
+
+
+@dataclass(frozen=True)
+class Link:
+    """Two namespaces and the veth pair between them; both ends are called `eth1`."""
+
+    near: Namespace
+    far: Namespace
+    interface: str = INTERFACE
+
+
+@pytest.fixture
+def make_namespace() -> Iterator[Callable[[], Namespace]]:
+    """Give a function that makes an empty namespace with its loopback up."""
+    made: list[Namespace] = []
+
+    def make() -> Namespace:
+        namespace = Namespace(f"mldkit-{os.getpid()}-{next(_serial)}")
+        _output("ip", "netns", "add", namespace.name)
+        made.append(namespace)
+        namespace.ip("link set lo up")
+        return namespace
+
+    yield make
+    for namespace in made:
+        namespace.remove()
+
+
+@pytest.fixture
+def link(make_namespace: Callable[[], Namespace]) -> Link:
+    """Two hosts on a wire, ready at once: without duplicate address detection."""
+    near, far = make_namespace(), make_namespace()
+    near.ip(f"link add {INTERFACE} type veth peer name {INTERFACE} netns {far.name}")
+    for number, namespace in enumerate((near, far), start=1):
+        conf = f"net.ipv6.conf.{INTERFACE}"
+        namespace.run(
+            "sysctl", "-qw", f"{conf}.accept_dad=0", f"{conf}.router_solicitations=0"
+        ).check_returncode()
+        namespace.ip(f"link set {INTERFACE} address 02:00:00:00:00:{number:02x}")
+        namespace.ip(f"address add 10.9.0.{number}/24 dev {INTERFACE}")
+    for namespace in (near, far):
+        namespace.ip(f"link set {INTERFACE} up")
+    return Link(near, far)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The material that several projects share, next to the repository."""
+    path = ROOT.parent / "shared"
+    if not path.is_dir():
+        if os.environ.get("CI") == "true":
+            pytest.fail("the shared material is missing next to the repository")
+        pytest.skip("the shared material is not here; it is not part of a clone")
+    return path
+
+
+def _output(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(argv)}: {done.stderr}"
+    return done.stdout
+
+
+def _why_no_namespaces() -> str | None:
+    """Return why namespaces cannot be made here, None when one was made."""
+    name = f"mldkit-{os.getpid()}-trial"
+    try:
+        done = subprocess.run(
+            ["ip", "netns", "add", name], capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return "iproute2 is not installed"
+    if done.returncode:
+        return f"needs root or a user namespace: {done.stderr.strip().splitlines()[-1]}"
+    subprocess.run(["ip", "netns", "delete", name], check=False)
+    return None
