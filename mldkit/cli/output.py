@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mldkit.wire.rules import Rule
 
@@ -63,3 +63,34 @@ SEVERITY_STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
 def rule_line(rule: Rule, severity: str, detail: str) -> str:
     """Return one finding as people read it."""
     return f"{severity} {rule.id}: {rule.title}: {detail} [{rule.reference}]"
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: frozenset[str] | set[str] = frozenset(),
+    merge: int = 0,
+) -> None:
+    """Print aligned columns; the first `merge` columns are blank where they repeat.
+
+    A terminal gets its own width and wraps inside the columns; a pipe gets whole lines.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    previous: Sequence[str] = ()
+    for row in rows:
+        same = merge > 0 and list(row[:merge]) == list(previous[:merge])
+        cells = [""] * merge + list(row[merge:]) if same else list(row)
+        table.add_row(*map(printable, cells))
+        previous = row
+    console = Console(highlight=False, markup=False)
+    if not sys.stdout.isatty():
+        console.width = 10_000
+    with console.capture() as capture:
+        console.print(table)
+    print("\n".join(line.rstrip() for line in capture.get().splitlines()))

@@ -1,0 +1,304 @@
+"""`mldkit query`: ask a link who listens to what and list the answers."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from mldkit.cli.arguments import (
+    add_format,
+    add_interface,
+    address,
+    duration,
+    group_spec,
+    whole_number,
+)
+from mldkit.cli.defect_options import add_defects, defects_from, unicast_needs_mac
+from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.message_text import duration_text
+from mldkit.cli.output import note, print_json
+from mldkit.errors import UsageError
+from mldkit.model import codes
+from mldkit.model.addresses import Address, parse_mac, text
+from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.messages import Query
+from mldkit.model.notation import parse_group_spec
+from mldkit.model.units import SECOND
+from mldkit.sender import check_source, envelope, families_for, find_origin, frame_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mldkit.query import Answer, Asker, Expectation, Result, Schedule
+    from mldkit.sender import Origin
+
+EPILOG = """\
+examples:
+  sudo mldkit query -i eth0                      both families, everything that is listened to
+  sudo mldkit query -i eth0 ff05::1:3            who listens to one group
+  sudo mldkit query -i eth0 10.0.0.1@232.1.1.1   ... to one source of a group
+  sudo mldkit query -i eth0 --expect 239.1.2.3@02:00:00:00:00:02
+  mldkit query -i eth0 --dry-run --bad-checksum  what would be sent, octet for octet
+
+A query from this machine looks like that of a querier. Routers and snooping switches whose
+address is higher may stay silent for the other-querier-present time (255 s by default).
+The own machine does not hear its own query.
+
+exit codes: 0 done, 1 an expected answer is missing, 2 usage, 3 no permission or interface
+"""
+
+_VERSIONS: dict[str, tuple[Family, int]] = {
+    "igmp1": (IGMP, 1),
+    "igmp2": (IGMP, 2),
+    "igmp3": (IGMP, 3),
+    "mld1": (MLD, 1),
+    "mld2": (MLD, 2),
+}
+
+
+def _expectation(value: str) -> Expectation:
+    """Return `[SOURCE@]GROUP[@MAC]`; six colon-separated pairs after the last @ are a MAC."""
+    from mldkit.query import Expectation
+
+    rest, mac = value, None
+    head, at, tail = value.rpartition("@")
+    if at and tail.count(":") == 5 and all(len(part) == 2 for part in tail.split(":")):
+        try:
+            rest, mac = head, parse_mac(tail)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+    try:
+        spec = parse_group_spec(rest)
+    except UsageError as error:
+        raise argparse.ArgumentTypeError(error.message) from error
+    if len(spec.groups) > 1 or len(spec.sources) > 1:
+        raise argparse.ArgumentTypeError(f"{value!r}: one group and at most one source")
+    return Expectation(value, spec.groups[0], spec.sources[0] if spec.sources else None, mac)
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `query`."""
+    parser.epilog = EPILOG
+    add_interface(parser)
+    parser.add_argument(
+        "group",
+        nargs="?",
+        type=group_spec,
+        metavar="GROUP",
+        help="[SOURCE{,SOURCE}@]GROUP[+COUNT]; without it a General Query of both families",
+    )
+    parser.add_argument("-4", dest="ipv4", action="store_true", help="IGMP only")
+    parser.add_argument("-6", dest="ipv6", action="store_true", help="MLD only")
+    parser.add_argument(
+        "--version",
+        dest="versions",
+        action="append",
+        choices=sorted(_VERSIONS),
+        default=[],
+        help="protocol version, one per family (default: igmp3 and mld2)",
+    )
+    parser.add_argument(
+        "--max-response",
+        type=duration,
+        metavar="TIME",
+        default=10 * SECOND,
+        help="time that hosts have to answer (default: 10s)",
+    )
+    parser.add_argument(
+        "--robustness", type=whole_number(0, 7), default=2, metavar="N", help="QRV (default: 2)"
+    )
+    parser.add_argument(
+        "--interval",
+        type=duration,
+        metavar="TIME",
+        default=125 * SECOND,
+        help="query interval that is announced (default: 125s)",
+    )
+    parser.add_argument("--suppress", action="store_true", help="set the S flag")
+    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    parser.add_argument(
+        "--count", type=whole_number(1, 100000), default=1, metavar="N", help="ask N times"
+    )
+    parser.add_argument(
+        "--every", type=duration, metavar="TIME", help="time between (default: --max-response)"
+    )
+    parser.add_argument(
+        "--wait", type=duration, metavar="TIME", help="listen so long after the last query"
+    )
+    parser.add_argument(
+        "--expect",
+        type=_expectation,
+        action="append",
+        default=[],
+        metavar="[SOURCE@]GROUP[@MAC]",
+        help="exit 1 unless this is answered",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="print the frames, send nothing")
+    parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_format(parser)
+    add_defects(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Ask, listen and print; return 1 when an expected answer is missing."""
+    versions = _chosen_versions(args)
+    origin = find_origin(args.interface, tuple(versions), args.source)
+    for line in origin.notes:
+        note(args, f"note: {line}")
+    versions = {family: versions[family] for family in origin.sources}
+    queries = [query for family in versions for query in _queries(args, family, versions[family])]
+    frames = [_frame(args, origin, query) for query in queries]
+    if args.dry_run:
+        from mldkit.cli.sent import print_frames
+
+        return print_frames(args, "query", frames)
+    for line in _side_effects(args, origin, queries):
+        note(args, f"note: {line}")
+    result, dropped = _ask(args, frames, queries)
+    from mldkit.cli.query_output import print_result
+
+    print_result(args, result, dropped)
+    hosts = result.hosts()
+    missing = [expected.text for expected in args.expect if not expected.is_met(hosts)]
+    for name in missing:
+        note(args, f"missing: nobody answered {name}")
+    if result.interrupted:
+        return INTERRUPTED
+    return 1 if missing else 0
+
+
+def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
+    """Return the families that are asked, each with its version."""
+    versions: dict[Family, int] = {}
+    for name in args.versions:
+        family, version = _VERSIONS[name]
+        if versions.setdefault(family, version) != version:
+            raise UsageError("argument --version: two versions of one family")
+    given = [args.source, args.destination]
+    if args.group is not None:
+        given.append(args.group.groups[0])
+    known = tuple(entry for entry in given if entry is not None)
+    families = families_for(known, ipv4=args.ipv4, ipv6=args.ipv6)
+    if versions:
+        if (known or args.ipv4 or args.ipv6) and not set(versions) & set(families):
+            raise UsageError("argument --version: it belongs to the other family")
+        families = tuple(family for family in families if family in versions)
+    return {family: versions.get(family, family.current_version) for family in families}
+
+
+def _queries(args: argparse.Namespace, family: Family, version: int) -> list[Query]:
+    """Return the queries of one family: one a group, or a single General Query."""
+    spec = args.group
+    groups: Sequence[Address] = spec.groups if spec is not None else (family.unspecified,)
+    sources: tuple[Address, ...] = spec.sources if spec is not None else ()
+    current = version == family.current_version
+    if not current and (sources or args.suppress):
+        what = "sources" if sources else "the S flag"
+        raise UsageError(f"argument --version: a {family.name}{version} query cannot carry {what}")
+    code = _response_code(args, family, version)
+    if not current:
+        return [Query(version, group, code) for group in groups]
+    interval_code = codes.encode(args.interval // SECOND, width=8)
+    sent_s = codes.decode(interval_code, width=8)
+    if sent_s * SECOND != args.interval:
+        note(args, f"note: interval {duration_text(args.interval)} is sent as {sent_s} s")
+    return [
+        Query(version, group, code, args.suppress, args.robustness, interval_code, sources)
+        for group in groups
+    ]
+
+
+def _response_code(args: argparse.Namespace, family: Family, version: int) -> int:
+    value = args.max_response // family.response_unit_ns
+    if (family, version) == (IGMP, 1):
+        return 0
+    if version == family.current_version:
+        code = codes.encode(value, width=family.response_code_width)
+    else:
+        # Versions before the current one are linear (RFC 9776 §7.2.1, RFC 9777 §8.2.1).
+        code = min(value, (1 << family.response_code_width) - 1)
+    if (family, version) == (IGMP, 2) and code == 0:
+        raise UsageError("argument --max-response: IGMPv2 carries 0.1s to 25.5s")
+    sent_ns = Query(version, family.unspecified, code).max_response_ns
+    if sent_ns != args.max_response:
+        asked = duration_text(args.max_response)
+        note(args, f"note: {family!r} sends a response time of {asked} as {duration_text(sent_ns)}")
+    return code
+
+
+def _frame(args: argparse.Namespace, origin: Origin, query: Query) -> bytes:
+    destination = query.family.all_hosts if query.is_general else query.group
+    if unicast_needs_mac(args):
+        raise UsageError(
+            f"argument --destination: the MAC of {text(args.destination)} is not known",
+            hint="add --link-destination MAC",
+        )
+    return frame_of(envelope(origin, query, destination), defects_from(args))
+
+
+def _side_effects(args: argparse.Namespace, origin: Origin, queries: Sequence[Query]) -> list[str]:
+    """Return what these queries do to others on the link, one line each."""
+    lines = []
+    for family, source in origin.sources.items():
+        warning = check_source(source, family)
+        if warning is not None:
+            lines.append(warning)
+    older = {query.family: query for query in queries if query.interval_ns is None}
+    for family, query in older.items():
+        held_ns = 2 * 125 * SECOND + query.max_response_ns
+        lines.append(
+            f"{family!r}v{query.version}: hosts use this version for about "
+            f"{duration_text(held_ns)} from now on, and their answers name no sources"
+        )
+    names = " and ".join(text(source) for source in origin.sources.values())
+    lines.append(
+        f"asking from {names}: queriers with a higher address may stay silent for about 255 s; "
+        "this machine does not hear its own query"
+    )
+    if (args.robustness, args.interval) != (2, 125 * SECOND):
+        lines.append("Linux hosts adopt the robustness and the interval of this query")
+    return lines
+
+
+def _ask(
+    args: argparse.Namespace, frames: Sequence[bytes], queries: Sequence[Query]
+) -> tuple[Result, int]:
+    """Send and listen; return the result and how many frames the kernel dropped."""
+    from contextlib import ExitStack
+
+    from mldkit.link import clock
+    from mldkit.link.device import PacketSocket
+    from mldkit.query import Asker, Schedule, default_wait_ns
+
+    wait_ns = default_wait_ns(queries) if args.wait is None else args.wait
+    every_ns = args.max_response if args.every is None else args.every
+    with ExitStack() as stack:
+        device = stack.enter_context(PacketSocket(args.interface))
+        for line in device.notes:
+            note(args, f"note: {line}")
+        asker = Asker(device, clock.now_ns, _streamer(args))
+        if args.write is not None:
+            from mldkit.link.capture_writer import CaptureWriter
+
+            asker.on_frame = stack.enter_context(CaptureWriter(args.write)).write
+        result = _run_with_progress(args, asker, frames, Schedule(args.count, every_ns, wait_ns))
+        return result, device.statistics().dropped
+
+
+def _streamer(args: argparse.Namespace) -> Callable[[Answer], None] | None:
+    """Return what prints each answer at once in ndjson, None otherwise."""
+    if args.format != "ndjson":
+        return None
+    from mldkit.cli.query_output import answer_json
+
+    return lambda answer: print_json(answer_json(answer))
+
+
+def _run_with_progress(
+    args: argparse.Namespace, asker: Asker, frames: Sequence[bytes], schedule: Schedule
+) -> Result:
+    from mldkit.cli.progress import waiting
+
+    total_ns = schedule.every_ns * (schedule.count - 1) + schedule.wait_ns
+    with waiting(args, total_ns, "listening"):
+        return asker.run(frames, schedule)

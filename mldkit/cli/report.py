@@ -1,0 +1,138 @@
+"""`mldkit report`: send reports with any records, or older reports and leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.cli.arguments import add_format, add_interface, address
+from mldkit.cli.defect_options import add_defects, defects_from, unicast_needs_mac
+from mldkit.cli.output import note
+from mldkit.errors import UsageError
+from mldkit.model.addresses import Address, text
+from mldkit.model.family import IGMP, MLD, Family, family_of
+from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Message
+from mldkit.model.notation import parse_group_spec, parse_record
+from mldkit.sender import envelope, find_origin, frame_of
+from mldkit.wire.split import split_report
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mldkit.sender import Origin
+
+EPILOG = """\
+examples:
+  sudo mldkit report -i eth0 'TO_EX(239.1.2.3)'
+  sudo mldkit report -i eth0 'ALLOW(232.1.1.1,{10.0.0.1})' 'BLOCK(232.1.1.1,{10.0.0.2})'
+  sudo mldkit report -i eth0 'IS_EX(ff05::1:3)' 'IS_IN(ff3e::8000:1,{2001:db8::1})'
+  sudo mldkit report -i eth0 --version igmp2 239.1.2.3 --leave
+  mldkit report -i eth0 'TO_IN(ff05::1:3)' --hop-limit 64 --dry-run
+
+Records of one call go into one report, and into more where they do not fit the MTU. Quote them:
+the shell would read the brackets.
+"""
+
+_OLDER: dict[str, tuple[Family, int]] = {"igmp1": (IGMP, 1), "igmp2": (IGMP, 2), "mld1": (MLD, 1)}
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `report`."""
+    parser.epilog = EPILOG
+    add_interface(parser)
+    parser.add_argument(
+        "records",
+        nargs="+",
+        metavar="RECORD",
+        help="TYPE(GROUP[,{S,S}]) with TYPE one of IS_IN IS_EX TO_IN TO_EX ALLOW BLOCK; "
+        "plain groups with --version",
+    )
+    parser.add_argument("--version", choices=sorted(_OLDER), help="send older reports instead")
+    parser.add_argument("--leave", action="store_true", help="leave the groups (with --version)")
+    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    parser.add_argument("--dry-run", action="store_true", help="print the frames, send nothing")
+    add_format(parser)
+    add_defects(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Send the reports and print them."""
+    if unicast_needs_mac(args):
+        raise UsageError(
+            f"argument --destination: the MAC of {text(args.destination)} is not known",
+            hint="add --link-destination MAC",
+        )
+    records: list[GroupRecord] = []
+    groups: list[Address] = []
+    if args.version is None:
+        if args.leave:
+            raise UsageError(
+                "argument --leave: it belongs to --version igmp2 or mld1",
+                hint="the current versions leave with 'TO_IN(GROUP)'",
+            )
+        records = [parse_record(value) for value in args.records]
+        families = {family_of(record.group) for record in records}
+    else:
+        groups = _plain_groups(args)
+        families = {family_of(group) for group in groups}
+    ordered = tuple(sorted(families, key=lambda family: family.ip_version))
+    if args.source is not None and {family_of(args.source)} != families:
+        raise UsageError("argument --source: it is of another family than the records")
+    origin = find_origin(args.interface, ordered, args.source)
+    for line in origin.notes:
+        note(args, f"note: {line}")
+    messages = _older_messages(args, groups) if groups else _reports(records, origin)
+    defects = defects_from(args)
+    frames = [frame_of(envelope(origin, message, to), defects) for message, to in messages]
+    if not args.dry_run:
+        _send(args, frames)
+    from mldkit.cli.sent import print_frames
+
+    return print_frames(args, "report", frames)
+
+
+def _plain_groups(args: argparse.Namespace) -> list[Address]:
+    """Return the groups of older reports; they can name no sources."""
+    family, version = _OLDER[args.version]
+    if args.leave and (family, version) == (IGMP, 1):
+        raise UsageError("argument --leave: IGMPv1 has no leave message")
+    groups: list[Address] = []
+    for value in args.records:
+        if "(" in value:
+            raise UsageError(
+                f"{value!r}: --version {args.version} takes plain groups",
+                hint="records belong to the current versions",
+            )
+        spec = parse_group_spec(value)
+        if spec.sources:
+            raise UsageError(f"{value!r}: a {args.version} report names no sources")
+        if family_of(spec.groups[0]) is not family:
+            raise UsageError(f"{value!r} is no group of {args.version}")
+        groups.extend(spec.groups)
+    return groups
+
+
+def _older_messages(
+    args: argparse.Namespace, groups: list[Address]
+) -> list[tuple[Message, Address]]:
+    family, version = _OLDER[args.version]
+    if args.leave:
+        return [(Leave(version, group), family.all_routers) for group in groups]
+    return [(LegacyReport(version, group), group) for group in groups]
+
+
+def _reports(records: list[GroupRecord], origin: Origin) -> list[tuple[Message, Address]]:
+    """Return the reports of each family, as many as the MTU asks for."""
+    found: list[tuple[Message, Address]] = []
+    for family in origin.sources:
+        own = [record for record in records if family_of(record.group) is family]
+        found += [
+            (report, family.reports) for report in split_report(own, family, origin.interface.mtu)
+        ]
+    return found
+
+
+def _send(args: argparse.Namespace, frames: list[bytes]) -> None:
+    from mldkit.link.device import PacketSocket
+
+    with PacketSocket(args.interface) as device:
+        device.send_many(frames)

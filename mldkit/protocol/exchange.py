@@ -1,0 +1,115 @@
+"""Which reports answer which query, and after how long.
+
+A report says nothing about the query behind it, so the pairing is a rule: a delay belongs to the
+earliest query of the family that asks for the group, whose window contains the report, and which
+this host has not yet answered for the group. General Queries closer together than their maximum
+response time are one exchange: Linux may answer several of them with one report.
+
+The window ends at the late limit. Linux answers come later than the maximum response time: two
+jiffies are added to each draw and the timer wheel rounds up by as much as an eighth
+(net/ipv6/mcast.c:mld_gq_start_work, kernel/time/timer.c), hence 1.127 times plus 30 ms.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from mldkit.model.messages import GroupRecord, LegacyReport, Query, RecordType, Report
+from mldkit.model.units import MILLISECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Message
+
+LATE_MARGIN_NS = 30 * MILLISECOND
+_CURRENT_STATE = (RecordType.IS_IN, RecordType.IS_EX)
+
+
+def late_limit_ns(query: Query) -> int:
+    """Return the delay from which an answer to `query` counts as late."""
+    return query.max_response_ns * 1127 // 1000 + LATE_MARGIN_NS
+
+
+def current_state(message: Message | None) -> Iterator[GroupRecord]:
+    """Give the records of a message that can answer a query.
+
+    An older report is the record IS_EX without sources (RFC 9776 §7.3.2, RFC 9777 §8.3.2).
+    """
+    if isinstance(message, Report):
+        for record in message.records:
+            if record.type in _CURRENT_STATE:
+                yield record
+    elif isinstance(message, LegacyReport):
+        yield GroupRecord(RecordType.IS_EX, message.group)
+
+
+class Pairing(NamedTuple):
+    """The query that a report answers."""
+
+    query: int
+    """Position of the query in the order in which they were asked."""
+    delay_ns: int
+    late: bool
+
+
+@dataclass(slots=True)
+class _Asked:
+    query: Query
+    time_ns: int
+    exchange: int
+
+
+class Exchanges:
+    """Queries of one link and the answers to them; feed both in order of time."""
+
+    def __init__(self) -> None:
+        self._asked: list[_Asked] = []
+        self._answered: set[tuple[bytes, Address, int]] = set()
+
+    def ask(self, query: Query, time_ns: int) -> int:
+        """Take in a query that went over the link; return its position."""
+        exchange = len(self._asked)
+        for earlier in reversed(self._asked):
+            if earlier.query.family is query.family and earlier.query.group == query.group:
+                if query.is_general and time_ns - earlier.time_ns < query.max_response_ns:
+                    exchange = earlier.exchange
+                break
+        self._asked.append(_Asked(query, time_ns, exchange))
+        return len(self._asked) - 1
+
+    def answer(self, host: bytes, message: Message | None, time_ns: int) -> Pairing | None:
+        """Return the query that `message` answers, None when it answers none.
+
+        Every group of the message counts as answered by `host` from then on.
+        """
+        first = None
+        for record in current_state(message):
+            found = self._pair(host, record.group, time_ns)
+            if first is None:
+                first = found
+        return first
+
+    def _pair(self, host: bytes, group: Address, time_ns: int) -> Pairing | None:
+        late = None
+        for position, asked in enumerate(self._asked):
+            delay_ns = time_ns - asked.time_ns
+            if delay_ns < 0 or not _asks_for(asked.query, group):
+                continue
+            key = (host, group, asked.exchange)
+            if key in self._answered:
+                continue
+            if delay_ns <= late_limit_ns(asked.query):
+                self._answered.add(key)
+                return Pairing(position, delay_ns, late=False)
+            late = (key, Pairing(position, delay_ns, late=True))
+        if late is None:
+            return None
+        self._answered.add(late[0])
+        return late[1]
+
+
+def _asks_for(query: Query, group: Address) -> bool:
+    return len(query.group) == len(group) and (query.is_general or query.group == group)

@@ -1,0 +1,254 @@
+"""The job `query`: ask a link who listens to what, and collect the answers.
+
+::
+
+    frames to send -> device -> kernel stamp of the own outgoing copy = time of the query
+    frames heard   -> decode -> reports with current state -> pairing -> answers -> hosts
+
+Time is the kernel's: the delay of an answer is the difference of two receive stamps, whatever
+this process was doing in between. The device and the clock are arguments.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from mldkit.model.addresses import is_unspecified
+from mldkit.model.messages import Query, RecordType
+from mldkit.protocol.exchange import Exchanges, current_state, late_limit_ns
+from mldkit.wire.decode import Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Decoded, Frame
+    from mldkit.model.messages import GroupRecord
+
+
+class Device(Protocol):
+    """What a query needs of a link."""
+
+    def send(self, frame: bytes) -> None:
+        """Send one frame."""
+
+    def receive(self, until_ns: int | None = None) -> Frame | None:
+        """Return the next frame, or None at the monotonic time `until_ns`."""
+
+
+@dataclass(slots=True)
+class Answer:
+    """One message that tells of memberships, and the query it belongs to."""
+
+    decoded: Decoded
+    query: int | None
+    delay_ns: int | None
+    late: bool
+
+
+@dataclass(slots=True)
+class GroupState:
+    """What one host said last about one group."""
+
+    group: Address
+    exclude: bool
+    sources: tuple[Address, ...]
+    version: int | None
+    delay_ns: int | None
+    late: bool
+    query: int | None
+
+
+@dataclass(slots=True)
+class HostState:
+    """One host: the address and MAC that its reports came from."""
+
+    address: Address
+    mac: bytes | None
+    groups: dict[Address, GroupState] = field(default_factory=dict)
+
+    def take(self, record: GroupRecord, answer: Answer) -> None:
+        """Take in one record; a list that was split over packets grows together."""
+        exclude = record.type == RecordType.IS_EX
+        state = GroupState(
+            record.group,
+            exclude,
+            record.sources,
+            answer.decoded.version,
+            answer.delay_ns,
+            answer.late,
+            answer.query,
+        )
+        known = self.groups.get(record.group)
+        if known is not None and known.query in (answer.query, None):
+            if answer.query is None or known.query is not None:
+                state.delay_ns, state.late = known.delay_ns, known.late
+            if not exclude and not known.exclude:
+                state.sources = tuple(dict.fromkeys(known.sources + record.sources))
+        self.groups[record.group] = state
+
+
+@dataclass(slots=True)
+class Result:
+    """What a query brought to light."""
+
+    queries: list[Decoded] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    other_queries: list[Decoded] = field(default_factory=list)
+    """Queries that somebody else sent meanwhile: there is a querier."""
+    changes: int = 0
+    """Messages that only told of changes: joins and leaves that happened meanwhile."""
+    interrupted: bool = False
+
+    def hosts(self) -> list[HostState]:
+        """Return the hosts in order of family and address."""
+        found: dict[tuple[bytes, bytes | None], HostState] = {}
+        for answer in self.answers:
+            datagram = answer.decoded.datagram
+            key = (
+                datagram.source,
+                datagram.link_source if is_unspecified(datagram.source) else None,
+            )
+            host = found.get(key)
+            if host is None:
+                host = found[key] = HostState(datagram.source, datagram.link_source)
+            for record in current_state(datagram.message):
+                host.take(record, answer)
+        return sorted(found.values(), key=lambda host: (len(host.address), host.address))
+
+
+def default_wait_ns(queries: Sequence[Query]) -> int:
+    """Return how long to listen after the last query: the late limit and 0.3 s."""
+    return max(late_limit_ns(query) for query in queries) + 300_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """How often to ask, and how long to listen afterwards."""
+
+    count: int
+    every_ns: int
+    wait_ns: int
+
+
+class Asker:
+    """Send frames with queries over a device and collect what comes back."""
+
+    def __init__(
+        self,
+        device: Device,
+        now_ns: Callable[[], int],
+        on_answer: Callable[[Answer], None] | None = None,
+    ) -> None:
+        self._device = device
+        self._now_ns = now_ns
+        self._on_answer = on_answer
+        self._decoder = Decoder()
+        self._exchanges = Exchanges()
+        self._pending: dict[bytes, int] = {}
+        self._positions: list[int] = []
+        self.result = Result()
+        self.on_frame: Callable[[Frame], None] | None = None
+
+    def run(self, frames: Sequence[bytes], schedule: Schedule) -> Result:
+        """Send all frames `count` times and listen; an interrupt ends it with what there is."""
+        try:
+            for round_number in range(schedule.count):
+                begun_ns = self._now_ns()
+                for frame in frames:
+                    self._pending[frame] = self._pending.get(frame, 0) + 1
+                    self._device.send(frame)
+                last = round_number == schedule.count - 1
+                self._listen(begun_ns + (schedule.wait_ns if last else schedule.every_ns))
+        except KeyboardInterrupt:
+            self.result.interrupted = True
+        return self.result
+
+    def _listen(self, until_ns: int) -> None:
+        while True:
+            frame = self._device.receive(until_ns)
+            if frame is None:
+                return
+            if self.on_frame is not None:
+                self.on_frame(frame)
+            for decoded in self._decoder.decode(frame):
+                self._see(decoded)
+
+    def _see(self, decoded: Decoded) -> None:
+        if decoded.frame.outgoing:
+            self._see_own(decoded)
+        elif decoded.checksum == "bad":
+            return
+        elif decoded.kind == "query":
+            self.result.other_queries.append(decoded)
+        elif decoded.kind in ("report", "leave"):
+            self._see_report(decoded)
+
+    def _see_own(self, decoded: Decoded) -> None:
+        """Take the stamp of an own query; what else this machine sends is no answer."""
+        data = decoded.frame.data
+        if not self._pending.get(data):
+            return
+        self._pending[data] -= 1
+        self.result.queries.append(decoded)
+        message = decoded.datagram.message
+        if isinstance(message, Query) and decoded.frame.time_ns is not None:
+            self._exchanges.ask(message, decoded.frame.time_ns)
+            self._positions.append(len(self.result.queries) - 1)
+
+    def _see_report(self, decoded: Decoded) -> None:
+        datagram = decoded.datagram
+        if not self._concerns_us(decoded):
+            return
+        if not any(current_state(datagram.message)):
+            self.result.changes += 1
+            return
+        host = datagram.source + (datagram.link_source or b"")
+        found = self._exchanges.answer(host, datagram.message, decoded.frame.time_ns or 0)
+        if found is None:
+            answer = Answer(decoded, None, None, late=False)
+        else:
+            query = self._positions[found.query]
+            answer = Answer(decoded, query, found.delay_ns, found.late)
+        self.result.answers.append(answer)
+        if self._on_answer is not None:
+            self._on_answer(answer)
+
+    def _concerns_us(self, decoded: Decoded) -> bool:
+        """Whether a report is of the VLAN and family that was asked, about a group asked for."""
+        for own in self.result.queries:
+            query = own.datagram.message
+            if own.family is not decoded.family or own.datagram.vlan != decoded.datagram.vlan:
+                continue
+            if not isinstance(query, Query) or query.is_general:
+                return True
+            if any(
+                record.group == query.group for record in current_state(decoded.datagram.message)
+            ):
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """`[SOURCE@]GROUP[@MAC]`: somebody, or this MAC, listens to the group."""
+
+    text: str
+    group: Address
+    source: Address | None
+    mac: bytes | None
+
+    def is_met(self, hosts: Sequence[HostState]) -> bool:
+        """Return whether one of the hosts answers as expected."""
+        return any(self._is_met_by(state) for state in self._states(hosts))
+
+    def _states(self, hosts: Sequence[HostState]) -> Iterator[GroupState]:
+        for host in hosts:
+            if self.mac in (None, host.mac) and self.group in host.groups:
+                yield host.groups[self.group]
+
+    def _is_met_by(self, state: GroupState) -> bool:
+        if self.source is None:
+            return state.exclude or bool(state.sources)
+        return state.exclude != (self.source in state.sources)

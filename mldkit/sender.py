@@ -1,0 +1,122 @@
+"""The envelope of what this machine sends itself: families, source addresses, frames.
+
+`query` and `report` share it. IPv4 messages come from the primary address of the interface;
+without one the family is left out, because 0.0.0.0 can silence queriers. IPv6 messages come
+from the lowest link-local address that has passed duplicate address detection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mldkit.errors import LinkError, UsageError
+from mldkit.link import interfaces
+from mldkit.model.addresses import is_link_local, text
+from mldkit.model.datagram import Datagram
+from mldkit.model.family import IGMP, MLD, Family, family_of
+
+if TYPE_CHECKING:
+    from mldkit.craft.defects import Defects
+    from mldkit.link.interfaces import Interface
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who sends on an interface: one source address a family."""
+
+    interface: Interface
+    sources: dict[Family, Address]
+    notes: tuple[str, ...] = ()
+    """What was left out and why, one line each."""
+
+
+def find_origin(name: str, families: tuple[Family, ...], source: Address | None = None) -> Origin:
+    """Return the origin of messages of `families` on interface `name`.
+
+    A family without an address is left out with a note; raises LinkError when none is left.
+    `source` overrides the choice for its family.
+    """
+    interface = interfaces.find(name)
+    sources: dict[Family, Address] = {}
+    notes = []
+    for family in families:
+        if source is not None and family_of(source) is family:
+            sources[family] = source
+            continue
+        if family is IGMP:
+            address = interfaces.primary_ipv4(name)
+            missing = "no IPv4 address"
+        else:
+            address = interfaces.lowest_link_local(name) if interface.is_up else None
+            missing = "no usable IPv6 link-local address"
+        if address is None:
+            notes.append(f"{family!r} is left out: {name} has {missing} (--source gives one)")
+        else:
+            sources[family] = address
+    if not sources:
+        raise LinkError(
+            f"{name}: no address to send {' or '.join(map(repr, families))} from",
+            hint="give the interface an address, or say one with --source",
+        )
+    return Origin(interface, sources, tuple(notes))
+
+
+def envelope(
+    origin: Origin,
+    message: Message,
+    destination: Address,
+    *,
+    link_destination: bytes | None = None,
+) -> Datagram:
+    """Return `message` from `origin` to `destination`, as Linux would send it."""
+    family = family_of(destination)
+    if family not in origin.sources:
+        raise UsageError(f"{text(destination)} is no address of a family that is sent here")
+    return Datagram(
+        origin.sources[family],
+        destination,
+        message,
+        hop_limit=1,
+        traffic_class=family.traffic_class,
+        router_alert=0,
+        link_source=origin.interface.mac,
+        link_destination=link_destination,
+    )
+
+
+def frame_of(datagram: Datagram, defects: Defects) -> bytes:
+    """Return the octets of the frame with its deliberate defects."""
+    from mldkit.craft.build import build, frame_bytes
+    from mldkit.craft.defects import apply
+
+    return frame_bytes(apply(build(datagram), defects))
+
+
+def families_for(
+    addresses: tuple[Address, ...], *, ipv4: bool = False, ipv6: bool = False
+) -> tuple[Family, ...]:
+    """Return the families that options and given addresses choose; both when nothing does.
+
+    Raises UsageError when they contradict each other.
+    """
+    chosen = {family_of(address) for address in addresses}
+    if ipv4:
+        chosen.add(IGMP)
+    if ipv6:
+        chosen.add(MLD)
+    if len(chosen) > 1 and addresses:
+        names = " and ".join(map(text, addresses))
+        raise UsageError(f"{names}: IPv4 and IPv6 are mixed", hint="name one family")
+    return tuple(sorted(chosen or {IGMP, MLD}, key=lambda family: family.ip_version))
+
+
+def check_source(source: Address, family: Family) -> str | None:
+    """Return a warning about a source address that receivers will not accept or will obey."""
+    if family is MLD and not is_link_local(source):
+        return f"hosts drop MLD queries from {text(source)}: it is not link-local"
+    if family is IGMP and not any(source):
+        return "a query from 0.0.0.0 can silence the querier of a Linux bridge"
+    return None
