@@ -118,7 +118,7 @@ class PacketSocket:
         self._received = 0
         self._dropped = 0
         self._number = 0
-        self._is_down = False
+        self._was_down = False
         self._held: Frame | None = None
         self._buffer = bytearray(_LARGEST_FRAME)
         self._view = memoryview(self._buffer)
@@ -232,7 +232,6 @@ class PacketSocket:
             return None
         except OSError as error:
             self._lost(error)
-        self._is_down = False
         data = bytes(self._view[:length])
         time_ns = 0
         original_length = None
@@ -262,8 +261,11 @@ class PacketSocket:
         timeout_ns = None if until_ns is None else until_ns - clock.now_ns()
         if timeout_ns is not None and timeout_ns <= 0:
             return False
-        if self._is_down:
-            # Removal after down wakes nobody (net/packet/af_packet.c:packet_notifier): ask.
+        if self._was_down:
+            # Removal comes after down and wakes nobody, the socket just loses its interface
+            # (net/packet/af_packet.c:packet_notifier): ask.
+            if self._listener.getsockname()[0] == "":
+                self._lost(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
             timeout_ns = min(timeout_ns or _GONE_POLL_NS, _GONE_POLL_NS)
         select.select((self._listener,), (), (), timeout_ns and timeout_ns / SECOND)
         return True
@@ -291,7 +293,7 @@ class PacketSocket:
         if error.errno in (errno.ENODEV, errno.ENXIO):
             raise InterfaceRemoved(f"{name}: the interface was removed") from error
         if error.errno == errno.ENETDOWN:
-            self._is_down = True
+            self._was_down = True
             raise InterfaceDown(f"{name}: the interface went down") from error
         raise LinkError(f"{name}: {os.strerror(error.errno or 0)}") from error
 
