@@ -57,8 +57,9 @@ def frame_bytes(packet: Packet) -> bytes:
     """Return the octets of a packet; raises BuildError when they are too many for its headers."""
     try:
         return bytes(packet)
-    except (struct.error, OverflowError) as error:
-        raise BuildError(f"the packet does not fit its length fields: {error}") from error
+    except (struct.error, OverflowError, ValueError) as error:
+        detail = str(error).splitlines()[0]
+        raise BuildError(f"the packet does not fit its length fields: {detail}") from error
 
 
 def check(packet: Packet) -> None:

@@ -76,7 +76,8 @@ class CodeField(Field):  # type: ignore[misc]
             return repr(x)
         value = codes.decode(x, width=self.width) if self.floating else x
         time_ns = value * self.unit_ns or self.zero_ns
-        number = f"0x{x:x}" if value != x else str(x)
+        is_float = self.floating and x >> (self.width - 1)
+        number = f"0x{x:x}" if is_float else str(x)
         return f"{number} ({time_text(time_ns)})"
 
 
@@ -125,7 +126,7 @@ class ExtensionFlagField(BitField):  # type: ignore[misc]
 
     @property
     def extension_bit(self) -> int:
-        """The E flag (RFC 9279 §2)."""
+        """The E flag (RFC 9279)."""
         return 1 << int(self.size) - 1
 
 
@@ -187,7 +188,7 @@ class ExtensionListField(PacketListField):  # type: ignore[misc]
         return list(super().any2i(pkt, list(x) if isinstance(x, tuple) else x))
 
     def getfield(self, pkt: Any, s: bytes) -> tuple[bytes, list[Any]]:
-        """Return the octets that are no extension, and the extensions (RFC 9279 §3)."""
+        """Return the octets that are no extension, and the extensions (RFC 9279)."""
         if not self.has_extensions(pkt):
             return s, []
         ends = _extension_ends(s)

@@ -233,7 +233,7 @@ class IGMPv3Report(IGMPMessage):
 
 
 class IGMPRouterAdvertisement(IGMPMessage):
-    """Multicast Router Advertisement over IPv4 (RFC 4286 §3.2)."""
+    """Multicast Router Advertisement over IPv4 (RFC 4286 §3)."""
 
     name = "IGMP router advertisement"
     kind = Kind.ADVERTISEMENT
@@ -249,7 +249,7 @@ class IGMPRouterAdvertisement(IGMPMessage):
 
 
 class IGMPRouterSolicitation(IGMPMessage):
-    """Multicast Router Solicitation over IPv4 (RFC 4286 §4.2)."""
+    """Multicast Router Solicitation over IPv4 (RFC 4286 §4)."""
 
     name = "IGMP router solicitation"
     kind = Kind.SOLICITATION
@@ -262,7 +262,7 @@ class IGMPRouterSolicitation(IGMPMessage):
 
 
 class IGMPRouterTermination(IGMPRouterSolicitation):
-    """Multicast Router Termination over IPv4 (RFC 4286 §5.2)."""
+    """Multicast Router Termination over IPv4 (RFC 4286 §5)."""
 
     name = "IGMP router termination"
     kind = Kind.TERMINATION

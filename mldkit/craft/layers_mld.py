@@ -228,7 +228,7 @@ class MLDv2Report(MLDMessage):
 
 
 class MLDRouterAdvertisement(MLDMessage):
-    """Multicast Router Advertisement over IPv6 (RFC 4286 §3.2)."""
+    """Multicast Router Advertisement over IPv6 (RFC 4286 §3)."""
 
     name = "MLD router advertisement"
     kind = Kind.ADVERTISEMENT
@@ -242,7 +242,7 @@ class MLDRouterAdvertisement(MLDMessage):
 
 
 class MLDRouterSolicitation(MLDMessage):
-    """Multicast Router Solicitation over IPv6 (RFC 4286 §4.2)."""
+    """Multicast Router Solicitation over IPv6 (RFC 4286 §4)."""
 
     name = "MLD router solicitation"
     kind = Kind.SOLICITATION
@@ -250,7 +250,7 @@ class MLDRouterSolicitation(MLDMessage):
 
 
 class MLDRouterTermination(MLDRouterSolicitation):
-    """Multicast Router Termination over IPv6 (RFC 4286 §5.2)."""
+    """Multicast Router Termination over IPv6 (RFC 4286 §5)."""
 
     name = "MLD router termination"
     kind = Kind.TERMINATION

@@ -46,7 +46,7 @@ class Item(Packet):  # type: ignore[misc]
 
 
 class Extension(Item):
-    """One type-length-value item (RFC 9279 §3)."""
+    """One type-length-value item (RFC 9279)."""
 
     name = "Extension"
     fields_desc = [
