@@ -10,7 +10,7 @@ import pytest
 from mldkit.link import clock
 from mldkit.link.interfaces import addresses, find, interfaces, lowest_link_local, primary_ipv4
 from mldkit.model.addresses import mac_text, parse, text
-from mldkit.model.units import SECOND
+from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from tests.conftest import Link
@@ -37,8 +37,13 @@ def test_interfaces_are_those_that_ip_lists(link: Link) -> None:
 def test_running_means_that_there_is_a_carrier(link: Link) -> None:
     link.far.ip("link set eth1 down")
     with link.near.entered():
+        until_ns = clock.now_ns() + 5 * SECOND  # the kernel tells it up to a second later
+        while find("eth1").is_running and clock.now_ns() < until_ns:
+            clock.wait_ns(20 * MILLISECOND)
+
         assert find("eth1").is_up
         assert not find("eth1").is_running
+    assert "LOWERLAYERDOWN" in link.near.ip("link show eth1")
 
 
 def test_addresses_are_those_that_ip_lists(link: Link) -> None:
