@@ -43,7 +43,7 @@ def test_running_means_that_there_is_a_carrier(link: Link) -> None:
 
         assert find("eth1").is_up
         assert not find("eth1").is_running
-    assert "LOWERLAYERDOWN" in link.near.ip("link show eth1")
+    assert "NO-CARRIER" in link.near.ip("link show eth1")
 
 
 def test_addresses_are_those_that_ip_lists(link: Link) -> None:
