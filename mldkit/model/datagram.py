@@ -96,6 +96,8 @@ class Remark:
 
     id: str
     detail: str
+    severity: str | None = None
+    """Severity of this case where it differs from the rule's own."""
 
 
 @dataclass(slots=True)

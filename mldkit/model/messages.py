@@ -105,7 +105,8 @@ class Query:
     """General, Group-Specific or Group-and-Source-Specific Query of any version."""
 
     version: int | None
-    """IGMP 1, 2, 3; MLD 1, 2. None: the length belongs to no version (RFC 9776 §7.1)."""
+    """IGMP 1, 2, 3; MLD 1, 2. None: the length belongs to no version (RFC 9776 §7.1), or the
+    capture cut the query before the fields of its version."""
     group: Address
     """The unspecified address of the family in a General Query."""
     max_response_code: int = 0

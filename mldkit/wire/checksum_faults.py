@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from mldkit.model.family import MLD
 from mldkit.wire.checksum import complement, ones_sum, pseudo_header_sum
-from mldkit.wire.rules import INFO, Hit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
 
 def bad_checksum(decoded: Decoded) -> Outcome:
     """V-01: say what the field has, what it should have, and how that may have happened."""
-    if decoded.checksum == "unknown":
-        offload = [mark.detail for mark in decoded.remarks if mark.id == "V-01"]
-        return Hit(INFO, offload[0]) if offload else None
     if decoded.checksum != "bad" or decoded.checksum_value is None:
         return None
     if any(mark.id == "V-24" for mark in decoded.remarks):
@@ -43,6 +39,8 @@ def _guesses(decoded: Decoded, blank: bytes, right: int) -> Iterator[tuple[int, 
     """Give the values that known mistakes would lead to, each with the mistake."""
     yield 0, "it was never filled in"
     yield (right << 8 | right >> 8) & 0xFFFF, "its octets are swapped"
+    yield (right + 1) & 0xFFFF, "it is one too high"
+    yield (right - 1) & 0xFFFF, "it is one too low"
     if decoded.family is MLD:
         yield complement(ones_sum(blank)), "the pseudo-header was left out"
         datagram = decoded.datagram
@@ -55,5 +53,3 @@ def _guesses(decoded: Decoded, blank: bytes, right: int) -> Iterator[tuple[int, 
             yield complement(ones_sum(blank) + pseudo), f"it was summed for destination {name}"
     elif len(blank) > 8:
         yield complement(ones_sum(blank[:8])), "only the first 8 octets were summed"
-    yield (right + 1) & 0xFFFF, "it is one too high"
-    yield (right - 1) & 0xFFFF, "it is one too low"

@@ -103,7 +103,9 @@ def _judge_checksum(message: bytes, place: Place, family: Family, value: int) ->
         return "ok"
     if value % 0xFFFF == pseudo:
         place.remarks.append(
-            Remark("V-01", "the checksum is that of the pseudo-header alone, left to the device")
+            Remark(
+                "V-01", "only the pseudo-header is summed, the rest is left to the device", "info"
+            )
         )
         return "unknown"
     return "bad"

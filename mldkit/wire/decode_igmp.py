@@ -98,7 +98,8 @@ def _query(data: bytes, start: int, end: int, claimed: int) -> Reading:
     if length < 12:
         reason = f"the query has {length} octets; 8 or at least 12 make a version"
         return Query(None, group, code), Malformed("V-09", reason, end), ()
-    head = Query(3, group, code)
     if end - start < 12:
-        return head, None, ()
+        # The capture cut the rest: what the query asks for cannot be told.
+        return Query(None, group, code), None, ()
+    head = Query(3, group, code)
     return read_current_query(data, start + 8, end, head, cut=claimed > end)

@@ -88,7 +88,8 @@ def _query(data: bytes, start: int, end: int, claimed: int) -> Reading:
         reason = f"the query has {length} octets; 24 or at least 28 make a version"
         malformed = Malformed("V-09", reason, end)
         return Query(None, group, delay, code=code, reserved=reserved), malformed, ()
-    head = Query(2, group, delay, code=code, reserved=reserved)
     if end - start < 28:
-        return head, None, ()
+        # The capture cut the rest: what the query asks for cannot be told.
+        return Query(None, group, delay, code=code, reserved=reserved), None, ()
+    head = Query(2, group, delay, code=code, reserved=reserved)
     return read_current_query(data, start + 24, end, head, cut=claimed > end)

@@ -65,7 +65,7 @@ def _inner_link(
 ) -> tuple[str, LinkHeader | Stop | None]:
     if protocol in (_IPV4_IN_IP, _IPV6_IN_IP):
         ethertype = ETHERTYPE_IPV4 if protocol == _IPV4_IN_IP else ETHERTYPE_IPV6
-        return "ipip", LinkHeader(ethertype, at, end, outer.source, outer.destination, outer.vlan)
+        return "ipip", LinkHeader(ethertype, at, end, None, None, outer.vlan)
     if (
         protocol == _UDP
         and end - at >= 16

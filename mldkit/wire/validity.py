@@ -44,7 +44,8 @@ RULES: tuple[Rule, ...] = (
     Rule("V-07", INFO, "An MLD report comes from the unspecified address",
          "RFC 9777 §5.2.14; RFC 3590 §4", rules.report_from_unspecified),
     Rule("V-08", ERROR, "An MLD report comes from an address that is not link-local",
-         "RFC 9777 §5.2.14", rules.report_source, linux="a Linux bridge learns from it all the same"),
+         "RFC 9777 §5.2.14", rules.report_source,
+         linux="a Linux bridge learns from it all the same"),
     Rule("V-09", ERROR, "The length of the message belongs to no version",
          "RFC 9776 §7.1; RFC 9777 §8.1"),
     Rule("V-10", ERROR, "A list or a fixed part runs past the end of the message",
@@ -121,7 +122,10 @@ _RANK = {rule.id: rank for rank, rule in enumerate(RULES)}
 
 def find(decoded: Decoded) -> tuple[Finding, ...]:
     """Return what the frame by itself shows to be wrong, in the order of the table."""
-    found = [_finding(BY_ID[mark.id], mark.detail) for mark in decoded.remarks]
+    found = [
+        _finding(BY_ID[mark.id], Hit(mark.severity or BY_ID[mark.id].severity, mark.detail))
+        for mark in decoded.remarks
+    ]
     if decoded.malformed is not None:
         rule = BY_ID[decoded.malformed.id]
         found.append(_finding(rule, decoded.malformed.reason))
