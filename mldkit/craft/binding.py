@@ -1,8 +1,9 @@
 """Scapy's own dissection with these layers, and back.
 
-`bind` puts one guess in front of Scapy's for IP protocol 2 and one for ICMPv6 behind each header
-that can carry it, so `Ether(octets)`, `rdpcap` and `sniff` give the layers of `mldkit.craft`.
-ICMPv6 that is no MLD still goes to Scapy's layers. `unbind` takes exactly those guesses out.
+`bind` puts guesses in front of Scapy's: one for IP protocol 2, one for the hop-by-hop header of
+MLD, and one for ICMPv6 behind each header that can carry it. `Ether(octets)`, `rdpcap` and
+`sniff` then give the layers of `mldkit.craft`. ICMPv6 that is no MLD still goes to Scapy's
+layers. `unbind` takes exactly those guesses out.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ from __future__ import annotations
 from typing import Any
 
 from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
 
 from mldkit.craft.layers_igmp import PROTOCOL, IGMPMessage
-from mldkit.craft.layers_mld import CARRIERS, NEXT_HEADER, MLDMessage
+from mldkit.craft.layers_mld import CARRIERS, HOP_BY_HOP, NEXT_HEADER, MLDHopByHop, MLDMessage
 
 _GUESSES: tuple[tuple[Any, dict[str, int], Any], ...] = (
     (IP, {"proto": PROTOCOL, "frag": 0}, IGMPMessage),
+    (IPv6, {"nh": HOP_BY_HOP}, MLDHopByHop),
     *((carrier, {"nh": NEXT_HEADER}, MLDMessage) for carrier in CARRIERS),
 )
 

@@ -77,7 +77,7 @@ def _with_message(packet: Packet) -> Packet:
     if carrier is None or dispatcher is None or isinstance(carrier.payload, MembershipMessage):
         return packet
     octets = carrier.payload.original
-    padding = packet.getlayer(Padding)
+    padding = _padding(packet, carrier, octets)
     message = dispatcher(octets, _underlayer=carrier)
     if dispatcher is mld.MLDMessage and not isinstance(message, MembershipMessage | Raw):
         return packet  # other ICMPv6 stays with Scapy
@@ -85,9 +85,22 @@ def _with_message(packet: Packet) -> Packet:
         packet, carrier = _renew(packet, carrier)
     carrier.remove_payload()
     carrier.add_payload(message)
-    if padding is not None:
-        message.add_payload(Padding(padding.load))
+    if padding:
+        message.add_payload(Padding(padding))
     return packet
+
+
+def _padding(packet: Packet, carrier: Packet, message: bytes) -> bytes:
+    """Return the octets behind the packet that the frame carries.
+
+    Scapy's Padding layers do not tell: some of its messages put their own octets there.
+    """
+    at = len(message)
+    layer = packet
+    while layer is not carrier:
+        at += len(layer.raw_packet_cache)
+        layer = layer.payload
+    return bytes(packet.original[at + len(carrier.raw_packet_cache) :])
 
 
 def _renew(packet: Packet, carrier: Packet) -> tuple[Packet, Packet]:

@@ -62,6 +62,7 @@ from mldkit.model.family import MLD
 from mldkit.model.units import SECOND
 
 NEXT_HEADER = 58
+HOP_BY_HOP = 0
 CARRIERS = (
     IPv6,
     IPv6ExtHdrHopByHop,
@@ -261,8 +262,22 @@ class MLDHopByHop(IPv6ExtHdrHopByHop):  # type: ignore[misc]
     """Hop-by-Hop header as MLD is sent with: Router Alert 0, then PadN without data."""
 
     name = "Hop-by-Hop header of MLD"
+    match_subclass = True
     options = [RouterAlert(value=0), PadN(optdata=b"")]
     overload_fields = {IPv6: {"nh": 0, "hlim": 1}}
+
+    @classmethod
+    def dispatch_hook(cls, _pkt: bytes | None = None, *_: Any, **__: Any) -> Any:
+        """Return this class for a header that an MLD message follows, else Scapy's.
+
+        Scapy pairs answers only when both sides have the same classes.
+        """
+        if _pkt is None:
+            return cls
+        octets = bytes(_pkt)
+        behind = 8 * (octets[1] + 1) if len(octets) > 1 else len(octets)
+        is_mld = len(octets) > behind and octets[0] == NEXT_HEADER and octets[behind] in LAYERS
+        return cls if is_mld else IPv6ExtHdrHopByHop
 
 
 def _query_class(octets: bytes) -> Any:

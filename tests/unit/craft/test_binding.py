@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from scapy.layers.inet import IP
-from scapy.layers.inet6 import ICMPv6MLQuery2, ICMPv6ND_NS, IPv6
+from scapy.layers.inet6 import ICMPv6MLQuery2, ICMPv6ND_NS, IPv6, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from scapy.utils import rdpcap
@@ -15,7 +15,7 @@ from scapy.utils import rdpcap
 from mldkit.craft.binding import bind, unbind
 from mldkit.craft.build import build, frame_bytes
 from mldkit.craft.layers_igmp import IGMPv3Query
-from mldkit.craft.layers_mld import MLDv2Query, MLDv2Report
+from mldkit.craft.layers_mld import MLDHopByHop, MLDv2Query, MLDv2Report
 from mldkit.model.addresses import parse as address
 from mldkit.model.datagram import Datagram
 from mldkit.model.messages import Query
@@ -40,6 +40,20 @@ def test_bound_layers_come_out_of_scapys_own_dissection() -> None:
     assert IGMPv3Query in Ether(IGMP_FRAME)
     assert MLDv2Query in Ether(MLD_FRAME)
     assert MLDv2Query in IPv6(MLD_FRAME[14:])
+    assert MLDHopByHop in Ether(MLD_FRAME)
+    assert IPv6ExtHdrHopByHop in Ether(MLD_FRAME)
+
+
+@pytest.mark.usefixtures("bound")
+@pytest.mark.parametrize(
+    "header", ["3a", "3a00050200000100", "3a0005020000010087", "1100010400000000"]
+)
+def test_a_hop_by_hop_header_of_others_stays_scapys(header: str) -> None:
+    octets = bytes.fromhex(header)
+
+    packet = IPv6(bytes(IPv6(src="fe80::1", dst="ff02::1", nh=0, plen=len(octets))) + octets)
+
+    assert type(packet.payload) in {IPv6ExtHdrHopByHop, Raw}
 
 
 @pytest.mark.usefixtures("bound")
