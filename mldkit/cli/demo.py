@@ -1,0 +1,57 @@
+"""`mldkit demo`: the main job in two network namespaces made for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.cli.arguments import add_format
+from mldkit.cli.output import line_printer, note, print_json
+from mldkit.demo import Demo
+
+if TYPE_CHECKING:
+    import argparse
+
+EPILOG = """\
+No arguments, no hardware, and no root where user namespaces are allowed (mldkit doctor tells).
+It takes a few seconds and leaves nothing behind.
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `demo`."""
+    parser.epilog = EPILOG
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out the steps and print each when it is done."""
+    with Demo(as_data=args.format != "text") as demo:
+        if args.format == "text":
+            _print_steps(demo)
+        else:
+            _print_data(args, demo)
+    note(args, "both namespaces and everything in them are removed")
+    return 0
+
+
+def _print_steps(demo: Demo) -> None:
+    emit = line_printer()
+    for number, step in enumerate(demo.steps(), 1):
+        emit(f"{number}. {step.title}", "bold")
+        for command in step.commands:
+            emit(f"   $ {command}", "cyan")
+        for line in step.lines:
+            emit(f"     {line}")
+        emit("")
+
+
+def _print_data(args: argparse.Namespace, demo: Demo) -> None:
+    steps = [
+        {"title": step.title, "commands": list(step.commands), "data": step.data or step.lines}
+        for step in demo.steps()
+    ]
+    if args.format == "json":
+        print_json({"schema": "mldkit.demo/1", "rootless": demo.is_rootless, "steps": steps})
+    else:
+        for step in steps:
+            print_json(step)
