@@ -59,6 +59,14 @@ class Setting:
         return f"{self.layer}{index}.{self.field}={self.value}"
 
 
+class ItemOctets(Raw):  # type: ignore[misc]
+    """Octets in the place of the items of a list."""
+
+    def alignment_delta(self, curpos: int) -> int:  # noqa: ARG002 (Scapy asks IPv6 options)
+        """Return how many octets of padding go in front: none."""
+        return 0
+
+
 def parse_setting(given: str) -> Setting:
     """Return the parts of `LAYER[N].FIELD=VALUE`; raises UsageError when it has another form."""
     match = _SETTING.fullmatch(given)
@@ -114,7 +122,7 @@ def _read(field: Field, value: str, setting: Setting) -> Any:
     if isinstance(field, FieldListField):
         return [_read(field.field, part, setting) for part in value.split(",") if part]
     if isinstance(field, PacketListField):
-        return [Raw(_octets(value))] if value else []
+        return [ItemOctets(_octets(value))] if value else []
     if isinstance(field, IPField | IP6Field):
         return _address(field, value)
     if isinstance(field, MACField):

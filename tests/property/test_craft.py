@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scapy.config import conf
 from scapy.packet import Raw
 
-from mldkit.craft.build import build, frame_bytes
+from mldkit.craft.build import build, frame_bytes, layers
 from mldkit.craft.convert import parse, to_model
+from mldkit.craft.defects import Defects, apply
 from mldkit.craft.layers_igmp import IGMPMessage
 from mldkit.craft.layers_mld import MLDMessage
 from mldkit.craft.message import MembershipMessage
+from mldkit.errors import UsageError
 from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.testing import datagrams, messages
@@ -59,6 +63,32 @@ def test_any_cut_or_changed_frame_is_read_and_given_back(
     packet = parse(bytes(octets))
 
     assert bytes(packet) == bytes(octets)
+
+
+@given(datagrams(), st.data())
+def test_a_changed_frame_says_the_same_to_both(datagram: Datagram, data: st.DataObject) -> None:
+    octets = bytearray(encode_frame(datagram))
+    octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+
+    decoded = decode(Frame(bytes(octets)))
+
+    sound = isinstance(decoded, Decoded) and decoded.malformed is None and not decoded.remarks
+    if isinstance(decoded, Decoded) and sound:
+        assert to_model(parse(bytes(octets))) == decoded.datagram
+
+
+VALUES = ("1", "0xffff", "-5", "99999999999", "", "x", "a,b", "10s", "hex:00", "10.0.0.1", "::1")
+
+
+@given(datagrams(), st.sampled_from(VALUES), st.data())
+def test_any_field_is_set_or_refused(datagram: Datagram, value: str, data: st.DataObject) -> None:
+    packet = build(datagram)
+    names = [(type(layer).__name__, f.name) for layer in layers(packet) for f in layer.fields_desc]
+    layer, field = data.draw(st.sampled_from(names))
+    defects = Defects(settings=(f"{layer}.{field}={value}",), bad_checksum=True)
+
+    with contextlib.suppress(UsageError):
+        assert len(frame_bytes(apply(packet, defects))) >= 14
 
 
 @given(st.binary(max_size=80))

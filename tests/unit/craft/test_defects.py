@@ -265,6 +265,7 @@ def test_a_count_that_lies_has_a_right_checksum(
         (MLD_QUERY, "IPv6.hlim=255", "ipv6.hlim", "255"),
         (MLD_QUERY, "RouterAlert.value=2", "ipv6.opt.router_alert", "2"),
         (MLD_QUERY, "MLDv2Query.group=ff05::1", "icmpv6.mld.multicast_address", "ff05::1"),
+        (MLD_QUERY, "IPv6ExtHdrHopByHop.options=hex:050200090100", "ipv6.opt.router_alert", "9"),
         (MLD_REPORT, "MLDv2Record.type=TO_IN", "icmpv6.mldr.mar.record_type", "3,5"),
         (MLD_REPORT, "MLDv2Record[1].type=7", "icmpv6.mldr.mar.record_type", "2,7"),
         (MLD_REPORT, "MLDv2Report.trailing=hex:00ff", "ipv6.plen", "74"),
