@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
+from socket import AF_INET6, inet_ntop
 from typing import TypeAlias
 
 Address: TypeAlias = bytes
@@ -17,6 +18,7 @@ Address: TypeAlias = bytes
 IPV4_UNSPECIFIED: Address = bytes(4)
 IPV6_UNSPECIFIED: Address = bytes(16)
 
+_NEARLY_ZERO = bytes(12)
 _IPV4_MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -42,7 +44,10 @@ def text(address: Address) -> str:
         return address.hex()
     if address.startswith(_IPV4_MAPPED):
         return "::ffff:" + text(address[12:])
-    return ipaddress.IPv6Address(address).compressed
+    if address.startswith(_NEARLY_ZERO):
+        # The C library writes these with a dotted end.
+        return ipaddress.IPv6Address(address).compressed
+    return inet_ntop(AF_INET6, address)
 
 
 @lru_cache(maxsize=4096)

@@ -14,18 +14,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.model.datagram import Broken, Decoded, Frame, Malformed, Remark
+from mldkit.model.datagram import Broken, Datagram, Decoded, Frame, Malformed, Remark
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.wire import decode_igmp, decode_mld, ipv4, ipv6
 from mldkit.wire.checksum import ones_sum, pseudo_header_sum
-from mldkit.wire.envelope import Fragment
+from mldkit.wire.envelope import Fragment, Place
 from mldkit.wire.fragments import Assembly, Reassembler
+from mldkit.wire.ipv6 import ICMPV6
 from mldkit.wire.link_layer import ETHERTYPE_IPV4, ETHERTYPE_IPV6, READERS, LinkHeader, Stop
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from mldkit.wire.envelope import Place
 
 
 def decode(frame: Frame) -> Decoded | Broken | None:
@@ -43,11 +42,11 @@ def read_frame(frame: Frame) -> Decoded | Fragment | Broken | None:
     if reader is None:
         return None
     link = reader(frame.data)
-    if link is None:
-        return None
+    if isinstance(link, LinkHeader):
+        return read_packet(frame, link)
     if isinstance(link, Stop):
         return Broken(frame, link.id, link.reason, link.offset)
-    return read_packet(frame, link)
+    return None
 
 
 def read_packet(frame: Frame, link: LinkHeader) -> Decoded | Fragment | Broken | None:
@@ -60,25 +59,26 @@ def read_packet(frame: Frame, link: LinkHeader) -> Decoded | Fragment | Broken |
         family = IGMP
     else:
         return None
-    if found is None or isinstance(found, Decoded | Fragment):
-        return found
+    if isinstance(found, Place):
+        return _read_message(frame, family, found)
     if isinstance(found, Stop):
         return Broken(frame, found.id, found.reason, found.offset)
-    return _read_message(frame, family, found)
+    return found
 
 
 def _read_message(frame: Frame, family: Family, place: Place) -> Decoded:
     datagram, start, end, claimed, remarks = place
     data = frame.data
-    reader = decode_mld if family is MLD else decode_igmp
-    message, malformed, message_remarks = reader.read(data, start, end, claimed)
-    datagram.message = message
-    if message_remarks:
-        remarks.extend(message_remarks)
-    value = data[start + 2] << 8 | data[start + 3] if end - start >= 4 else None
+    read = decode_mld.read if family is MLD else decode_igmp.read
+    datagram.message, malformed, odd = read(data, start, end, claimed)
+    if odd:
+        remarks.extend(odd)
+    value = None
     checksum = "unknown"
-    if claimed == end and value is not None:
-        checksum = _judge_checksum(data[start:end], place, family, value)
+    if end - start >= 4:
+        value = data[start + 2] << 8 | data[start + 3]
+        if claimed == end:
+            checksum = _judge_checksum(data[start:end], datagram, remarks)
     return Decoded(
         frame,
         family,
@@ -93,20 +93,19 @@ def _read_message(frame: Frame, family: Family, place: Place) -> Decoded:
     )
 
 
-def _judge_checksum(message: bytes, place: Place, family: Family, value: int) -> str:
+def _judge_checksum(message: bytes, datagram: Datagram, remarks: list[Remark]) -> str:
     """Return `ok`, `bad`, or `unknown` where only the pseudo-header was summed (offload)."""
-    if family is IGMP:
+    source = datagram.source
+    if len(source) == 4:
         return "bad" if ones_sum(message) else "ok"
-    datagram = place.datagram
-    pseudo = pseudo_header_sum(datagram.source, datagram.destination, len(message))
-    if (ones_sum(message) + pseudo) % 0xFFFF == 0:
+    # One number for addresses and message: a sum does not mind where its words stand.
+    total = ones_sum(source + datagram.destination + message) + len(message) + ICMPV6
+    if total % 0xFFFF == 0:
         return "ok"
-    if value % 0xFFFF == pseudo:
-        place.remarks.append(
-            Remark(
-                "V-01", "only the pseudo-header is summed, the rest is left to the device", "info"
-            )
-        )
+    pseudo = pseudo_header_sum(source, datagram.destination, len(message))
+    if int.from_bytes(message[2:4], "big") % 0xFFFF == pseudo:
+        detail = "only the pseudo-header is summed, the rest is left to the device"
+        remarks.append(Remark("V-01", detail, "info"))
         return "unknown"
     return "bad"
 
@@ -193,7 +192,7 @@ def _incomplete(assembly: Assembly) -> Decoded | None:
     if assembly.head is not None and fragment.payload_start < fragment.payload_end:
         kind = frame.data[fragment.payload_start]
     if fragment.family is MLD and (
-        fragment.next_header != ipv6.ICMPV6 or kind not in decode_mld.MEMBERSHIP_TYPES
+        fragment.next_header != ICMPV6 or kind not in decode_mld.MEMBERSHIP_TYPES
     ):
         return None
     malformed = Malformed("V-24", assembly.reason(), fragment.payload_start)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PROTOCOL_IGMP = 2
 _ROUTER_ALERT = 0x94
+_new = tuple.__new__
 _ROUTER_ALERT_OPTION = b"\x94\x04\x00\x00"
 
 
@@ -59,7 +60,7 @@ def read(frame: Frame, link: LinkHeader) -> Place | Fragment | Decoded | Stop | 
     if (data[start + 6] & 0x3F) | data[start + 7]:
         place = Place(datagram, start + header, min(claimed, end), claimed, remarks)
         return _fragment(data, start, place)
-    return Place(datagram, start + header, min(claimed, end), claimed, remarks)
+    return _new(Place, (datagram, start + header, min(claimed, end), claimed, remarks))
 
 
 def _datagram(data: bytes, start: int, end: int, link: LinkHeader) -> Datagram:

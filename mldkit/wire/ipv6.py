@@ -46,6 +46,7 @@ _NAMES = {
 _PLAIN_ROUTER_ALERT = frozenset((b"\x00\x05\x02\x00\x00\x01\x00", b"\x00\x05\x02\x00\x00\x00\x00"))
 _USUAL_CHAIN = frozenset(bytes((ICMPV6, *tail)) for tail in _PLAIN_ROUTER_ALERT)
 """Hop-by-hop header of nearly every MLD message: Router Alert, two octets of padding."""
+_new = tuple.__new__
 _PAD1, _PADN, _ROUTER_ALERT, _JUMBO = 0, 1, 5, 0xC2
 
 
@@ -80,7 +81,7 @@ def read(frame: Frame, link: LinkHeader) -> Place | Fragment | Decoded | Stop | 
     ):
         datagram.router_alert = 0
         stop = start + 40 + length
-        return Place(datagram, start + 48, stop, stop, remarks)
+        return _new(Place, (datagram, start + 48, stop, stop, remarks))
     # A length of zero belongs to a jumbogram: the frame says how much there is.
     claimed = start + 40 + length if length else end
     return _Chain(frame, datagram, start, end, claimed, remarks).follow(is_jumbo=not length)

@@ -23,6 +23,8 @@ _SNAP = b"\xaa\xaa\x03"
 _NULL_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 _VERSION_ETHERTYPES = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
 _ARPHRD_NETLINK = 824
+# One of each is made for every message: without the Python level of a named tuple's constructor.
+_new = tuple.__new__
 
 
 class LinkHeader(NamedTuple):
@@ -52,6 +54,9 @@ def read_ethernet(data: bytes, start: int = 0) -> LinkHeader | Stop | None:
     if end - start < 14:
         return Stop("M-01", "the frame ends inside the Ethernet header", end)
     source, destination = data[start + 6 : start + 12], data[start : start + 6]
+    ethertype = data[start + 12] << 8 | data[start + 13]
+    if ethertype in (ETHERTYPE_IPV4, ETHERTYPE_IPV6):
+        return _new(LinkHeader, (ethertype, start + 14, end, source, destination, ()))
     return _read_ethertype(data, start + 12, source, destination)
 
 
