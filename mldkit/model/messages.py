@@ -54,9 +54,9 @@ KINDS: dict[tuple[int, int], tuple[str, int | None]] = {
 """Kind and version of each message by IP version and type; a query's length says its version."""
 
 QUERY_EXTENSION_FLAG = 0x8
-"""E flag among the four flag bits of a query (RFC 9279 §2)."""
+"""E flag among the four flag bits of a query (RFC 9279 §3)."""
 REPORT_EXTENSION_FLAG = 0x8000
-"""E flag among the sixteen flag bits of a report (RFC 9279 §2)."""
+"""E flag among the sixteen flag bits of a report (RFC 9279 §3)."""
 
 
 class RecordType(IntEnum):

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from mldkit.link.capture import open_capture
 
 from mldkit.cli.message_json import message_json
+from mldkit.link.capture import open_capture
+from mldkit.model.messages import Other
 from mldkit.wire.decode import Decoder
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def _decode(path: Path) -> dict[int, dict[str, Any]]:
             frame.number: message_json(decoded)
             for frame in capture.candidates()
             for decoded in decoder.decode(frame)
+            if not isinstance(decoded.datagram.message, Other)
         }
 
 

@@ -8,10 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from mldkit.link.capture import open_capture
 
+from mldkit.link.capture import open_capture
 from mldkit.model.addresses import text
-from mldkit.model.messages import Leave, LegacyReport, Query, Report
+from mldkit.model.messages import (
+    GroupRecord,
+    Leave,
+    LegacyReport,
+    Query,
+    Report,
+    record_type_name,
+)
 from mldkit.model.units import SECOND
 from mldkit.wire.decode import Decoder
 from mldkit.wire.encode import encode_frame
@@ -81,12 +88,21 @@ def _content(decoded: Decoded) -> str:
     """Return the message in the words of the recordings."""
     message = decoded.datagram.message
     if isinstance(message, Report):
-        return str(message)
+        return " ".join(map(_record, message.records))
     if isinstance(message, LegacyReport | Leave):
         return f"group={text(message.group)}"
     if isinstance(message, Query) and message.version is not None:
         return f"group={text(message.group)}"
     return ""
+
+
+def _record(record: GroupRecord) -> str:
+    """Return a record as the recordings write it: long lists by their ends and their number."""
+    if len(record.sources) <= 8:
+        return str(record)
+    first, last = text(record.sources[0]), text(record.sources[-1])
+    kind = record_type_name(record.type)
+    return f"{kind}({text(record.group)},{{{first}..{last} #{len(record.sources)}}})"
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
