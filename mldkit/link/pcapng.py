@@ -1,0 +1,311 @@
+"""The pcapng format: blocks in sections, each section with a byte order and interfaces.
+
+::
+
+    block      type | length | body ... | length again
+    section    0x0a0d0d0a | length | 0x1a2b3c4d | version | section length | options
+    interface  1 | length | link type, 0 | snapshot length | options
+    packet     6 | length | interface | time, upper and lower | captured | original | octets
+                                                              | padding | options
+    simple     3 | length | original | octets
+    obsolete   2 | length | interface, drops | as packet
+
+Blocks of other types are passed over.
+"""
+
+from __future__ import annotations
+
+import struct
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple
+
+from mldkit.link.pcap import link_type
+from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
+from mldkit.model.datagram import Frame
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.link.reading import Damage, Tally, Window
+    from mldkit.link.scan import Layout, Sieve
+
+MAGIC = b"\x0a\x0d\x0d\x0a"
+_SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
+_BYTE_ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}
+_SMALLEST = {_SECTION: 28, _INTERFACE: 20, _OBSOLETE: 32, _SIMPLE: 16, _PACKET: 32}
+_LARGEST_BLOCK = LARGEST_PACKET + USUAL_SNAPLEN
+_BODY = 8
+_DATA = 28
+_IF_NAME, _IF_TSRESOL, _IF_TSOFFSET = 2, 9, 14
+_PACKET_FLAGS = 2
+_OUTBOUND = 2
+
+
+def has_byte_order(start: bytes) -> bool:
+    """Return whether the first octets of a file say the byte order of a section."""
+    return start[8:12] in _BYTE_ORDERS
+
+
+class _Interface(NamedTuple):
+    """An interface description block."""
+
+    name: str | None
+    link_type: int
+    snaplen: int
+    limit: int
+    """Packets that claim more octets are damage."""
+    resolution: int
+    """if_tsresol: units are 10^-n s, or 2^-n s with the top bit set."""
+    offset_ns: int
+
+    def time_ns(self, ticks: int) -> int:
+        """Return nanoseconds since the epoch."""
+        exponent = self.resolution & 0x7F
+        if self.resolution & 0x80:
+            return (ticks * SECOND >> exponent) + self.offset_ns
+        if exponent <= 9:
+            return int(ticks * 10 ** (9 - exponent)) + self.offset_ns
+        return int(ticks // 10 ** (exponent - 9)) + self.offset_ns
+
+
+class _BrokenBlockError(Exception):
+    """Carries the damage from where it is found to `step`; never leaves this module."""
+
+    def __init__(self, damage: Damage) -> None:
+        super().__init__(damage.reason)
+        self.damage = damage
+
+
+class PcapngReader:
+    """Reads packets from a window that stands at the first section."""
+
+    def __init__(self, window: Window, tally: Tally) -> None:
+        """Start with the window at the first block, of which 12 octets are there."""
+        self._window = window
+        self._tally = tally
+        self._order = _BYTE_ORDERS[bytes(window.view[8:12])]
+        self._interfaces: list[_Interface] = []
+
+    def step(self) -> Frame | None:
+        """Return the next packet; None at the end and where the file is damaged."""
+        window = self._window
+        try:
+            while window.require(1):
+                frame = self._block()
+                if frame is not None:
+                    return frame
+        except _BrokenBlockError as broken:
+            self._tally.damage = broken.damage
+        else:
+            self._tally.damage = window.end()
+        return None
+
+    def _block(self) -> Frame | None:
+        """Read one block and return the packet in it."""
+        window = self._window
+        if not window.require(12):
+            raise self._cut()
+        if window.view[window.position : window.position + 4] == MAGIC:
+            mark = bytes(window.view[window.position + 8 : window.position + 12])
+            if mark not in _BYTE_ORDERS:
+                raise self._broken("a section has no byte order")
+            self._order = _BYTE_ORDERS[mark]
+        kind, length = self._numbers(window.position, 2)
+        is_read = kind in _SMALLEST
+        if length < _SMALLEST.get(kind, 12) or (is_read and length > _LARGEST_BLOCK):
+            raise self._broken(f"a block claims {length} octets")
+        if not is_read:
+            self._pass_over(length)
+            return None
+        if not window.require(length):
+            raise self._cut()
+        if self._numbers(window.position + length - 4, 1)[0] != length:
+            raise self._broken("the two lengths of a block differ")
+        frame = None
+        if kind == _SECTION:
+            self._interfaces = []
+        elif kind == _INTERFACE:
+            self._describe(window.position, length)
+        else:
+            frame = self._packet(kind, length)
+        window.position += length
+        return frame
+
+    def _pass_over(self, length: int) -> None:
+        window = self._window
+        start = window.offset
+        if not window.skip(length - 4) or not window.require(4):
+            raise self._cut(at=start)
+        if self._numbers(window.position, 1)[0] != length:
+            raise self._broken("the two lengths of a block differ", at=start)
+        window.position += 4
+
+    def _describe(self, at: int, length: int) -> None:
+        view = self._window.view
+        number, _, snaplen = struct.unpack_from(f"{self._order}HHI", view, at + _BODY)
+        options = self._options(at + 16, at + length - 4)
+        name = options.get(_IF_NAME, b"").rstrip(b"\0").decode(errors="replace") or None
+        seconds = options.get(_IF_TSOFFSET, b"")
+        offset = struct.unpack(f"{self._order}q", seconds)[0] if len(seconds) == 8 else 0
+        limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))
+        resolution = (options.get(_IF_TSRESOL) or b"\x06")[0]
+        self._interfaces.append(
+            _Interface(name, link_type(number), snaplen, limit, resolution, offset * SECOND)
+        )
+        self._tally.interfaces.append(name)
+
+    def _packet(self, kind: int, length: int) -> Frame:
+        """Return the packet of the block at the position."""
+        window, tally = self._window, self._tally
+        at = window.position
+        index = 0 if kind == _SIMPLE else self._interface_index(at, kind)
+        if index >= len(self._interfaces):
+            raise self._broken(f"a packet is of interface {index}, which no block describes")
+        interface = self._interfaces[index]
+        room = length - _SMALLEST[kind]
+        if kind == _SIMPLE:
+            captured = min(self._numbers(at + _BODY, 1)[0], room, interface.snaplen or room)
+        else:
+            captured = self._numbers(at + 20, 1)[0]
+        if captured > min(room, interface.limit):
+            raise self._broken(f"a packet claims {captured} octets")
+        tally.count(interface.link_type)
+        start = at + (12 if kind == _SIMPLE else _DATA)
+        data = bytes(window.view[start : start + captured])
+        frame = self._frame(at, interface, tally.packets, kind, data)
+        tally.see_time(frame.time_ns)
+        return frame
+
+    def _interface_index(self, at: int, kind: int) -> int:
+        code = "H" if kind == _OBSOLETE else "I"
+        (index,) = struct.unpack_from(self._order + code, self._window.view, at + _BODY)
+        return int(index)
+
+    def _frame(self, at: int, interface: _Interface, number: int, kind: int, data: bytes) -> Frame:
+        if kind == _SIMPLE:
+            time_ns, outgoing = None, False
+            (original,) = self._numbers(at + _BODY, 1)
+        else:
+            upper, lower, captured, original = self._numbers(at + 12, 4)
+            time_ns = interface.time_ns(upper << 32 | lower)
+            outgoing = self._is_outgoing(at, at + _DATA + captured)
+        return Frame(
+            data,
+            time_ns,
+            number,
+            interface.link_type,
+            original if original > len(data) else None,
+            interface.name,
+            outgoing,
+        )
+
+    def _is_outgoing(self, at: int, data_end: int) -> bool:
+        """Return whether the options of the packet block at `at` say that it was sent."""
+        _, length = self._numbers(at, 2)
+        flags = self._options(data_end + (at - data_end) % 4, at + length - 4).get(_PACKET_FLAGS)
+        if flags is None or len(flags) != 4:
+            return False
+        (value,) = struct.unpack(f"{self._order}I", flags)
+        return int(value) & 3 == _OUTBOUND
+
+    def sweep(self, sieve: Sieve) -> Iterator[Frame]:
+        """Pass over packets in the window; give those that pass the sieve.
+
+        Only packet blocks of interfaces with the link type of the first one are passed.
+        """
+        window, tally = self._window, self._tally
+        link_type = self._next_link_type()
+        layout = None if link_type is None else sieve.layouts.get(link_type)
+        if link_type is None or layout is None:
+            return
+        offsets, heads = self._gather(layout, link_type)
+        if not heads:
+            return
+        first = tally.packets + 1
+        tally.count(link_type, len(heads))
+        for at in (offsets[0], offsets[len(heads) - 1]):
+            tally.see_time(self._swept(at, 0, b"").time_ns)
+        window.position = offsets[len(heads)] + 4
+        for index in layout.interesting(heads):
+            at = offsets[index]
+            (captured,) = self._numbers(at + 24, 1)
+            data = bytes(window.view[at + 4 + _DATA : at + 4 + _DATA + captured])
+            if sieve.passes(data, link_type):
+                yield self._swept(at, first + index, data)
+
+    def _next_link_type(self) -> int | None:
+        """Return the link type when a packet block is next in the window."""
+        window = self._window
+        if window.left < 12 or self._numbers(window.position, 1)[0] != _PACKET:
+            return None
+        index = self._interface_index(window.position, _PACKET)
+        return self._interfaces[index].link_type if index < len(self._interfaces) else None
+
+    def _gather(self, layout: Layout, number: int) -> tuple[list[int], list[bytes]]:
+        """Return offsets (of the length before each block) and heads of sound packet blocks.
+
+        The second length of a block is read together with the block behind it, so the last
+        block is left out; whatever is not a sound packet block ends the list.
+        """
+        window = self._window
+        order = self._order
+        read = struct.Struct(f"{order}IIII8xI{4 + layout.offset}x{layout.width}s").unpack_from
+        shortest, unknown = layout.shortest, layout.unknown
+        limits = {
+            index: interface.limit
+            for index, interface in enumerate(self._interfaces)
+            if interface.link_type == number
+        }
+        position = window.position - 4
+        (length,) = self._numbers(position, 1)
+        offsets = [position]
+        heads: list[bytes] = []
+        try:
+            for closing, kind, opening, interface, captured, head in map(
+                read, repeat(window.octets), offsets
+            ):
+                if (
+                    closing != length
+                    or kind != _PACKET
+                    or interface not in limits
+                    or captured + 32 > opening
+                    or captured > limits[interface]
+                ):
+                    break
+                length = opening
+                heads.append(head if captured >= shortest else unknown)
+                position += length
+                offsets.append(position)
+        except struct.error:
+            # The next head lies beyond the window.
+            pass
+        return offsets, heads[:-1]
+
+    def _swept(self, offset: int, number: int, data: bytes) -> Frame:
+        """Return the packet of a block that `_gather` found sound."""
+        at = offset + 4
+        interface = self._interfaces[self._interface_index(at, _PACKET)]
+        return self._frame(at, interface, number, _PACKET, data)
+
+    def _options(self, at: int, end: int) -> dict[int, bytes]:
+        """Return the options between two places, the first of each code."""
+        view = self._window.view
+        options: dict[int, bytes] = {}
+        while at + 4 <= end:
+            code, length = struct.unpack_from(f"{self._order}HH", view, at)
+            if code == 0 or at + 4 + length > end:
+                break
+            options.setdefault(code, bytes(view[at + 4 : at + 4 + length]))
+            at += 4 + length + -length % 4
+        return options
+
+    def _numbers(self, at: int, count: int) -> tuple[int, ...]:
+        """Return 32-bit numbers of the window."""
+        return struct.unpack_from(f"{self._order}{count}I", self._window.view, at)
+
+    def _broken(self, reason: str, *, at: int | None = None) -> _BrokenBlockError:
+        return _BrokenBlockError(self._window.damage(reason, at=at))
+
+    def _cut(self, *, at: int | None = None) -> _BrokenBlockError:
+        return self._broken("the file ends inside a block", at=at)
