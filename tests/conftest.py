@@ -15,6 +15,7 @@ import itertools
 import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +111,13 @@ class Namespace:
         """Set a sysctl of the namespace."""
         _output("ip", "netns", "exec", self.name, "sysctl", "-qw", f"{name}={value}")
 
+    def wait_for_ipv6(self, interface: str, seconds: float = 10) -> None:
+        """Wait until an interface takes groups in: its multicast route is the last to appear."""
+        until = time.monotonic() + seconds
+        while "ff00::/8" not in self.ip(f"-6 route show table local dev {interface}"):
+            assert time.monotonic() < until, f"{interface} of {self.name} did not come up"
+            time.sleep(0.01)
+
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Let this process live in the namespace; sockets opened here stay there."""
@@ -158,9 +166,13 @@ def make_namespace() -> Iterator[Callable[[], Namespace]]:
 
 @pytest.fixture
 def link(make_namespace: Callable[[], Namespace]) -> Link:
-    """Two hosts on a wire, ready at once: without duplicate address detection."""
+    """Two hosts on a wire, ready for both families, without duplicate address detection."""
     near, far = make_namespace(), make_namespace()
-    near.ip(f"link add {INTERFACE} type veth peer name {INTERFACE} netns {far.name}")
+    # Different numbers: where an end has the number of its peer the kernel takes it for a plain
+    # device and tells that it is up as much as a second later (net/core/link_watch.c).
+    near.ip(
+        f"link add {INTERFACE} index 11 type veth peer name {INTERFACE} index 12 netns {far.name}"
+    )
     for number, namespace in enumerate((near, far), start=1):
         conf = f"net.ipv6.conf.{INTERFACE}"
         namespace.run(
@@ -170,6 +182,8 @@ def link(make_namespace: Callable[[], Namespace]) -> Link:
         namespace.ip(f"address add 10.9.0.{number}/24 dev {INTERFACE}")
     for namespace in (near, far):
         namespace.ip(f"link set {INTERFACE} up")
+    for namespace in (near, far):
+        namespace.wait_for_ipv6(INTERFACE)
     return Link(near, far)
 
 
