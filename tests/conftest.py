@@ -11,10 +11,13 @@ Types for annotations: `from tests.conftest import Link, Namespace` under TYPE_C
 from __future__ import annotations
 
 import ctypes
+import importlib.metadata
 import itertools
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 INTERFACE = "eth1"
 _CLONE_NEWNET = 0x40000000
+_NOBODY = 65534
+_DEPENDENCIES = ("scapy", "netns", "rich", "pygments", "markdown-it-py", "mdurl")
 _serial = itertools.count()
 
 
@@ -185,6 +190,47 @@ def link(make_namespace: Callable[[], Namespace]) -> Link:
     for namespace in (near, far):
         namespace.wait_for_ipv6(INTERFACE)
     return Link(near, far)
+
+
+@dataclass(frozen=True)
+class Ordinary:
+    """An ordinary user and a Python environment with mldkit that this user can read."""
+
+    python: Path
+
+    def run(self, *argv: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run a program as that user, to its end."""
+        user = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--inh-caps=-all"]
+        return subprocess.run(
+            ["setpriv", *user, *argv],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            cwd="/",
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        )
+
+
+@pytest.fixture(scope="session")
+def ordinary() -> Iterator[Ordinary]:
+    """An environment of the system's Python; root's own is out of the reach of other users."""
+    if os.geteuid():
+        pytest.skip("needs root to become another user")
+    with tempfile.TemporaryDirectory(prefix="mldkit-ordinary-") as directory:
+        environment = Path(directory, "venv")
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--without-pip", environment], check=True)
+        (site,) = environment.glob("lib/python3.*/site-packages")
+        for name in _DEPENDENCIES:
+            for file in importlib.metadata.files(name) or ():
+                if file.parts[0] != ".." and file.suffix != ".pyc":
+                    target = site / file
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file.locate(), target)
+        without = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "mldkit", site / "mldkit", ignore=without)
+        subprocess.run(["chmod", "-R", "a+rX", directory], check=True)
+        yield Ordinary(environment / "bin" / "python")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,64 @@
+"""`mldkit doctor`: what this machine can do, and what to do about the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from mldkit.cli.arguments import add_format
+from mldkit.link.machine import Check, Status, checks, core_works
+
+if TYPE_CHECKING:
+    import argparse
+
+EXAMPLES = """\
+examples:
+  mldkit doctor
+  mldkit doctor --json | jq '.checks[] | select(.status != "ok")'
+"""
+
+_MISSING_CORE = 3
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `doctor`."""
+    add_format(parser)
+    parser.epilog = EXAMPLES
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look, print each finding as it comes, return 0 if the core works and else 3."""
+    found = []
+    for check in checks():
+        found.append(check)
+        if args.format == "text":
+            print(_line(check), flush=True)
+        elif args.format == "ndjson":
+            print(json.dumps(_entry(check)), flush=True)
+    works = core_works(found)
+    if args.format == "json":
+        document = {
+            "schema": "mldkit.doctor/1",
+            "core_works": works,
+            "checks": [_entry(check) for check in found],
+        }
+        print(json.dumps(document, indent=2))
+    elif args.format == "text":
+        print("\nthe core works: try mldkit demo" if works else "\nthe core does not work here")
+    return 0 if works else _MISSING_CORE
+
+
+def _entry(check: Check) -> dict[str, str | None]:
+    return {
+        "name": check.name,
+        "status": check.status.value,
+        "seen": check.seen,
+        "advice": check.advice,
+    }
+
+
+def _line(check: Check) -> str:
+    line = f"{check.status.value:8} {check.name:38} {check.seen}"
+    if check.status is not Status.OK and check.advice:
+        line += f"\n{'':8} {'':38} -> {check.advice}"
+    return line

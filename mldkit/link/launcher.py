@@ -1,0 +1,73 @@
+"""Enter a network namespace and become another mldkit command there.
+
+A process lives in one network namespace from its start, so `--netns NAME` replaces it: this
+module imports nothing but the package `netns`, enters, and executes the interpreter again. In
+the new process /proc/net, netlink and every socket belong to the namespace; only /sys still
+shows the old one, which is why mldkit does not read it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import mldkit
+from mldkit.errors import LinkError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMED = Path("/run/netns")
+
+
+def run_in_namespace(namespace: str, arguments: Sequence[str]) -> NoReturn:
+    """Execute `mldkit ARGUMENTS` in a namespace given by its `ip netns` name or by a path."""
+    enter(namespace)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, mldkit_command(*arguments))  # noqa: S606 (no shell, our interpreter)
+
+
+def enter(namespace: str) -> None:
+    """Move this process, which must have one thread, into a namespace for good."""
+    from netns import NetNS
+
+    try:
+        target = NetNS(nspath=namespace) if "/" in namespace else NetNS(nsname=namespace)
+        # Entered without leaving: the end of a `with` block would bring the process back.
+        target.__enter__()
+    except ValueError as error:
+        raise LinkError(f"{namespace}: no such network namespace", hint=_names()) from error
+    except PermissionError as error:
+        raise LinkError(
+            f"{namespace}: no permission to enter this network namespace",
+            hint="run it with sudo, or as the user who made the namespace",
+        ) from error
+    except OSError as error:
+        raise LinkError(f"{namespace}: not a network namespace", hint=_names()) from error
+
+
+def mldkit_command(*arguments: str) -> list[str]:
+    """Return the command that runs this very mldkit with `arguments`, in this interpreter.
+
+    `-m` would put the working directory first on the path, and with it any file there that has
+    the name of a module. That is left out, except where mldkit itself was found in that way.
+    """
+    options = []
+    if sys.flags.isolated:
+        options.append("-I")
+    elif Path(mldkit.__file__).parents[1] != Path.cwd():
+        options.append("-P")
+    return [sys.executable, *options, "-m", "mldkit", *arguments]
+
+
+def _names() -> str:
+    try:
+        names = sorted(entry.name for entry in NAMED.iterdir())
+    except OSError:
+        names = []
+    if not names:
+        return "there are none; ip netns add NAME makes one"
+    return f"namespaces here: {', '.join(names)}"

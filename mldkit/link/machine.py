@@ -1,0 +1,237 @@
+"""What this machine can do: every fact is tried or read, none is guessed.
+
+A check is one line for a person: what, whether it works, what was seen, what to do about it. The
+core works when the packages are there and packet sockets can be had, on the machine's own
+interfaces or at least in a sandbox.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mldkit.errors import LinkError
+from mldkit.link import clock
+from mldkit.link.namespace import Sandbox, environment
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGES = ("scapy", "netns", "rich")
+OPTIONAL_PROGRAMS = {
+    "tshark": "apt install tshark, for a third opinion on captures",
+    "tcpdump": "apt install tcpdump, for a third opinion on captures",
+}
+_LINK_COMMANDS = {
+    "veth": "link add mldkit0 type veth peer name mldkit1",
+    "bridge": "link add mldkit2 type bridge",
+    "macvlan": "link add mldkit3 link mldkit0 type macvlan mode bridge",
+    "tap": "tuntap add dev mldkit4 mode tap",
+}
+_TRY_PACKET_SOCKET = "import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)"
+
+
+class Status(StrEnum):
+    """The outcome of a check."""
+
+    OK = "ok"
+    MISSING = "missing"
+    CHANGED = "changed"
+    """A setting that makes this kernel behave otherwise than usual."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    status: Status
+    seen: str
+    advice: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A sysctl that changes what is seen on the wire or how much can be joined."""
+
+    name: str
+    usual: str | None
+    """None: any value is as good."""
+    meaning: str
+
+
+SETTINGS = (
+    Setting("net/ipv4/igmp_qrv", "2", "times a change is reported"),
+    Setting("net/ipv6/mld_qrv", "2", "times a change is reported"),
+    Setting("net/ipv4/igmp_max_memberships", None, "IPv4 groups a socket"),
+    Setting("net/ipv4/igmp_max_msf", None, "IPv4 sources a group and socket"),
+    Setting("net/ipv6/mld_max_msf", None, "IPv6 sources a group and socket"),
+    Setting("net/ipv4/igmp_link_local_mcast_reports", "1", "1: 224.0.0.x is reported too"),
+    Setting("net/core/optmem_max", None, "octets for the memberships of a socket"),
+    Setting("net/core/rmem_max", None, "octets of receive buffer without privilege"),
+)
+
+
+def checks() -> Iterator[Check]:
+    """Yield every check, the important ones first."""
+    yield from packages()
+    yield packet_sockets()
+    yield from sandbox()
+    yield iproute2()
+    yield kernel()
+    yield tick()
+    yield forced_version("net/ipv4/conf", "force_igmp_version")
+    yield forced_version("net/ipv6/conf", "force_mld_version")
+    yield from map(setting, SETTINGS)
+    for program, advice in OPTIONAL_PROGRAMS.items():
+        path = _which(program)
+        yield Check(
+            program, Status.OK if path else Status.MISSING, path or "not installed",
+            None if path else advice,
+        )  # fmt: skip
+
+
+def core_works(found: list[Check]) -> bool:
+    """Return whether the main jobs can be done here, if need be in a sandbox."""
+    good = {check.name for check in found if check.status is Status.OK}
+    own = "packet sockets" in good
+    sandboxed = {"sandbox", "packet sockets in a sandbox", "veth"} <= good
+    return good.issuperset(PACKAGES) and (own or sandboxed)
+
+
+def packages() -> Iterator[Check]:
+    """Yield Python and the packages mldkit depends on, by their metadata."""
+    yield Check("python", Status.OK, platform.python_version())
+    for name in PACKAGES:
+        try:
+            yield Check(name, Status.OK, importlib.metadata.version(name))
+        except importlib.metadata.PackageNotFoundError:
+            yield Check(name, Status.MISSING, "not installed", f"pip install {name}")
+
+
+def packet_sockets() -> Check:
+    """Try a packet socket in the namespace of this process."""
+    name = "packet sockets"
+    try:
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
+    except PermissionError:
+        return Check(
+            name, Status.MISSING, "no permission on this machine's own interfaces",
+            "run mldkit with sudo; mldkit demo and the labs do without",
+        )  # fmt: skip
+    except OSError as error:
+        return Check(name, Status.MISSING, f"{error.strerror}", "load the module af_packet")
+    return Check(name, Status.OK, "on this machine's own interfaces")
+
+
+def sandbox() -> Iterator[Check]:
+    """Make a throw-away sandbox, and in it one link of each type and a packet socket."""
+    yield _user_namespaces()
+    try:
+        held = Sandbox()
+    except LinkError as error:
+        yield Check("sandbox", Status.MISSING, error.message, error.hint)
+        return
+    with held:
+        how = "in a user namespace" if held.is_rootless else "as root"
+        yield Check("sandbox", Status.OK, f"namespaces can be made {how}")
+        raw = held.run([sys.executable, "-c", _TRY_PACKET_SOCKET])
+        yield _tried("packet sockets in a sandbox", raw, "allow CAP_NET_RAW")
+        for kind, command in _LINK_COMMANDS.items():
+            done = held.run(["ip", *command.split()])
+            advice = f"modprobe {'tun' if kind == 'tap' else kind}"
+            if "/dev/net/tun" in done.stderr or "Permission" in done.stderr:
+                advice += "; chmod 666 /dev/net/tun"
+            yield _tried(kind, done, advice)
+
+
+def iproute2() -> Check:
+    """Ask `ip` for its version."""
+    path = _which("ip")
+    if path is None:
+        return Check("iproute2", Status.MISSING, "no program ip", "apt install iproute2")
+    done = subprocess.run([path, "-V"], capture_output=True, text=True, check=False)  # noqa: S603
+    match = re.search(r"iproute2-([\w.]+)", done.stdout)
+    return Check("iproute2", Status.OK, match[1] if match else done.stdout.strip())
+
+
+def kernel() -> Check:
+    """Return the version of the running kernel."""
+    release = platform.release()
+    version = tuple(int(word) for word in re.findall(r"\d+", release)[:2])
+    if version < (5, 1):  # 64-bit stamps of packet sockets
+        return Check("kernel", Status.MISSING, release, "mldkit needs Linux 5.1")
+    return Check("kernel", Status.OK, release)
+
+
+def tick() -> Check:
+    """Return HZ, by which the kernel's own answers are rounded."""
+    tick_ns = clock.tick_ns()
+    return Check(
+        "HZ", Status.OK, f"{round(SECOND / tick_ns)} (timers step by {tick_ns / 1e6:g} ms)"
+    )
+
+
+def setting(wanted: Setting) -> Check:
+    """Read one sysctl; some exist in the initial network namespace only."""
+    name = wanted.name.replace("/", ".")
+    try:
+        value = Path("/proc/sys", wanted.name).read_text().strip()
+    except OSError:
+        return Check(name, Status.UNKNOWN, "not to be seen in this network namespace")
+    seen = f"{value} ({wanted.meaning})"
+    if wanted.usual is None or value == wanted.usual:
+        return Check(name, Status.OK, seen)
+    return Check(name, Status.CHANGED, seen, f"sysctl -w {name}={wanted.usual}")
+
+
+def forced_version(directory: str, name: str) -> Check:
+    """Tell the interfaces on which an old version is forced; `all` and `default` count too."""
+    values = {}
+    for path in sorted(Path("/proc/sys", directory).glob(f"*/{name}")):
+        values[path.parent.name] = path.read_text().strip()
+    forced = {where: value for where, value in values.items() if value != "0"}
+    if not values:
+        return Check(name, Status.UNKNOWN, "this kernel does not have it")
+    if not forced:
+        return Check(name, Status.OK, "0 everywhere (as the querier asks)")
+    seen = ", ".join(f"{where}: {value}" for where, value in forced.items())
+    first = f"{directory}/{next(iter(forced))}/{name}".replace("/", ".")
+    return Check(name, Status.CHANGED, seen, f"sysctl -w {first}=0")
+
+
+def _user_namespaces() -> Check:
+    name = "user namespaces"
+    program = _which("unshare")
+    if program is None:
+        return Check(name, Status.MISSING, "no program unshare", "apt install util-linux")
+    done = subprocess.run(  # noqa: S603
+        [program, "--user", "--map-root-user", "--net", "true"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return _tried(
+        name, done, "use sudo, or see user.max_user_namespaces and the machine's AppArmor profile"
+    )
+
+
+def _tried(name: str, done: subprocess.CompletedProcess[str], advice: str) -> Check:
+    if done.returncode == 0:
+        return Check(name, Status.OK, "tried, works")
+    last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
+    return Check(name, Status.MISSING, last[0], advice)
+
+
+def _which(program: str) -> str | None:
+    return shutil.which(program, mode=os.X_OK, path=environment()["PATH"])
