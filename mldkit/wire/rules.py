@@ -32,7 +32,7 @@ from mldkit.model.messages import (
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Decoded
@@ -60,6 +60,8 @@ class Rule:
     reference: str
     check: Callable[[Decoded], Outcome] | None = None
     """None: the codec itself notices it and leaves a remark or a malformed mark."""
+    kinds: tuple[str, ...] = ()
+    """Kinds of message that the check is for; empty means all."""
     linux: str = ""
     """How Linux treats it where that differs from what one would expect."""
     aliases: tuple[str, ...] = ()
@@ -77,14 +79,12 @@ def is_host_message(decoded: Decoded) -> bool:
     return decoded.kind in ("report", "leave")
 
 
-def reported_groups(decoded: Decoded) -> Iterator[Address]:
-    """Give the groups that a report or leave speaks of."""
+def reported_groups(decoded: Decoded) -> list[Address]:
+    """Return the groups that a report or leave speaks of."""
     message = decoded.datagram.message
     if isinstance(message, Report):
-        for record in message.records:
-            yield record.group
-    elif isinstance(message, LegacyReport | Leave):
-        yield message.group
+        return [record.group for record in message.records]
+    return [message.group] if isinstance(message, LegacyReport | Leave) else []
 
 
 def listing(addresses: list[Address]) -> str:
@@ -157,7 +157,8 @@ def group_is_unicast(decoded: Decoded) -> Outcome:
         if is_unspecified(message.group) or is_multicast(message.group):
             return None
         return f"query for {text(message.group)}, which is no group"
-    wrong = [group for group in reported_groups(decoded) if not is_multicast(group)]
+    lowest, highest = (0xFF, 0xFF) if decoded.family is MLD else (0xE0, 0xEF)
+    wrong = [group for group in reported_groups(decoded) if not lowest <= group[0] <= highest]
     return f"not multicast: {listing(wrong)}" if wrong else None
 
 
@@ -271,8 +272,14 @@ def querier_variables(decoded: Decoded) -> Outcome:
 def never_reported(decoded: Decoded) -> Outcome:
     """D-15."""
     message = decoded.datagram.message
-    groups = [message.group] if isinstance(message, Query) else list(reported_groups(decoded))
-    wrong = [group for group in groups if is_multicast(group) and not is_reportable(group)]
+    groups = [message.group] if isinstance(message, Query) else reported_groups(decoded)
+    # Nearly every group shows by its second octet that it is not one of those.
+    octets = (0, 1, 2) if decoded.family is MLD else (0,)
+    wrong = [
+        group
+        for group in groups
+        if group[1] & 15 in octets and is_multicast(group) and not is_reportable(group)
+    ]
     return f"no message may name {listing(wrong)}" if wrong else None
 
 
@@ -386,6 +393,7 @@ def odd_sources(decoded: Decoded) -> Outcome:
         if len(set(sources)) != len(sources):
             return "a source list names an address twice"
         for source in sources:
-            if is_multicast(source) or is_unspecified(source):
+            first = source[0]
+            if (first >= 0xE0 or not first) and (is_multicast(source) or is_unspecified(source)):
                 return f"{text(source)} as a source"
     return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.model.messages import KINDS
 from mldkit.wire import rules
 from mldkit.wire.checksum_faults import bad_checksum
 from mldkit.wire.rules import ERROR, INFO, WARNING, Hit, Rule
@@ -25,6 +26,11 @@ class Finding(NamedTuple):
     detail: str
 
 
+_QUERY = ("query",)
+_REPORT = ("report",)
+_HOST = ("report", "leave")
+_LISTS = ("query", "report")
+_ALL = ("query", "report", "leave")
 _IGNORED_BY_LINUX = "Linux does not check it"
 
 RULES: tuple[Rule, ...] = (
@@ -40,12 +46,12 @@ RULES: tuple[Rule, ...] = (
     Rule("V-05", ERROR, "Router Alert does not have the value for this protocol",
          "RFC 2711 §2.1; RFC 2113 §2.1", rules.router_alert_value),
     Rule("V-06", ERROR, "An MLD query does not come from a link-local address",
-         "RFC 9777 §5.1.14", rules.query_source),
+         "RFC 9777 §5.1.14", rules.query_source, kinds=_QUERY),
     Rule("V-07", INFO, "An MLD report comes from the unspecified address",
-         "RFC 9777 §5.2.14; RFC 3590 §4", rules.report_from_unspecified),
+         "RFC 9777 §5.2.14; RFC 3590 §4", rules.report_from_unspecified, kinds=_HOST),
     Rule("V-08", ERROR, "An MLD report comes from an address that is not link-local",
          "RFC 9777 §5.2.14", rules.report_source,
-         linux="a Linux bridge learns from it all the same"),
+         linux="a Linux bridge learns from it all the same", kinds=_HOST),
     Rule("V-09", ERROR, "The length of the message belongs to no version",
          "RFC 9776 §7.1; RFC 9777 §8.1"),
     Rule("V-10", ERROR, "A list or a fixed part runs past the end of the message",
@@ -55,20 +61,22 @@ RULES: tuple[Rule, ...] = (
          linux="a Linux bridge uses the records before the end"),
     Rule("V-12", ERROR, "The group is not a multicast address",
          "RFC 9776 §4.2.9; RFC 9777 §5.2.9", rules.group_is_unicast,
-         linux="a Linux bridge learns such records"),
+         linux="a Linux bridge learns such records", kinds=_ALL),
     Rule("V-13", INFO, "A record has an unknown type",
-         "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.unknown_record, aliases=("D-33",)),
+         "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.unknown_record, aliases=("D-33",),
+         kinds=_REPORT),
     Rule("V-14", INFO, "A record carries auxiliary data",
-         "RFC 9776 §4.2.11; RFC 9777 §5.2.11", rules.auxiliary_data, aliases=("D-26",)),
+         "RFC 9776 §4.2.11; RFC 9777 §5.2.11", rules.auxiliary_data, aliases=("D-26",),
+         kinds=_REPORT),
     Rule("V-15", INFO, "Octets follow the last field",
          "RFC 9776 §4.2.12; RFC 9777 §5.2.12", rules.trailing_octets, aliases=("X-05",)),
     Rule("V-16", INFO, "Reserved bits are set",
          "RFC 9776 §4.2.1; RFC 9777 §5.1.1", rules.reserved_bits),
     Rule("V-18", WARNING, "A General Query names sources",
          "RFC 9776 §4.1.9; RFC 9777 §5.1.11", rules.general_with_sources,
-         linux="Linux hosts do not answer it"),
+         linux="Linux hosts do not answer it", kinds=_QUERY),
     Rule("V-21", INFO, "An older IGMP message is longer than 8 octets",
-         "RFC 2236 §2.5", rules.older_igmp_too_long),
+         "RFC 2236 §2.5", rules.older_igmp_too_long, kinds=_HOST),
     Rule("V-23", WARNING, "IGMP from an address that no subnet has",
          "RFC 9776 §4.2.14", rules.igmp_source),
     Rule("V-24", WARNING, "The message came in fragments",
@@ -78,25 +86,25 @@ RULES: tuple[Rule, ...] = (
          "RFC 791 §3.1; RFC 8200 §3"),
     Rule("X-03", WARNING, "The extension list is not valid and is ignored", "RFC 9279 §5"),
     Rule("X-04", INFO, "An extension has an unknown type", "RFC 9279 §5",
-         rules.unknown_extension),
+         rules.unknown_extension, kinds=_LISTS),
     Rule("D-05", WARNING, "Robustness or response time make memberships fragile",
-         "RFC 9776 §8.1, §8.3; RFC 9777 §9.1, §9.3", rules.querier_variables),
+         "RFC 9776 §8.1, §8.3; RFC 9777 §9.1, §9.3", rules.querier_variables, kinds=_QUERY),
     Rule("D-15", WARNING, "A message for a group that is never reported",
-         "RFC 9776 §5; RFC 9777 §6", rules.never_reported),
+         "RFC 9776 §5; RFC 9777 §6", rules.never_reported, kinds=_ALL),
     Rule("D-16", WARNING, "An any-source join in the source-specific range",
-         "RFC 9776 §4.2.13; RFC 4604 §2.2", rules.any_source_in_ssm_range),
+         "RFC 9776 §4.2.13; RFC 4604 §2.2", rules.any_source_in_ssm_range, kinds=_REPORT),
     Rule("D-20", ERROR, "A query goes to the wrong destination",
          "RFC 9776 §4.1.12; RFC 9777 §5.1.15", rules.query_destination,
-         linux="Linux hosts answer wherever they listen"),
+         linux="Linux hosts answer wherever they listen", kinds=_QUERY),
     Rule("D-21", WARNING, "A report or leave goes to the wrong destination",
          "RFC 9776 §4.2.15; RFC 9777 §5.2.15; RFC 2236 §9; RFC 2710 §5",
-         rules.report_destination, linux="Linux bridges learn from it all the same"),
+         rules.report_destination, linux="Linux bridges learn from it all the same", kinds=_HOST),
     Rule("D-22", INFO, "IGMPv3 without the precedence of internetwork control",
          "RFC 9776 §4", rules.type_of_service, linux=_IGNORED_BY_LINUX),
     Rule("D-23", INFO, "A query from 0.0.0.0",
-         "RFC 4541 §2.1.1", rules.proxy_querier, linux="Linux hosts answer it"),
+         "RFC 4541 §2.1.1", rules.proxy_querier, linux="Linux hosts answer it", kinds=_QUERY),
     Rule("D-24", WARNING, "A record that needs sources has none",
-         "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.record_without_source),
+         "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.record_without_source, kinds=_REPORT),
     Rule("D-25", ERROR, "The hardware address does not belong to the group",
          "RFC 1112 §6.4; RFC 2464 §7", rules.destination_mac),
     Rule("M-01", ERROR, "The frame ends inside its link header", "IEEE 802.3 §3"),
@@ -105,9 +113,9 @@ RULES: tuple[Rule, ...] = (
     Rule("M-05", ERROR, "The packet ends inside its IPv6 headers", "RFC 8200 §4"),
     Rule("M-06", INFO, "A jumbogram or an IPv6 payload length of 0", "RFC 2675 §3"),
     Rule("M-28", INFO, "A report names a group twice with the same record type",
-         "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.repeated_group),
+         "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.repeated_group, kinds=_REPORT),
     Rule("M-29", INFO, "A source list has odd entries",
-         "RFC 9776 §4.2.10; RFC 9777 §5.2.10", rules.odd_sources),
+         "RFC 9776 §4.2.10; RFC 9777 §5.2.10", rules.odd_sources, kinds=_LISTS),
     Rule("M-37", INFO, "Irregular options or extension headers",
          "RFC 8200 §4.1, §4.2; RFC 2113 §2.1", aliases=("M-34", "M-36", "M-38")),
     Rule("M-44", ERROR, "The IP version contradicts the link header", "RFC 791 §3.1; RFC 8200 §3"),
@@ -116,7 +124,15 @@ RULES: tuple[Rule, ...] = (
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}
 
-_CHECKED = tuple((rule, rule.check) for rule in RULES if rule.check is not None)
+_EVERY_KIND = {kind for kind, _ in KINDS.values()} | {"other"}
+_CHECKS = {
+    kind: tuple(
+        (rule, rule.check)
+        for rule in RULES
+        if rule.check is not None and (not rule.kinds or kind in rule.kinds)
+    )
+    for kind in _EVERY_KIND
+}
 _RANK = {rule.id: rank for rank, rule in enumerate(RULES)}
 
 
@@ -129,7 +145,7 @@ def find(decoded: Decoded) -> tuple[Finding, ...]:
     if decoded.malformed is not None:
         rule = BY_ID[decoded.malformed.id]
         found.append(_finding(rule, decoded.malformed.reason))
-    for rule, check in _CHECKED:
+    for rule, check in _CHECKS[decoded.kind]:
         outcome = check(decoded)
         if outcome is not None and not any(other.id == rule.id for other in found):
             found.append(_finding(rule, outcome))
