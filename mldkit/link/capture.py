@@ -15,6 +15,7 @@ from mldkit.errors import CaptureError
 from mldkit.link import pcap, pcapng
 from mldkit.link.reading import (
     GZIP_MAGIC,
+    WINDOW_OCTETS,
     GzipSource,
     PlainSource,
     Tally,
@@ -49,12 +50,19 @@ class Capture:
     from either `frames` or `candidates`, once.
     """
 
-    def __init__(self, name: str, raw: io.RawIOBase, *, tunnels: bool = False) -> None:
+    def __init__(
+        self,
+        name: str,
+        raw: io.RawIOBase,
+        *,
+        tunnels: bool = False,
+        window_octets: int = WINDOW_OCTETS,
+    ) -> None:
         self.name = name
         self._raw = raw
         self._tunnels = tunnels
         self._tally = Tally()
-        self._reader = _reader(name, raw, self._tally)
+        self._reader = _reader(name, raw, self._tally, window_octets)
 
     @property
     def packets(self) -> int:
@@ -127,10 +135,13 @@ class Capture:
         self.close()
 
 
-def open_capture(path: str, *, tunnels: bool = False) -> Capture:
+def open_capture(
+    path: str, *, tunnels: bool = False, window_octets: int = WINDOW_OCTETS
+) -> Capture:
     """Return the capture in the file `path`; `-` is standard input.
 
     `tunnels` widens the candidates to frames that can carry messages in VXLAN, GRE or IP.
+    `window_octets` is how much of the file is in memory, unless a packet is larger.
     Raises CaptureError when there is no such file or it is no capture.
     """
     name = "standard input" if path == STANDARD_INPUT else path
@@ -139,7 +150,7 @@ def open_capture(path: str, *, tunnels: bool = False) -> Capture:
     except OSError as error:
         raise CaptureError(f"{name}: {_reason(error)}", hint=_open_hint(error)) from error
     try:
-        return Capture(name, raw, tunnels=tunnels)
+        return Capture(name, raw, tunnels=tunnels, window_octets=window_octets)
     except CaptureError:
         raw.close()
         raise
@@ -170,15 +181,15 @@ def _open_hint(error: OSError) -> str | None:
     return None
 
 
-def _reader(name: str, raw: io.RawIOBase, tally: Tally) -> PacketReader:
+def _reader(name: str, raw: io.RawIOBase, tally: Tally, octets: int) -> PacketReader:
     """Return the reader for what the file holds; raise CaptureError when it is no capture."""
     source: Source = PlainSource(raw)
-    window = Window(source)
+    window = Window(source, octets)
     window.require(pcap.HEADER_OCTETS)
     start = bytes(window.view[: window.filled])
     if start.startswith(GZIP_MAGIC):
         source = GzipSource(source, start)
-        window = Window(source)
+        window = Window(source, octets)
         window.require(pcap.HEADER_OCTETS)
         start = bytes(window.view[: window.filled])
     if source.problem is not None and not window.filled:

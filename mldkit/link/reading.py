@@ -172,9 +172,9 @@ class _Ended:
 class Window:
     """The part of the file that is in memory."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, octets: int = WINDOW_OCTETS) -> None:
         self._source = source
-        self._buffer = bytearray(WINDOW_OCTETS)
+        self._buffer = bytearray(octets)
         self.view = memoryview(self._buffer)
         self.position = 0
         self.filled = 0
