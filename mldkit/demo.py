@@ -16,10 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LinkError
+from mldkit.link import clock
 from mldkit.link.launcher import mldkit_command
 from mldkit.link.namespace import Sandbox
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.notation import parse_group_spec
+from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     import subprocess
@@ -38,6 +40,7 @@ ADDRESSES = {
     "querier": ("10.9.0.1/24", "fe80::1/64"),
     "host": ("10.9.0.2/24", "fe80::2/64"),
 }
+_CARRIER_NS = 5 * SECOND
 GROUPS = (
     "239.1.2.3",
     "10.9.0.9@232.1.1.1",
@@ -86,22 +89,38 @@ class Demo:
         yield self._decode()
 
     def _build(self) -> Step:
-        commands = NETWORK.splitlines()
-        self._sandbox.ip(NETWORK)
+        commands = self._ip(NETWORK)
+        for name in ADDRESSES:
+            commands += self._ip("link set eth0 addrgenmode none\nlink set eth0 up", name)
+        for name in ADDRESSES:
+            self._wait_for_carrier(name)
         for name, (ipv4, ipv6) in ADDRESSES.items():
-            lines = [
-                "link set lo up",
-                "link set eth0 addrgenmode none",
-                f"address add {ipv4} dev eth0",
-                f"address add {ipv6} dev eth0 nodad",
-                "link set eth0 up",
-            ]
-            self._sandbox.ip("\n".join(lines), namespace=name)
-            commands += [f"-n {name} {line}" for line in lines]
+            addresses = f"address add {ipv4} dev eth0\naddress add {ipv6} dev eth0 nodad"
+            commands += self._ip(addresses, name)
         return Step(
             "two network namespaces with a link between them",
             tuple(f"ip {command}" for command in commands),
         )
+
+    def _ip(self, lines: str, namespace: str | None = None) -> list[str]:
+        """Run `ip` commands and return them as they would be typed."""
+        self._sandbox.ip(lines, namespace=namespace)
+        prefix = f"-n {namespace} " if namespace else ""
+        return [prefix + line for line in lines.splitlines()]
+
+    def _wait_for_carrier(self, name: str) -> None:
+        """Wait until the kernel has told its protocols that the link is there.
+
+        It does so up to a second after `link set up` (net/core/link_watch.c), and a host side
+        that has not heard of it yet answers no query.
+        """
+        command = ("ip", "-n", name, "-json", "link", "show", "dev", "eth0")
+        deadline_ns = clock.now_ns() + _CARRIER_NS
+        while clock.now_ns() < deadline_ns:
+            if json.loads(self._sandbox.run(command).stdout)[0]["operstate"] == "UP":
+                return
+            clock.wait_ns(20 * MILLISECOND)
+        raise LinkError(f"the link of {name} did not come up")
 
     def _join(self) -> Step:
         arguments = ("--netns", "host", "join", "-i", "eth0", *GROUPS)

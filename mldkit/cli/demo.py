@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
@@ -11,6 +14,7 @@ from mldkit.demo import Demo
 if TYPE_CHECKING:
     import argparse
 
+INDENT = " " * 5
 EPILOG = """\
 No arguments, no hardware, and no root where user namespaces are allowed (mldkit doctor tells).
 It takes a few seconds and leaves nothing behind.
@@ -25,6 +29,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out the steps and print each when it is done."""
+    if sys.stdout.isatty():
+        # The steps print into a pipe: tell them how wide the terminal behind it is.
+        os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns - len(INDENT))
     with Demo(as_data=args.format != "text") as demo:
         if args.format == "text":
             _print_steps(demo)
@@ -41,7 +48,7 @@ def _print_steps(demo: Demo) -> None:
         for command in step.commands:
             emit(f"   $ {command}", "cyan")
         for line in step.lines:
-            emit(f"     {line}")
+            emit(f"{INDENT}{line}")
         emit("")
 
 

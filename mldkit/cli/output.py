@@ -7,6 +7,7 @@ the same octets whatever the terminal is.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,10 @@ def rule_line(rule: Rule, severity: str, detail: str) -> str:
     return f"{severity} {rule.id}: {rule.title}: {detail} [{rule.reference}]"
 
 
+def _has_width() -> bool:
+    return os.environ.get("COLUMNS", "").isdecimal()
+
+
 def print_table(
     headings: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -90,7 +95,7 @@ def print_table(
         previous = row
     console = Console(highlight=False, markup=False)
     if not sys.stdout.isatty():
-        console.width = 10_000
+        console.width = int(os.environ.get("COLUMNS", "")) if _has_width() else 10_000
     with console.capture() as capture:
         console.print(table)
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))

@@ -142,11 +142,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask, listen and print; return 1 when an expected answer is missing."""
     versions = _chosen_versions(args)
+    asked = {family: _queries(args, family, version) for family, version in versions.items()}
     origin = find_origin(args.interface, tuple(versions), args.source)
     for line in origin.notes:
         note(args, f"note: {line}")
-    versions = {family: versions[family] for family in origin.sources}
-    queries = [query for family in versions for query in _queries(args, family, versions[family])]
+    queries = [query for family in origin.sources for query in asked[family]]
     frames = [_frame(args, origin, query) for query in queries]
     if args.dry_run:
         from mldkit.cli.sent import print_frames
@@ -245,10 +245,10 @@ def _side_effects(args: argparse.Namespace, origin: Origin, queries: Sequence[Qu
             lines.append(warning)
     older = {query.family: query for query in queries if query.interval_ns is None}
     for family, query in older.items():
-        held_ns = 2 * 125 * SECOND + query.max_response_ns
+        # Robustness x interval + response interval, each by default (RFC 9777 §9.12).
         lines.append(
-            f"{family!r}v{query.version}: hosts use this version for about "
-            f"{duration_text(held_ns)} from now on, and their answers name no sources"
+            f"{family!r}v{query.version}: hosts use this version for about 260 s from now on, "
+            "and their answers name no sources"
         )
     names = " and ".join(text(source) for source in origin.sources.values())
     lines.append(

@@ -79,7 +79,8 @@ def _print_text(result: Result) -> None:
     headings = ("host", "MAC", "group", "mode", "sources", "version", "delay")
     print_table(headings, rows, right={"delay"}, merge=2)
     groups = len({state.group for host in hosts for state in host.groups.values()})
-    print(f"{plural(len(hosts), 'host')}, {plural(groups, 'group')}")
+    macs = {host.mac or host.address for host in hosts}
+    print(f"{plural(len(macs), 'host')}, {plural(groups, 'group')}")
 
 
 def _cells(state: GroupState) -> tuple[str, str, str, str, str]:

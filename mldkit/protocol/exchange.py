@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mldkit.model.messages import Message
 
 LATE_MARGIN_NS = 30 * MILLISECOND
+_BURST_NS = 5 * MILLISECOND
 _CURRENT_STATE = (RecordType.IS_IN, RecordType.IS_EX)
 
 
@@ -68,6 +69,7 @@ class Exchanges:
     def __init__(self) -> None:
         self._asked: list[_Asked] = []
         self._answered: set[tuple[bytes, Address, int]] = set()
+        self._latest: dict[bytes, tuple[Pairing, int]] = {}
 
     def ask(self, query: Query, time_ns: int) -> int:
         """Take in a query that went over the link; return its position."""
@@ -90,7 +92,20 @@ class Exchanges:
             found = self._pair(host, record.group, time_ns)
             if first is None:
                 first = found
+        if first is None:
+            return self._continued(host, time_ns)
+        self._latest[host] = (first, time_ns)
         return first
+
+    def _continued(self, host: bytes, time_ns: int) -> Pairing | None:
+        """Return the pairing of the packet right before, which this one continues.
+
+        A source list that does not fit goes on in the next packet under the same group.
+        """
+        pairing, before_ns = self._latest.get(host, (None, 0))
+        if pairing is None or time_ns - before_ns > _BURST_NS:
+            return None
+        return pairing._replace(delay_ns=pairing.delay_ns + time_ns - before_ns)
 
     def _pair(self, host: bytes, group: Address, time_ns: int) -> Pairing | None:
         late = None

@@ -1,0 +1,123 @@
+"""The command as a whole: exit codes, errors in one line, what is loaded."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from mldkit.cli.main import VERBS, main
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "mldkit", *arguments], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("explode",), "explode"),
+        (("query",), "--interface"),
+        (("query", "-i", "lo", "10.0.0.1"), "GROUP"),
+        (("query", "-i", "lo", "--max-response", "soon"), "--max-response"),
+        (("query", "-i", "lo", "--hop-limit", "256"), "--hop-limit"),
+        (("query", "-i", "lo", "--expect", "nobody"), "--expect"),
+        (("query", "-i", "lo", "--vlan", "4096"), "--vlan"),
+        (("query", "-i", "lo", "--version", "igmp4"), "--version"),
+        (("query", "-i", "lo", "--version", "igmp1", "--version", "igmp2"), "--version"),
+        (("query", "-i", "lo", "--trailing", "xyz"), "--trailing"),
+        (("query", "-i", "lo", "-4", "ff05::1"), "mixed"),
+        (("query", "-i", "lo", "--version", "mld1", "::1@ff05::1"), "--version"),
+        (("report", "-i", "lo", "JOIN(ff05::1)"), "JOIN"),
+        (("report", "-i", "lo", "--leave", "TO_EX(ff05::1)"), "--leave"),
+        (("decode",), "FILE"),
+        (("decode", "--hex", "0g"), "--hex"),
+        (("decode", "--hex", "00", "file"), "either"),
+        (("decode", "--hex", "00", "--frame", "2"), "--frame"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_is_exit_2_and_names_the_argument(
+    arguments: tuple[str, ...], named: str
+) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == 2
+    assert done.stdout == ""
+    first, *rest = done.stderr.splitlines()
+    assert first.startswith("mldkit: ")
+    assert named in done.stderr
+    assert all(line.startswith("hint: ") for line in rest)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_what_it_is_for(verb: str) -> None:
+    done = run(verb, "--help")
+
+    assert done.returncode == 0
+    assert VERBS[verb][1:] in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--help",), ("--version",), ("decode", "--help"), ("query", "--help")]
+)
+def test_help_loads_neither_scapy_nor_rich(arguments: tuple[str, ...]) -> None:
+    code = (
+        "import sys\nfrom mldkit.cli.main import main\n"
+        f"try:\n    main({list(arguments)!r})\nexcept SystemExit:\n    pass\n"
+        "print(sorted({'scapy', 'rich', 'netns'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stderr.strip() == "[]"
+
+
+def test_decode_of_a_capture_loads_neither_scapy_nor_rich() -> None:
+    code = (
+        "import sys\nfrom mldkit.cli.main import main\n"
+        "main(['decode', '--hex', '00' * 60, '--json'])\n"
+        "print(sorted({'scapy', 'rich', 'netns'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stderr.strip() == "[]"
+
+
+def test_no_verb_prints_the_help_and_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "verbs:" in capsys.readouterr().out
+
+
+def test_a_missing_interface_is_exit_3_with_the_names_there_are() -> None:
+    done = run("query", "-i", "nosuchif0", "--dry-run")
+
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[0] == "mldkit: nosuchif0: no such interface"
+    assert done.stderr.splitlines()[1].startswith("hint: interfaces here: lo")
+
+
+def test_a_missing_namespace_is_exit_3() -> None:
+    done = run("--netns", "nosuchns", "query", "-i", "lo")
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("mldkit: nosuchns: no such network namespace")
+
+
+def test_a_reader_that_goes_away_is_no_traceback() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "mldkit", "decode", "--hex", "00" * 60, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.close()
+        assert child.stderr is not None
+        complaint = child.stderr.read()
+
+    assert "Traceback" not in complaint
+    assert "BrokenPipe" not in complaint

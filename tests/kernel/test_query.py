@@ -1,0 +1,201 @@
+"""`query` and `report` against the host side of this kernel."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Link
+
+pytestmark = pytest.mark.netns
+
+JOINED = (
+    "239.1.2.3",
+    "10.0.0.1,10.0.0.2@232.1.1.1",
+    "ff15::4321:1234",
+    "2001:db8::1,2001:db8::2@ff3e::8000:1",
+)
+OF_HOST_4 = {
+    "239.1.2.3": ("EXCLUDE", []),
+    "232.1.1.1": ("INCLUDE", ["10.0.0.1", "10.0.0.2"]),
+}
+OF_HOST_6 = {
+    "ff15::4321:1234": ("EXCLUDE", []),
+    "ff3e::8000:1": ("INCLUDE", ["2001:db8::1", "2001:db8::2"]),
+    "ff02::1:ff00:2": ("EXCLUDE", []),
+}
+LATEST_MS = 1.127 * 500 + 30
+
+
+@pytest.fixture
+def joined(link: Link) -> Link:
+    """A link whose far end holds the groups and has finished announcing them."""
+    child = link.far.spawn_mldkit("join", "-i", "eth1", *JOINED)
+    assert child.stdout is not None
+    for _ in JOINED:
+        assert child.stdout.readline().startswith("joined")
+    # The second announcement comes within a second (RFC 9777 §9.11): after it nothing is pending.
+    time.sleep(1.3)
+    return link
+
+
+def query(link: Link, *arguments: str) -> dict[str, Any]:
+    done = link.near.mldkit("query", "-i", "eth1", "--json", "--max-response", "500ms", *arguments)
+    assert done.returncode == 0, done.stderr
+    document: dict[str, Any] = json.loads(done.stdout)
+    return document
+
+
+def states(document: dict[str, Any]) -> dict[str, dict[str, tuple[str, list[str]]]]:
+    return {
+        host["address"]: {
+            group["group"]: (group["filter_mode"], sorted(group["sources"]))
+            for group in host["groups"]
+        }
+        for host in document["hosts"]
+    }
+
+
+def test_general_queries_of_both_families_list_what_was_joined(joined: Link) -> None:
+    document = query(joined)
+
+    assert states(document) == {"10.9.0.2": OF_HOST_4, "fe80::ff:fe00:2": OF_HOST_6}
+    assert {host["mac"] for host in document["hosts"]} == {"02:00:00:00:00:02"}
+    assert [message["version"] for message in document["queries"]] == [3, 2]
+    # 8 ms: two jiffies and the next tick at 250 Hz; faster ticks are shorter.
+    for answer in document["answers"]:
+        assert 0 < answer["delay_ms"] <= LATEST_MS
+        assert answer["late"] is False
+    assert document["dropped"] == 0
+
+
+@pytest.mark.parametrize(
+    ("group", "host", "expected"),
+    [
+        ("239.1.2.3", "10.9.0.2", ("EXCLUDE", [])),
+        ("ff15::4321:1234", "fe80::ff:fe00:2", ("EXCLUDE", [])),
+        ("ff3e::8000:1", "fe80::ff:fe00:2", OF_HOST_6["ff3e::8000:1"]),
+    ],
+)
+def test_a_group_query_is_answered_for_this_group_alone(
+    joined: Link, group: str, host: str, expected: tuple[str, list[str]]
+) -> None:
+    document = query(joined, group)
+
+    assert states(document) == {host: {group: expected}}
+    assert document["queries"][0]["ip"]["dst"] == group
+
+
+@pytest.mark.parametrize(
+    ("asked", "host", "group", "sources"),
+    [
+        ("10.0.0.2,10.0.0.9@232.1.1.1", "10.9.0.2", "232.1.1.1", ["10.0.0.2"]),
+        ("2001:db8::2@ff3e::8000:1", "fe80::ff:fe00:2", "ff3e::8000:1", ["2001:db8::2"]),
+    ],
+)
+def test_a_group_and_source_query_is_answered_for_the_sources_asked(
+    joined: Link, asked: str, host: str, group: str, sources: list[str]
+) -> None:
+    document = query(joined, asked)
+
+    assert states(document) == {host: {group: ("INCLUDE", sources)}}
+
+
+def test_a_source_that_nobody_wants_is_not_answered(joined: Link) -> None:
+    control = query(joined, "2001:db8::1@ff3e::8000:1")
+    silence = query(joined, "2001:db8::99@ff3e::8000:1")
+
+    assert control["answers"]
+    assert silence["answers"] == []
+
+
+@pytest.mark.parametrize(
+    ("defect", "family"),
+    [
+        (("--bad-checksum",), "-4"),
+        (("--bad-checksum",), "-6"),
+        (("--hop-limit", "2"), "-6"),
+        (("--no-router-alert",), "-6"),
+        (("--router-alert", "1"), "-6"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else value,
+)
+def test_hosts_do_not_answer_what_they_must_drop(
+    joined: Link, defect: tuple[str, ...], family: str
+) -> None:
+    assert query(joined, family)["answers"], "the control is answered"
+    assert query(joined, family, *defect)["answers"] == []
+
+
+@pytest.mark.parametrize("defect", [("--hop-limit", "64"), ("--no-router-alert",)])
+def test_linux_answers_igmp_without_looking_at_the_envelope(
+    joined: Link, defect: tuple[str, ...]
+) -> None:
+    document = query(joined, "-4", *defect)
+
+    assert states(document)["10.9.0.2"] == OF_HOST_4
+
+
+def test_an_older_query_is_announced_and_answered_in_its_version(joined: Link) -> None:
+    done = joined.near.mldkit(
+        "query", "-i", "eth1", "--json", "--version", "mld1", "--max-response", "500ms"
+    )
+    document = json.loads(done.stdout)
+
+    assert "260" in done.stderr
+    assert {answer["version"] for answer in document["answers"]} == {1}
+    assert "ff15::4321:1234" in states(document)["fe80::ff:fe00:2"]
+
+
+def test_expectations_decide_the_exit_code(joined: Link) -> None:
+    common = ("-q", "query", "-i", "eth1", "--max-response", "300ms", "-6")
+    met = joined.near.mldkit(
+        *common, "--expect", "ff15::4321:1234@02:00:00:00:00:02",
+        "--expect", "2001:db8::1@ff3e::8000:1",
+    )  # fmt: skip
+    missing = joined.near.mldkit(*common, "--expect", "ff15::dead")
+
+    assert met.returncode == 0, met.stderr
+    assert missing.returncode == 1
+
+
+def test_ndjson_prints_one_answer_a_line(joined: Link) -> None:
+    done = joined.near.mldkit(
+        "query", "-i", "eth1", "--format", "ndjson", "--max-response", "300ms", "-4"
+    )
+
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["ip"]["src"] == "10.9.0.2"
+
+
+def test_an_interrupt_prints_what_came_until_then(joined: Link) -> None:
+    child = joined.near.spawn_mldkit("query", "-i", "eth1", "--json", "--max-response", "100ms",
+                                     "--wait", "60s")  # fmt: skip
+    time.sleep(2)
+    child.send_signal(signal.SIGINT)
+    output, notes = child.communicate(timeout=10)
+    document = json.loads(output)
+
+    assert child.returncode == 130
+    assert document["interrupted"] is True
+    assert set(states(document)) == {"10.9.0.2", "fe80::ff:fe00:2"}
+    assert "interrupted" in notes
+
+
+def test_a_report_is_on_the_wire_as_it_was_asked_for(link: Link) -> None:
+    catcher = link.far.spawn(
+        "tshark", "-i", "eth1", "-l", "-a", "duration:20", "-f", "igmp", "-T", "fields",
+        "-e", "igmp.record_type", "-e", "igmp.maddr", "-e", "igmp.saddr", "-c", "1",
+        "-Y", "igmp.maddr == 232.1.1.1",
+    )  # fmt: skip
+    time.sleep(2)
+    done = link.near.mldkit("report", "-i", "eth1", "ALLOW(232.1.1.1,{10.0.0.1,10.0.0.2})")
+    output, _ = catcher.communicate(timeout=30)
+
+    assert done.returncode == 0, done.stderr
+    assert output.split() == ["5", "232.1.1.1", "10.0.0.1,10.0.0.2"]
