@@ -64,6 +64,7 @@ _LARGEST_FRAME = 1 << 18
 _ANCILLARY_OCTETS = 128
 _GONE_POLL_NS = 200 * MILLISECOND
 _FULL_QUEUE_NS = SECOND
+_STAMPING_STARTS_NS = 2 * MILLISECOND
 _VLAN_POSITION = 12
 _DEFAULT_TAG_TYPE = 0x8100
 
@@ -131,6 +132,10 @@ class PacketSocket:
             if promiscuous:
                 self._add_membership(_MR_PROMISC)
             self._sender.bind((interface, 0))
+            # The kernel starts to stamp frames in a work item of this processor
+            # (net/core/dev.c:net_enable_timestamp); before that, a frame would get the time at
+            # which it is read, the own query first of all. Waiting lets the item run.
+            clock.wait_ns(_STAMPING_STARTS_NS)
             self._listener.bind((interface, _ETH_P_ALL))
         except OSError as error:
             self.close()
