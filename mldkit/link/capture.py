@@ -204,7 +204,8 @@ def _reader(name: str, raw: io.RawIOBase, tally: Tally, octets: int) -> PacketRe
 
 
 def _not_a_capture(name: str, start: bytes) -> CaptureError:
-    if any(magic.startswith(start[:4]) for magic in (*pcap.MAGICS, pcapng.MAGIC)):
+    magics = (*pcap.MAGICS, pcapng.MAGIC)
+    if len(start) < pcap.HEADER_OCTETS and any(magic.startswith(start[:4]) for magic in magics):
         problem = f"ends after {len(start)} octets, inside the file header"
         return CaptureError(f"{name}: {problem}", hint=_HINT)
     for magic, what in _OTHER_FORMATS.items():

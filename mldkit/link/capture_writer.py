@@ -56,7 +56,11 @@ class CaptureWriter:
             except OSError as error:
                 raise self._failure(error) from error
         body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, _UNKNOWN_LENGTH)
-        self._write(_block(_SECTION, body + _options((_APPLICATION, b"mldkit"))))
+        try:
+            self._write(_block(_SECTION, body + _options((_APPLICATION, b"mldkit"))))
+        except CaptureError:
+            self.close()
+            raise
 
     def write(self, frame: Frame) -> None:
         """Append `frame`."""

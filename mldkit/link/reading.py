@@ -29,6 +29,8 @@ LARGEST_PACKET = 1 << 24
 """No snapshot length makes a packet larger than this believable."""
 _COMPRESSED_CHUNK = 1 << 16
 GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_WRAPPER = 31
+"""What zlib calls gzip with the largest history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,28 +119,38 @@ class GzipSource:
         self._inner = inner
         self._pending = start
         self._chunk = memoryview(bytearray(_COMPRESSED_CHUNK))
-        self._inflate = zlib.decompressobj(31)
+        self._step = _COMPRESSED_CHUNK
+        self._inflate = zlib.decompressobj(_GZIP_WRAPPER)
         self._is_fresh = False
         self.problem: str | None = None
 
     def read_into(self, view: memoryview) -> int:
         """Fill a part of `view`; return the number of octets, 0 at the end."""
-        while self.problem is None:
-            if not self._pending and not self._more():
-                break
-            try:
-                octets = self._inflate.decompress(self._pending, len(view))
-            except zlib.error:
-                self.problem = "gzip data are damaged"
-                break
-            self._pending = self._inflate.unconsumed_tail
-            self._is_fresh = False
-            if self._inflate.eof:
-                self._next_member()
+        while self.problem is None and (self._pending or self._more()):
+            octets = self._inflate_some(len(view))
             if octets:
                 view[: len(octets)] = octets
                 return len(octets)
         return 0
+
+    def _inflate_some(self, room: int) -> bytes:
+        piece = self._pending[: self._step]
+        before = self._inflate.copy()
+        try:
+            octets = self._inflate.decompress(piece, room)
+        except zlib.error:
+            # What came out before the error is lost with it: approach the place in halves.
+            self._inflate, self._step = before, len(piece) // 2
+            if len(piece) == 1:
+                self.problem = "gzip data are damaged"
+            return b""
+        self._is_fresh = False
+        behind = self._pending[len(piece) :]
+        if self._inflate.eof:
+            self._next_member(self._inflate.unused_data + behind)
+        else:
+            self._pending = self._inflate.unconsumed_tail + behind
+        return octets
 
     def _more(self) -> bool:
         got = self._inner.read_into(self._chunk)
@@ -147,15 +159,14 @@ class GzipSource:
             self.problem = self._inner.problem or "gzip data end early"
         return got > 0
 
-    def _next_member(self) -> None:
+    def _next_member(self, rest: bytes) -> None:
         """Start on what follows a member: another one, or padding that belongs to no file."""
-        rest = self._inflate.unused_data.lstrip(b"\0")
-        self._inflate = zlib.decompressobj(31)
+        self._inflate = zlib.decompressobj(_GZIP_WRAPPER)
         self._is_fresh = True
-        self._pending = rest
+        self._pending = rest = rest.lstrip(b"\0")
         if len(rest) < len(GZIP_MAGIC) and self._more():
             self._pending = (rest + self._pending).lstrip(b"\0")
-        if self._pending and not self._pending.startswith(GZIP_MAGIC):
+        if not self._pending.startswith(GZIP_MAGIC):
             self._pending = b""
             self._inner = _Ended()
 
