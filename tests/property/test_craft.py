@@ -17,7 +17,7 @@ from mldkit.craft.message import MembershipMessage
 from mldkit.errors import UsageError
 from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.family import IGMP, MLD, Family
-from mldkit.testing import datagrams, messages
+from mldkit.testing.strategies import datagrams, messages
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame, encode_message
 

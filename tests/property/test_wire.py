@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mldkit import testing
+from mldkit.testing import strategies
 from mldkit.cli.message_json import message_json
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Datagram, Decoded, Frame, LinkType
@@ -31,7 +31,7 @@ def _read(data: bytes, link_type: int = 1, *, tunnels: bool = True) -> list[Deco
     return found
 
 
-@given(testing.datagrams())
+@given(strategies.datagrams())
 def test_what_is_encoded_is_decoded_to_the_same_facts(datagram: Datagram) -> None:
     decoded = decode(Frame(encode_frame(datagram), 0, 1))
 
@@ -46,7 +46,7 @@ def test_no_octets_make_the_decoder_raise(data: bytes, link_type: int) -> None:
     _read(data, link_type)
 
 
-@given(testing.datagrams(), st.data())
+@given(strategies.datagrams(), st.data())
 def test_no_change_of_a_frame_makes_the_decoder_raise(
     datagram: Datagram, data: st.DataObject
 ) -> None:
@@ -58,7 +58,7 @@ def test_no_change_of_a_frame_makes_the_decoder_raise(
     _read(bytes(octets)[: data.draw(st.integers(0, len(octets)))])
 
 
-@given(testing.datagrams(), st.integers(0, 200))
+@given(strategies.datagrams(), st.integers(0, 200))
 def test_a_frame_that_the_capture_cut_is_never_malformed(datagram: Datagram, missing: int) -> None:
     whole = encode_frame(datagram)
     kept = whole[: max(0, len(whole) - missing)]
@@ -96,7 +96,7 @@ def _check_prefixes(frame: Frame) -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(st.tuples(testing.datagrams(), st.integers(8, 64)), max_size=4))
+@given(st.lists(st.tuples(strategies.datagrams(), st.integers(8, 64)), max_size=4))
 def test_fragments_in_any_number_give_back_the_whole(
     pieces: list[tuple[Datagram, int]],
 ) -> None:

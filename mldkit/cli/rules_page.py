@@ -1,0 +1,49 @@
+"""Print docs/rules.md from the rule table: `python -m mldkit.cli.rules_page`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.wire.validity import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.wire.rules import Rule
+
+HEAD = """\
+# Rules
+
+Printed from the table in `mldkit/wire/validity.py`; change it there.
+
+`decode` holds every message against these rules. V-rules say what a receiver must discard or
+ignore, X-rules speak of the extensions of RFC 9279, D-rules of mistakes that one frame shows,
+M-rules of damage. An error makes the exit code 1. For the hop limit and Router Alert the severity
+is that of MLD; in IGMP, where receivers need not look, they are warnings.
+
+| id | severity | what is wrong | reference | also known as |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    return HEAD + "".join(f"{line}\n" for line in _rows())
+
+
+def _rows() -> Iterator[str]:
+    for rule in RULES:
+        cells = (rule.id, rule.severity, _title(rule), rule.reference, _aliases(rule))
+        yield "| " + " | ".join(cells) + " |"
+
+
+def _title(rule: Rule) -> str:
+    return f"{rule.title}; {rule.linux}" if rule.linux else rule.title
+
+
+def _aliases(rule: Rule) -> str:
+    return ", ".join(rule.aliases)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

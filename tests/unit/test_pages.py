@@ -1,0 +1,13 @@
+"""Pages that are printed from code say what the code says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mldkit.cli.rules_page import page
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+
+
+def test_the_page_of_rules_is_the_table() -> None:
+    assert (DOCS / "rules.md").read_text() == page()
