@@ -81,7 +81,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        # Here and not at the interpreter's end, where a closed pipe could not be caught.
+        sys.stdout.flush()
     except MldkitError as error:
         _complain(error.message, hint=error.hint)
         return error.exit_code
@@ -91,6 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of our output has gone (`| head`): keep the interpreter's final flush quiet.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    return code
 
 
 def _run(arguments: list[str]) -> int:

@@ -36,7 +36,7 @@ def read(data: bytes, start: int, end: int, claimed: int) -> Reading:
     """Read one IGMP message."""
     length = claimed - start
     if end - start < 1:
-        return None, _short(length, end), ()
+        return None, None if claimed > end else _short(length, end), ()
     kind = data[start]
     if kind == m.IGMP_V3_REPORT and end - start >= 8:
         return read_report(data, start, end, 4, cut=claimed > end)

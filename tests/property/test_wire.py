@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mldkit.testing import strategies
 from mldkit.cli.message_json import message_json
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Datagram, Decoded, Frame, LinkType
+from mldkit.testing import strategies
 from mldkit.wire.decode import Decoder, decode
 from mldkit.wire.encode import encode_frame
 from mldkit.wire.validity import find
