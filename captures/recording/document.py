@@ -1,0 +1,63 @@
+"""The expected decode of a recording: a head that tells the story, then every message.
+
+The file is written one message a line, so that a change of one message is a change of one line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mldkit.cli.message_json import message_json, time_text
+from mldkit.link.capture import open_capture
+from mldkit.wire.decode import Decoder
+
+if TYPE_CHECKING:
+    from captures.recording.stage import Scenario, Story
+
+SCHEMA = "mldkit.recording/1"
+
+
+def write_document(scenario: Scenario, story: Story, capture: Path, path: Path) -> None:
+    """Write the JSON that belongs to a recording, whose frames are in `capture`."""
+    decoder = Decoder()
+    with open_capture(str(capture)) as opened:
+        messages = [
+            message_json(decoded)
+            for frame in opened.candidates()
+            for decoded in decoder.decode(frame)
+        ]
+        packets = opened.packets
+    head = {
+        "schema": SCHEMA,
+        "title": scenario.title,
+        "shows": scenario.shows,
+        "rfc": list(scenario.rfc),
+        "kernel": _kernel(),
+        "command": f"python captures/record.py {scenario.name}",
+        "network": story.network,
+        "start": time_text(story.start_ns),
+        "packets": packets,
+    }
+    lines = [f"{_text(key)}: {_text(value)}" for key, value in head.items()]
+    lines += [_listed("steps", story.steps), _listed("messages", messages)]
+    path.write_text("{" + ",\n".join(lines) + "}\n")
+
+
+def _listed(key: str, items: list[dict[str, Any]]) -> str:
+    body = ",\n".join("  " + _text(item) for item in items)
+    return f"{_text(key)}: [\n{body}\n]"
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _kernel() -> str:
+    """Return name and version of this kernel without what its builder appended."""
+    running = os.uname()
+    version = re.match(r"[\d.]*\d", running.release)
+    return f"{running.sysname} {version[0] if version else running.release}"
