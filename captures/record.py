@@ -5,6 +5,7 @@
 
     python captures/record.py                       all of them
     python captures/record.py 01-igmpv3-join-leave  this one
+    python captures/record.py --decode              no recording, only the decode as JSON
     python captures/record.py --list
 
 Each one is played in a sandbox of its own, so nothing is left behind, no interface of the
@@ -23,7 +24,7 @@ from pathlib import Path
 sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from captures.recording import igmp, links, mld  # noqa: E402
-from captures.recording.document import write_document  # noqa: E402
+from captures.recording.document import write_decode_again, write_document  # noqa: E402
 from captures.recording.stage import Scenario, Stage, Unexpected  # noqa: E402
 from mldkit.errors import MldkitError  # noqa: E402
 from mldkit.link.namespace import Sandbox  # noqa: E402
@@ -47,6 +48,9 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="recordings (default: all)")
     parser.add_argument("--list", action="store_true", help="print the names and titles")
+    parser.add_argument(
+        "--decode", action="store_true", help="only write the decode of existing recordings again"
+    )
     parser.add_argument("--output", type=Path, default=FOLDER, metavar="FOLDER")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -59,6 +63,10 @@ def main() -> int:
     if args.list:
         for scenario in chosen:
             print(f"{scenario.name:<28} {scenario.title}")
+        return 0
+    if args.decode:
+        for scenario in chosen:
+            write_decode_again(args.output / f"{scenario.name}.pcapng")
         return 0
     record = _record_inside if args.inside else _record
     return max(record(scenario, args.output.resolve()) for scenario in chosen)

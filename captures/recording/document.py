@@ -16,21 +16,14 @@ from mldkit.link.capture import open_capture
 from mldkit.wire.decode import Decoder
 
 if TYPE_CHECKING:
-    from captures.recording.stage import Scenario, Story
+    from captures.recording.stage import Scenario, Step, Story
 
 SCHEMA = "mldkit.recording/1"
+_OF_CAPTURE = ("packets", "steps", "messages")
 
 
 def write_document(scenario: Scenario, story: Story, capture: Path, path: Path) -> None:
     """Write the JSON that belongs to a recording, whose frames are in `capture`."""
-    decoder = Decoder()
-    with open_capture(str(capture)) as opened:
-        messages = [
-            message_json(decoded)
-            for frame in opened.candidates()
-            for decoded in decoder.decode(frame)
-        ]
-        packets = opened.packets
     head = {
         "schema": SCHEMA,
         "title": scenario.title,
@@ -40,10 +33,29 @@ def write_document(scenario: Scenario, story: Story, capture: Path, path: Path) 
         "command": f"python captures/record.py {scenario.name}",
         "network": story.network,
         "start": time_text(story.start_ns),
-        "packets": packets,
     }
+    _write(head, story.steps, capture, path)
+
+
+def write_decode_again(capture: Path) -> None:
+    """Decode a stored recording again; its story and its head stay."""
+    path = capture.with_suffix(".json")
+    document = json.loads(path.read_text())
+    head = {key: document[key] for key in document if key not in _OF_CAPTURE}
+    _write(head, document["steps"], capture, path)
+
+
+def _write(head: dict[str, Any], steps: list[Step], capture: Path, path: Path) -> None:
+    decoder = Decoder()
+    with open_capture(str(capture)) as opened:
+        messages = [
+            message_json(decoded)
+            for frame in opened.candidates()
+            for decoded in decoder.decode(frame)
+        ]
+        head["packets"] = opened.packets
     lines = [f"{_text(key)}: {_text(value)}" for key, value in head.items()]
-    lines += [_listed("steps", story.steps), _listed("messages", messages)]
+    lines += [_listed("steps", steps), _listed("messages", messages)]
     path.write_text("{" + ",\n".join(lines) + "}\n")
 
 
