@@ -166,28 +166,36 @@ class Decoder:
 
 def _whole(frame: Frame, assembly: Assembly) -> Decoded | None:
     """Return the message of a complete datagram, at the frame that completed it."""
-    payload = assembly.payload()
-    if payload is None or assembly.head is None:
+    if assembly.head is None:
         return None
     head_frame, fragment = assembly.head
-    module = ipv6 if fragment.family is MLD else ipv4
-    data = module.rebuilt(head_frame.data, fragment, payload)
-    found = read_frame(
-        Frame(data, frame.time_ns, frame.number, frame.link_type, None, frame.interface)
+    is_mld = fragment.family is MLD
+    data = (ipv6 if is_mld else ipv4).rebuilt(head_frame.data, fragment, assembly.payload())
+    envelope = fragment.datagram
+    # The link header is not read again: an 802.3 length in it speaks of the fragment alone.
+    link = LinkHeader(
+        ETHERTYPE_IPV6 if is_mld else ETHERTYPE_IPV4,
+        fragment.header_start,
+        len(data),
+        envelope.link_source,
+        envelope.link_destination,
+        envelope.vlan,
     )
+    found = read_packet(Frame(data, frame.time_ns, frame.number, frame.link_type), link)
     if type(found) is not Decoded:
         return None
-    pieces = len(assembly.pieces)
     found.frame = frame
-    found.remarks = (Remark("V-24", f"put together from {pieces} fragments"), *found.remarks)
+    found.remarks = (
+        Remark("V-24", f"put together from {assembly.count} fragments"),
+        *assembly.remarks.values(),
+        *found.remarks,
+    )
     return found
 
 
 def _incomplete(assembly: Assembly) -> Decoded | None:
     """Return an entry for a datagram that never became whole, if it is recognisable."""
-    frame, fragment = assembly.head or (assembly.first_seen, assembly.last)
-    if fragment is None:
-        return None
+    frame, fragment = assembly.head or assembly.first
     kind = None
     if assembly.head is not None and fragment.payload_start < fragment.payload_end:
         kind = frame.data[fragment.payload_start]
@@ -195,15 +203,16 @@ def _incomplete(assembly: Assembly) -> Decoded | None:
         fragment.next_header != ICMPV6 or kind not in decode_mld.MEMBERSHIP_TYPES
     ):
         return None
-    malformed = Malformed("V-24", assembly.reason(), fragment.payload_start)
-    octets = sum(map(len, assembly.pieces.values()))
+    first_frame, first_fragment = assembly.first
+    start = first_fragment.payload_start
+    malformed = Malformed("V-24", assembly.reason(), start)
     return Decoded(
-        assembly.first_seen,
+        first_frame,
         fragment.family,
         fragment.datagram,
         kind,
-        fragment.payload_start,
-        assembly.total or octets,
+        start,
+        assembly.total or assembly.octets,
         "unknown",
         None,
         malformed,

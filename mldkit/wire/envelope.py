@@ -37,6 +37,10 @@ class Fragment:
     offset: int
     """Where the piece stands in the whole payload, in octets."""
     more: bool
+    is_cut: bool
+    """Whether the capture kept less of the piece than its header claims."""
+    counted: int
+    """Octets before the payload that the length field of the whole datagram counts."""
     remarks: list[Remark]
     next_header: int = 0
     """IPv6: the header that the reassembled payload starts with."""

@@ -106,6 +106,8 @@ def _fragment(data: bytes, start: int, place: Place) -> Fragment:
         payload_end=place.end,
         offset=(bits & 0x1FFF) * 8,
         more=bool(bits & 0x2000),
+        is_cut=place.claimed > place.end,
+        counted=place.start - start,
         remarks=place.remarks,
     )
 

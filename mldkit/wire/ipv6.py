@@ -246,6 +246,8 @@ class _Chain:
             payload_end=self.end,
             offset=bits & 0xFFF8,
             more=bool(bits & 1),
+            is_cut=self.claimed > self.end,
+            counted=at - self.start - 40,
             remarks=self.remarks,
             next_header=data[at],
             next_header_at=named_at,

@@ -157,9 +157,11 @@ def group_is_unicast(decoded: Decoded) -> Outcome:
         if is_unspecified(message.group) or is_multicast(message.group):
             return None
         return f"query for {text(message.group)}, which is no group"
-    lowest, highest = (0xFF, 0xFF) if decoded.family is MLD else (0xE0, 0xEF)
-    wrong = [group for group in reported_groups(decoded) if not lowest <= group[0] <= highest]
-    return f"not multicast: {listing(wrong)}" if wrong else None
+    groups = reported_groups(decoded)
+    # Groups of one family lie in one block: when the ends are groups, all of them are.
+    if not groups or (is_multicast(min(groups)) and is_multicast(max(groups))):
+        return None
+    return f"not multicast: {listing([group for group in groups if not is_multicast(group)])}"
 
 
 def unknown_record(decoded: Decoded) -> Outcome:
@@ -273,12 +275,10 @@ def never_reported(decoded: Decoded) -> Outcome:
     """D-15."""
     message = decoded.datagram.message
     groups = [message.group] if isinstance(message, Query) else reported_groups(decoded)
-    # Nearly every group shows by its second octet that it is not one of those.
-    octets = (0, 1, 2) if decoded.family is MLD else (0,)
     wrong = [
         group
         for group in groups
-        if group[1] & 15 in octets and is_multicast(group) and not is_reportable(group)
+        if group[1] & 15 < 3 and is_multicast(group) and not is_reportable(group)
     ]
     return f"no message may name {listing(wrong)}" if wrong else None
 
@@ -287,10 +287,9 @@ def any_source_in_ssm_range(decoded: Decoded) -> Outcome:
     """D-16."""
     message = decoded.datagram.message
     if isinstance(message, Report):
-        for record in message.records:
-            exclude = record.type in (RecordType.IS_EX, RecordType.TO_EX)
-            if exclude and is_source_specific(record.group):
-                return f"{record_type_name(record.type)} for {text(record.group)}"
+        for kind, group, _, _ in message.records:
+            if kind in _EXCLUDE and is_source_specific(group):
+                return f"{record_type_name(kind)} for {text(group)}"
     elif isinstance(message, LegacyReport) and is_source_specific(message.group):
         return f"version {message.version} report for {text(message.group)}"
     return None
@@ -351,7 +350,8 @@ def record_without_source(decoded: Decoded) -> Outcome:
     return None
 
 
-_NEED_SOURCES = (RecordType.IS_IN, RecordType.ALLOW, RecordType.BLOCK)
+_NEED_SOURCES = frozenset((RecordType.IS_IN, RecordType.ALLOW, RecordType.BLOCK))
+_EXCLUDE = frozenset((RecordType.IS_EX, RecordType.TO_EX))
 
 
 def destination_mac(decoded: Decoded) -> Outcome:
@@ -372,13 +372,11 @@ def repeated_group(decoded: Decoded) -> Outcome:
     message = decoded.datagram.message
     if not isinstance(message, Report) or len(message.records) < 2:
         return None
-    seen = set()
-    for record in message.records:
-        key = (record.group, record.type)
-        if key in seen:
-            return f"{text(record.group)} has two {record_type_name(record.type)} records"
-        seen.add(key)
-    return None
+    named = [(record.group, record.type) for record in message.records]
+    if len(set(named)) == len(named):
+        return None
+    group, kind = next(name for name in named if named.count(name) > 1)
+    return f"{text(group)} has two {record_type_name(kind)} records"
 
 
 def odd_sources(decoded: Decoded) -> Outcome:
@@ -392,8 +390,9 @@ def odd_sources(decoded: Decoded) -> Outcome:
     for sources in lists:
         if len(set(sources)) != len(sources):
             return "a source list names an address twice"
-        for source in sources:
-            first = source[0]
-            if (first >= 0xE0 or not first) and (is_multicast(source) or is_unspecified(source)):
-                return f"{text(source)} as a source"
+        # No group and no unspecified address lies between sources that are neither.
+        if sources and (is_unspecified(min(sources)) or max(sources)[0] >= 0xE0):
+            for source in sources:
+                if is_multicast(source) or is_unspecified(source):
+                    return f"{text(source)} as a source"
     return None
