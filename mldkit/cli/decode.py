@@ -9,6 +9,7 @@ from mldkit.cli.arguments import add_format, octets, whole_number
 from mldkit.cli.message_json import message_json
 from mldkit.cli.message_text import message_lines, plural
 from mldkit.cli.output import json_text, line_printer, note, print_json
+from mldkit.cli.streams import say
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Decoded, Frame, LinkType
@@ -180,7 +181,7 @@ def _report_damage(args: argparse.Namespace, capture: Capture) -> None:
         if capture.packets == 0:
             raise CaptureError(problem, hint="no packet could be read from it")
         sys.stdout.flush()
-        print(f"mldkit: {problem}", file=sys.stderr)
+        say(f"mldkit: {problem}")
     for link_type, count in capture.skipped_link_types.items():
         packets = plural(count, "packet")
         note(args, f"note: {packets} of link type {link_type}, which is not read")

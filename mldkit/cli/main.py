@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from mldkit import __version__
+from mldkit.cli import streams
 from mldkit.errors import MldkitError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ VERBS: dict[str, str] = {
 }
 
 INTERRUPTED = 130
+_GLOBAL_OPTIONS = frozenset(("--netns", "-q", "--quiet", "-v", "--verbose"))
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,6 +45,40 @@ class Parser(argparse.ArgumentParser):
         """Print the error and leave with exit code 2."""
         _complain(message, hint=f"see {self.prog} --help")
         sys.exit(2)
+
+
+class VerbParser(Parser):
+    """The parser of one verb: its groups may stand before, between and behind its options."""
+
+    _is_inside = False
+    _has_verbs = False
+
+    def add_subparsers(self, **kwargs: Any) -> Any:  # noqa: ANN401 (as argparse has it)
+        """Add verbs of a verb; what stands in front of them cannot be mixed."""
+        self._has_verbs = True
+        return super().add_subparsers(**kwargs)
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
+        """Parse; words that nothing takes are an error here, where the hint can name the verb."""
+        if self._is_inside:
+            return super().parse_known_args(args, namespace)
+        self._is_inside = True
+        try:
+            if self._has_verbs:
+                found, extra = super().parse_known_args(args, namespace)
+            else:
+                found, extra = self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_inside = False
+        if _GLOBAL_OPTIONS.intersection(extra):
+            _complain(
+                f"unrecognized arguments: {' '.join(extra)}",
+                hint=f"{' '.join(sorted(_GLOBAL_OPTIONS))} stand in front of the verb",
+            )
+            sys.exit(2)
+        if extra:
+            self.error(f"unrecognized arguments: {' '.join(extra)}")
+        return found, extra
 
 
 def build_parser(verb: str | None = None) -> Parser:
@@ -56,6 +91,7 @@ def build_parser(verb: str | None = None) -> Parser:
         description="Build, send, read and explain MLDv2 and IGMPv3 at the packet level.",
         epilog="mldkit VERB --help has examples. Start with: mldkit demo",
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mldkit {__version__}")
     parser.add_argument(
@@ -65,7 +101,9 @@ def build_parser(verb: str | None = None) -> Parser:
         "-v", "--verbose", action="count", default=0, help="say more on standard error"
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="no notes on standard error")
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", title="verbs", parser_class=VerbParser
+    )
     for name, summary in VERBS.items():
         child = verbs.add_parser(
             name,
@@ -82,18 +120,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        code = _run(arguments)
-        # Here and not at the interpreter's end, where a closed pipe could not be caught.
-        sys.stdout.flush()
+        streams.check()
+        try:
+            code = _run(arguments)
+        finally:
+            # Here and not at the interpreter's end, where what goes wrong could not be caught.
+            sys.stdout.flush()
     except MldkitError as error:
         _complain(error.message, hint=error.hint)
         return error.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`): keep the interpreter's final flush quiet.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of our output has gone (`| head`).
+        streams.discard_output()
         return 0
+    except OSError as error:
+        streams.discard_output()
+        _complain(streams.failure_text(error))
+        return MldkitError.exit_code
     return code
 
 
@@ -138,6 +183,6 @@ def _without_netns(arguments: list[str]) -> list[str]:
 
 
 def _complain(message: str, *, hint: str | None = None) -> None:
-    print(f"mldkit: {message}", file=sys.stderr)
+    streams.say(f"mldkit: {message}")
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        streams.say(f"hint: {hint}")

@@ -11,6 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from mldkit.cli.streams import say
+
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Sequence
@@ -23,7 +25,7 @@ _encode = json.JSONEncoder(separators=(", ", ": ")).encode
 def note(args: argparse.Namespace, text: str) -> None:
     """Print one line for the person at the terminal, unless --quiet."""
     if not args.quiet:
-        print(text, file=sys.stderr)
+        say(text)
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (whatever JSON can say)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shlex
 import subprocess
 import sys
 
@@ -121,3 +124,68 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
 
     assert "Traceback" not in complaint
     assert "BrokenPipe" not in complaint
+
+
+HEX = ("decode", "--hex", "00" * 60, "--json")
+
+
+@pytest.mark.parametrize("arguments", [HEX, ("doctor",), ("query", "--help")], ids=" ".join)
+def test_output_that_has_no_room_is_one_line_and_exit_3(arguments: tuple[str, ...]) -> None:
+    # Without PYTHONUNBUFFERED the octets leave at the very end, as for most people.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run(
+            [sys.executable, "-m", "mldkit", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            env=environment,
+        )
+
+    assert done.stderr == f"mldkit: standard output: {os.strerror(errno.ENOSPC).lower()}\n"
+    assert done.returncode == 3
+
+
+def test_closed_standard_output_is_one_line_and_exit_3() -> None:
+    done = through_the_shell("exec >&-", *HEX)
+
+    assert done.stderr.startswith("mldkit: standard output is closed\nhint: ")
+    assert done.returncode == 3
+
+
+@pytest.mark.parametrize("place", ["2>&-", "2>/dev/full"])
+def test_words_that_nobody_can_read_change_neither_data_nor_exit_code(place: str) -> None:
+    done = through_the_shell(f"exec {place}", "decode", "no-such-file")
+
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 3)
+
+
+def test_groups_may_stand_on_both_sides_of_an_option() -> None:
+    done = run("join", "-i", "nosuchif0", "239.1.2.3", "--for", "1s", "ff15::1")
+
+    assert done.stderr.startswith("mldkit: nosuchif0: no such interface")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (("decode", "--bogus", "file"), "see mldkit decode --help"),
+        (("query", "-i", "lo", "-v"), "in front of the verb"),
+    ],
+    ids=str,
+)
+def test_an_option_that_is_unknown_here_has_a_hint_that_helps(
+    arguments: tuple[str, ...], hint: str
+) -> None:
+    done = run(*arguments)
+
+    assert done.returncode == 2
+    assert hint in done.stderr.splitlines()[1]
+
+
+def through_the_shell(before: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = shlex.join([sys.executable, "-m", "mldkit", *arguments])
+    return subprocess.run(
+        ["sh", "-c", f"{before}; exec {command}"], capture_output=True, text=True, check=False
+    )
