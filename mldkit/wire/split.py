@@ -1,4 +1,4 @@
-"""Reports that do not fit: split over packets or truncated (RFC 9776 §4.2.16, RFC 9777 §5.2.16).
+"""Reports that do not fit: split over packets or truncated (RFC 9776 §4.2.17, RFC 9777 §5.2.16).
 
 The rules are those of the kernel (net/ipv6/mcast.c:add_grec, net/ipv4/igmp.c:add_grec):
 

@@ -80,7 +80,7 @@ RULES: tuple[Rule, ...] = (
     Rule("V-23", WARNING, "IGMP from an address that no subnet has",
          "RFC 9776 §4.2.14", rules.igmp_source),
     Rule("V-24", WARNING, "The message came in fragments",
-         "RFC 9776 §4.2.16; RFC 9777 §5.2.16", aliases=("D-27",)),
+         "RFC 9776 §4.2.17; RFC 9777 §5.2.16", aliases=("D-27",)),
     Rule("V-25", ERROR, "The checksum of the IPv4 header is wrong", "RFC 791 §3.1"),
     Rule("V-26", WARNING, "An IP length runs past a frame that was not cut",
          "RFC 791 §3.1; RFC 8200 §3"),
