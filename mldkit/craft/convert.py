@@ -20,6 +20,7 @@ from scapy.packet import NoPayload, Packet, Padding, Raw
 
 from mldkit.craft import layers_igmp as igmp
 from mldkit.craft import layers_mld as mld
+from mldkit.craft.layers_loopback import layer_of
 from mldkit.craft.message import Kind, MembershipMessage, Record
 from mldkit.errors import BuildError, UsageError
 from mldkit.model import addresses
@@ -53,6 +54,8 @@ def parse(octets: bytes, link_type: int = LinkType.ETHERNET) -> Packet:
     layer: type[Packet]
     if link_type == LinkType.RAW:
         layer = IPv6 if octets[:1] and octets[0] >> 4 == 6 else IP
+    elif link_type in (LinkType.NULL, LinkType.LOOP):
+        layer = layer_of(octets)
     elif link_type in _LINK_LAYERS:
         layer = _LINK_LAYERS[link_type]
     else:

@@ -118,6 +118,10 @@ QUERY = Datagram(
         pytest.param(LinkType.IPV4, "", id="IPV4"),
         pytest.param(LinkType.LINUX_SLL, "00020001000602000000000200000800", id="SLL"),
         pytest.param(LinkType.LINUX_SLL2, "0800000000000001000102060200000000020000", id="SLL2"),
+        pytest.param(LinkType.NULL, "02000000", id="NULL, little-endian"),
+        pytest.param(LinkType.NULL, "00000002", id="NULL, big-endian"),
+        pytest.param(LinkType.LOOP, "00000002", id="LOOP"),
+        pytest.param(LinkType.LOOP, "00000063", id="LOOP with a family nobody knows"),
     ],
 )
 def test_other_link_types_are_read(link_type: LinkType, header: str) -> None:
