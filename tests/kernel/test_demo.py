@@ -1,0 +1,101 @@
+"""`demo`: the main job in one command, as root and as an ordinary user, and nothing left."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Ordinary
+
+pytestmark = pytest.mark.netns
+
+EXPECTED = {
+    "10.9.0.2": {
+        "239.1.2.3": ("EXCLUDE", []),
+        "232.1.1.1": ("INCLUDE", ["10.9.0.9"]),
+    },
+    "fe80::2": {
+        "ff15::4321:1234": ("EXCLUDE", []),
+        "ff3e::8000:1": ("INCLUDE", ["2001:db8::1", "2001:db8::2"]),
+        "ff02::1:ff00:2": ("EXCLUDE", []),
+    },
+}
+
+
+def answers(document: dict[str, Any]) -> dict[str, dict[str, tuple[str, list[str]]]]:
+    (query,) = (step["data"] for step in document["steps"] if "hosts" in step["data"])
+    return {
+        host["address"]: {
+            group["group"]: (group["filter_mode"], group["sources"]) for group in host["groups"]
+        }
+        for host in query["hosts"]
+    }
+
+
+def namespaces() -> set[str]:
+    listed = subprocess.run(
+        ["lsns", "-t", "net", "-n", "-o", "NS"], capture_output=True, text=True, check=True
+    )
+    return set(listed.stdout.split())
+
+
+def test_the_demo_shows_what_the_kernel_answers_and_leaves_nothing() -> None:
+    before = namespaces()
+    done = subprocess.run(
+        [sys.executable, "-m", "mldkit", "demo", "--json"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert answers(json.loads(done.stdout)) == EXPECTED
+    assert namespaces() <= before
+
+
+def test_an_ordinary_user_sees_the_same(ordinary: Ordinary) -> None:
+    done = ordinary.run(ordinary.python, "-m", "mldkit", "demo", "--json")
+
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["rootless"] is True
+    assert answers(document) == EXPECTED
+
+
+def test_the_filter_holds_the_mac_of_every_group() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mldkit", "demo"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    for line in ("01:00:5e:01:02:03  239.1.2.3", "33:33:43:21:12:34  ff15::4321:1234"):
+        assert line in done.stdout
+
+
+def test_a_demo_that_is_killed_leaves_nothing() -> None:
+    before = namespaces()
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mldkit", "demo"], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    while "joined ff3e::8000:1" not in child.stdout.readline():
+        assert child.poll() is None
+    assert namespaces() - before, "the sandbox is there"
+    child.send_signal(signal.SIGKILL)
+    child.communicate()
+
+    until = time.monotonic() + 10
+    while namespaces() - before:
+        assert time.monotonic() < until, "namespaces are left"
+        time.sleep(0.05)
