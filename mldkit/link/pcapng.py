@@ -40,6 +40,8 @@ _DATA = 28
 _IF_NAME, _IF_TSRESOL, _IF_TSOFFSET = 2, 9, 14
 _PACKET_FLAGS = 2
 _OUTBOUND = 2
+_MOST_INTERFACES = 1 << 16
+_LONGEST_NAME = 255
 
 
 def has_byte_order(start: bytes) -> bool:
@@ -86,6 +88,8 @@ class PcapngReader:
         self._tally = tally
         self._order = _BYTE_ORDERS[bytes(window.view[8:12])]
         self._interfaces: list[_Interface] = []
+        self._limits: dict[int, dict[int, int]] = {}
+        """Limit of each interface by its index, by link type."""
 
     def step(self) -> Frame | None:
         """Return the next packet; None at the end and where the file is damaged."""
@@ -125,6 +129,7 @@ class PcapngReader:
         frame = None
         if kind == _SECTION:
             self._interfaces = []
+            self._limits = {}
         elif kind == _INTERFACE:
             self._describe(window.position, length)
         else:
@@ -145,15 +150,18 @@ class PcapngReader:
         view = self._window.view
         number, _, snaplen = struct.unpack_from(f"{self._order}HHI", view, at + _BODY)
         options = self._options(at + 16, at + length - 4)
-        name = options.get(_IF_NAME, b"").rstrip(b"\0").decode(errors="replace") or None
+        octets = options.get(_IF_NAME, b"")[:_LONGEST_NAME]
+        name = octets.rstrip(b"\0").decode(errors="replace") or None
         seconds = options.get(_IF_TSOFFSET, b"")
         offset = struct.unpack(f"{self._order}q", seconds)[0] if len(seconds) == 8 else 0
         limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))
         resolution = (options.get(_IF_TSRESOL) or b"\x06")[0]
-        self._interfaces.append(
-            _Interface(name, link_type(number), snaplen, limit, resolution, offset * SECOND)
-        )
+        kind = link_type(number)
+        self._limits.setdefault(kind, {})[len(self._interfaces)] = limit
+        self._interfaces.append(_Interface(name, kind, snaplen, limit, resolution, offset * SECOND))
         self._tally.interfaces.append(name)
+        if len(self._tally.interfaces) > _MOST_INTERFACES:
+            raise self._broken(f"more than {_MOST_INTERFACES} interfaces are described")
 
     def _packet(self, kind: int, length: int) -> Frame:
         """Return the packet of the block at the position."""
@@ -252,11 +260,7 @@ class PcapngReader:
         order = self._order
         read = struct.Struct(f"{order}IIII8xI{4 + layout.offset}x{layout.width}s").unpack_from
         shortest, unknown = layout.shortest, layout.unknown
-        limits = {
-            index: interface.limit
-            for index, interface in enumerate(self._interfaces)
-            if interface.link_type == number
-        }
+        limits = self._limits[number]
         position = window.position - 4
         (length,) = self._numbers(position, 1)
         offsets = [position]

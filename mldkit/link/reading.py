@@ -197,11 +197,11 @@ class Window:
         return self._origin + self.position
 
     @property
-    def octets(self) -> bytearray | bytes:
+    def octets(self) -> bytearray | memoryview:
         """The octets in the window and nothing behind them."""
         if self.filled == len(self._buffer):
             return self._buffer
-        return bytes(self.view[: self.filled])
+        return self.view[: self.filled]
 
     @property
     def left(self) -> int:

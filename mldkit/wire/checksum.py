@@ -20,8 +20,12 @@ def pseudo_header_sum(source: bytes, destination: bytes, length: int) -> int:
 
 
 def complement(total: int) -> int:
-    """Return the checksum field that makes words of sum `total` (modulo 65,535) valid."""
-    return 0xFFFF - total % 0xFFFF if total % 0xFFFF else 0xFFFF
+    """Return the checksum field that makes words of sum `total` (modulo 65,535) valid.
+
+    Of the two forms of zero it is 0x0000, as the kernel has it (csum_fold): the words of a message
+    are never all zero, so their one's complement sum is never 0x0000 (RFC 1071 §2).
+    """
+    return -total % 0xFFFF
 
 
 def internet_checksum(data: bytes) -> int:

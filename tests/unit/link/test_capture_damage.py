@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -205,6 +206,35 @@ def test_what_is_no_capture_is_one_clear_error(octets: bytes, problem: str, tmp_
     assert caught.value.message.startswith(f"{path}: {problem}")
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def test_interfaces_without_end_are_damage(tmp_path: Path) -> None:
+    path = tmp_path / "interfaces.pcapng"
+    described = block(1, struct.pack("<HHI", 1, 0, 0))
+    path.write_bytes(PCAPNG_HEADER + packet() + described * 70_000 + packet())
+
+    with open_capture(str(path)) as capture:
+        assert len(list(capture.frames())) == 1
+
+    assert capture.damage is not None
+    assert capture.damage.offset == len(PCAPNG_HEADER) + len(packet()) + 65_535 * len(described)
+    assert "65536 interfaces" in capture.damage.reason
+
+
+def test_many_interfaces_cost_nothing_where_link_types_alternate(tmp_path: Path) -> None:
+    path = tmp_path / "interfaces.pcapng"
+    ethernet, raw = (block(1, struct.pack("<HHI", kind, 0, 0)) for kind in (1, 101))
+    pair = packet(interface=0) + packet(interface=20_000)
+    path.write_bytes(PCAPNG_HEADER[:28] + ethernet * 20_000 + raw + pair * 4000)
+    began = time.process_time()
+
+    with open_capture(str(path)) as capture:
+        candidates = sum(1 for _ in capture.candidates())
+
+    assert capture.packets == 8000
+    assert candidates == 4000, "what starts with 01 is no raw IP"
+    # Looking through all interfaces at each change of the link type takes 20 s.
+    assert time.process_time() - began < 5
 
 
 def test_missing_files_and_directories_are_clear_errors(tmp_path: Path) -> None:

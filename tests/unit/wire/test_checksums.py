@@ -5,10 +5,11 @@ from __future__ import annotations
 import struct
 
 import pytest
+from scapy.utils import checksum
 
 from mldkit.model.addresses import parse
 from mldkit.testing.frames import SOURCES, query, read
-from mldkit.wire.checksum import icmpv6_checksum, internet_checksum
+from mldkit.wire.checksum import icmpv6_checksum, internet_checksum, ones_sum
 from mldkit.wire.validity import find
 
 SOURCE = SOURCES[6]
@@ -61,3 +62,18 @@ def test_m31_a_checksum_left_to_the_device_is_no_error() -> None:
 
     assert decoded.checksum == "unknown"
     assert [(finding.id, finding.severity) for finding in find(decoded)] == [("V-01", "info")]
+
+
+@pytest.mark.parametrize(
+    "octets",
+    [
+        pytest.param(bytes.fromhex("1164000000000000ee9b"), id="words that sum to 0xffff"),
+        pytest.param(bytes.fromhex("ffff"), id="one word of ones"),
+        pytest.param(bytes.fromhex("0001"), id="a field of 0xfffe"),
+        pytest.param(bytes.fromhex("220000000000000102"), id="an odd octet"),
+    ],
+)
+def test_the_field_of_a_sum_of_zero_is_zero_as_everybody_writes_it(octets: bytes) -> None:
+    assert internet_checksum(octets) == checksum(octets)
+    padded = octets + bytes(len(octets) % 2)
+    assert ones_sum(padded + internet_checksum(octets).to_bytes(2, "big")) == 0
