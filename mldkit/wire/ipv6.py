@@ -47,6 +47,7 @@ _PLAIN_ROUTER_ALERT = frozenset((b"\x00\x05\x02\x00\x00\x01\x00", b"\x00\x05\x02
 _USUAL_CHAIN = frozenset(bytes((ICMPV6, *tail)) for tail in _PLAIN_ROUTER_ALERT)
 """Hop-by-hop header of nearly every MLD message: Router Alert, two octets of padding."""
 _new = tuple.__new__
+_MOST_REMARKS = 8
 _PAD1, _PADN, _ROUTER_ALERT, _JUMBO = 0, 1, 5, 0xC2
 
 
@@ -144,6 +145,12 @@ class _Chain:
         name = _NAMES.get(next_header, "ICMPv6" if next_header == ICMPV6 else "fragment")
         return Stop("M-05", f"the packet ends inside the {name} header", min(at, self.end))
 
+    def _irregular(self, detail: str) -> None:
+        """Note something odd in the chain: once, however often it comes, and not without end."""
+        remark = Remark("M-37", detail)
+        if len(self.remarks) < _MOST_REMARKS and remark not in self.remarks:
+            self.remarks.append(remark)
+
     def _compare_lengths(self) -> None:
         missing = self.claimed - self.captured
         if missing <= 0:
@@ -167,8 +174,7 @@ class _Chain:
         if kind == HOP_BY_HOP:
             self._hop_by_hop(at, at + length)
         else:
-            name = _NAMES[kind]
-            self.remarks.append(Remark("M-37", f"{name} header in front of the message"))
+            self._irregular(f"{_NAMES[kind]} header in front of the message")
             if kind == ROUTING:
                 self._routing(at, length)
         return length
@@ -176,7 +182,7 @@ class _Chain:
     def _hop_by_hop(self, at: int, stop: int) -> None:
         data = self.data
         if at != self.start + 40:
-            self.remarks.append(Remark("M-37", "hop-by-hop options header is not the first"))
+            self._irregular("hop-by-hop options header is not the first")
             return
         if data[at + 1 : stop] in _PLAIN_ROUTER_ALERT:
             self.datagram.router_alert = 0
@@ -190,8 +196,7 @@ class _Chain:
             length = data[option + 1] if option + 1 < stop else stop
             body = option + 2
             if body + length > stop:
-                detail = f"hop-by-hop option 0x{kind:02x} does not fit its header"
-                self.remarks.append(Remark("M-37", detail))
+                self._irregular(f"hop-by-hop option 0x{kind:02x} does not fit its header")
                 return
             self._option(kind, data[body : body + length])
             option = body + length
@@ -211,7 +216,7 @@ class _Chain:
         elif kind != _JUMBO and kind >> 6:
             detail = f"unknown hop-by-hop option 0x{kind:02x} that tells nodes to discard"
         if detail is not None:
-            self.remarks.append(Remark("M-37", detail))
+            self._irregular(detail)
 
     def _routing(self, at: int, length: int) -> None:
         """Remember the final destination, which the checksum covers (RFC 8200 §8.1)."""
@@ -223,8 +228,7 @@ class _Chain:
         elif kind == 4:
             self.final_destination = self.data[at + 8 : at + 24]
         if self.final_destination is not None:
-            detail = f"routing header on the way to {text(self.final_destination)}"
-            self.remarks.append(Remark("M-37", detail))
+            self._irregular(f"routing header on the way to {text(self.final_destination)}")
 
     def _fragment(self, at: int, named_at: int) -> Fragment | Stop | None:
         """Return the fragment, or None for an atomic one (RFC 6946), which is read at once."""
@@ -233,7 +237,7 @@ class _Chain:
             return self._stop(FRAGMENT, at)
         bits = data[at + 2] << 8 | data[at + 3]
         if not bits & 0xFFF9:
-            self.remarks.append(Remark("M-37", "atomic fragment header in front of the message"))
+            self._irregular("atomic fragment header in front of the message")
             return None
         self._compare_lengths()
         identity = (6, self.datagram.source, self.datagram.destination, data[at + 4 : at + 8])

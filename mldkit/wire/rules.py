@@ -107,8 +107,10 @@ def hop_limit(decoded: Decoded) -> Outcome:
 
 
 def no_router_alert(decoded: Decoded) -> Outcome:
-    """V-04; IGMPv1 never had the option."""
+    """V-04; IGMPv1 never had the option, and a broken IPv4 header does not show its options."""
     if decoded.datagram.router_alert is not None:
+        return None
+    if decoded.malformed is not None and decoded.malformed.id == "M-02":
         return None
     if decoded.family is IGMP and decoded.version == 1:
         return None
@@ -249,9 +251,10 @@ def unknown_extension(decoded: Decoded) -> Outcome:
     """X-04."""
     message = decoded.datagram.message
     if isinstance(message, Query | Report):
-        unknown = [str(item.type) for item in message.extensions if item.type]
+        unknown = list(dict.fromkeys(item.type for item in message.extensions if item.type))
         if unknown:
-            return "extension of type " + ", ".join(dict.fromkeys(unknown))
+            more = f" and {len(unknown) - 3} more" if len(unknown) > 3 else ""
+            return "extension of type " + ", ".join(map(str, unknown[:3])) + more
     return None
 
 

@@ -9,6 +9,7 @@ import pytest
 from mldkit.model.addresses import parse
 from mldkit.model.messages import Query, Report
 from mldkit.testing.frames import ids, query, read, record, report
+from mldkit.wire.validity import find
 
 ANY6 = bytes(16)
 
@@ -54,3 +55,10 @@ def test_m58_without_the_flag_extensions_are_trailing_octets() -> None:
     decoded = read(query(ANY6) + TLV, "ff02::1")
 
     assert ids(decoded) == {"V-15"}
+
+
+def test_x04_thousands_of_unknown_types_are_one_short_finding() -> None:
+    items = b"".join(struct.pack("!HH", kind, 0) for kind in range(1, 16000))
+    (finding,) = find(read(query(ANY6, bits=E_FLAG | 2) + items, "ff02::1"))
+
+    assert finding.detail == "extension of type 1, 2, 3 and 15996 more"

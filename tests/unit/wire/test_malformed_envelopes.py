@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 
 import pytest
 
@@ -66,6 +67,14 @@ def test_m02_a_header_length_below_five_words(words: int) -> None:
 
     assert found.malformed is not None
     assert found.malformed.id == "M-02"
+
+
+def test_m02_what_a_broken_header_does_not_show_is_no_finding() -> None:
+    cut = entry(V4[:37])
+    short = entry(with_ip_sum(patched(V4, 16, b"\0\x10")))
+
+    for found in (cut, short):
+        assert [finding.id for finding in find(found)] == ["M-02"]
 
 
 def test_v25_a_wrong_sum_of_the_ipv4_header() -> None:
@@ -261,3 +270,25 @@ def test_m43_another_hardware_address(mac: str, severity: str) -> None:
     (finding,) = find(entry(patched(V4, 0, bytes.fromhex(mac))))
 
     assert (finding.id, finding.severity) == ("D-25", severity)
+
+
+@pytest.mark.parametrize("kind", [0, 44, 51, 60], ids=["hop-by-hop", "fragment", "AH", "options"])
+def test_a_chain_as_long_as_the_packet_is_one_irregularity_and_read_in_linear_time(
+    kind: int,
+) -> None:
+    link = {0: bytes((0, 0, 1, 4, 0, 0, 0, 0)), 44: bytes((44, 0, 0, 0, 0, 0, 0, 0))}
+    one = link.get(kind, bytes((kind, 0, 1, 4, 0, 0, 0, 0)))
+    chain = one * 8180 + bytes((58, *one[1:]))
+    began = time.process_time()
+    found = entry(v6_with(chain, kind))
+
+    assert found.datagram.message == MLD_QUERY.message
+    assert sum(finding.id == "M-37" for finding in find(found)) == 1
+    assert time.process_time() - began < 2
+
+
+def test_m34_options_without_end_are_few_findings() -> None:
+    odd = bytes(octet for number in range(1022) for octet in (0xC3 + number % 60, 0))
+    found = find(entry(v6_with(hop_by_hop(odd + bytes(2)), 0)))
+
+    assert 1 < sum(finding.id == "M-37" for finding in found) <= 8
