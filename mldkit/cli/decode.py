@@ -6,13 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, octets, whole_number
+from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.message_json import message_json
 from mldkit.cli.message_text import message_lines, plural
-from mldkit.cli.output import json_text, line_printer, note, print_json
+from mldkit.cli.output import json_text, line_printer, note
 from mldkit.cli.streams import say
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import open_capture
-from mldkit.model.datagram import Decoded, Frame, LinkType
+from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.messages import Other
 from mldkit.wire.decode import Decoder
 from mldkit.wire.validity import find
@@ -35,7 +36,8 @@ examples:
 exit codes: 0 no error found, 1 a message breaks a rule of severity error, 3 nothing readable
 """
 
-_LINK_NAMES = {member.name.lower().replace("_", "-"): int(member) for member in LinkType}
+_MAX_FRAMES = 10**12
+_LINK_TYPES = {name: number for number, name in LINK_NAMES.items()}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -45,13 +47,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hex", type=octets, metavar="HEX", help="one frame in hexadecimal")
     parser.add_argument(
         "--link-type",
-        choices=sorted(_LINK_NAMES),
-        default="ethernet",
+        choices=sorted(_LINK_TYPES),
         help="link type of --hex (default: ethernet)",
     )
     parser.add_argument(
         "--frame",
-        type=whole_number(1, 2**63),
+        type=whole_number(1, _MAX_FRAMES),
         metavar="N",
         help="frame N in full, field by field with offsets and octets",
     )
@@ -68,20 +69,22 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("give either FILE or --hex HEX", hint="see mldkit decode --help")
     if args.hex is not None:
         return _run_hex(args)
+    if args.link_type is not None:
+        raise UsageError("argument --link-type: it belongs to --hex; a capture has its own")
     with open_capture(args.file, tunnels=args.tunnels) as capture:
         if args.frame is not None:
-            return _print_frame(args, _frame_number(capture, args.frame))
+            return print_frame_of(args, capture)
         code = _PRINTERS[args.format](args, capture)
         _report_damage(args, capture)
     return code
 
 
 def _run_hex(args: argparse.Namespace) -> int:
-    frame = Frame(args.hex, None, 1, _LINK_NAMES[args.link_type])
+    frame = Frame(args.hex, None, 1, _LINK_TYPES[args.link_type or "ethernet"])
     if args.frame is not None:
         if args.frame != 1:
             raise UsageError("argument --frame: --hex gives frame 1 only")
-        return _print_frame(args, frame)
+        return print_frame(args, frame, list(Decoder(tunnels=args.tunnels).decode(frame)))
     source = _HexFrame(frame)
     return _PRINTERS[args.format](args, source)
 
@@ -179,35 +182,9 @@ def _report_damage(args: argparse.Namespace, capture: Capture) -> None:
         where = f"{capture.name}: damaged at octet {capture.damage.offset}"
         problem = f"{where}: {capture.damage.reason}"
         if capture.packets == 0:
-            raise CaptureError(problem, hint="no packet could be read from it")
+            raise CaptureError(f"{problem}; no packet could be read")
         sys.stdout.flush()
         say(f"mldkit: {problem}")
     for link_type, count in capture.skipped_link_types.items():
         packets = plural(count, "packet")
         note(args, f"note: {packets} of link type {link_type}, which is not read")
-
-
-def _frame_number(capture: Capture, number: int) -> Frame:
-    for frame in capture.frames():
-        if frame.number == number:
-            return frame
-    _packets = plural(capture.packets, "packet")
-    raise UsageError(f"argument --frame: {capture.name} has {_packets}, no frame {number}")
-
-
-def _print_frame(args: argparse.Namespace, frame: Frame) -> int:
-    from mldkit.craft.dissect import frame_fields
-
-    fields = frame_fields(frame)
-    if args.format != "text":
-        rows = [field._asdict() for field in fields]
-        print_json({"schema": "mldkit.decode-frame/1", "frame": frame.number, "fields": rows})
-        return 0
-    emit = line_printer()
-    layer = None
-    for field in fields:
-        if field.layer != layer:
-            layer = field.layer
-            emit(layer, "bold")
-        emit(f"  {field.offset:>5}  {field.octets:<24} {field.name:<20} {field.value}")
-    return 0

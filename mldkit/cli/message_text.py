@@ -52,6 +52,11 @@ def message_lines(decoded: Decoded, base_ns: int | None) -> Iterator[Line]:
     summary = summary_text(decoded)
     yield f"{decoded.frame.number:<5} {when} {source} > {destination}{where}  {summary}", "bold"
     yield from _content_lines(decoded)
+    yield from finding_lines(decoded)
+
+
+def finding_lines(decoded: Decoded) -> Iterator[Line]:
+    """Give one line for each finding of one message."""
     for finding in find(decoded):
         rule = BY_ID[finding.id]
         line = rule_line(rule, finding.severity, finding.detail)

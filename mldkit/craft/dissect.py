@@ -36,8 +36,18 @@ def frame_fields(frame: Frame) -> list[FieldRow]:
         layer = layer.payload
     if offset < len(frame.data):
         rest = frame.data[offset:]
-        rows.append(FieldRow("Padding", "load", offset, rest.hex(), f"{len(rest)} octets"))
+        rows.append(FieldRow("Padding", "load", offset, rest.hex(), _octets_text(rest)))
     return rows
+
+
+def _value(layer: Packet, field: Any) -> str:
+    """Return what the field holds; octets without a meaning are counted, they stand beside."""
+    value = layer.getfieldval(field.name)
+    return _octets_text(value) if isinstance(value, bytes) else str(field.i2repr(layer, value))
+
+
+def _octets_text(octets: bytes) -> str:
+    return "1 octet" if len(octets) == 1 else f"{len(octets)} octets"
 
 
 def _layer(layer: Packet, name: str, offset: int, rows: list[FieldRow]) -> int:
@@ -55,8 +65,8 @@ def _layer(layer: Packet, name: str, offset: int, rows: list[FieldRow]) -> int:
         if any(isinstance(item, Packet) for item in items):
             _items(layer.getfieldval(field.name), offset + first, rows)
         elif stop > first:
-            text = str(field.i2repr(layer, layer.getfieldval(field.name)))
-            rows.append(FieldRow(name, field.name, offset + first, octets[first:stop].hex(), text))
+            row = (name, field.name, offset + first, octets[first:stop].hex())
+            rows.append(FieldRow(*row, _value(layer, field)))
         start_bit = end_bit
     return offset + len(octets)
 

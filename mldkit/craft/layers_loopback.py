@@ -13,7 +13,7 @@ from __future__ import annotations
 from scapy.fields import IntEnumField, LEIntEnumField
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
-from scapy.packet import Packet
+from scapy.packet import Packet, Raw
 
 # AF_INET is 2 everywhere; AF_INET6 is 24 on NetBSD and OpenBSD, 28 on FreeBSD, 30 on macOS.
 FAMILIES = {2: "IPv4", 24: "IPv6", 28: "IPv6", 30: "IPv6"}
@@ -28,8 +28,8 @@ class _Header(Packet):  # type: ignore[misc]
     def guess_payload_class(self, payload: bytes) -> type[Packet]:
         """Return the IP layer that the family names; of an unknown one, the version's."""
         name = FAMILIES.get(self.family)
-        layer = _LAYERS[name] if name else _VERSIONS.get(payload[0] >> 4)
-        return layer or super().guess_payload_class(payload)
+        layer: type[Packet] | None = _LAYERS[name] if name else _VERSIONS.get(payload[0] >> 4)
+        return Raw if layer is None else layer
 
 
 class LittleLoopback(_Header):
