@@ -29,6 +29,7 @@ VERBS: dict[str, str] = {
     "report": "send reports with any records",
     "join": "join groups with real sockets of this kernel",
     "decode": "print every IGMP and MLD message of a capture",
+    "analyze": "say what captures show about queriers, members and faults",
     "macfilter": "explain and prove which frames a receive filter lets in",
     "doctor": "tell what this machine can do",
     "demo": "run the main job in two network namespaces made for it",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis import rules as analysis_rules
 from mldkit.wire.validity import RULES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mldkit.wire.rules import Rule
 
@@ -26,13 +27,28 @@ is that of MLD; in IGMP, where receivers need not look, they are warnings.
 """
 
 
+ANALYSIS_HEAD = """
+## Rules that need more than one frame
+
+Printed from the table in `mldkit/analysis/rules.py`. `analyze` holds whole captures against these
+too. A member that answers none of several General Queries in a row is an error of D-07.
+
+| id | severity | what is wrong | reference | also known as |
+| --- | --- | --- | --- | --- |
+"""
+
+
 def page() -> str:
     """Return the whole page."""
-    return HEAD + "".join(f"{line}\n" for line in _rows())
+    return HEAD + _table(RULES) + ANALYSIS_HEAD + _table(analysis_rules.RULES)
 
 
-def _rows() -> Iterator[str]:
-    for rule in RULES:
+def _table(rules: Iterable[Rule]) -> str:
+    return "".join(f"{line}\n" for line in _rows(rules))
+
+
+def _rows(rules: Iterable[Rule]) -> Iterator[str]:
+    for rule in rules:
         cells = (rule.id, rule.severity, _title(rule), rule.reference, _aliases(rule))
         yield "| " + " | ".join(cells) + " |"
 

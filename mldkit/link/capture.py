@@ -56,11 +56,12 @@ class Capture:
         raw: io.RawIOBase,
         *,
         tunnels: bool = False,
+        data: bool = False,
         window_octets: int = WINDOW_OCTETS,
     ) -> None:
         self.name = name
         self._raw = raw
-        self._tunnels = tunnels
+        self._sieve = Sieve(tunnels=tunnels, data=data)
         self._tally = Tally()
         self._reader = _reader(name, raw, self._tally, window_octets)
 
@@ -110,7 +111,7 @@ class Capture:
 
     def candidates(self) -> Iterator[Frame]:
         """Give the packets that can hold a membership message or broke too early to tell."""
-        reader, sieve = self._reader, Sieve(tunnels=self._tunnels)
+        reader, sieve = self._reader, self._sieve
         while True:
             yield from reader.sweep(sieve)
             frame = reader.step()
@@ -136,11 +137,16 @@ class Capture:
 
 
 def open_capture(
-    path: str, *, tunnels: bool = False, window_octets: int = WINDOW_OCTETS
+    path: str,
+    *,
+    tunnels: bool = False,
+    data: bool = False,
+    window_octets: int = WINDOW_OCTETS,
 ) -> Capture:
     """Return the capture in the file `path`; `-` is standard input.
 
-    `tunnels` widens the candidates to frames that can carry messages in VXLAN, GRE or IP.
+    `tunnels` widens the candidates to frames that can carry messages in VXLAN, GRE or IP,
+    `data` to all packets to groups.
     `window_octets` is how much of the file is in memory, unless a packet is larger.
     Raises CaptureError when there is no such file or it is no capture.
     """
@@ -150,7 +156,7 @@ def open_capture(
     except OSError as error:
         raise CaptureError(f"{name}: {_reason(error)}", hint=_open_hint(error)) from error
     try:
-        return Capture(name, raw, tunnels=tunnels, window_octets=window_octets)
+        return Capture(name, raw, tunnels=tunnels, data=data, window_octets=window_octets)
     except CaptureError:
         raw.close()
         raise

@@ -244,14 +244,46 @@ def _layouts(*, tunnels: bool) -> dict[int, Layout]:
     }
 
 
-class Sieve:
-    """The choice of frames that are worth decoding, with or without tunnels."""
+def _with_groups(layout: Layout) -> Layout:
+    """Return the layout for Ethernet that also keeps frames to group addresses.
 
-    def __init__(self, *, tunnels: bool = False) -> None:
+    The head starts at the first octet, whose lowest bit says that a frame goes to a group.
+    """
+    to_group = _column(0, 0xFF, (range(1, 256, 2), 0))
+    columns = tuple((position + layout.offset, kinds) for position, kinds in layout.columns)
+    return Layout(0, layout.offset + layout.width, layout.shortest, (to_group, *columns))
+
+
+def goes_to_group(data: bytes, link_type: int) -> bool:
+    """Return whether `data` is an IP packet to a multicast address."""
+    find_network = _NETWORKS.get(link_type)
+    if find_network is None:
+        return False
+    ethertype, at = find_network(data)
+    if ethertype == ETHERTYPE_IPV4:
+        return len(data) >= at + 20 and data[at + 16] & 0xF0 == 0xE0
+    return ethertype == ETHERTYPE_IPV6 and len(data) >= at + 40 and data[at + 24] == 0xFF
+
+
+class Sieve:
+    """The choice of frames that are worth decoding, with or without tunnels and data.
+
+    `data` adds packets to groups: on Ethernet those that are sent to a group address, on other
+    links all of them.
+    """
+
+    def __init__(self, *, tunnels: bool = False, data: bool = False) -> None:
         self._tunnels = tunnels
+        self._data = data
         self.layouts = _layouts(tunnels=tunnels)
         """Layouts by link type; frames of other link types are judged one by one."""
+        if data:
+            self.layouts = {LinkType.ETHERNET: _with_groups(self.layouts[LinkType.ETHERNET])}
 
     def passes(self, data: bytes, link_type: int) -> bool:
-        """Return what `may_hold_message` says."""
-        return may_hold_message(data, link_type, tunnels=self._tunnels)
+        """Return what `may_hold_message` says, or that it is a packet to a group."""
+        if may_hold_message(data, link_type, tunnels=self._tunnels):
+            return True
+        if not self._data or (link_type == LinkType.ETHERNET and not data[0] & 1):
+            return False
+        return goes_to_group(data, link_type)

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mldkit.link.capture import open_capture
-from mldkit.link.scan import may_hold_message
+from mldkit.link.scan import goes_to_group, may_hold_message
 from mldkit.model.datagram import Frame, LinkType
 from mldkit.wire.decode import Decoder, decode
 
@@ -161,6 +161,24 @@ def test_sweeping_gives_what_a_look_at_every_frame_gives(
         for frame in everything
         if may_hold_message(frame.data, frame.link_type, tunnels=tunnels)
     ]
+
+
+@settings(deadline=None, max_examples=100)
+@given(captures(), windows)
+def test_with_data_packets_to_groups_are_given_too(capture: Invented, window: int) -> None:
+    with tempfile.NamedTemporaryFile(suffix=".pcap") as file:
+        Path(file.name).write_bytes(capture.octets)
+        with open_capture(file.name, data=True, window_octets=window) as opened:
+            chosen = list(opened.candidates())
+
+    def is_wanted(frame: Frame) -> bool:
+        if may_hold_message(frame.data, frame.link_type):
+            return True
+        sent_to_host = frame.link_type == LinkType.ETHERNET and not frame.data[0] & 1
+        return not sent_to_host and goes_to_group(frame.data, frame.link_type)
+
+    everything = read(capture.octets, 1 << 16, all_frames=True)
+    assert chosen == [frame for frame in everything if is_wanted(frame)]
 
 
 @settings(deadline=None, max_examples=100)

@@ -1,0 +1,86 @@
+"""Which version the querier lets the hosts speak, and who does not keep to it.
+
+An older General Query lowers all hosts of the link for a time: in IGMP RV x QI + QRI (RFC 3376)
+or RV x QI + 10 x Max Resp Time with default RV and QI (RFC 9776 §8.12); in MLD RV x QI + QRI
+(RFC 9777 §9.12). Nobody is blamed unless all of these formulas agree.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.model.addresses import text
+from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS, DEFAULT_ROBUSTNESS, IGMP
+from mldkit.model.units import SECOND
+from mldkit.protocol.exchange import late_limit_ns
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.queriers import Variables
+    from mldkit.analysis.responses import Exchange
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Query
+
+_DEFAULT_NS = DEFAULT_ROBUSTNESS * DEFAULT_QUERY_INTERVAL_NS
+
+
+class Compatibility:
+    """The older-querier timers of one link and family."""
+
+    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
+        self._link = link
+        self._ledger = ledger
+        self._certain: dict[int, int] = {}
+        """Until when every formula holds an older version."""
+        self._possible_ns = -1
+        """Until when some formula holds an older version."""
+        self._grace_ns = -1
+        self._answers_until_ns = -1
+        self.older_queriers: dict[Address, tuple[int, Mark]] = {}
+        """Version and first query of each older querier."""
+
+    def query(self, query: Query, source: Address, variables: Variables, mark: Mark) -> None:
+        """Take in an accepted General Query."""
+        now_ns = mark.time_ns
+        before = self.mode(now_ns)
+        self._answers_until_ns = max(self._answers_until_ns, now_ns + late_limit_ns(query))
+        version = query.version or 0
+        if version == self._link.family.current_version:
+            return
+        self.older_queriers.setdefault(source, (version, mark))
+        periods = [variables.robustness * variables.interval_ns + variables.response_ns]
+        if self._link.family is IGMP:
+            periods.append(_DEFAULT_NS + 10 * query.max_response_ns)
+        self._certain[version] = now_ns + min(periods)
+        self._possible_ns = max(self._possible_ns, now_ns + max(periods))
+        if self.mode(now_ns) < before:
+            # Linux still sends the answer that it owes in the version it was asked in.
+            self._grace_ns = self._answers_until_ns
+
+    def mode(self, now_ns: int) -> int:
+        """Return the version that hosts must speak by every formula."""
+        held = [version for version, until_ns in self._certain.items() if until_ns >= now_ns]
+        return min(held, default=self._link.family.current_version)
+
+    def was_older(self, exchange: Exchange) -> bool:
+        """Return whether hosts may have been in an older mode during an exchange."""
+        return self._possible_ns >= exchange.first.time_ns
+
+    def is_older(self, now_ns: int) -> bool:
+        """Return whether hosts may be in an older mode."""
+        return self._possible_ns >= now_ns
+
+    def report(self, version: int | None, source: Address, mark: Mark) -> None:
+        """Take in an accepted report."""
+        now_ns = mark.time_ns
+        if not self._certain or version is None or now_ns <= self._grace_ns:
+            return
+        mode = self.mode(now_ns)
+        if version > mode:
+            left_s = (self._certain[mode] - now_ns) / SECOND
+            detail = (
+                f"{text(source)} reports in version {version} where version {mode}"
+                f" holds for another {left_s:.0f} s"
+            )
+            self._ledger.add("D-09", self._link, mark, detail, host=source)

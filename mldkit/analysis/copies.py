@@ -1,0 +1,101 @@
+"""Frames that were captured twice, messages that come back, clocks that run backwards.
+
+A span port of both directions gives every frame twice within a millisecond: the copy is counted
+and kept out of the folds. A message that comes again with a hop limit lower by one, or on
+another VLAN, was forwarded by something that must not forward it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.facts import LinkKey, Mark
+from mldkit.model.addresses import text
+from mldkit.model.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from mldkit.analysis.findings import Ledger
+    from mldkit.model.datagram import Decoded
+
+COPY_NS = MILLISECOND
+_LOOP_NS = SECOND
+
+
+class Copies:
+    """Compares each message with those shortly before it, over all links."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._frames: dict[tuple[str | None, bytes], int] = {}
+        self._order: deque[tuple[int, tuple[str | None, bytes]]] = deque()
+        self._odd: dict[bytes, int] = {}
+        self._odd_order: deque[tuple[int, bytes]] = deque()
+        self.duplicates: dict[int, int] = {}
+        """Copies in each capture."""
+
+    def is_copy(self, decoded: Decoded, mark: Mark) -> bool:
+        """Return whether the same frame was seen within the last millisecond."""
+        frame = decoded.frame
+        now_ns = mark.time_ns
+        order, frames = self._order, self._frames
+        while order and order[0][0] < now_ns - COPY_NS:
+            before_ns, key = order.popleft()
+            if frames.get(key) == before_ns:
+                del frames[key]
+        key = (frame.interface, frame.data)
+        if key in frames:
+            self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
+            self._ledger.add("M-56", None, mark, "the same octets within a millisecond")
+            return True
+        frames[key] = now_ns
+        order.append((now_ns, key))
+        self._look_for_vlan_copy(decoded, mark)
+        self._look_for_loop(decoded, mark)
+        return False
+
+    def _look_for_vlan_copy(self, decoded: Decoded, mark: Mark) -> None:
+        """D-30; queriers of trunks ask every VLAN at once, so queries are left out."""
+        if not decoded.datagram.vlan or decoded.kind == "query":
+            return
+        tags = " ".join(map(str, decoded.datagram.vlan))
+        if self._follows(decoded, hop_limit_differs=False):
+            self._tell(decoded, mark, f"the same message also on VLAN {tags}")
+
+    def _look_for_loop(self, decoded: Decoded, mark: Mark) -> None:
+        """D-30; messages with hop limit 1, nearly all, are remembered for a millisecond only."""
+        datagram = decoded.datagram
+        order, odd = self._odd_order, self._odd
+        while order and order[0][0] < mark.time_ns - _LOOP_NS:
+            odd.pop(order.popleft()[1], None)
+        hops = datagram.hop_limit
+        if hops == 1 and not odd:
+            return
+        key = datagram.source + datagram.destination + decoded.frame.data[decoded.offset :]
+        before = odd.get(key)
+        came_back = before is not None and before == hops + 1
+        if came_back or (hops == 0 and self._follows(decoded, hop_limit_differs=True)):
+            self._tell(decoded, mark, f"came back with hop limit {hops}")
+        if hops != 1:
+            odd[key] = hops
+            order.append((mark.time_ns, key))
+
+    def _follows(self, decoded: Decoded, *, hop_limit_differs: bool) -> bool:
+        """Return whether the message was seen just before with other headers."""
+        data = decoded.frame.data
+        payload, source = data[decoded.offset :], data[6:12]
+        for _, (interface, other) in self._order:
+            if other is data or interface != decoded.frame.interface:
+                continue
+            if not other.endswith(payload):
+                continue
+            if hop_limit_differs:
+                return len(other) == len(data)
+            if data[12:18] != other[12:18] and other[6:12] == source:
+                return True
+        return False
+
+    def _tell(self, decoded: Decoded, mark: Mark, detail: str) -> None:
+        link = LinkKey(decoded.frame.interface, decoded.datagram.vlan, decoded.family)
+        source = decoded.datagram.source
+        self._ledger.add("D-30", link, mark, f"{text(source)}: {detail}", host=source)

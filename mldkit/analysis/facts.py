@@ -1,0 +1,93 @@
+"""The values that folds take and give.
+
+A fold is a small machine. It is fed in order of time, it never reads a clock, and it gives
+`Event`s to whoever listens: the same folds work through a capture and follow a live link.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from mldkit.model.addresses import IPV4_UNSPECIFIED, Address
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.wire.rules import ERROR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mldkit.analysis.findings import Grouped
+    from mldkit.model.datagram import Decoded
+    from mldkit.model.family import Family
+    from mldkit.wire.validity import Finding
+
+UNSOLICITED_INTERVAL_NS = SECOND
+"""Unsolicited Report Interval of IGMPv3 and MLDv2 (RFC 9776 §8.11, RFC 9777 §9.11)."""
+LAST_MEMBER_INTERVAL_NS = SECOND
+"""Last Member Query Interval (RFC 9776 §8.8, RFC 9777 §9.8)."""
+MARGIN_NS = 30 * MILLISECOND
+
+
+class LinkKey(NamedTuple):
+    """Where messages belong together: interface of the capture, VLAN stack, family."""
+
+    interface: str | None
+    vlan: tuple[int, ...]
+    family: Family
+
+
+class Mark(NamedTuple):
+    """Where and when something was seen."""
+
+    capture: int
+    frame: int
+    time_ns: int
+
+
+Host: TypeAlias = bytes
+"""An IP source address; behind 0.0.0.0 the MAC follows, as long as it has no address."""
+
+
+def host_address(host: Host) -> Address:
+    """Return the address of a host."""
+    return IPV4_UNSPECIFIED if len(host) in (4, 10) and host.startswith(IPV4_UNSPECIFIED) else host
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: what `watch` prints."""
+
+    kind: str
+    """`join leave change expire querier finding link`."""
+    time_ns: int
+    link: LinkKey
+    host: Address = b""
+    mac: bytes | None = None
+    group: Address = b""
+    exclude: bool | None = None
+    sources: tuple[Address, ...] = ()
+    finding: Grouped | None = None
+
+
+Listener: TypeAlias = "Callable[[Event], None] | None"
+
+_DROPS = frozenset(
+    ("V-01", "V-03", "V-04", "V-05", "V-06", "V-08", "V-09", "V-10", "V-11", "V-24", "V-25")
+)
+_DROPS_WHATEVER = frozenset(("V-07", "V-18"))
+
+
+def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
+    """Return whether a conforming receiver discards the message, given its findings.
+
+    Severities tell the families apart: hop limit and Router Alert are errors only where the
+    receiver must look at them, a checksum left to the device is no error.
+    """
+    for finding in found:
+        rule = finding.id
+        if rule in _DROPS_WHATEVER or (rule in _DROPS and finding.severity == ERROR):
+            return True
+        if rule == "V-12" and decoded.kind != "report":
+            return True
+    malformed = decoded.malformed
+    return malformed is not None and malformed.id != "M-03"

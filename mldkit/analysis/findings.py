@@ -1,0 +1,120 @@
+"""Findings grouped: one entry for what one host does wrong on one link, however often.
+
+Entries number hosts times rules, not packets. An entry keeps its first frames and counts all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.facts import Event
+from mldkit.analysis.rules import BY_ID
+from mldkit.wire.rules import ERROR, INFO, WARNING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mldkit.analysis.facts import LinkKey, Listener, Mark
+    from mldkit.model.addresses import Address
+    from mldkit.wire.rules import Rule
+    from mldkit.wire.validity import Finding
+
+MOST_FRAMES = 100
+RANK = {ERROR: 0, WARNING: 1, INFO: 2}
+
+
+@dataclass(slots=True)
+class Grouped:
+    """One thing that is wrong, and where it was seen."""
+
+    id: str
+    severity: str
+    detail: str
+    """In the words of the first case, or of the worst."""
+    capture: int
+    link: LinkKey | None
+    """None where it concerns a capture as a whole."""
+    time_ns: int | None
+    host: Address = b""
+    group: Address = b""
+    frames: list[int] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def rule(self) -> Rule:
+        """The row of the rule table."""
+        return BY_ID[self.id]
+
+
+class Ledger:
+    """All findings of an analysis."""
+
+    def __init__(self, listener: Listener = None) -> None:
+        self._entries: dict[tuple[object, ...], Grouped] = {}
+        self._listener = listener
+
+    def take(self, found: Iterable[Finding], link: LinkKey, mark: Mark, host: Address) -> None:
+        """Take in what one frame by itself shows to be wrong."""
+        capture, frame, time_ns = mark
+        entries = self._entries
+        for rule, severity, detail in found:
+            key = (rule, severity, capture, link, host)
+            entry = entries.get(key)
+            if entry is None:
+                entry = Grouped(rule, severity, detail, capture, link, time_ns, host)
+                entries[key] = entry
+            entry.count += 1
+            if len(entry.frames) < MOST_FRAMES:
+                entry.frames.append(frame)
+            if entry.count == 1:
+                self._tell(entry)
+
+    def add(
+        self,
+        rule: str,
+        link: LinkKey | None,
+        mark: Mark,
+        detail: str,
+        *,
+        host: Address = b"",
+        group: Address = b"",
+        severity: str | None = None,
+    ) -> None:
+        """Take in a finding of a fold; a worse severity later lifts the whole entry.
+
+        Frame 0 stands for something that did not happen in any frame.
+        """
+        severity = severity or BY_ID[rule].severity
+        key = (rule, mark.capture, link, host, group)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = Grouped(rule, severity, detail, mark.capture, link, mark.time_ns, host, group)
+            self._entries[key] = entry
+        is_worse = RANK[severity] < RANK[entry.severity]
+        if is_worse:
+            entry.severity, entry.detail = severity, detail
+        entry.count += 1
+        if mark.frame and len(entry.frames) < MOST_FRAMES:
+            entry.frames.append(mark.frame)
+        if is_worse or entry.count == 1:
+            self._tell(entry)
+
+    def entries(self) -> list[Grouped]:
+        """Return the findings, the worst first, then in order of time."""
+        return sorted(
+            self._entries.values(), key=lambda entry: (RANK[entry.severity], entry.time_ns or 0)
+        )
+
+    def _tell(self, entry: Grouped) -> None:
+        if self._listener is not None and entry.link is not None:
+            self._listener(
+                Event(
+                    "finding",
+                    entry.time_ns or 0,
+                    entry.link,
+                    host=entry.host,
+                    group=entry.group,
+                    finding=entry,
+                )
+            )

@@ -1,0 +1,134 @@
+"""What the querier does when somebody leaves: the last-member queries.
+
+::
+
+    leave ----- Q(G) ----- Q(G) ----- . .          RV queries, 1 s apart, the first at once
+      |<-------- LMQT = RV x 1 s -------->|
+
+A leave, and a change that stops some sources, must be followed by Last Member Query Count (RV)
+specific queries within the Last Member Query Time (RFC 9776 §6.4.2, §6.6.3, §8.8 to §8.10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, MARGIN_NS, host_address
+from mldkit.model.addresses import text
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.memberships import Left, Memberships
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Query
+
+_SLACK_NS = LAST_MEMBER_INTERVAL_NS * 127 // 1000 + MARGIN_NS
+"""Timers of a kernel run late by as much as an eighth."""
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A leave whose queries are awaited."""
+
+    left: Left
+    mark: Mark
+    wanted: int
+    interval_ns: int = LAST_MEMBER_INTERVAL_NS
+    queries: int = 0
+    first_ns: int = 0
+    reported_by: bytes = b""
+    """Another member that reported in between."""
+
+    @property
+    def until_ns(self) -> int:
+        """End of the last member query time."""
+        return self.mark.time_ns + self.wanted * self.interval_ns + _SLACK_NS
+
+
+class Leaves:
+    """The leaves of one link and family."""
+
+    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
+        self._link = link
+        self._ledger = ledger
+        self._pending: dict[Address, _Pending] = {}
+        self.latencies: list[tuple[Address, int, int]] = []
+        """Group, time of the leave, and time until the first specific query."""
+
+    def left(self, left: Left, memberships: Memberships, robustness: int, mark: Mark) -> None:
+        """Take in a leave that a querier, which is there, must ask about."""
+        group = left.row.group
+        current = self._link.family.current_version
+        older = any(row.version != current for row in memberships.groups.get(group, {}).values())
+        if group in self._pending or (left.sources and older):
+            # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
+            return
+        self._pending[group] = _Pending(left, mark, robustness)
+
+    def query(self, query: Query, mark: Mark) -> None:
+        """Take in an accepted specific query."""
+        pending = self._pending.get(query.group)
+        if pending is None:
+            return
+        pending.queries += 1
+        if pending.queries == 1:
+            pending.first_ns = mark.time_ns
+            self.latencies.append(
+                (query.group, pending.mark.time_ns, mark.time_ns - pending.mark.time_ns)
+            )
+        pending.interval_ns = max(pending.interval_ns, query.max_response_ns)
+        self._judge_flag(query, pending, mark)
+
+    def report(self, host: bytes, group: Address) -> None:
+        """Take in that a host reports a group, which may be awaited."""
+        pending = self._pending.get(group)
+        if pending is not None and host != pending.left.row.host:
+            pending.reported_by = host
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether any leave is pending."""
+        return bool(self._pending)
+
+    def poll(self, now_ns: int) -> None:
+        """Judge the leaves whose time is over."""
+        over = [group for group, pending in self._pending.items() if pending.until_ns < now_ns]
+        for group in over:
+            self._judge(group, self._pending.pop(group))
+
+    def _judge(self, group: Address, pending: _Pending) -> None:
+        """D-11."""
+        if pending.reported_by:
+            return
+        after_ns = pending.first_ns - pending.mark.time_ns
+        if pending.queries == 0:
+            detail = "no specific query followed"
+        elif after_ns > LAST_MEMBER_INTERVAL_NS + _SLACK_NS:
+            detail = f"the first specific query came after {after_ns / SECOND:.1f} s"
+        elif pending.queries < pending.wanted:
+            detail = f"{pending.queries} of {pending.wanted} specific queries followed"
+        else:
+            return
+        host = host_address(pending.left.row.host)
+        what = "stopped sources of" if pending.left.sources else "left"
+        self._ledger.add(
+            "D-11", self._link, pending.mark, f"{text(host)} {what} {text(group)}: {detail}",
+            host=host, group=group,
+        )  # fmt: skip
+
+    def _judge_flag(self, query: Query, pending: _Pending, mark: Mark) -> None:
+        """D-13; only group queries, as those for sources come in pairs with and without it."""
+        if query.interval_ns is None or query.sources or pending.left.sources:
+            return
+        if query.suppress and not pending.reported_by:
+            detail = "S is set though nobody reported since the leave: other routers keep the group"
+        elif pending.reported_by and not query.suppress and pending.queries > 1:
+            detail = f"S is not set though {text(host_address(pending.reported_by))} reported"
+        else:
+            return
+        self._ledger.add(
+            "D-13", self._link, mark, f"{text(query.group)}: {detail}", group=query.group
+        )

@@ -1,0 +1,197 @@
+"""All folds of one link and family, fed together.
+
+What a conforming receiver must drop gives its findings and goes no further.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.changes import Changes
+from mldkit.analysis.compatibility import Compatibility
+from mldkit.analysis.facts import Mark, is_dropped
+from mldkit.analysis.leaves import Leaves
+from mldkit.analysis.memberships import Heard, Memberships
+from mldkit.analysis.queriers import Queriers
+from mldkit.analysis.responses import Delays, Responses
+from mldkit.analysis.unspecified import Unspecified
+from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast, mac_text, text
+from mldkit.model.family import IGMP
+from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import Host, LinkKey, Listener
+    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.memberships import Left
+    from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Decoded
+    from mldkit.wire.validity import Finding
+
+DEFAULT_PROFILE = "rfc9776"
+PROFILES = (DEFAULT_PROFILE, "rfc3376")
+
+
+class LinkState:
+    """What is known of one link and family."""
+
+    def __init__(
+        self,
+        key: LinkKey,
+        ledger: Ledger,
+        begun_ns: int,
+        *,
+        profile: str = DEFAULT_PROFILE,
+        listener: Listener = None,
+    ) -> None:
+        self.key = key
+        self.messages = 0
+        self.queriers = Queriers(key, ledger, begun_ns, listener)
+        self.memberships = Memberships(key, listener)
+        self.delays = Delays()
+        self.responses = Responses(key, ledger, self.delays)
+        self.compatibility = Compatibility(key, ledger)
+        self.changes = Changes(key, ledger, begun_ns)
+        self.leaves = Leaves(key, ledger)
+        self.unspecified = Unspecified(key, ledger)
+        self._ledger = ledger
+        self._profile = profile
+        self._lifetime_ns = self.queriers.variables.membership_ns(profile)
+        self._addresses: dict[bytes, Address | None] = {}
+        """The one address of a MAC; None where it has several."""
+        self._by_mac: dict[bytes, Address] = {}
+
+    def see(self, decoded: Decoded, found: tuple[Finding, ...], mark: Mark) -> None:
+        """Take in one message with the findings on its frame."""
+        self.messages += 1
+        if found:
+            if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
+                self.unspecified.report(decoded.datagram.link_source, mark)
+            if is_dropped(decoded, found):
+                return
+        message = decoded.datagram.message
+        self._advance(mark.time_ns)
+        if isinstance(message, Query):
+            self._query(decoded, message, mark)
+        elif isinstance(message, Report | LegacyReport | Leave):
+            self._host_message(decoded, message, found, mark)
+
+    def poll(self, now_ns: int) -> None:
+        """Let time pass: memberships expire, queriers fall silent, leaves are judged."""
+        self._advance(now_ns)
+        self.memberships.poll(now_ns)
+        self.queriers.poll(now_ns)
+        self.changes.poll(now_ns, self.queriers.variables.robustness)
+
+    def finish(self, mark: Mark) -> None:
+        """Judge what only the end of the capture shows, at the time of its last packet."""
+        self._advance(mark.time_ns)
+        self.queriers.finish(mark)
+        self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
+        self.unspecified.finish(mark.time_ns)
+
+    def _advance(self, now_ns: int) -> None:
+        responses = self.responses
+        responses.advance(now_ns)
+        if responses.has_closed:
+            responses.close(self.memberships, self.compatibility)
+        if self.leaves.is_waiting:
+            self.leaves.poll(now_ns)
+
+    def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
+        datagram = decoded.datagram
+        if query.version is None:
+            return
+        self._learn(datagram.source, datagram.link_source)
+        everybody = datagram.destination == decoded.family.all_hosts
+        if query.is_general:
+            queriers = self.queriers
+            queriers.query(
+                query, datagram.source, datagram.link_source, mark, to_everybody=everybody
+            )
+            self.compatibility.query(query, datagram.source, queriers.variables, mark)
+            self._lifetime_ns = queriers.variables.membership_ns(self._profile)
+        else:
+            self.leaves.query(query, mark)
+        self.responses.query(query, mark, to_everybody=everybody)
+
+    def _host_message(
+        self,
+        decoded: Decoded,
+        message: Report | LegacyReport | Leave,
+        found: tuple[Finding, ...],
+        mark: Mark,
+    ) -> None:
+        datagram = decoded.datagram
+        mac = datagram.link_source
+        host = self._host(datagram.source, mac)
+        self.queriers.report(mark)
+        self.unspecified.valid(mac)
+        if isinstance(message, Leave):
+            left = self.memberships.leave(host, message.group, mark.time_ns)
+            self._left([] if left is None else [left], mark)
+            return
+        version = decoded.version
+        if isinstance(message, Report):
+            records = message.records
+            if any(item.id == "V-12" for item in found):
+                records = tuple(record for record in records if is_multicast(record.group))
+            self.changes.report(host, records, self.queriers.variables.robustness, mark)
+        else:
+            records = (GroupRecord(RecordType.IS_EX, message.group),)
+        self.compatibility.report(version, datagram.source, mark)
+        responses = self.responses
+        if self.leaves.is_waiting:
+            for record in records:
+                if record.type != RecordType.BLOCK and (record.sources or record.type in _JOINS):
+                    self.leaves.report(host, record.group)
+        deadline_ns = mark.time_ns + self._lifetime_ns
+        partial = responses.asks_for_sources
+        heard = Heard(host, mac, version, mark.time_ns, deadline_ns, partial)
+        answering, lefts = self.memberships.report(heard, records)
+        if answering:
+            responses.report(host, answering, version, mark)
+        if lefts:
+            self._left(lefts, mark)
+        if self.memberships.new_groups:
+            self._compare_macs(mark)
+
+    def _left(self, lefts: list[Left], mark: Mark) -> None:
+        """Await what the querier does; IGMPv1 queriers know no leave (RFC 9776 §7.3.2)."""
+        queriers = self.queriers
+        mode = self.compatibility.mode(mark.time_ns)
+        if queriers.elected is None or (self.key.family is IGMP and mode == 1):
+            return
+        for left in lefts:
+            self.leaves.left(left, self.memberships, queriers.variables.robustness, mark)
+
+    def _host(self, source: Address, mac: bytes | None) -> Host:
+        """Return who sends; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""
+        if source != IPV4_UNSPECIFIED:
+            self._learn(source, mac)
+            return source
+        if mac is None:
+            return source
+        return self._addresses.get(mac) or source + mac
+
+    def _learn(self, source: Address, mac: bytes | None) -> None:
+        if len(source) != 4 or mac is None or source == IPV4_UNSPECIFIED:
+            return
+        known = self._addresses.get(mac, b"")
+        if known == b"":
+            self._addresses[mac] = source
+            self.memberships.rename(IPV4_UNSPECIFIED + mac, source)
+        elif known != source:
+            self._addresses[mac] = None
+
+    def _compare_macs(self, mark: Mark) -> None:
+        """D-28."""
+        for group in self.memberships.new_groups:
+            mac = group_mac(group)
+            other = self._by_mac.setdefault(mac, group)
+            if other != group:
+                detail = f"{text(other)} and {text(group)} both use {mac_text(mac)}"
+                self._ledger.add("D-28", self.key, mark, detail, group=other)
+        self.memberships.new_groups.clear()
+
+
+_JOINS = (RecordType.IS_EX, RecordType.TO_EX)

@@ -1,0 +1,291 @@
+"""Who listens to what and since when: one row for one continuous stay.
+
+::
+
+    host --- report ------ report --------- leave             ended by leave
+              |<------------ row ----------->|
+    host --- report ------ report . . . . . . . . . .|        ended by expiry
+              |<----------- row ------ lifetime ---->|
+
+A row is one stay of (link, group, host) with the filter as the host announces it, the history
+of that filter, and the time at which the stay ends unless another report comes. Lifetimes are
+RV x QI + 2 x QRI of the querier before the report (RFC 9776 §8.4, RFC 9777 §9.4). An older
+report is EXCLUDE without sources (RFC 9776 §7.3.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from mldkit.analysis.facts import Event, Host, host_address
+from mldkit.model.messages import RecordType
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from mldkit.analysis.facts import LinkKey, Listener
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import GroupRecord
+
+MOST_CHANGES = 100
+_MOST_CHANGES_IN_ALL = 400_000
+_SPLIT_NS = 5_000_000
+"""Packets of one list follow each other within this time."""
+
+_IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
+_EXCLUDES = (_IS_EX, _TO_EX)
+_INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
+
+LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
+
+
+class Change(NamedTuple):
+    """The filter from a moment on."""
+
+    time_ns: int
+    exclude: bool
+    sources: tuple[Address, ...]
+    version: int | None
+
+
+class Row:
+    """One stay of a host in a group."""
+
+    __slots__ = (
+        "answered",
+        "changes",
+        "deadline_ns",
+        "ended_by",
+        "exclude",
+        "from_ns",
+        "group",
+        "host",
+        "last_ns",
+        "mac",
+        "reports",
+        "sources",
+        "to_ns",
+        "version",
+    )
+
+    def __init__(self, heard: Heard, group: Address) -> None:
+        now_ns = heard.now_ns
+        self.host = heard.host
+        self.mac = heard.mac
+        self.group = group
+        self.version: int | None = None
+        self.exclude = False
+        self.sources: tuple[Address, ...] = ()
+        self.from_ns = self.last_ns = now_ns
+        self.deadline_ns = now_ns
+        self.to_ns = now_ns
+        self.reports = 0
+        self.ended_by = ""
+        """Empty while it lasts."""
+        self.changes: list[Change] = []
+        self.answered = -1
+        """Number of the last exchange of General Queries that it answered."""
+
+
+class Heard(NamedTuple):
+    """A report that was heard: who sent it when."""
+
+    host: Host
+    mac: bytes | None
+    version: int | None
+    now_ns: int
+    deadline_ns: int
+    """When the memberships that it tells of expire."""
+    partial: bool = False
+    """Queries for single sources are being answered: a list of sources need not be all."""
+
+
+class Left(NamedTuple):
+    """A host told that it wants less: the group or some sources of it."""
+
+    row: Row
+    sources: tuple[Address, ...]
+    """Empty where it left the group."""
+
+
+class Memberships:
+    """The stays of one link and family."""
+
+    def __init__(self, link: LinkKey, listener: Listener) -> None:
+        self._link = link
+        self._listener = listener
+        self.groups: dict[Address, dict[Host, Row]] = {}
+        self.ended: list[Row] = []
+        self.new_groups: list[Address] = []
+        """Groups that nobody was in before, for who wants to know."""
+        self.emptied: dict[Address, int] = {}
+        """When the last member of a group left it."""
+        self._changes_kept = 0
+
+    def rows(self) -> Iterator[Row]:
+        """Give the stays that last."""
+        for members in self.groups.values():
+            yield from members.values()
+
+    def report(self, heard: Heard, records: Iterable[GroupRecord]) -> tuple[list[Row], list[Left]]:
+        """Take in the records of an accepted report; return rows that answer and what was left."""
+        groups = self.groups
+        host, version, now_ns = heard.host, heard.version, heard.now_ns
+        answering: list[Row] = []
+        left: list[Left] = []
+        for record in records:
+            kind, group, sources, _ = record
+            members = groups.get(group)
+            row = members.get(host) if members is not None else None
+            if row is None or row.deadline_ns < now_ns:
+                row = self._enter(row, heard, record)
+                if row is None:
+                    continue
+            exclude = kind in _EXCLUDES
+            if not exclude:
+                exclude, sources = _filter_after(row, kind, sources, heard)
+                if not exclude and not sources:
+                    if kind != _IS_IN:
+                        left.append(Left(row, ()))
+                        self._end(row, LEAVE, now_ns)
+                    continue
+                if kind == _BLOCK or (kind == _TO_IN and row.reports):
+                    left.append(Left(row, record.sources))
+            if row.exclude != exclude or row.sources != sources or row.version != version:
+                self._change(row, Change(now_ns, exclude, sources, version))
+            row.last_ns = now_ns
+            row.reports += 1
+            row.deadline_ns = heard.deadline_ns
+            if kind <= _IS_EX:
+                answering.append(row)
+        return answering, left
+
+    def leave(self, host: Host, group: Address, now_ns: int) -> Left | None:
+        """Take in a Leave or Done; return what was left."""
+        row = self.groups.get(group, {}).get(host)
+        if row is None or row.deadline_ns < now_ns:
+            return None
+        self._end(row, LEAVE, now_ns)
+        return Left(row, ())
+
+    def rename(self, before: Host, host: Host) -> None:
+        """Give the stays of a host without address to the address that it turned out to have."""
+        for group, members in self.groups.items():
+            row = members.pop(before, None)
+            if row is not None and host not in members:
+                row.host = host
+                self.groups[group][host] = row
+        for row in self.ended:
+            if row.host == before:
+                row.host = host
+
+    def poll(self, now_ns: int) -> None:
+        """End the stays whose time is over."""
+        over = [row for row in self.rows() if row.deadline_ns < now_ns]
+        for row in sorted(over, key=lambda row: row.deadline_ns):
+            self._end(row, EXPIRY, row.deadline_ns)
+
+    def finish(self, now_ns: int) -> list[Row]:
+        """End every stay at the end of the capture; return all of them in order of time."""
+        self.poll(now_ns)
+        for row in list(self.rows()):
+            row.ended_by, row.to_ns = CAPTURE_END, now_ns
+            self.ended.append(row)
+        self.groups = {}
+        return sorted(self.ended, key=lambda row: (row.from_ns, row.group, row.host))
+
+    def _enter(self, old: Row | None, heard: Heard, record: GroupRecord) -> Row | None:
+        """Return a new row, None where the record makes nobody a member.
+
+        A BLOCK of a host that was not heard before says that it listens to something else,
+        but not to what; routers make nothing of it (RFC 9776 §6.4.2).
+        """
+        if old is not None:
+            self._end(old, EXPIRY, old.deadline_ns)
+        if record.type not in _EXCLUDES and (record.type not in _INCLUDES or not record.sources):
+            return None
+        members = self.groups.get(record.group)
+        if members is None:
+            members = self.groups[record.group] = {}
+            self.new_groups.append(record.group)
+        row = members[heard.host] = Row(heard, record.group)
+        return row
+
+    def _change(self, row: Row, change: Change) -> None:
+        is_same_set = row.exclude == change.exclude and set(row.sources) == set(change.sources)
+        if row.reports and row.version == change.version and is_same_set:
+            return
+        row.exclude, row.sources, row.version = change[1:]
+        changes = row.changes
+        changes.append(change)
+        if len(changes) > MOST_CHANGES or (
+            self._changes_kept >= _MOST_CHANGES_IN_ALL and len(changes) > 1
+        ):
+            del changes[0]
+        else:
+            self._changes_kept += 1
+        if self._listener is not None:
+            self._tell("change" if row.reports else "join", row, change.time_ns)
+
+    def _end(self, row: Row, why: str, now_ns: int) -> None:
+        row.ended_by, row.to_ns = why, now_ns
+        members = self.groups[row.group]
+        del members[row.host]
+        if not members:
+            del self.groups[row.group]
+            if why == LEAVE:
+                self.emptied[row.group] = now_ns
+        self.ended.append(row)
+        if self._listener is not None:
+            self._tell("leave" if why == LEAVE else "expire", row, now_ns)
+
+    def _tell(self, kind: str, row: Row, now_ns: int) -> None:
+        if self._listener is not None:
+            self._listener(
+                Event(
+                    kind,
+                    now_ns,
+                    self._link,
+                    host_address(row.host),
+                    row.mac,
+                    row.group,
+                    row.exclude,
+                    row.sources,
+                )
+            )
+
+
+def _filter_after(
+    row: Row, kind: int, sources: tuple[Address, ...], heard: Heard
+) -> tuple[bool, tuple[Address, ...]]:
+    """Return filter mode and sources after a record that is no IS_EX or TO_EX."""
+    if kind not in _INCLUDES and kind != _BLOCK:
+        return row.exclude, row.sources
+    if kind in (_ALLOW, _BLOCK):
+        return row.exclude, _changed(row, kind, sources)
+    if not row.reports:
+        return False, sources
+    if kind == _IS_IN and heard.partial:
+        return row.exclude, row.sources if row.exclude else _joined(row, sources)
+    if sources and heard.now_ns - row.last_ns < _SPLIT_NS:
+        return False, _joined(row, sources)
+    return False, sources
+
+
+def _joined(row: Row, sources: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return the sources of an INCLUDE list that grows by a part of itself."""
+    if row.exclude:
+        return sources
+    known = set(row.sources)
+    more = tuple(source for source in sources if source not in known)
+    return row.sources + more if more else row.sources
+
+
+def _changed(row: Row, kind: int, sources: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return the list after ALLOW or BLOCK (RFC 9776 §5.1)."""
+    if (kind == _ALLOW) == row.exclude:
+        gone = set(sources)
+        return tuple(source for source in row.sources if source not in gone)
+    known = set(row.sources)
+    more = tuple(source for source in sources if source not in known)
+    return row.sources + more if more else row.sources

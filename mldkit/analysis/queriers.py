@@ -1,0 +1,313 @@
+"""Who queries a link: election, intervals, and what goes wrong among queriers.
+
+The acting querier is the one with the lowest address that was heard within its Other Querier
+Present interval, RV x QI + QRI / 2 (RFC 9776 §6.6.2, §8.5; RFC 9777 §7.6.2, §9.5). IGMP compares
+whole addresses and lets 0.0.0.0, the address of snooping switches, win nothing; MLD compares
+the low 64 bits. General Queries closer together than their maximum response time count once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from statistics import median
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.facts import Event, Mark
+from mldkit.model.addresses import is_unspecified, mac_text, text
+from mldkit.model.family import (
+    DEFAULT_QUERY_INTERVAL_NS,
+    DEFAULT_RESPONSE_NS,
+    DEFAULT_ROBUSTNESS,
+)
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import LinkKey, Listener
+    from mldkit.analysis.findings import Ledger
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Query
+
+_MOST_GAPS = 1000
+_GAPS_TO_JUDGE = 3
+_CHANGES_ALLOWED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What a General Query says about its querier; zero and absent fields are the defaults."""
+
+    robustness: int = DEFAULT_ROBUSTNESS
+    interval_ns: int = DEFAULT_QUERY_INTERVAL_NS
+    response_ns: int = DEFAULT_RESPONSE_NS
+
+    @property
+    def other_querier_ns(self) -> int:
+        """Other Querier Present interval."""
+        return self.robustness * self.interval_ns + self.response_ns // 2
+
+    def membership_ns(self, profile: str) -> int:
+        """Return how long a membership lives without a report.
+
+        RV x QI + 2 x QRI; RFC 3376 and RFC 3810 (§8.4, §9.4) had one QRI.
+        """
+        responses = 1 if profile == "rfc3376" else 2
+        return self.robustness * self.interval_ns + responses * self.response_ns
+
+
+def variables_of(query: Query) -> Variables:
+    """Return the variables that a query announces (RFC 9776 §4.1.6, §4.1.7)."""
+    return Variables(
+        query.robustness or DEFAULT_ROBUSTNESS,
+        query.interval_ns or DEFAULT_QUERY_INTERVAL_NS,
+        query.max_response_ns,
+    )
+
+
+@dataclass(slots=True)
+class Querier:
+    """One address that sends General Queries."""
+
+    address: Address
+    mac: bytes | None
+    version: int | None
+    first_ns: int
+    last_ns: int
+    variables: Variables
+    announced_ns: int | None = None
+    """Query interval as announced; None where the version carries none."""
+    general_queries: int = 0
+    acting: list[tuple[int, int]] = field(default_factory=list)
+    session_ns: int = 0
+    """Since when it queries without a long silence."""
+    in_session: int = 0
+    """Queries since then."""
+    rounds: int = 0
+    """Queries that do not follow another one within the response time."""
+    round_ns: int = 0
+    gaps: deque[int] = field(default_factory=lambda: deque(maxlen=_MOST_GAPS))
+
+    @property
+    def observed_ns(self) -> int | None:
+        """Median of the intervals between its General Queries."""
+        return round(median(self.gaps)) if self.gaps else None
+
+    def rank(self) -> tuple[bool, bytes]:
+        """Return what the election compares; the lowest wins."""
+        return is_unspecified(self.address), self.address[-8:]
+
+
+class Queriers:
+    """The queriers of one link and family."""
+
+    def __init__(self, link: LinkKey, ledger: Ledger, begun_ns: int, listener: Listener) -> None:
+        self._link = link
+        self._ledger = ledger
+        self._listener = listener
+        self.begun_ns = begun_ns
+        self.known: dict[Address, Querier] = {}
+        self.acting: Querier | None = None
+        self.variables = Variables()
+        self.last_general_ns: int | None = None
+        self.longest_gap: tuple[int, int, int] = (0, 0, 0)
+        """Longest time without a General Query: length, from, to."""
+        self._acting_since_ns = 0
+        self._versions: dict[int, int] = {}
+        self._changes: deque[int] = deque(maxlen=_CHANGES_ALLOWED + 1)
+        self._reports = 0
+        self._reported_gap = False
+
+    @property
+    def silence_limit_ns(self) -> int:
+        """How long a link may be without a General Query."""
+        return self.variables.other_querier_ns
+
+    @property
+    def elected(self) -> Querier | None:
+        """The acting querier, if it is one that can win elections."""
+        acting = self.acting
+        return None if acting is None or is_unspecified(acting.address) else acting
+
+    def query(
+        self,
+        query: Query,
+        source: Address,
+        mac: bytes | None,
+        mark: Mark,
+        *,
+        to_everybody: bool = True,
+    ) -> None:
+        """Take in an accepted General Query; one that was not sent to all hosts has no rhythm."""
+        now_ns = mark.time_ns
+        self._close_gap(now_ns)
+        self.last_general_ns = now_ns
+        self._compare_versions(query, source, mark)
+        querier = self.known.get(source)
+        if querier is None:
+            querier = Querier(source, mac, query.version, now_ns, now_ns, variables_of(query))
+            querier.session_ns = querier.round_ns = now_ns
+            self.known[source] = querier
+            self._compare_identities(querier, mark)
+        self._count(querier, query, now_ns, to_everybody=to_everybody)
+        self._elect(querier, mark)
+        if self.acting is querier:
+            self.variables = querier.variables
+
+    def report(self, mark: Mark) -> None:
+        """Take in that a host sent something: without a querier that is a finding."""
+        self._reports += 1
+        since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
+        if mark.time_ns - since_ns > self.silence_limit_ns:
+            self._nobody_queries(mark._replace(frame=mark.frame), mark.time_ns - since_ns)
+
+    def poll(self, now_ns: int) -> None:
+        """Notice that the acting querier has gone."""
+        acting = self.acting
+        if acting is not None and now_ns - acting.last_ns > acting.variables.other_querier_ns:
+            self._retire(acting.last_ns + acting.variables.other_querier_ns)
+
+    def finish(self, mark: Mark) -> None:
+        """Judge what needs the whole of the capture."""
+        self._close_gap(mark.time_ns)
+        since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
+        silence_ns = mark.time_ns - since_ns
+        if self._reports and silence_ns > self.silence_limit_ns and not self._reported_gap:
+            self._nobody_queries(mark, silence_ns)
+        self.poll(mark.time_ns)
+        if self.acting is not None:
+            self.acting.acting.append((self._acting_since_ns, mark.time_ns))
+        for querier in self.known.values():
+            self._judge_interval(querier, mark)
+
+    def _count(self, querier: Querier, query: Query, now_ns: int, *, to_everybody: bool) -> None:
+        if now_ns - querier.last_ns > querier.variables.other_querier_ns:
+            querier.session_ns, querier.in_session = now_ns, 0
+        since_last_ns = now_ns - querier.last_ns
+        counts = to_everybody and query.interval_ns is not None
+        if counts and (not querier.rounds or since_last_ns >= querier.variables.response_ns):
+            querier.rounds += 1
+            # The first queries of a start come at a quarter of the interval (RFC 9776 §8.6).
+            if querier.rounds > querier.variables.robustness + 1:
+                querier.gaps.append(now_ns - querier.round_ns)
+            querier.round_ns = now_ns
+        querier.general_queries += 1
+        querier.in_session += 1
+        querier.last_ns = now_ns
+        querier.version = query.version
+        querier.variables = variables_of(query)
+        if query.interval_ns is not None:
+            querier.announced_ns = query.interval_ns or DEFAULT_QUERY_INTERVAL_NS
+
+    def _elect(self, querier: Querier, mark: Mark) -> None:
+        self.poll(mark.time_ns)
+        acting = self.acting
+        if acting is None:
+            self._act(querier, mark.time_ns)
+        elif querier is not acting and querier.rank() < acting.rank():
+            self._retire(mark.time_ns)
+            self._act(querier, mark.time_ns)
+            self._count_change(mark)
+        elif querier is not acting and not is_unspecified(querier.address):
+            self._judge_loser(querier, acting, mark)
+
+    def _act(self, querier: Querier, now_ns: int) -> None:
+        self.acting = querier
+        self._acting_since_ns = now_ns
+        if self._listener is not None:
+            event = Event("querier", now_ns, self._link, querier.address, querier.mac)
+            self._listener(event)
+
+    def _retire(self, now_ns: int) -> None:
+        if self.acting is not None:
+            self.acting.acting.append((self._acting_since_ns, now_ns))
+            self.acting = None
+
+    def _judge_loser(self, querier: Querier, acting: Querier, mark: Mark) -> None:
+        """D-02; a router that starts may send its first queries before it hears another."""
+        heard = acting.last_ns > querier.session_ns
+        interval_ns = querier.variables.interval_ns
+        starting = (
+            querier.in_session <= querier.variables.robustness
+            and mark.time_ns - querier.session_ns < interval_ns * querier.in_session // 2
+        )
+        if heard and not starting:
+            after_s = (mark.time_ns - acting.last_ns) / SECOND
+            detail = (
+                f"{text(querier.address)} queries {after_s:.1f} s after"
+                f" {text(acting.address)}, whose lower address wins"
+            )
+            self._ledger.add("D-02", self._link, mark, detail, host=querier.address)
+
+    def _count_change(self, mark: Mark) -> None:
+        """D-03."""
+        changes = self._changes
+        changes.append(mark.time_ns)
+        window_ns = 2 * self.variables.interval_ns
+        if len(changes) > _CHANGES_ALLOWED and mark.time_ns - changes[0] <= window_ns:
+            span_s = (mark.time_ns - changes[0]) / SECOND
+            detail = f"{len(changes)} changes of the acting querier within {span_s:.0f} s"
+            self._ledger.add("D-03", self._link, mark, detail)
+
+    def _compare_versions(self, query: Query, source: Address, mark: Mark) -> None:
+        """D-06."""
+        version = query.version or 0
+        limit_ns = self.variables.other_querier_ns
+        others = [
+            other
+            for other, seen_ns in self._versions.items()
+            if other != version and mark.time_ns - seen_ns <= limit_ns
+        ]
+        self._versions[version] = mark.time_ns
+        if others:
+            name = self._link.family.name.upper()
+            heard = " and ".join(f"version {other}" for other in sorted(others))
+            lowest = min(*others, version)
+            detail = (
+                f"{name} version {version} from {text(source)} after {heard};"
+                f" hosts fall back to version {lowest}"
+            )
+            self._ledger.add("D-06", self._link, mark, detail)
+
+    def _compare_identities(self, new: Querier, mark: Mark) -> None:
+        """D-14."""
+        for other in self.known.values():
+            if other is new:
+                continue
+            if other.rank() == new.rank():
+                what = "have the same interface identifier, so none of them loses"
+            elif other.mac is not None and other.mac == new.mac:
+                what = f"both send from {mac_text(other.mac)}"
+            else:
+                continue
+            detail = f"{text(other.address)} and {text(new.address)} {what}"
+            self._ledger.add("D-14", self._link, mark, detail, host=new.address)
+
+    def _judge_interval(self, querier: Querier, mark: Mark) -> None:
+        """D-04."""
+        observed_ns, announced_ns = querier.observed_ns, querier.announced_ns
+        if observed_ns is None or announced_ns is None or not querier.acting:
+            return
+        if len(querier.gaps) < _GAPS_TO_JUDGE:
+            return
+        if abs(observed_ns - announced_ns) * 10 > announced_ns:
+            detail = (
+                f"{text(querier.address)} announces {announced_ns / SECOND:g} s"
+                f" and queries every {observed_ns / SECOND:.1f} s"
+            )
+            place = mark._replace(time_ns=querier.last_ns)
+            self._ledger.add("D-04", self._link, place, detail, host=querier.address)
+
+    def _close_gap(self, now_ns: int) -> None:
+        since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
+        gap_ns = now_ns - since_ns
+        if gap_ns > self.longest_gap[0]:
+            self.longest_gap = gap_ns, since_ns, now_ns
+        self._reported_gap = False
+
+    def _nobody_queries(self, mark: Mark, silence_ns: int) -> None:
+        """D-01."""
+        self._reported_gap = True
+        detail = f"no General Query for {silence_ns / SECOND:.0f} s"
+        if self.last_general_ns is None:
+            detail = f"no General Query in {silence_ns / SECOND:.0f} s of capture"
+        self._ledger.add("D-01", self._link, mark, detail)

@@ -1,0 +1,331 @@
+"""Which reports answer which query, after how long, and who stays silent.
+
+The rule is that of `mldkit.protocol.exchange`, in a form that forgets: General Queries closer
+together than their maximum response time are one exchange, an exchange closes when its last
+window has passed, and what a host has answered is kept in its membership row. Answers that come
+after every window are late, up to the time at which the next query is due.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from mldkit.analysis.facts import Mark, host_address
+from mldkit.analysis.queriers import variables_of
+from mldkit.model.addresses import text
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.exchange import late_limit_ns
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mldkit.analysis.compatibility import Compatibility
+    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.memberships import Memberships, Row
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Query
+
+_EARLY_NS = MILLISECOND
+_EARLY_RESPONSE_NS = 100 * MILLISECOND
+_EARLY_TIMES = 3
+_SHORTEST_DELAYS = 1 << 16
+"""Delays kept for the percentiles; from then on every second one, and so on."""
+
+
+class Delays:
+    """Delays of any number of answers in bounded memory; extremes and counts are exact."""
+
+    def __init__(self) -> None:
+        self.count = self.late = 0
+        self.shortest_ns: int | None = None
+        self.longest_ns: int | None = None
+        self.kept = array("q")
+        self._step = 1
+
+    def add(self, delay_ns: int, *, late: bool) -> None:
+        """Take in one delay."""
+        self.count += 1
+        self.late += late
+        if self.shortest_ns is None or delay_ns < self.shortest_ns:
+            self.shortest_ns = delay_ns
+        if self.longest_ns is None or delay_ns > self.longest_ns:
+            self.longest_ns = delay_ns
+        if self.count % self._step == 0:
+            self.kept.append(delay_ns)
+            if len(self.kept) > _SHORTEST_DELAYS:
+                self.kept = self.kept[::2]
+                self._step *= 2
+
+    def merge(self, other: Delays) -> None:
+        """Take in the answers of another link."""
+        self.count += other.count
+        self.late += other.late
+        shortest = [ns for ns in (self.shortest_ns, other.shortest_ns) if ns is not None]
+        longest = [ns for ns in (self.longest_ns, other.longest_ns) if ns is not None]
+        self.shortest_ns, self.longest_ns = min(shortest, default=None), max(longest, default=None)
+        self.kept.extend(other.kept)
+
+    def quantile(self, fraction: float) -> int | None:
+        """Return a quantile by the nearest rank."""
+        if not self.kept:
+            return None
+        ordered = sorted(self.kept)
+        return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
+
+
+class Asked(NamedTuple):
+    """A query that may still be answered."""
+
+    time_ns: int
+    limit_ns: int
+    """Until when answers are in time."""
+    early: bool
+    """Whether an answer within a millisecond is suspicious."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """General Queries that one report of a host answers."""
+
+    number: int
+    first: Mark
+    last_ns: int
+    queries: deque[Asked]
+    limit_ns: int
+    until_ns: int
+    """Later reports answer a query that the capture does not have."""
+    to_everybody: bool
+    """Whether every host hears it: it went to all hosts."""
+    robustness: int
+    answered: set[Host] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Specific:
+    """A query for one group."""
+
+    asked: Asked
+    group: Address
+    mark: Mark
+    sources: tuple[Address, ...]
+    answered: set[Host] = field(default_factory=set)
+    older_reporter: Address = b""
+
+
+class Responses:
+    """Queries and answers of one link and family."""
+
+    def __init__(self, link: LinkKey, ledger: Ledger, delays: Delays) -> None:
+        self._link = link
+        self._ledger = ledger
+        self.delays = delays
+        self._open: list[Exchange] = []
+        self._latest: Exchange | None = None
+        self._numbers = 0
+        self._specific: dict[Address, list[Specific]] = {}
+        self._specific_order: deque[Specific] = deque()
+        self._closed: list[Exchange] = []
+        self._expired: list[Specific] = []
+        self._early: dict[Host, int] = {}
+        self._silent: dict[Host, int] = {}
+
+    def query(self, query: Query, mark: Mark, *, to_everybody: bool) -> None:
+        """Take in an accepted query; `to_everybody` says that it went to all hosts."""
+        now_ns = mark.time_ns
+        limit_ns = now_ns + late_limit_ns(query)
+        suspicious = (
+            query.is_general
+            and query.version == self._link.family.current_version
+            and query.max_response_ns >= _EARLY_RESPONSE_NS
+        )
+        asked = Asked(now_ns, limit_ns, suspicious)
+        if not query.is_general:
+            specific = Specific(asked, query.group, mark, query.sources)
+            self._specific.setdefault(query.group, []).append(specific)
+            self._specific_order.append(specific)
+            return
+        variables = variables_of(query)
+        until_ns = max(limit_ns, now_ns + variables.interval_ns)
+        latest = self._latest
+        if latest is not None and now_ns - latest.last_ns < query.max_response_ns:
+            latest.queries.append(asked)
+            latest.last_ns = now_ns
+            latest.limit_ns = max(latest.limit_ns, limit_ns)
+            latest.until_ns = max(latest.until_ns, until_ns)
+            latest.to_everybody |= to_everybody
+            if latest not in self._open:
+                self._open.append(latest)
+            return
+        exchange = Exchange(
+            self._numbers, mark, now_ns, deque((asked,)), limit_ns, until_ns,
+            to_everybody=to_everybody, robustness=variables.robustness,
+        )  # fmt: skip
+        self._numbers += 1
+        self._latest = exchange
+        self._open.append(exchange)
+
+    def advance(self, now_ns: int) -> None:
+        """Close what can no longer be answered in time; to be called before each message."""
+        while self._open and self._open[0].limit_ns < now_ns:
+            self._closed.append(self._open.pop(0))
+        order = self._specific_order
+        while order and order[0].asked.limit_ns < now_ns:
+            specific = order.popleft()
+            same = self._specific[specific.group]
+            same.remove(specific)
+            if not same:
+                del self._specific[specific.group]
+            self._expired.append(specific)
+
+    def is_partial(self, group: Address) -> bool:
+        """Return whether queries for single sources of a group are being answered."""
+        return any(specific.sources for specific in self._specific.get(group, ()))
+
+    @property
+    def asks_for_sources(self) -> bool:
+        """Whether any open query names sources."""
+        return any(specific.sources for specific in self._specific_order)
+
+    def report(
+        self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark
+    ) -> int | None:
+        """Take in the rows that a report refreshed; return the delay of the answer."""
+        found: tuple[Asked, bool] | None = None
+        older = version != self._link.family.current_version
+        for row in rows:
+            pairing = self._pair(host, row, mark, older=older)
+            if found is None:
+                found = pairing
+        if found is None:
+            return None
+        asked, late = found
+        delay_ns = mark.time_ns - asked.time_ns
+        self.delays.add(delay_ns, late=late)
+        if late:
+            self._tell_late(host, asked, delay_ns, mark)
+        elif asked.early and delay_ns < _EARLY_NS:
+            self._tell_early(host, mark)
+        return delay_ns
+
+    def close(self, memberships: Memberships, compatibility: Compatibility) -> None:
+        """Look for members that answered nothing in the exchanges that have closed."""
+        for exchange in self._closed:
+            if exchange.to_everybody and not compatibility.was_older(exchange):
+                self._find_silent(exchange, memberships)
+        self._closed.clear()
+        for specific in self._expired:
+            older = compatibility.is_older(specific.asked.time_ns)
+            if specific.older_reporter and not older:
+                self._find_suppressed(specific, memberships)
+        self._expired.clear()
+
+    @property
+    def has_closed(self) -> bool:
+        """Whether `close` has something to do."""
+        return bool(self._closed or self._expired)
+
+    def _pair(self, host: Host, row: Row, mark: Mark, *, older: bool) -> tuple[Asked, bool] | None:
+        now_ns = mark.time_ns
+        best: Asked | None = None
+        taken: Specific | None = None
+        for exchange in self._open:
+            if row.answered < exchange.number:
+                queries = exchange.queries
+                while queries[0].limit_ns < now_ns and len(queries) > 1:
+                    queries.popleft()
+                best = queries[0]
+                chosen = exchange
+                break
+        if self._specific and (same := self._specific.get(row.group)):
+            for specific in same:
+                if older:
+                    specific.older_reporter = host_address(host)
+                if host not in specific.answered:
+                    if best is None or specific.asked.time_ns < best.time_ns:
+                        best, taken = specific.asked, specific
+                    break
+        if taken is not None:
+            taken.answered.add(host)
+            return taken.asked, False
+        if best is not None:
+            row.answered = chosen.number
+            chosen.answered.add(host)
+            return best, False
+        return self._pair_late(host, row, now_ns, older=older)
+
+    def _pair_late(
+        self, host: Host, row: Row, now_ns: int, *, older: bool
+    ) -> tuple[Asked, bool] | None:
+        """Return the last exchange if the row, older than it, has not answered it.
+
+        Older reports are suppressed by those of others, and come unasked when a host joins
+        again: only those soon after the window count.
+        """
+        latest = self._latest
+        if latest is None or row.answered >= latest.number or row.from_ns >= latest.first.time_ns:
+            return None
+        asked = latest.queries[-1]
+        until_ns = latest.until_ns
+        if older:
+            until_ns = min(until_ns, 2 * asked.limit_ns - asked.time_ns)
+        if now_ns > until_ns:
+            return None
+        row.answered = latest.number
+        latest.answered.add(host)
+        return asked, True
+
+    def _tell_late(self, host: Host, asked: Asked, delay_ns: int, mark: Mark) -> None:
+        """D-08, after the window."""
+        limit_s = (asked.limit_ns - asked.time_ns) / SECOND
+        detail = f"answered after {delay_ns / SECOND:.3f} s, the limit is {limit_s:.3f} s"
+        self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
+
+    def _tell_early(self, host: Host, mark: Mark) -> None:
+        """D-08, without the random delay."""
+        times = self._early[host] = self._early.get(host, 0) + 1
+        if times >= _EARLY_TIMES:
+            detail = f"answered within 1 ms {times} times: no random delay"
+            self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
+
+    def _find_silent(self, exchange: Exchange, memberships: Memberships) -> None:
+        """D-07; a host that answered for one of its groups is there."""
+        begun_ns = exchange.first.time_ns
+        current = self._link.family.current_version
+        for host in exchange.answered:
+            self._silent.pop(host, None)
+        silent: dict[Host, Row] = {}
+        for row in memberships.rows():
+            if row.from_ns < begun_ns and row.version == current and row.deadline_ns > begun_ns:
+                silent.setdefault(row.host, row)
+        for host in exchange.answered:
+            silent.pop(host, None)
+        for host, row in silent.items():
+            times = self._silent[host] = self._silent.get(host, 0) + 1
+            detail = f"{text(host_address(host))} is member of {text(row.group)} and did not answer"
+            severity = None
+            if times >= exchange.robustness:
+                severity = "error"
+                detail += f" {times} General Queries in a row"
+            self._ledger.add(
+                "D-07", self._link, exchange.first, detail,
+                host=host_address(host), severity=severity,
+            )  # fmt: skip
+
+    def _find_suppressed(self, specific: Specific, memberships: Memberships) -> None:
+        """D-18."""
+        current = self._link.family.current_version
+        for row in memberships.groups.get(specific.group, {}).values():
+            is_current = row.version == current and row.from_ns < specific.asked.time_ns
+            if is_current and row.host not in specific.answered:
+                detail = (
+                    f"{text(host_address(row.host))} did not answer for {text(row.group)} after"
+                    f" the older report of {text(specific.older_reporter)}"
+                )
+                self._ledger.add(
+                    "D-18", self._link, specific.mark, detail,
+                    host=host_address(row.host), group=row.group,
+                )  # fmt: skip

@@ -1,0 +1,273 @@
+"""One pass over captures, or one look after another at a live link, through all folds.
+
+::
+
+    frames of each capture -> merged by time -> decode -> copies -> link state -> Result
+                                                  |
+                                                  `-> data to groups -> traffic
+
+Reading is the caller's: an `Analysis` takes frames in order of time and the number of the capture
+they belong to. Time that runs backwards inside a capture is lifted to the time before, so that
+the order of the file holds and no delay is negative.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from heapq import merge
+from typing import TYPE_CHECKING, Protocol
+
+from mldkit.analysis.copies import Copies
+from mldkit.analysis.facts import LinkKey, Listener, Mark
+from mldkit.analysis.findings import Grouped, Ledger
+from mldkit.analysis.link_state import DEFAULT_PROFILE, LinkState
+from mldkit.analysis.traffic import Traffic, read_data
+from mldkit.model.family import family_of
+from mldkit.model.messages import Other
+from mldkit.wire.decode import Decoder
+from mldkit.wire.validity import find
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mldkit.analysis.memberships import Row
+    from mldkit.model.datagram import Decoded, Frame
+
+
+class Source(Protocol):
+    """What is asked of a capture."""
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+
+    @property
+    def first_ns(self) -> int | None:
+        """Time of the first packet."""
+
+    @property
+    def last_ns(self) -> int | None:
+        """Time of the last packet so far."""
+
+    def candidates(self) -> Iterator[Frame]:
+        """Give the packets that matter."""
+
+
+@dataclass(slots=True)
+class Part:
+    """What one capture contributed."""
+
+    decoder: Decoder
+    messages: int = 0
+    broken: int = 0
+    last_ns: int = 0
+    times: int = 0
+    """Packets with a time."""
+
+
+@dataclass(slots=True)
+class Result:
+    """What the captures show."""
+
+    profile: str
+    links: list[LinkState]
+    traffic: dict[LinkKey, Traffic]
+    rows: list[tuple[LinkKey, Row]]
+    findings: list[Grouped]
+    parts: dict[int, Part]
+    duplicates: dict[int, int]
+    begun_ns: int
+    ended_ns: int
+
+
+@dataclass(slots=True)
+class Wanted:
+    """Which links to look at; None means all."""
+
+    interfaces: frozenset[str] | None = None
+    vlans: frozenset[int] | None = None
+
+    def takes(self, interface: str | None, vlan: tuple[int, ...]) -> bool:
+        """Return whether a link is wanted; VLAN 0 stands for untagged frames."""
+        if self.interfaces is not None and interface not in self.interfaces:
+            return False
+        return self.vlans is None or not self.vlans.isdisjoint(vlan or (0,))
+
+
+@dataclass
+class Analysis:
+    """All folds of all links."""
+
+    profile: str = DEFAULT_PROFILE
+    listener: Listener = None
+    with_data: bool = True
+    tunnels: bool = False
+    wanted: Wanted = field(default_factory=Wanted)
+
+    def __post_init__(self) -> None:
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew, with the listener as it is now."""
+        self.ledger = Ledger(self.listener)
+        self.copies = Copies(self.ledger)
+        self.links: dict[LinkKey, LinkState] = {}
+        self.traffic: dict[LinkKey, Traffic] = {}
+        self.parts: dict[int, Part] = {}
+        self.begun_ns: int | None = None
+        """Time of the first packet; set by who reads, else that of the first message."""
+        self.now_ns = 0
+
+    def see(self, frame: Frame, capture: int = 0) -> None:
+        """Take in the next frame."""
+        part = self.parts.get(capture)
+        if part is None:
+            part = self.parts[capture] = Part(Decoder(tunnels=self.tunnels))
+        mark = self._mark(frame, capture, part)
+        decoder = part.decoder
+        found = decoder.decode(frame)
+        if found:
+            for decoded in found:
+                self._see_message(decoded, part, mark)
+        elif decoder.broken != part.broken:
+            self._see_broken(part, mark)
+        elif self.with_data:
+            self._see_data(frame, mark)
+
+    def poll(self, now_ns: int) -> None:
+        """Let time pass on a live link."""
+        self.now_ns = max(self.now_ns, now_ns)
+        for link in self.links.values():
+            link.poll(self.now_ns)
+
+    def finish(self, ended_ns: int | None = None) -> Result:
+        """Return what was found; `ended_ns` is the time of the last packet."""
+        for capture, part in self.parts.items():
+            mark = Mark(capture, 0, self.now_ns)
+            for decoded in part.decoder.finish():
+                self._see_message(decoded, part, mark)
+        end_ns = max(self.now_ns, ended_ns or 0)
+        mark = Mark(0, 0, end_ns)
+        rows = []
+        for key, link in self.links.items():
+            link.finish(mark)
+            if key in self.traffic:
+                self.traffic[key].finish(link.memberships, end_ns, mark)
+            rows += [(key, row) for row in link.memberships.finish(end_ns)]
+        return Result(
+            self.profile,
+            list(self.links.values()),
+            self.traffic,
+            rows,
+            self.ledger.entries(),
+            self.parts,
+            self.copies.duplicates,
+            self.begun_ns or 0,
+            end_ns,
+        )
+
+    def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
+        """Return where and when; packets without a time have that of the packet before."""
+        time_ns = frame.time_ns
+        if time_ns is None:
+            time_ns = max(part.last_ns, self.now_ns)
+        elif time_ns < part.last_ns:
+            back_s = (part.last_ns - time_ns) / 1e9
+            place = Mark(capture, frame.number, part.last_ns)
+            self.ledger.add("M-55", None, place, f"back by {back_s:.6f} s")
+            time_ns = part.last_ns
+        part.last_ns = time_ns
+        if self.begun_ns is None:
+            self.begun_ns = time_ns
+        self.now_ns = time_ns = max(self.now_ns, time_ns)
+        return Mark(capture, frame.number, time_ns)
+
+    def _see_message(self, decoded: Decoded, part: Part, mark: Mark) -> None:
+        part.messages += 1
+        datagram = decoded.datagram
+        if not self.wanted.takes(decoded.frame.interface, datagram.vlan):
+            return
+        if type(datagram.message) is Other:
+            return
+        if self.copies.is_copy(decoded, mark):
+            return
+        key = LinkKey(decoded.frame.interface, datagram.vlan, decoded.family)
+        link = self._link(key)
+        found = find(decoded)
+        if found:
+            self.ledger.take(found, link.key, mark, datagram.source)
+        link.see(decoded, found, mark)
+
+    def _see_broken(self, part: Part, mark: Mark) -> None:
+        """Note a frame that broke before its protocol was known: it may be no message at all."""
+        decoder = part.decoder
+        part.broken = decoder.broken
+        broken, decoder.first_broken = decoder.first_broken, None
+        if broken is not None:
+            self.ledger.add(broken.id, None, mark, broken.reason, severity="info")
+
+    def _see_data(self, frame: Frame, mark: Mark) -> None:
+        packet = read_data(frame)
+        if packet is None or not self.wanted.takes(frame.interface, packet.vlan):
+            return
+        key = LinkKey(frame.interface, packet.vlan, family_of(packet.group))
+        if packet.is_detection:
+            self._link(key).unspecified.detection(packet.link_source, mark.time_ns)
+            return
+        traffic = self.traffic.get(key)
+        if traffic is None:
+            traffic = self.traffic[key] = Traffic(key, self.ledger)
+        link = self._link(key)
+        traffic.see(packet, link.memberships, link.queriers.variables.robustness, mark)
+
+    def _link(self, key: LinkKey) -> LinkState:
+        link = self.links.get(key)
+        if link is None:
+            link = self.links[key] = LinkState(
+                key,
+                self.ledger,
+                self.begun_ns or 0,
+                profile=self.profile,
+                listener=self.listener,
+            )
+            link.unspecified.sees_detection = self.with_data
+        return link
+
+
+def in_order(sources: list[Source]) -> Iterable[tuple[int, Frame]]:
+    """Give the frames of several captures in order of time, each with the capture's number.
+
+    Inside one capture the order is that of the file, whatever its clock says.
+    """
+    if len(sources) == 1:
+        return ((0, frame) for frame in sources[0].candidates())
+    timed = merge(*(_timed(number, source) for number, source in enumerate(sources)), key=_time)
+    return ((number, frame) for _, number, frame in timed)
+
+
+def _timed(number: int, source: Source) -> Iterator[tuple[int, int, Frame]]:
+    last_ns = 0
+    for frame in source.candidates():
+        last_ns = max(last_ns, frame.time_ns or 0)
+        yield last_ns, number, frame
+
+
+def _time(item: tuple[int, int, Frame]) -> int:
+    return item[0]
+
+
+def analyze(
+    sources: list[Source],
+    analysis: Analysis,
+    progress: Callable[[Frame], None] | None = None,
+) -> Result:
+    """Run the whole of the captures through an analysis."""
+    for number, frame in in_order(sources):
+        if analysis.begun_ns is None:
+            firsts = [source.first_ns for source in sources if source.first_ns is not None]
+            analysis.begun_ns = min(firsts, default=None)
+        if progress is not None:
+            progress(frame)
+        analysis.see(frame, number)
+    lasts = [source.last_ns for source in sources if source.last_ns is not None]
+    return analysis.finish(max(lasts, default=None))

@@ -1,0 +1,98 @@
+"""Hosts that report from :: and never again from an address.
+
+A host may report before its link-local address is valid, and must repeat the reports once it
+is (RFC 3590 §4, RFC 9777 §5.2.14), because routers ignore those from ::. Duplicate address
+detection, seen as Neighbor Solicitations from :: (RFC 4862 §5.4.2), tells that this is going on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mldkit.model.addresses import mac_text
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.findings import Ledger
+
+_REPEAT_NS = 5 * SECOND
+_DETECTION_NS = 30 * SECOND
+_MOST_PENDING = 16
+
+
+@dataclass(slots=True)
+class _Device:
+    """One hardware address."""
+
+    pending: list[Mark] = field(default_factory=list)
+    """Reports from :: that wait for one from an address."""
+    owns_address: bool = False
+    detection_ns: int | None = None
+
+
+class Unspecified:
+    """The devices of one MLD link."""
+
+    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
+        self._link = link
+        self._ledger = ledger
+        self._devices: dict[bytes, _Device] = {}
+        self._suspects: list[tuple[bytes, Mark, str]] = []
+        self.sees_detection = False
+        """Whether Neighbor Solicitations are looked at; nothing is judged without them."""
+
+    def detection(self, mac: bytes | None, now_ns: int) -> None:
+        """Take in a Neighbor Solicitation from ::."""
+        device = self._device(mac)
+        if device is not None:
+            device.detection_ns = now_ns
+            self._suspects = [
+                suspect for suspect in self._suspects
+                if suspect[0] != mac or now_ns - suspect[1].time_ns > _DETECTION_NS
+            ]  # fmt: skip
+
+    def report(self, mac: bytes | None, mark: Mark) -> None:
+        """Take in a report from ::."""
+        device = self._device(mac)
+        if device is None or mac is None:
+            return
+        recent = device.detection_ns
+        if recent is not None and mark.time_ns - recent <= _DETECTION_NS:
+            return
+        if device.owns_address:
+            self._suspects.append((mac, mark, "though it has a link-local address"))
+        else:
+            self._judge(mac, device, mark.time_ns)
+            device.pending = [*device.pending[-_MOST_PENDING:], mark]
+
+    def valid(self, mac: bytes | None) -> None:
+        """Take in a report from an address."""
+        device = self._devices.get(mac) if mac is not None else None
+        if device is None:
+            if mac is not None and self._link.family.ip_version == 6:
+                self._devices[mac] = _Device(owns_address=True)
+            return
+        device.owns_address = True
+        device.pending.clear()
+
+    def finish(self, now_ns: int) -> None:
+        """Say who never repeated a report, at the time of the last packet."""
+        for mac, device in self._devices.items():
+            self._judge(mac, device, now_ns)
+        if not self.sees_detection:
+            return
+        for mac, mark, why in self._suspects:
+            detail = f"{mac_text(mac)} reports from :: {why}"
+            self._ledger.add("D-29", self._link, mark, detail)
+
+    def _judge(self, mac: bytes, device: _Device, now_ns: int) -> None:
+        """Suspect a device whose last report from :: stayed alone."""
+        if device.pending and now_ns - device.pending[-1].time_ns > _REPEAT_NS:
+            why = "and not from a valid address within 5 s"
+            self._suspects += [(mac, mark, why) for mark in device.pending]
+            device.pending.clear()
+
+    def _device(self, mac: bytes | None) -> _Device | None:
+        return None if mac is None else self._devices.setdefault(mac, _Device())

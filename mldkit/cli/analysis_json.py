@@ -1,0 +1,190 @@
+"""The documents of `analyze` and the events of `watch`; one place maps fields to JSON keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.answers import family_name, summary
+from mldkit.analysis.facts import host_address
+from mldkit.analysis.responses import Delays
+from mldkit.cli.message_json import Json, number, time_text
+from mldkit.model.addresses import mac_text, text
+from mldkit.model.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mldkit.analysis.facts import Event, LinkKey
+    from mldkit.analysis.findings import Grouped
+    from mldkit.analysis.memberships import Row
+    from mldkit.analysis.queriers import Querier
+    from mldkit.analysis.summary import Result
+    from mldkit.link.capture import Capture
+    from mldkit.model.addresses import Address
+
+SCHEMA = "mldkit.analyze/1"
+
+
+def analysis_json(result: Result, captures: Sequence[Capture]) -> Json:
+    """Return the document of one analysis."""
+    return {
+        "schema": SCHEMA,
+        "profile": result.profile,
+        "captures": [_capture(result, index, item) for index, item in enumerate(captures)],
+        "queriers": [
+            _querier(link.key, querier, is_elected=link.queriers.elected is querier)
+            for link in result.links
+            for querier in link.queriers.known.values()
+        ],
+        "memberships": [row_json(key, row) for key, row in result.rows],
+        "responses": _responses([link.delays for link in result.links]),
+        "streams": [
+            {
+                **_link(key),
+                "group": text(stream.group),
+                "source": text(stream.source),
+                "packets": stream.packets,
+                "first": time_text(stream.first_ns),
+                "last": time_text(stream.last_ns),
+                "hop_limit": stream.hop_limit,
+            }
+            for key, traffic in result.traffic.items()
+            for stream in traffic.streams.values()
+        ],
+        "findings": [grouped_json(entry) for entry in result.findings],
+        "summary": summary(result, sum(capture.packets for capture in captures)),
+    }
+
+
+def _capture(result: Result, index: int, capture: Capture) -> Json:
+    messages = result.parts[index].messages if index in result.parts else 0
+    return {
+        "file": capture.name,
+        "packets": capture.packets,
+        "messages": messages,
+        "first": time_text(capture.first_ns),
+        "last": time_text(capture.last_ns),
+        "truncated": capture.damage is not None,
+        "duplicates": result.duplicates.get(index, 0),
+    }
+
+
+def _link(key: LinkKey | None) -> Json:
+    if key is None:
+        return {"interface": None, "vlan": [], "family": None}
+    return {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
+
+
+def _querier(key: LinkKey, querier: Querier, *, is_elected: bool) -> Json:
+    return {
+        **_link(key),
+        "address": text(querier.address),
+        "mac": _mac(querier.mac),
+        "version": querier.version,
+        "first": time_text(querier.first_ns),
+        "last": time_text(querier.last_ns),
+        "general_queries": querier.general_queries,
+        "interval_s": {
+            "announced": _in(querier.announced_ns, SECOND),
+            "observed_median": _in(querier.observed_ns, SECOND),
+        },
+        "elected": is_elected,
+        "acting": [[time_text(begun), time_text(ended)] for begun, ended in querier.acting],
+    }
+
+
+def row_json(key: LinkKey, row: Row) -> Json:
+    """Return the JSON object of one stay."""
+    return {
+        **_link(key),
+        "group": text(row.group),
+        "host": text(host_address(row.host)),
+        "mac": _mac(row.mac),
+        "version": row.version,
+        "filter_mode": _mode(row.exclude),
+        "sources": _addresses(row.sources),
+        "from": time_text(row.from_ns),
+        "to": time_text(row.to_ns),
+        "ended_by": row.ended_by,
+        "reports": row.reports,
+        "changes": [
+            {
+                "time": time_text(change.time_ns),
+                "filter_mode": _mode(change.exclude),
+                "sources": _addresses(change.sources),
+                "version": change.version,
+            }
+            for change in row.changes
+        ],
+    }
+
+
+def _responses(all_delays: Iterable[Delays]) -> Json:
+    total = Delays()
+    for delays in all_delays:
+        total.merge(delays)
+    return {
+        "count": total.count,
+        "delay_ms": {
+            "min": _milliseconds(total.shortest_ns),
+            "median": _milliseconds(total.quantile(0.5)),
+            "p95": _milliseconds(total.quantile(0.95)),
+            "max": _milliseconds(total.longest_ns),
+        },
+        "late": total.late,
+    }
+
+
+def grouped_json(entry: Grouped) -> Json:
+    """Return the JSON object of one finding of an analysis."""
+    rule = entry.rule
+    return {
+        "id": entry.id,
+        "severity": entry.severity,
+        "title": rule.title,
+        "detail": entry.detail,
+        "reference": rule.reference,
+        "capture": entry.capture,
+        **_link(entry.link),
+        "host": text(entry.host) or None,
+        "group": text(entry.group) or None,
+        "frames": entry.frames,
+        "count": entry.count,
+        "time": time_text(entry.time_ns),
+    }
+
+
+def event_json(event: Event) -> Json:
+    """Return the JSON object of one event."""
+    has_filter = event.exclude is not None
+    return {
+        "event": event.kind,
+        "time": time_text(event.time_ns),
+        **_link(event.link),
+        "host": text(event.host) or None,
+        "mac": _mac(event.mac),
+        "group": text(event.group) or None,
+        "filter_mode": _mode(bool(event.exclude)) if has_filter else None,
+        "sources": _addresses(event.sources) if has_filter else None,
+        "finding": None if event.finding is None else grouped_json(event.finding),
+    }
+
+
+def _mode(exclude: bool) -> str:  # noqa: FBT001 (a value, not a switch)
+    return "EXCLUDE" if exclude else "INCLUDE"
+
+
+def _mac(mac: bytes | None) -> str | None:
+    return mac_text(mac) if mac else None
+
+
+def _addresses(addresses: Iterable[Address]) -> list[str]:
+    return [text(address) for address in addresses]
+
+
+def _in(value_ns: int | None, unit_ns: int) -> int | float | None:
+    return None if value_ns is None else number(value_ns, unit_ns)
+
+
+def _milliseconds(value_ns: int | None) -> int | float | None:
+    return _in(value_ns, MILLISECOND)

@@ -1,0 +1,265 @@
+"""`mldkit analyze`: the doctor. Says what captures show about queriers, members and faults."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.answers import place, summary
+from mldkit.analysis.facts import host_address
+from mldkit.analysis.link_state import DEFAULT_PROFILE, PROFILES
+from mldkit.analysis.summary import Analysis, Wanted, analyze
+from mldkit.cli.analysis_json import analysis_json, event_json
+from mldkit.cli.arguments import add_format, address, group_spec, whole_number
+from mldkit.cli.message_text import plural
+from mldkit.cli.output import (
+    SEVERITY_STYLES,
+    json_text,
+    line_printer,
+    note,
+    print_json,
+    print_table,
+    printable,
+    rule_line,
+)
+from mldkit.errors import CaptureError, UsageError
+from mldkit.link.capture import Capture, open_capture
+from mldkit.model.addresses import text
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mldkit.analysis.facts import Event
+    from mldkit.analysis.findings import Grouped
+    from mldkit.analysis.memberships import Row
+    from mldkit.analysis.summary import Result
+
+EPILOG = """\
+examples:
+  mldkit analyze lan.pcapng                     answers in words, then the tables
+  mldkit analyze --json lan.pcap                one JSON document
+  mldkit analyze --format ndjson lan.pcap       one event a line: join leave change expire ...
+  mldkit analyze --vlan 20 --group 239.1.1.1 a.pcap b.pcap
+  mldkit analyze --profile rfc3376 lan.pcap     memberships live 260 s instead of 270 s
+
+exit codes: 0 no error found, 1 a finding of severity error, 3 nothing readable
+"""
+
+_MOST_ROWS = 300
+_MOST_FRAMES_SHOWN = 6
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `analyze`."""
+    parser.epilog = EPILOG
+    parser.add_argument(
+        "files", nargs="*", metavar="FILE", help="capture files in any order; - is standard input"
+    )
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default=DEFAULT_PROFILE,
+        help=f"RFC that says how long memberships live (default: {DEFAULT_PROFILE})",
+    )
+    parser.add_argument(
+        "--interface-name", action="append", metavar="IF", help="only this interface of a pcapng"
+    )
+    parser.add_argument(
+        "--vlan",
+        action="append",
+        type=whole_number(0, 4095),
+        metavar="N",
+        help="only this VLAN; 0 is untagged",
+    )
+    parser.add_argument(
+        "--group", action="append", type=group_spec, metavar="GROUP", help="only this group"
+    )
+    parser.add_argument(
+        "--host", action="append", type=address, metavar="ADDR", help="only this host"
+    )
+    parser.add_argument(
+        "--no-data", action="store_true", help="membership messages only, no data to groups"
+    )
+    parser.add_argument("--tunnels", action="store_true", help="look inside VXLAN, GRE, IP-in-IP")
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what the captures show; return 1 when something is in error."""
+    if not args.files:
+        raise UsageError("argument FILE: name a capture", hint="see mldkit analyze --help")
+    with ExitStack() as stack:
+        captures = [
+            stack.enter_context(open_capture(file, tunnels=args.tunnels, data=not args.no_data))
+            for file in args.files
+        ]
+        result = _analyze(args, captures)
+        report_damage(args, captures)
+    _choose(args, result)
+    if args.format == "json":
+        print_json(analysis_json(result, captures))
+    elif args.format == "text":
+        _print_text(result, sum(capture.packets for capture in captures))
+    return int(any(entry.severity == "error" for entry in result.findings))
+
+
+def _analyze(args: argparse.Namespace, captures: list[Capture]) -> Result:
+    wanted = Wanted(
+        frozenset(args.interface_name) if args.interface_name else None,
+        frozenset(args.vlan) if args.vlan else None,
+    )
+    analysis = Analysis(
+        args.profile, with_data=not args.no_data, tunnels=args.tunnels, wanted=wanted
+    )
+    if args.format == "ndjson":
+        analysis.listener = _event_printer(args)
+    analysis.start()
+    return analyze(list(captures), analysis)
+
+
+def _event_printer(args: argparse.Namespace):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    groups, hosts = _groups(args), _hosts(args)
+
+    def print_event(event: Event) -> None:
+        if groups is not None and event.group and event.group not in groups:
+            return
+        if hosts is not None and event.host and event.host not in hosts:
+            return
+        sys.stdout.write(json_text(event_json(event)) + "\n")
+
+    return print_event
+
+
+def _groups(args: argparse.Namespace) -> frozenset[bytes] | None:
+    if not args.group:
+        return None
+    return frozenset(group for spec in args.group for group in spec.groups)
+
+
+def _hosts(args: argparse.Namespace) -> frozenset[bytes] | None:
+    return frozenset(args.host) if args.host else None
+
+
+def _choose(args: argparse.Namespace, result: Result) -> None:
+    """Leave out rows and findings about other groups and hosts."""
+    groups, hosts = _groups(args), _hosts(args)
+    if groups is not None:
+        result.rows = [item for item in result.rows if item[1].group in groups]
+        result.findings = [
+            entry for entry in result.findings if not entry.group or entry.group in groups
+        ]
+    if hosts is not None:
+        result.rows = [item for item in result.rows if host_address(item[1].host) in hosts]
+        result.findings = [
+            entry for entry in result.findings if not entry.host or entry.host in hosts
+        ]
+
+
+def report_damage(args: argparse.Namespace, captures: list[Capture]) -> None:
+    """Say where files broke; captures of which nothing could be read are an error."""
+    for capture in captures:
+        if capture.damage is not None:
+            where = f"{capture.name}: damaged at octet {capture.damage.offset}"
+            problem = f"{where}: {capture.damage.reason}"
+            if capture.packets == 0:
+                raise CaptureError(problem, hint="no packet could be read from it")
+            print(f"mldkit: {problem}", file=sys.stderr)
+        skipped = capture.skipped_link_types
+        if skipped and sum(skipped.values()) == capture.packets:
+            names = ", ".join(map(str, skipped))
+            raise CaptureError(
+                f"{capture.name}: link type {names} is not read",
+                hint="Ethernet, cooked, raw IP and loopback captures are",
+            )
+        for link_type, count in skipped.items():
+            packets = plural(count, "packet")
+            note(args, f"note: {packets} of link type {link_type}, which is not read")
+
+
+def _print_text(result: Result, packets: int) -> None:
+    emit = line_printer()
+    for line in summary(result, packets):
+        emit(printable(line))
+    _print_queriers(result)
+    _print_rows(result)
+    if result.findings:
+        emit("")
+        emit("findings", "bold")
+        for entry in result.findings:
+            emit(printable(_finding_text(entry)), SEVERITY_STYLES[entry.severity])
+
+
+def _print_queriers(result: Result) -> None:
+    rows = [
+        (
+            printable(place(link.key)),
+            text(querier.address),
+            f"v{querier.version}",
+            str(querier.general_queries),
+            _seconds(querier.announced_ns),
+            _seconds(querier.observed_ns),
+            "yes" if link.queriers.elected is querier else "no",
+        )
+        for link in result.links
+        for querier in link.queriers.known.values()
+    ]
+    if rows:
+        print("\nqueriers")
+        numbers = {"queries", "announced", "observed"}
+        headings = ("link", "address", "version", "queries", "announced", "observed", "elected")
+        print_table(headings, rows, right=numbers, merge=1)
+
+
+def _print_rows(result: Result) -> None:
+    if not result.rows:
+        return
+    print("\nmemberships")
+    ordered = sorted(result.rows, key=lambda item: (_link_order(item), item[1].from_ns))
+    rows = [
+        (
+            printable(place(key)),
+            text(row.group),
+            text(host_address(row.host)),
+            _filter_text(row),
+            f"v{row.version}",
+            f"{(row.from_ns - result.begun_ns) / SECOND:.3f}",
+            f"{(row.to_ns - result.begun_ns) / SECOND:.3f}",
+            row.ended_by,
+        )
+        for key, row in ordered[:_MOST_ROWS]
+    ]
+    headings = ("link", "group", "host", "wants", "version", "from s", "to s", "ended by")
+    print_table(headings, rows, right={"from s", "to s"}, merge=2)
+    if len(ordered) > _MOST_ROWS:
+        print(f"{len(ordered) - _MOST_ROWS} more; --json has all, --group and --host choose")
+
+
+def _link_order(item: tuple[object, Row]) -> tuple[str, bytes]:
+    key, row = item
+    return str(key), row.group
+
+
+def _filter_text(row: Row) -> str:
+    sources = ", ".join(map(text, row.sources[:4]))
+    if len(row.sources) > 4:
+        sources += f" and {len(row.sources) - 4} more"
+    if row.exclude:
+        return f"all but {sources}" if sources else "any source"
+    return sources or "nothing"
+
+
+def _finding_text(entry: Grouped) -> str:
+    line = rule_line(entry.rule, entry.severity, entry.detail)
+    where = f" ({place(entry.link)})" if entry.link is not None else ""
+    shown = ", ".join(map(str, entry.frames[:_MOST_FRAMES_SHOWN]))
+    if len(entry.frames) > _MOST_FRAMES_SHOWN:
+        shown += ", ..."
+    times = f" {entry.count} times" if entry.count > 1 else ""
+    frames = f"; frames {shown}" if len(entry.frames) > 1 else f"; frame {shown}" if shown else ""
+    return f"{line}{where}{times}{frames}"
+
+
+def _seconds(value_ns: int | None) -> str:
+    return "-" if value_ns is None else f"{value_ns / SECOND:.3g} s"

@@ -1,0 +1,202 @@
+"""A link on which messages happen at given times: what tests of the analysis are written with.
+
+One stage serves both families; hosts, routers, groups and sources have numbers::
+
+    stage = Stage(MLD)
+    stage.query(0)                                  # General Query of router 1
+    stage.report(0.5, "IS_EX", 1)                   # host 1 answers for group 1
+    stage.report(9, "ALLOW", 2, sources=(1, 2))
+    stage.leave(20, 1)                              # Done, or Leave Group
+
+Times are seconds from the start of the stage.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from mldkit.model import codes
+from mldkit.model.addresses import group_mac, parse
+from mldkit.model.datagram import Datagram, Frame
+from mldkit.model.family import IGMP, Family
+from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.wire.encode import encode_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Message
+
+BEGIN_NS = 1_700_000_000 * SECOND
+_ROUTER, _HOST, _SOURCE = 1, 100, 200
+"""Last octets of the first of each kind: routers win elections in order of their numbers."""
+
+
+class Stage:
+    """Frames of one family on one link, in order of time."""
+
+    def __init__(self, family: Family, *, vlan: tuple[int, ...] = ()) -> None:
+        self.family = family
+        self.vlan = vlan
+        self._timed: list[tuple[int, bytes]] = []
+
+    def address(self, last: int) -> Address:
+        """Return a link-local or 10.9.0.x address."""
+        return parse(f"10.9.0.{last}" if self.family is IGMP else f"fe80::{last:x}")
+
+    def router(self, number: int = 1) -> Address:
+        """Return the address of a router."""
+        return self.address(_ROUTER + number - 1)
+
+    def host(self, number: int = 1) -> Address:
+        """Return the address of a host."""
+        return self.address(_HOST + number - 1)
+
+    def group(self, number: int) -> Address:
+        """Return a group."""
+        return parse(f"239.1.1.{number}" if self.family is IGMP else f"ff05::{number:x}")
+
+    def source(self, number: int) -> Address:
+        """Return a source of data."""
+        last = _SOURCE + number
+        return parse(f"10.0.0.{last}" if self.family is IGMP else f"2001:db8::{last:x}")
+
+    def query(
+        self,
+        at: float,
+        group: int | None = None,
+        *,
+        router: int = 1,
+        version: int | None = None,
+        response: float = 10,
+        robustness: int = 2,
+        interval: int = 125,
+        sources: Iterable[int] = (),
+        suppress: bool = False,
+        **envelope: object,
+    ) -> None:
+        """Let a router ask; without a group it is a General Query."""
+        family = self.family
+        version = version or family.current_version
+        value = round(response * SECOND) // family.response_unit_ns
+        is_current = version == family.current_version
+        code = codes.encode(value, width=family.response_code_width) if is_current else value
+        asked = family.unspecified if group is None else self.group(group)
+        message = Query(
+            version,
+            asked,
+            0 if family is IGMP and version == 1 else code,
+            suppress=suppress,
+            robustness=robustness if is_current else 0,
+            interval_code=codes.encode(interval, width=8) if is_current else 0,
+            sources=tuple(map(self.source, sources)),
+        )
+        destination = family.all_hosts if group is None else asked
+        self.send(at, self.router(router), destination, message, **envelope)
+
+    def report(
+        self,
+        at: float,
+        kind: str,
+        *groups: int,
+        host: int = 1,
+        sources: Iterable[int] = (),
+        **envelope: object,
+    ) -> None:
+        """Let a host send one report of the current version with the same record per group."""
+        listed = tuple(map(self.source, sources))
+        records = [GroupRecord(RecordType[kind], self.group(group), listed) for group in groups]
+        self.records(at, records, host=host, **envelope)
+
+    def records(
+        self, at: float, records: Iterable[GroupRecord], *, host: int = 1, **envelope: object
+    ) -> None:
+        """Let a host send a report with any records."""
+        message = Report(tuple(records))
+        self.send(at, self.host(host), self.family.reports, message, **envelope)
+
+    def older_report(
+        self, at: float, group: int, *, host: int = 1, version: int | None = None
+    ) -> None:
+        """Let a host send an older report."""
+        version = version or self.family.current_version - 1
+        address = self.group(group)
+        self.send(at, self.host(host), address, LegacyReport(version, address))
+
+    def leave(self, at: float, group: int, *, host: int = 1) -> None:
+        """Let a host send Leave Group or Done."""
+        message = Leave(self.family.current_version - 1, self.group(group))
+        self.send(at, self.host(host), self.family.all_routers, message)
+
+    def data(
+        self,
+        at: float,
+        group: int,
+        *,
+        source: int = 1,
+        hop_limit: int = 8,
+        mac: bytes | None = None,
+    ) -> None:
+        """Let a source send a UDP datagram to a group."""
+        sender, address = self.source(source), self.group(group)
+        udp = struct.pack("!HHHH", 5000, 5000, 12, 0) + b"data"
+        if self.family is IGMP:
+            head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, hop_limit, 17, 0)
+            packet = head + sender + address + udp
+        else:
+            head = struct.pack("!IHBB", 6 << 28, len(udp), 17, hop_limit)
+            packet = head + sender + address + udp
+        link = (mac or group_mac(address)) + _mac(sender) + _tags(self.vlan)
+        ethertype = b"\x08\x00" if self.family is IGMP else b"\x86\xdd"
+        self.frame(at, link + ethertype + packet)
+
+    def detection(self, at: float, *, host: int = 1) -> None:
+        """Let a host look for its own address: a Neighbor Solicitation from ::."""
+        target = self.host(host)
+        group = parse("ff02::1:ff00:0")[:13] + target[13:]
+        body = struct.pack("!BBHI", 135, 0, 0, 0) + target
+        head = struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + bytes(16) + group
+        link = group_mac(group) + _mac(target) + _tags(self.vlan)
+        self.frame(at, link + b"\x86\xdd" + head + body)
+
+    def send(
+        self,
+        at: float,
+        sender: Address,
+        destination: Address,
+        message: Message,
+        **envelope: object,
+    ) -> None:
+        """Send any message; `envelope` sets fields of the `Datagram`."""
+        fields: dict[str, object] = {
+            "traffic_class": self.family.traffic_class,
+            "link_source": _mac(sender),
+            "vlan": self.vlan,
+        }
+        fields.update(envelope)
+        address = fields.pop("source", sender)
+        datagram = Datagram(address, destination, message, **fields)  # type: ignore[arg-type]
+        self.frame(at, encode_frame(datagram))
+
+    def frame(self, at: float, data: bytes) -> None:
+        """Put any octets on the link."""
+        at_ns = BEGIN_NS + round(at * 1000) * MILLISECOND
+        if abs(at * 1000 - round(at * 1000)) > 1e-9:
+            at_ns = BEGIN_NS + round(at * SECOND)
+        self._timed.append((at_ns, data))
+
+    def frames(self) -> list[Frame]:
+        """Return what happened in order of time, numbered from 1."""
+        ordered = sorted(self._timed, key=lambda item: item[0])
+        return [Frame(data, time_ns, number) for number, (time_ns, data) in enumerate(ordered, 1)]
+
+
+def _mac(address: Address) -> bytes:
+    return b"\x02\0\0\0\0" + address[-1:]
+
+
+def _tags(vlan: tuple[int, ...]) -> bytes:
+    return b"".join(struct.pack("!HH", 0x8100, tag) for tag in vlan)
