@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "join": "join groups with real sockets of this kernel",
     "decode": "print every IGMP and MLD message of a capture",
     "analyze": "say what captures show about queriers, members and faults",
+    "groups": "list what this kernel listens to and why",
     "macfilter": "explain and prove which frames a receive filter lets in",
     "doctor": "tell what this machine can do",
     "demo": "run the main job in two network namespaces made for it",

@@ -114,27 +114,30 @@ def find(name: str) -> Interface:
 
 def addresses(name: str) -> tuple[InterfaceAddress, ...]:
     """Return the addresses of an interface of both families, in the kernel's order."""
-    index = find(name).index
-    found = []
+    return addresses_by_index().get(find(name).index, ())
+
+
+def addresses_by_index() -> dict[int, tuple[InterfaceAddress, ...]]:
+    """Return the addresses of all interfaces that have any, by interface index."""
+    found: dict[int, tuple[InterfaceAddress, ...]] = {}
     dump = netlink.dump(netlink.GET_ADDRESS, family=AF_UNSPEC, fixed_octets=_ADDRESS_HEADER.size)
     for fixed, attributes in dump:
-        family, prefix_length, flags, scope, of_interface = _ADDRESS_HEADER.unpack(fixed)
-        if of_interface != index or family not in (AF_INET, AF_INET6):
+        family, prefix_length, flags, scope, index = _ADDRESS_HEADER.unpack(fixed)
+        if family not in (AF_INET, AF_INET6):
             continue
         if _IFA_FLAGS in attributes:
             flags = struct.unpack("=I", attributes[_IFA_FLAGS])[0]
-        found.append(
-            InterfaceAddress(
-                # On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is ours.
-                address=attributes.get(_IFA_LOCAL) or attributes[_IFA_ADDRESS],
-                prefix_length=prefix_length,
-                scope=scope,
-                is_secondary=family == AF_INET and bool(flags & _IFA_F_SECONDARY),
-                is_tentative=bool(flags & _IFA_F_TENTATIVE) and not flags & _IFA_F_OPTIMISTIC,
-                is_dad_failed=bool(flags & _IFA_F_DADFAILED),
-            )
+        entry = InterfaceAddress(
+            # On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is ours.
+            address=attributes.get(_IFA_LOCAL) or attributes[_IFA_ADDRESS],
+            prefix_length=prefix_length,
+            scope=scope,
+            is_secondary=family == AF_INET and bool(flags & _IFA_F_SECONDARY),
+            is_tentative=bool(flags & _IFA_F_TENTATIVE) and not flags & _IFA_F_OPTIMISTIC,
+            is_dad_failed=bool(flags & _IFA_F_DADFAILED),
         )
-    return tuple(found)
+        found[index] = (*found.get(index, ()), entry)
+    return found
 
 
 def primary_ipv4(name: str) -> Address | None:

@@ -8,24 +8,34 @@ in the byte order of the machine (linux/netlink.h, linux/rtnetlink.h)::
 
     | length 32 | type 16 | flags 16 | sequence 32 | port 32 |  fixed part | attributes
     attribute: | length 16 | type 16 | value |
+
+`Notifications` hears what the kernel tells by itself when something is made or removed.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mldkit.errors import LinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 GET_LINK = 18
 GET_ADDRESS = 22
+GET_NEIGHBOUR = 30
+NEW_MULTICAST = 56
+DELETE_MULTICAST = 57
+GET_MULTICAST = 58
 
-_NETLINK_ROUTE = 0
+ROUTE = 0
+SOCKET_DIAGNOSTICS = 4
+SOCKETS_BY_FAMILY = 20
+
 _REQUEST_DUMP = 0x001 | 0x300
 _ERROR = 2
 _DONE = 3
@@ -34,6 +44,9 @@ _NO_BYTE_ORDER_OR_NESTING = 0x3FFF
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _ATTEMPTS = 5
+# Neither in the module `socket`: linux/socket.h, linux/netlink.h.
+_SOL_NETLINK = 270
+_ADD_MEMBERSHIP = 1
 
 
 class Entry(NamedTuple):
@@ -43,50 +56,120 @@ class Entry(NamedTuple):
     attributes: dict[int, bytes]
 
 
-def dump(request: int, *, family: int, fixed_octets: int) -> list[Entry]:
+class Notification(NamedTuple):
+    """One message that the kernel sent by itself."""
+
+    kind: int
+    fixed: bytes
+    attributes: dict[int, bytes]
+
+
+def dump(
+    request: int,
+    *,
+    family: int,
+    fixed_octets: int,
+    question: bytes | None = None,
+    protocol: int = ROUTE,
+) -> list[Entry]:
     """Return all entries of `request`; `fixed_octets` is the size of their fixed part.
 
-    The kernel marks a dump during which something changed; such a dump is asked for again.
+    `question` is the fixed part of the request where it says more than the family. The kernel
+    marks a dump during which something changed; such a dump is asked for again.
     """
-    body = bytes((family,)).ljust(fixed_octets, b"\0")
-    question = _HEADER.pack(_HEADER.size + len(body), request, _REQUEST_DUMP, 1, 0) + body
+    body = bytes((family,)).ljust(fixed_octets, b"\0") if question is None else question
+    message = _HEADER.pack(_HEADER.size + len(body), request, _REQUEST_DUMP, 1, 0) + body
     entries: list[Entry] = []
     for _ in range(_ATTEMPTS):
         entries.clear()
-        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, _NETLINK_ROUTE) as channel:
-            channel.send(question)
+        with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as channel:
+            channel.send(message)
             consistent = True
-            for flags, payload in _messages(channel):
+            for flags, payload in _answers(channel):
                 consistent = consistent and not flags & _INTERRUPTED
                 entries.append(
-                    Entry(payload[:fixed_octets], dict(_attributes(payload[fixed_octets:])))
+                    Entry(payload[:fixed_octets], dict(attributes(payload[fixed_octets:])))
                 )
         if consistent:
             break
     return entries
 
 
-def _messages(channel: socket.socket) -> Iterator[tuple[int, bytes]]:
-    while True:
-        data = channel.recv(1 << 18)
-        offset = 0
-        while offset + _HEADER.size <= len(data):
-            length, kind, flags, _, _ = _HEADER.unpack_from(data, offset)
-            payload = data[offset + _HEADER.size : offset + length]
-            if kind == _DONE:
-                return
-            if kind == _ERROR:
-                code = -struct.unpack_from("=i", payload)[0]
-                raise LinkError(f"netlink: {os.strerror(code)}")
-            yield flags, payload
-            offset += length + 3 & ~3
+class Notifications:
+    """Hears the notifications of RTNLGRP_ groups; groups that this kernel lacks stay silent."""
+
+    def __init__(self, groups: Iterable[int]) -> None:
+        self._channel = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, ROUTE
+        )
+        # Without a port of its own it would be taken for the sender and left out
+        # (net/netlink/af_netlink.c:do_one_broadcast).
+        self._channel.bind((0, 0))
+        self.missing: list[int] = []
+        for group in groups:
+            try:
+                self._channel.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
+            except OSError:
+                self.missing.append(group)
+        self.lost = 0
+        """Times that the kernel had more to tell than the socket could hold."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._channel.close()
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on."""
+        return self._channel.fileno()
+
+    def read(self, *, fixed_octets: int) -> list[Notification]:
+        """Return what has been told since the last call, without waiting."""
+        heard: list[Notification] = []
+        while True:
+            try:
+                data = self._channel.recv(1 << 18)
+            except BlockingIOError:
+                return heard
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                self.lost += 1
+                continue
+            heard += [
+                Notification(kind, body[:fixed_octets], dict(attributes(body[fixed_octets:])))
+                for kind, _, body in _messages(data)
+            ]
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield number and value of every attribute in `data`; an attribute may hold more of them."""
     offset = 0
     while offset + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, offset)
         if length < _ATTRIBUTE.size:
             return
         yield kind & _NO_BYTE_ORDER_OR_NESTING, data[offset + _ATTRIBUTE.size : offset + length]
+        offset += length + 3 & ~3
+
+
+def _answers(channel: socket.socket) -> Iterator[tuple[int, bytes]]:
+    while True:
+        for kind, flags, payload in _messages(channel.recv(1 << 18)):
+            if kind == _DONE:
+                return
+            if kind == _ERROR:
+                code = -struct.unpack_from("=i", payload)[0]
+                raise LinkError(f"netlink: {os.strerror(code)}")
+            yield flags, payload
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    offset = 0
+    while offset + _HEADER.size <= len(data):
+        length, kind, flags, _, _ = _HEADER.unpack_from(data, offset)
+        if length < _HEADER.size:
+            return
+        yield kind, flags, data[offset + _HEADER.size : offset + length]
         offset += length + 3 & ~3

@@ -1,0 +1,93 @@
+"""`mldkit groups`: what this kernel listens to and why."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+from mldkit.cli.arguments import add_format, duration
+from mldkit.cli.groups_output import (
+    event_json,
+    print_events,
+    print_listing,
+    row_json,
+    rows_document,
+)
+from mldkit.cli.output import note, print_json
+from mldkit.errors import UsageError
+from mldkit.groups.listing import take
+from mldkit.groups.watch import changes
+from mldkit.link import clock
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mldkit.cli.message_json import Json
+    from mldkit.groups.row import Listing
+
+INTERRUPTED = 130
+
+EXAMPLES = """\
+examples:
+  mldkit groups
+  mldkit groups -i eth0
+  sudo mldkit groups -i eth0 --watch            sudo shows the processes of others too
+  mldkit groups --json | jq '.groups[] | select(.mac_references > 1) | .group'
+"""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `groups`."""
+    parser.add_argument(
+        "-i", "--interface", metavar="IF", help="only this interface (default: all)"
+    )
+    parser.add_argument(
+        "--watch", action="store_true", help="then print changes as they happen, until interrupted"
+    )
+    parser.add_argument(
+        "--duration", dest="duration_ns", metavar="T", type=duration, help="watch for this time"
+    )
+    add_format(parser)
+    parser.epilog = EXAMPLES
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the listing; return 1 if the kernel's tables contradict each other."""
+    if args.duration_ns is not None and not args.watch:
+        raise UsageError("--duration needs --watch")
+    # A signal to end is an interrupt too: the document is completed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    listing = take(args.interface)
+    if args.format == "text":
+        print_listing(listing)
+    elif args.format == "ndjson":
+        for row in listing.rows:
+            print_json({"event": "present", **row_json(row)} if args.watch else row_json(row))
+    if listing.blind and any(row.unexplained_users for row in listing.rows):
+        note(args, "note: some processes may not be looked into; sudo shows all")
+    if args.watch:
+        return _watch(args, listing)
+    if args.format == "json":
+        print_json(rows_document(listing))
+    return 0 if all(invariant.holds for invariant in listing.invariants) else 1
+
+
+def _watch(args: argparse.Namespace, listing: Listing) -> int:
+    seen: list[Json] = []
+    code = 0
+    start_ns = clock.wall_ns()
+    try:
+        for after, events in changes(args.interface, start=listing, duration_ns=args.duration_ns):
+            listing = after
+            if args.format == "text":
+                print_events(events, start_ns)
+            for event in events if args.format != "text" else ():
+                if args.format == "ndjson":
+                    print_json(event_json(event))
+                else:
+                    seen.append(event_json(event))
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    if args.format == "json":
+        print_json({**rows_document(listing), "events": seen})
+    return code

@@ -1,0 +1,251 @@
+"""What `groups` prints: tables by interface for people, the documents of the contract.
+
+::
+
+    eth1  up, veth, IGMPv3
+      group             users  wants       MAC                refs  timer
+      ff02::1:ff00:99       1  any source  33:33:ff:00:00:99     1
+        proxy: solicited-node of the proxied neighbour 2001:db8::99
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import textwrap
+from typing import TYPE_CHECKING
+
+from mldkit.cli.output import line_printer, printable
+from mldkit.groups.listing import filter_text
+from mldkit.groups.row import Kind
+from mldkit.groups.watch import EventKind
+from mldkit.model.addresses import mac_text, text
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mldkit.cli.message_json import Json
+    from mldkit.groups.row import InterfaceState, Listing, OtherMac, Process, Row
+    from mldkit.groups.watch import Event
+    from mldkit.link.kernel_sockets import SocketFilter
+
+_HEADINGS = ("group", "users", "wants", "MAC", "refs", "timer")
+_RIGHT = {"users", "refs", "timer"}
+_WIDEST_FILTER = 20
+_UNLIMITED = 100_000
+
+
+def rows_document(listing: Listing) -> Json:
+    """Return the JSON document of a listing."""
+    return {
+        "schema": "mldkit.groups/1",
+        "groups": [row_json(row) for row in listing.rows],
+        "invariants": [{"holds": i.holds, "text": i.text} for i in listing.invariants],
+        "other_macs": [
+            {
+                "interface": other.interface,
+                "mac": mac_text(other.mac),
+                "references": other.references,
+                "because": other.because,
+            }
+            for other in listing.other_macs
+        ],
+    }
+
+
+def row_json(row: Row) -> Json:
+    """Return the JSON object of one group."""
+    return {
+        "interface": row.interface,
+        "group": text(row.group),
+        "users": row.users,
+        "filter_mode": _mode(row.is_exclude),
+        "sources": None if row.sources is None else list(map(text, row.sources)),
+        "timer_s": _seconds(row.timer_ns),
+        "flags": None if row.flags is None else list(row.flags),
+        "mac": mac_text(row.mac) if row.mac else None,
+        "mac_references": row.mac_references,
+        "shares_mac_with": list(map(text, row.shares_mac_with)),
+        "reasons": [{"kind": r.kind.value, "detail": r.detail} for r in row.reasons],
+        "processes": None if row.processes is None else list(map(_process_json, row.processes)),
+        "age_s": _seconds(row.age_ns),
+        "unexplained_users": row.unexplained_users,
+    }
+
+
+def event_json(event: Event) -> Json:
+    """Return the JSON object of one change."""
+    seconds, nanoseconds = divmod(event.time_ns, SECOND)
+    before, after = event.references or (None, None)
+    return {
+        "event": event.kind.value,
+        "time": f"{seconds}.{nanoseconds:09d}",
+        "interface": event.interface,
+        "group": None if event.group is None else text(event.group),
+        "mac": mac_text(event.mac) if event.mac else None,
+        "row": None if event.row is None else row_json(event.row),
+        "before": None if event.before is None else row_json(event.before),
+        "references": None if after is None else {"before": before, "after": after},
+    }
+
+
+def print_listing(listing: Listing) -> None:
+    """Print every interface with its groups, then what does not hold."""
+    say = line_printer()
+    width = _width()
+    for interface in listing.interfaces:
+        rows = [row for row in listing.rows if row.interface == interface.name]
+        others = [other for other in listing.other_macs if other.interface == interface.name]
+        if rows or others:
+            say(_heading(interface), "bold")
+            for line, style in _lines(rows, others, width):
+                say(line, style)
+    broken = [invariant for invariant in listing.invariants if not invariant.holds]
+    for invariant in broken:
+        say(f"the kernel's tables contradict each other: {invariant.text}", "bold red")
+    if not broken and listing.invariants:
+        say(f"{len(listing.invariants)} invariants of the kernel's tables hold", "dim")
+
+
+def print_events(events: Sequence[Event], start_ns: int) -> None:
+    """Print changes, a line each, with the time since the watch began at wall time `start_ns`."""
+    say = line_printer()
+    for event in events:
+        say(f"{(event.time_ns - start_ns) / SECOND:9.3f} s  {printable(_event_line(event))}")
+    sys.stdout.flush()
+
+
+def _width() -> int:
+    """Return how wide lines may be: a pipe gets whole lines."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
+
+
+def _heading(interface: InterfaceState) -> str:
+    facts = ["up" if interface.is_up else "down"]
+    facts += [interface.kind] if interface.kind else []
+    if interface.igmp_version is not None:
+        facts.append(f"IGMPv{interface.igmp_version}")
+    return f"{printable(interface.name)}  {', '.join(facts)}"
+
+
+def _lines(
+    rows: Sequence[Row], others: Sequence[OtherMac], width: int
+) -> Iterator[tuple[str, str]]:
+    cells = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+    for number, line in enumerate(cells if rows else ()):
+        aligned = (
+            cell.rjust(size) if heading in _RIGHT else cell.ljust(size)
+            for heading, cell, size in zip(_HEADINGS, line, widths, strict=True)
+        )
+        yield "  " + "  ".join(aligned).rstrip(), "" if number else "dim"
+        for remark in _remarks(rows[number - 1]) if number else ():
+            yield from ((part, "") for part in _wrapped(remark, width))
+    for other in others:
+        plural = "reference" if other.references == 1 else "references"
+        remark = f"{mac_text(other.mac)} is in the device's list without a group of this host"
+        yield from (
+            (part, "")
+            for part in textwrap.wrap(
+                f"{remark}: {other.references} {plural} ({other.because})",
+                width,
+                initial_indent="  ",
+                subsequent_indent="    ",
+            )
+        )
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    wants = filter_text(row.is_exclude, row.sources)
+    if len(wants) > _WIDEST_FILTER:
+        wants = f"{'all but' if row.is_exclude else 'only'} {len(row.sources or ())} sources"
+    references = "-" if row.mac_references is None else str(row.mac_references)
+    timer = "" if row.timer_ns is None else f"{row.timer_ns / SECOND:.2f} s"
+    mac = mac_text(row.mac) if row.mac else "-"
+    return text(row.group), str(row.users), wants, mac, references, timer
+
+
+def _remarks(row: Row) -> Iterator[str]:
+    """Yield the reasons and what else is worth a line of its own."""
+    for reason in row.reasons:
+        named = reason.kind in (Kind.SOCKET, Kind.UNKNOWN)
+        yield printable(f"{reason.kind.value}: {reason.detail}" if not named else reason.detail)
+    if len(filter_text(row.is_exclude, row.sources)) > _WIDEST_FILTER:
+        yield filter_text(row.is_exclude, row.sources)
+    if row.shares_mac_with:
+        yield f"shares its MAC with {', '.join(map(text, row.shares_mac_with))}"
+    if row.flags is not None and len(row.group) == 16:
+        words = [word for word in row.flags if word not in ("loaded", "timer running")]
+        if "loaded" not in row.flags:
+            words.insert(0, "not loaded into the device's list")
+        if words:
+            yield ", ".join(words)
+    elif row.flags and "last reporter" in row.flags:
+        yield "last reporter"
+
+
+def _wrapped(remark: str, width: int) -> list[str]:
+    return textwrap.wrap(
+        remark,
+        width,
+        initial_indent="    ",
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _event_line(event: Event) -> str:
+    if event.references is not None and event.mac is not None:
+        before, after = event.references
+        where = f"{mac_text(event.mac)} in the device's list"
+        return f"{event.interface}  {where}: {before} -> {after} references"
+    group = text(event.group) if event.group else ""
+    line = f"{event.interface}  {event.kind.value} {group}"
+    if event.row is None:
+        return f"{line}: lived too short to be looked at"
+    if event.kind is EventKind.CHANGED and event.before is not None:
+        return f"{line}: {_difference(event.before, event.row)}"
+    wants = filter_text(event.row.is_exclude, event.row.sources)
+    owners = "; ".join(f"{r.kind.value}: {r.detail}" for r in event.row.reasons)
+    return f"{line}, {wants}: {owners}"
+
+
+def _difference(before: Row, after: Row) -> str:
+    parts = []
+    if before.users != after.users:
+        parts.append(f"users {before.users} -> {after.users}")
+    wanted = [filter_text(row.is_exclude, row.sources) for row in (before, after)]
+    if wanted[0] != wanted[1]:
+        parts.append(f"{wanted[0]} -> {wanted[1]}")
+    gone = [r.detail for r in before.reasons if r not in after.reasons]
+    come = [r.detail for r in after.reasons if r not in before.reasons]
+    parts += [f"no longer {detail}" for detail in gone] + [f"now {detail}" for detail in come]
+    if not parts:
+        parts.append(f"flags {before.flags} -> {after.flags}")
+    return ", ".join(parts)
+
+
+def _process_json(process: Process) -> Json:
+    return {
+        "pid": process.pid,
+        "name": process.name,
+        "sockets": [_socket_json(one) for one in process.sockets],
+    }
+
+
+def _socket_json(one: SocketFilter) -> Json:
+    return {
+        "descriptor": one.descriptor,
+        "filter_mode": _mode(one.is_exclude),
+        "sources": list(map(text, one.sources)),
+    }
+
+
+def _mode(is_exclude: bool | None) -> str | None:  # noqa: FBT001
+    return None if is_exclude is None else "EXCLUDE" if is_exclude else "INCLUDE"
+
+
+def _seconds(duration_ns: int | None) -> float | None:
+    return None if duration_ns is None else round(duration_ns / SECOND, 3)
