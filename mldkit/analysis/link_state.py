@@ -14,6 +14,7 @@ from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Heard, Memberships
 from mldkit.analysis.queriers import Queriers
 from mldkit.analysis.responses import Delays, Responses
+from mldkit.analysis.trace import Trace
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast, mac_text, text
 from mldkit.model.family import IGMP
@@ -53,12 +54,17 @@ class LinkState:
         self.changes = Changes(key, ledger, begun_ns)
         self.leaves = Leaves(key, ledger)
         self.unspecified = Unspecified(key, ledger)
+        self.trace: Trace | None = None
         self._ledger = ledger
         self._profile = profile
         self._lifetime_ns = self.queriers.variables.membership_ns(profile)
         self._addresses: dict[bytes, Address | None] = {}
         """The one address of a MAC; None where it has several."""
         self._by_mac: dict[bytes, Address] = {}
+
+    def keep_trace(self) -> None:
+        """Keep from here on the single queries, reports and delays that pictures show."""
+        self.trace = self.delays.trace = Trace()
 
     def see(self, decoded: Decoded, found: tuple[Finding, ...], mark: Mark) -> None:
         """Take in one message with the findings on its frame."""
@@ -102,6 +108,8 @@ class LinkState:
         if query.version is None:
             return
         self._learn(datagram.source, datagram.link_source)
+        if self.trace is not None:
+            self.trace.query(query, datagram.source, mark.time_ns)
         everybody = datagram.destination == decoded.family.all_hosts
         if query.is_general:
             queriers = self.queriers
@@ -148,6 +156,8 @@ class LinkState:
         partial = responses.asks_for_sources
         heard = Heard(host, mac, version, mark.time_ns, deadline_ns, partial)
         answering, lefts = self.memberships.report(heard, records)
+        if self.trace is not None:
+            self.trace.report(host, records, mark.time_ns)
         if answering:
             responses.report(host, answering, version, mark)
         if lefts:

@@ -55,6 +55,7 @@ class Row:
         "answered",
         "changes",
         "deadline_ns",
+        "delay_ns",
         "ended_by",
         "exclude",
         "from_ns",
@@ -85,6 +86,8 @@ class Row:
         self.changes: list[Change] = []
         self.answered = -1
         """Number of the last exchange of General Queries that it answered."""
+        self.delay_ns: int | None = None
+        """How long after the query its last answer came."""
 
 
 class Heard(NamedTuple):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey
     from mldkit.analysis.findings import Ledger
     from mldkit.analysis.memberships import Memberships, Row
+    from mldkit.analysis.trace import Trace
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
@@ -44,6 +45,8 @@ class Delays:
         self.shortest_ns: int | None = None
         self.longest_ns: int | None = None
         self.kept = array("q")
+        self.trace: Trace | None = None
+        """For pictures; None keeps nothing but the numbers."""
         self._step = 1
 
     def add(self, delay_ns: int, *, late: bool) -> None:
@@ -198,6 +201,8 @@ class Responses:
         older = version != self._link.family.current_version
         for row in rows:
             pairing = self._pair(host, row, mark, older=older)
+            if pairing is not None:
+                row.delay_ns = mark.time_ns - pairing[0].time_ns
             if found is None:
                 found = pairing
         if found is None:
@@ -205,6 +210,8 @@ class Responses:
         asked, late = found
         delay_ns = mark.time_ns - asked.time_ns
         self.delays.add(delay_ns, late=late)
+        if self.delays.trace is not None:
+            self.delays.trace.delay(delay_ns, asked.limit_ns - asked.time_ns)
         if late:
             self._tell_late(host, asked, delay_ns, mark)
         elif asked.early and delay_ns < _EARLY_NS:

@@ -103,6 +103,8 @@ class Analysis:
     with_data: bool = True
     tunnels: bool = False
     wanted: Wanted = field(default_factory=Wanted)
+    traced: bool = False
+    """Keep what pictures need: times of single queries and reports, and single delays."""
 
     def __post_init__(self) -> None:
         self.start()
@@ -231,6 +233,8 @@ class Analysis:
                 listener=self.listener,
             )
             link.unspecified.sees_detection = self.with_data
+            if self.traced:
+                link.keep_trace()
         return link
 
 

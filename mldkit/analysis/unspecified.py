@@ -48,10 +48,13 @@ class Unspecified:
         device = self._device(mac)
         if device is not None:
             device.detection_ns = now_ns
+            earliest_ns = now_ns - _DETECTION_NS
+            device.pending = [mark for mark in device.pending if mark.time_ns < earliest_ns]
             self._suspects = [
-                suspect for suspect in self._suspects
-                if suspect[0] != mac or now_ns - suspect[1].time_ns > _DETECTION_NS
-            ]  # fmt: skip
+                suspect
+                for suspect in self._suspects
+                if suspect[0] != mac or suspect[1].time_ns < earliest_ns
+            ]
 
     def report(self, mac: bytes | None, mark: Mark) -> None:
         """Take in a report from ::."""

@@ -1,0 +1,159 @@
+"""Repeated changes and the queries that follow a leave: what must be raised and what not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.model.family import IGMP
+from mldkit.testing.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.analysis.conftest import Diagnosis
+
+    Diagnose = Callable[..., Diagnosis]
+
+
+@pytest.mark.parametrize(("times", "robustness", "raised"), [
+    (1, 2, True), (2, 2, False), (3, 2, True), (3, 3, False),
+])  # fmt: skip
+def test_a_change_that_is_not_sent_robustness_times_is_d10(
+    stage: Stage, diagnose: Diagnose, times: int, robustness: int, raised: bool
+) -> None:
+    stage.query(0, robustness=robustness)
+    for number in range(times):
+        stage.report(20 + 0.5 * number, "TO_EX", 1)
+
+    diagnosis = diagnose(stage, 60)
+
+    assert ("D-10" in diagnosis.ids) is raised
+    if raised:
+        assert diagnosis.finding("D-10").severity == "info"
+
+
+def test_repeats_further_apart_than_a_second_are_d10(stage: Stage, diagnose: Diagnose) -> None:
+    stage.report(20, "TO_EX", 1)
+    stage.report(21.5, "TO_EX", 1)
+
+    assert "D-10" in diagnose(stage, 60).ids
+
+
+def test_a_change_during_the_repeats_mixes_with_them(stage: Stage, diagnose: Diagnose) -> None:
+    stage.report(20, "TO_EX", 1)
+    stage.report(20.3, "TO_EX", 1, 2)
+    stage.report(20.9, "TO_EX", 2)
+
+    assert "D-10" not in diagnose(stage, 60).ids
+
+
+@pytest.mark.parametrize(("each", "raised"), [(60, True), (40, False)])
+def test_more_than_a_thousand_change_records_a_second_are_d17(
+    stage: Stage, diagnose: Diagnose, each: int, raised: bool
+) -> None:
+    for number in range(20):
+        stage.report(10 + number * 0.04, "TO_EX", *range(1, each + 1))
+
+    assert ("D-17" in diagnose(stage, 30).ids) is raised
+
+
+def test_answers_to_queries_are_no_flood(stage: Stage, diagnose: Diagnose) -> None:
+    for number in range(20):
+        stage.report(10 + number * 0.04, "IS_EX", *range(1, 61))
+
+    assert "D-17" not in diagnose(stage, 30).ids
+
+
+def join_and_leave(stage: Stage) -> None:
+    """Group 1 with a querier; the host leaves at 20 s."""
+    stage.query(0)
+    stage.report(5, "TO_EX", 1)
+    stage.report(5.5, "TO_EX", 1)
+    stage.report(20, "TO_IN", 1)
+    stage.report(20.5, "TO_IN", 1)
+
+
+def test_a_leave_without_specific_queries_is_d11(stage: Stage, diagnose: Diagnose) -> None:
+    join_and_leave(stage)
+
+    finding = diagnose(stage, 60).finding("D-11")
+
+    assert (finding.severity, finding.group, finding.frames) == ("error", stage.group(1), [4])
+
+
+@pytest.mark.parametrize(("queries", "raised"), [
+    ((20.001, 21.001), False),
+    ((20.001,), True),
+    ((21.5, 22.1), True),
+    ((), True),
+])  # fmt: skip
+def test_robustness_many_queries_must_follow_the_first_within_a_second(
+    stage: Stage, diagnose: Diagnose, queries: tuple[float, ...], raised: bool
+) -> None:
+    join_and_leave(stage)
+    for at in queries:
+        stage.query(at, 1, response=1)
+
+    assert ("D-11" in diagnose(stage, 60).ids) is raised
+
+
+@pytest.mark.parametrize("case", ["no querier", "no member", "capture ends", "another reports"])
+def test_neighbours_of_an_unanswered_leave_are_no_d11(
+    stage: Stage, diagnose: Diagnose, case: str
+) -> None:
+    if case != "no querier":
+        stage.query(0)
+    if case != "no member":
+        stage.report(5, "TO_EX", 1)
+    stage.report(20, "TO_IN", 1)
+    if case == "another reports":
+        stage.report(20.4, "IS_EX", 1, host=2)
+
+    assert "D-11" not in diagnose(stage, 21 if case == "capture ends" else 60).ids
+
+
+def test_stopped_sources_must_be_asked_about_too(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(5, "ALLOW", 1, sources=(1, 2))
+    stage.report(20, "BLOCK", 1, sources=(1,))
+
+    assert "D-11" in diagnose(stage, 60).ids
+
+
+def test_older_leaves_must_be_asked_about(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, version=stage.family.current_version - 1)
+    stage.older_report(5, 1)
+    stage.leave(20, 1)
+
+    assert "D-11" in diagnose(stage, 60).ids
+
+
+def test_an_igmpv1_querier_knows_no_leave(diagnose: Diagnose) -> None:
+    stage = Stage(IGMP)
+    stage.query(0, version=1)
+    stage.older_report(5, 1)
+    stage.leave(20, 1)
+
+    assert "D-11" not in diagnose(stage, 60).ids
+
+
+def test_suppress_after_a_leave_is_d13(stage: Stage, diagnose: Diagnose) -> None:
+    join_and_leave(stage)
+    stage.query(20.001, 1, response=1, suppress=True)
+    stage.query(21.001, 1, response=1)
+
+    finding = diagnose(stage, 60).finding("D-13")
+
+    assert (finding.severity, finding.count) == ("info", 1)
+
+
+def test_suppress_after_another_member_reported_is_right(stage: Stage, diagnose: Diagnose) -> None:
+    join_and_leave(stage)
+    stage.report(5, "TO_EX", 1, host=2)
+    stage.query(20.001, 1, response=1)
+    stage.report(20.6, "IS_EX", 1, host=2)
+    stage.query(21.001, 1, response=1, suppress=True)
+
+    assert "D-13" not in diagnose(stage, 60).ids

@@ -1,0 +1,218 @@
+"""Election, rhythm and absence of queriers, rule by rule: what must be raised and what not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.analysis.queriers import Querier
+from mldkit.model.addresses import text
+from mldkit.model.family import IGMP, MLD
+from mldkit.model.units import SECOND
+from mldkit.testing.stage import BEGIN_NS, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.analysis.conftest import Diagnosis
+
+    Diagnose = Callable[..., Diagnosis]
+
+
+def querier(diagnosis: Diagnosis, stage: Stage, router: int) -> Querier:
+    (link,) = diagnosis.result.links
+    return link.queriers.known[stage.router(router)]
+
+
+def acting(of: Querier) -> list[tuple[float, float]]:
+    return [
+        ((begun - BEGIN_NS) / SECOND, (ended - BEGIN_NS) / SECOND) for begun, ended in of.acting
+    ]
+
+
+def test_reports_without_any_query_for_255_s_are_d01(stage: Stage, diagnose: Diagnose) -> None:
+    stage.report(10, "TO_EX", 1)
+    stage.report(256, "TO_EX", 2)
+
+    finding = diagnose(stage, 260).finding("D-01")
+
+    assert finding.severity == "error"
+    assert finding.frames == [2]
+
+
+def test_a_shorter_capture_cannot_tell(stage: Stage, diagnose: Diagnose) -> None:
+    stage.report(10, "TO_EX", 1)
+
+    assert "D-01" not in diagnose(stage, 254).ids
+
+
+def test_a_querier_that_falls_silent_is_d01_after_its_own_interval(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    # RFC 9776 §8.5: RV x QI + QRI / 2 = 2 x 20 + 2.
+    stage.query(0, interval=20, response=4)
+    stage.report(1, "IS_EX", 1)
+
+    assert "D-01" not in diagnose(stage, 42).ids
+    assert "D-01" in diagnose(stage, 43).ids
+
+
+def test_a_link_without_reports_needs_no_querier(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+
+    assert "D-01" not in diagnose(stage, 600).ids
+
+
+def test_a_router_that_goes_on_after_a_lower_one_is_d02(stage: Stage, diagnose: Diagnose) -> None:
+    for round_number in range(3):
+        stage.query(125 * round_number, router=1)
+        stage.query(125 * round_number + 60, router=2)
+
+    finding = diagnose(stage, 400).finding("D-02")
+
+    assert finding.host == stage.router(2)
+    assert finding.frames == [4, 6]
+
+
+def test_a_router_that_gives_way_is_no_d02(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, router=2)
+    stage.query(31, router=2)
+    stage.query(60, router=1)
+    stage.query(185, router=1)
+
+    assert "D-02" not in diagnose(stage, 200).ids
+
+
+def test_the_first_queries_of_a_start_are_no_d02(stage: Stage, diagnose: Diagnose) -> None:
+    # RFC 9776 §8.6: a start queries RV times at a quarter of the interval.
+    stage.query(0, router=1)
+    stage.query(60, router=2)
+    stage.query(91.25, router=2)
+    stage.query(125, router=1)
+
+    assert "D-02" not in diagnose(stage, 130).ids
+
+
+def test_the_lower_address_takes_over_and_acts(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, router=2)
+    stage.query(50, router=1)
+
+    diagnosis = diagnose(stage, 100)
+
+    assert acting(querier(diagnosis, stage, 2)) == [(0, 50)]
+    assert acting(querier(diagnosis, stage, 1)) == [(50, 100)]
+
+
+def test_a_higher_address_takes_over_after_silence(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, router=1)
+    stage.query(300, router=2)
+
+    diagnosis = diagnose(stage, 310)
+
+    assert acting(querier(diagnosis, stage, 1)) == [(0, 255)]
+    assert acting(querier(diagnosis, stage, 2)) == [(300, 310)]
+
+
+def test_three_changes_within_two_intervals_are_d03(stage: Stage, diagnose: Diagnose) -> None:
+    for at, router in ((0, 4), (50, 3), (100, 2), (150, 1)):
+        stage.query(at, router=router)
+
+    assert "D-03" in diagnose(stage, 200).ids
+
+
+def test_two_changes_are_no_d03(stage: Stage, diagnose: Diagnose) -> None:
+    for at, router in ((0, 3), (50, 2), (100, 1)):
+        stage.query(at, router=router)
+
+    assert "D-03" not in diagnose(stage, 200).ids
+
+
+@pytest.mark.parametrize(("every", "raised"), [(125, False), (138, True), (136, False), (60, True)])
+def test_queries_off_their_announced_interval_by_a_tenth_are_d04(
+    stage: Stage, diagnose: Diagnose, every: int, raised: bool
+) -> None:
+    for at in (0, 31, *range(156, 156 + 5 * every, every)):
+        stage.query(at)
+
+    diagnosis = diagnose(stage, 900)
+
+    assert ("D-04" in diagnosis.ids) is raised
+    assert querier(diagnosis, stage, 1).observed_ns == every * SECOND
+
+
+def test_two_gaps_are_too_few_for_d04(stage: Stage, diagnose: Diagnose) -> None:
+    for at in (0, 31, 60, 120, 180):
+        stage.query(at)
+
+    assert "D-04" not in diagnose(stage, 200).ids
+
+
+def test_general_queries_of_two_versions_are_d06(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, router=1)
+    stage.query(60, router=2, version=stage.family.current_version - 1)
+
+    finding = diagnose(stage, 100).finding("D-06")
+
+    assert finding.severity == "error"
+    assert finding.frames == [2]
+
+
+def test_an_older_query_long_after_is_no_d06(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.query(256, version=stage.family.current_version - 1)
+
+    assert "D-06" not in diagnose(stage, 300).ids
+
+
+def test_one_mac_with_two_querier_addresses_is_d14(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, router=1, link_source=b"\x02\0\0\0\0\x09")
+    stage.query(60, router=2, link_source=b"\x02\0\0\0\0\x09")
+
+    assert "D-14" in diagnose(stage, 100).ids
+
+
+def test_two_queriers_of_their_own_are_no_d14(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, router=1)
+    stage.query(60, router=2)
+
+    assert "D-14" not in diagnose(stage, 100).ids
+
+
+def test_two_mld_queriers_with_one_interface_identifier_are_d14(diagnose: Diagnose) -> None:
+    stage = Stage(MLD)
+    stage.query(0, router=1)
+    stage.query(60, source=bytes.fromhex("fe800000000000070000000000000001"), link_source=bytes(6))
+
+    assert "D-14" in diagnose(stage, 100).ids
+
+
+def test_mld_compares_the_low_64_bits_only(diagnose: Diagnose) -> None:
+    stage = Stage(MLD)
+    high = bytes.fromhex("febf0000000000000000000000000001")
+    stage.query(0, router=2)
+    stage.query(60, source=high, link_source=b"\x02\0\0\0\0\x77")
+
+    (link,) = diagnose(stage, 100).result.links
+
+    assert link.queriers.elected is not None
+    assert text(link.queriers.elected.address) == text(high)
+
+
+def test_a_snooping_switch_wins_no_election(diagnose: Diagnose) -> None:
+    stage = Stage(IGMP)
+    stage.query(0, router=1)
+    stage.query(60, source=bytes(4), link_source=b"\x02\0\0\0\0\x77")
+
+    (link,) = diagnose(stage, 100).result.links
+
+    assert link.queriers.elected is link.queriers.known[stage.router(1)]
+
+
+def test_a_query_that_hosts_drop_is_no_querier(diagnose: Diagnose) -> None:
+    stage = Stage(MLD)
+    stage.query(0, hop_limit=64)
+
+    (link,) = diagnose(stage, 100).result.links
+
+    assert link.queriers.known == {}
