@@ -56,6 +56,9 @@ class _Packer:
         """Append one record, opening packets as needed."""
         fixed = self._header + len(record.aux_data)
         needed = fixed + self._address * len(record.sources)
+        if fixed + (self._address if record.sources else 0) > self.size:
+            octets = len(record.aux_data)
+            raise BuildError(f"a record with {octets} octets of auxiliary data fits no packet")
         if not record.sources:
             self._ensure(fixed)
             self._append(record, fixed)
@@ -79,8 +82,6 @@ class _Packer:
         """Open a new packet when this one holds something and has no room for `octets`."""
         if self._room < octets and self._records:
             self._close()
-        if self._room < self._header:
-            raise BuildError("a record does not fit an empty packet")
 
     def _append(self, record: GroupRecord, octets: int) -> None:
         self._records.append(record)
