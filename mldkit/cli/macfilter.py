@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from mldkit.cli import macfilter_check
 from mldkit.cli.arguments import add_format, mac, whole_number
 from mldkit.cli.output import note, print_json
 from mldkit.errors import UsageError
@@ -55,6 +56,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         formatter_class=layout,
     )
     _configure_explain(explain)
+    check = jobs.add_parser(
+        "check",
+        help="send marked frames and compare what arrives with the prediction",
+        description="Send marked frames and compare what arrives with the prediction.",
+        epilog=macfilter_check.EXAMPLES,
+        formatter_class=layout,
+    )
+    macfilter_check.configure(check)
 
 
 def _configure_explain(parser: argparse.ArgumentParser) -> None:
@@ -95,7 +104,7 @@ def _configure_explain(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do the job that was named."""
-    return _explain(args)
+    return macfilter_check.run(args) if args.job == "check" else _explain(args)
 
 
 def _subjects(value: str) -> tuple[_Subject, ...]:

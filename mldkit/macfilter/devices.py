@@ -77,6 +77,8 @@ class Device:
     """The own address and broadcast are list entries like all others and take two slots."""
     undisclosed: str = ""
     """Why a frame for an address that is not listed cannot be predicted."""
+    ignored_octets: int = 0
+    """Octets at the front of the address that its hash leaves out."""
     sometimes_listed: tuple[bytes, ...] = ()
     """Addresses that the driver adds by itself in some states."""
     hashes_unicast: bool = False
@@ -221,6 +223,7 @@ DEVICES: tuple[Device, ...] = (
         "macvlan", "macvlan (bridge, vepa, private)", exact=None,
         undisclosed="macvlan looks at a 256-bit hash that is keyed with an address in the kernel",
         promiscuity_opens_unicast=False,
+        ignored_octets=2,
         remark="a group that was left stays until the next change; source mode filters by source",
     ),
     Device(

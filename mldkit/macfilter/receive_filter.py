@@ -56,6 +56,8 @@ class _Programmed:
     """Bits that are set, with the first address that set them."""
     listed: frozenset[bytes]
     """Addresses that are let in for certain, by whatever means."""
+    tails: dict[bytes, bytes]
+    """Listed addresses by the octets that a hash looks at, where it leaves some out."""
     maybe: frozenset[int]
     """Bits that the driver sets in some states."""
     all_unicast: str = ""
@@ -133,6 +135,10 @@ class ReceiveFilter:
             return Verdict(Outcome.PASSES, self._shared(mac, bit), bit)
         if mac in state.listed:
             return Verdict(Outcome.PASSES, "on the list", bit)
+        twin = state.tails.get(mac[device.ignored_octets :])
+        if twin is not None:
+            reason = f"differs from {self._name(twin)} only in octets that the hash leaves out"
+            return Verdict(Outcome.PASSES, reason, bit)
         if device.rule is not None and bit is not None and bit in state.maybe:
             reason = f"hash bit {device.rule.shown(bit)} is set in some states: {device.remark}"
             return Verdict(Outcome.UNKNOWN, reason, bit)
@@ -161,8 +167,10 @@ class ReceiveFilter:
         shown = rule.shown(bit) if rule else ""
         if mac in self._state.listed:
             return f"hash bit {shown}, set for {self.names.get(mac) or 'this very address'}"
-        first = self._state.bits[bit]
-        return f"hash bit {shown} shared with {self.names.get(first) or mac_text(first)}"
+        return f"hash bit {shown} shared with {self._name(self._state.bits[bit])}"
+
+    def _name(self, mac: bytes) -> str:
+        return self.names.get(mac) or mac_text(mac)
 
 
 def _program(wanted: ReceiveFilter) -> _Programmed:
@@ -196,6 +204,9 @@ def _program(wanted: ReceiveFilter) -> _Programmed:
         slots={mac: place for place, mac in enumerate(slots, 1)},
         bits=bits,
         listed=frozenset(multicast),
+        tails={mac[device.ignored_octets :]: mac for mac in multicast}
+        if device.ignored_octets
+        else {},
         maybe=maybe,
         all_unicast=all_unicast,
         all_multicast=all_multicast,

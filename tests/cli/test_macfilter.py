@@ -149,3 +149,37 @@ def test_an_ordinary_user_may_ask(ordinary: Ordinary) -> None:
     done = ordinary.run(ordinary.python, "-m", "mldkit", "macfilter", "explain", "ff15::1")
     assert done.returncode == 0
     assert done.stdout.startswith("ff15::1  33:33:00:00:00:01\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("-i", "eth1"), "-i and --peer go together"),
+        (("--peer", "other/eth1"), "-i and --peer go together"),
+        (("-i", "eth1", "--peer", "x/y", "--on", "tap"), "--on makes its own interfaces"),
+        (("--on", "hub"), "'hub' is no vehicle (vehicles: tap, macvlan, bridge, veth, qemu)"),
+        (("--nic", "igb"), "--nic belongs to -i"),
+        (("--group", "10.0.0.1@232.1.1.1"), "--group takes no sources"),
+        (("--group", "ff01::5"), "--group ff01::5: the kernel has it already, or never loads it"),
+        (("--group", "224.0.0.1"), "--group 224.0.0.1"),
+        (("--group", "239.1.1.1+65"), "--group: at most 64 groups"),
+        (("-i", "lo", "--peer", "eth1"), "write NETNS/INTERFACE"),
+    ],
+)
+def test_a_check_that_makes_no_sense_is_refused(
+    arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code: object = main(["macfilter", "check", *arguments])
+    except SystemExit as ended:
+        code = ended.code
+    captured = capsys.readouterr()
+    assert (code, captured.out) == (2, "")
+    assert said in captured.err
+
+
+def test_a_guest_that_is_not_there_is_a_skip(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["macfilter", "check", "--on", "qemu"]) == 4
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("mldkit: qemu: ")
