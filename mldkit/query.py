@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from mldkit.errors import MldkitError
 from mldkit.model.addresses import is_unspecified
 from mldkit.model.messages import Query, RecordType
 from mldkit.protocol.exchange import Exchanges, current_state, late_limit_ns
@@ -100,6 +101,13 @@ class Result:
     changes: int = 0
     """Messages that only told of changes: joins and leaves that happened meanwhile."""
     interrupted: bool = False
+    failure: MldkitError | None = None
+    """What ended it early although nobody asked for it: the interface went, the disk is full."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether it ended before its time."""
+        return self.interrupted or self.failure is not None
 
     def hosts(self) -> list[HostState]:
         """Return the hosts in order of family and address."""
@@ -146,13 +154,18 @@ class Asker:
         self._on_answer = on_answer
         self._decoder = Decoder()
         self._exchanges = Exchanges()
+        self._sent: set[bytes] = set()
         self._pending: dict[bytes, int] = {}
         self._positions: list[int] = []
         self.result = Result()
         self.on_frame: Callable[[Frame], None] | None = None
 
     def run(self, frames: Sequence[bytes], schedule: Schedule) -> Result:
-        """Send all frames `count` times and listen; an interrupt ends it with what there is."""
+        """Send all frames `count` times and listen.
+
+        An interrupt ends it with what there is; so does a failure once a query was seen to leave.
+        """
+        self._sent.update(frames)
         try:
             for round_number in range(schedule.count):
                 begun_ns = self._now_ns()
@@ -163,6 +176,10 @@ class Asker:
                 self._listen(begun_ns + (schedule.wait_ns if last else schedule.every_ns))
         except KeyboardInterrupt:
             self.result.interrupted = True
+        except MldkitError as error:
+            if not self.result.queries:
+                raise
+            self.result.failure = error
         return self.result
 
     def _listen(self, until_ns: int) -> None:
@@ -181,6 +198,8 @@ class Asker:
         elif decoded.checksum == "bad":
             return
         elif decoded.kind == "query":
+            if decoded.frame.data in self._sent:
+                return  # the loopback interface gives every frame twice
             self.result.other_queries.append(decoded)
         elif decoded.kind in ("report", "leave"):
             self._see_report(decoded)

@@ -17,6 +17,8 @@ from mldkit.model.datagram import Datagram
 from mldkit.model.family import IGMP, MLD, Family, family_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mldkit.craft.defects import Defects
     from mldkit.link.interfaces import Interface
     from mldkit.model.addresses import Address
@@ -56,6 +58,8 @@ def find_origin(name: str, families: tuple[Family, ...], source: Address | None 
             notes.append(f"{family!r} is left out: {name} has {missing} (--source gives one)")
         else:
             sources[family] = address
+    if not sources and not interface.is_up:
+        raise LinkError(f"{name}: the interface is down", hint=f"ip link set {name} up")
     if not sources:
         raise LinkError(
             f"{name}: no address to send {' or '.join(map(repr, families))} from",
@@ -96,20 +100,22 @@ def frame_of(datagram: Datagram, defects: Defects) -> bytes:
 
 
 def families_for(
-    addresses: tuple[Address, ...], *, ipv4: bool = False, ipv6: bool = False
+    addresses: Mapping[str, Address], *, ipv4: bool = False, ipv6: bool = False
 ) -> tuple[Family, ...]:
     """Return the families that options and given addresses choose; both when nothing does.
 
-    Raises UsageError when they contradict each other.
+    `addresses` are by the name of their argument. Raises UsageError when they contradict each
+    other.
     """
-    chosen = {family_of(address) for address in addresses}
+    chosen = {family_of(address) for address in addresses.values()}
     if ipv4:
         chosen.add(IGMP)
     if ipv6:
         chosen.add(MLD)
     if len(chosen) > 1 and addresses:
-        names = " and ".join(map(text, addresses))
-        raise UsageError(f"{names}: IPv4 and IPv6 are mixed", hint="name one family")
+        names = " and ".join(f"{name} {text(given)}" for name, given in addresses.items())
+        options = "".join(f" and {name}" for name, on in (("-4", ipv4), ("-6", ipv6)) if on)
+        raise UsageError(f"argument {names}{options}: IPv4 and IPv6 are mixed")
     return tuple(sorted(chosen or {IGMP, MLD}, key=lambda family: family.ip_version))
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mldkit.model.notation import GroupSpec
 
 T = TypeVar("T")
+_SHOWN = 40
 
 
 def _checked(parse: Callable[[str], T], value: str) -> T:
@@ -56,8 +57,15 @@ def mac(value: str) -> bytes:
 
 
 def octets(value: str) -> bytes:
-    """Type of hexadecimal octets; blanks and colons may stand between them."""
-    return _checked(bytes.fromhex, value.replace(":", " "))
+    """Type of hexadecimal octets, at least one; blanks and colons may stand between them."""
+    try:
+        found = bytes.fromhex(value.replace(":", " "))
+    except ValueError:
+        found = b""
+    if not found:
+        shown = value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
+        raise argparse.ArgumentTypeError(f"{shown!r} is not octets in hexadecimal (0a1b or 0a:1b)")
+    return found
 
 
 def whole_number(low: int, high: int) -> Callable[[str], int]:

@@ -6,13 +6,23 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import address, mac, octets, whole_number
+from mldkit.errors import UsageError
+from mldkit.model.family import IGMP, MLD, Family, family_of
+from mldkit.sender import frame_of
+from mldkit.wire.link_layer import MAX_VLAN_TAGS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from mldkit.craft.defects import Defects
+    from mldkit.model.datagram import Datagram
 
 
 def _vlans(value: str) -> tuple[int, ...]:
-    return tuple(whole_number(0, 4095)(part) for part in value.split(","))
+    tags = tuple(whole_number(0, 4095)(part) for part in value.split(","))
+    if len(tags) > MAX_VLAN_TAGS:
+        raise argparse.ArgumentTypeError(f"{value!r} has more than {MAX_VLAN_TAGS} tags")
+    return tags
 
 
 def add_defects(parser: argparse.ArgumentParser) -> None:
@@ -24,8 +34,9 @@ def add_defects(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--hop-limit", type=whole_number(0, 255), metavar="N", help="hop limit or TTL N"
     )
-    group.add_argument("--no-router-alert", action="store_true", help="no Router Alert option")
-    group.add_argument(
+    alert = group.add_mutually_exclusive_group()
+    alert.add_argument("--no-router-alert", action="store_true", help="no Router Alert option")
+    alert.add_argument(
         "--router-alert", type=whole_number(0, 65535), metavar="N", help="Router Alert of value N"
     )
     group.add_argument("--destination", type=address, metavar="ADDR", help="another IP destination")
@@ -48,10 +59,31 @@ def add_defects(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def defects_from(args: argparse.Namespace) -> Defects:
-    """Return the defects that were asked for."""
+# How the class names of the layers begin that only one family has.
+_FAMILY_LAYERS = (
+    (MLD, ("IPv6", "MLD", "RouterAlert", "PadN", "Pad1")),
+    (IGMP, ("IP", "IGMP")),
+)
+
+
+def setting_family(setting: str) -> Family | None:
+    """Return the family whose layer `LAYER.FIELD=VALUE` names, None for layers of both."""
+    for family, beginnings in _FAMILY_LAYERS:
+        if setting.startswith(beginnings):
+            return family
+    return None
+
+
+def setting_families(args: argparse.Namespace) -> set[Family]:
+    """Return the families that the settings speak of."""
+    return {family for family in map(setting_family, args.settings) if family is not None}
+
+
+def _defects(args: argparse.Namespace, family: Family, others: Collection[Family]) -> Defects:
+    """Return the defects for messages of `family`, which are sent with those of `others`."""
     from mldkit.craft.defects import Defects
 
+    elsewhere = set(others) - {family}
     return Defects(
         bad_checksum=args.bad_checksum,
         hop_limit=args.hop_limit,
@@ -61,8 +93,22 @@ def defects_from(args: argparse.Namespace) -> Defects:
         link_destination=args.link_destination,
         vlan=args.vlan,
         trailing=args.trailing,
-        settings=tuple(args.settings),
+        settings=tuple(one for one in args.settings if setting_family(one) not in elsewhere),
     )
+
+
+def frame_with_defects(
+    args: argparse.Namespace, datagram: Datagram, others: Collection[Family] = ()
+) -> bytes:
+    """Return the octets of one frame as the options want it, wrong in what they name."""
+    try:
+        return frame_of(datagram, _defects(args, family_of(datagram.destination), others))
+    except UsageError as error:
+        from mldkit.craft.settings import SettingError
+
+        if not isinstance(error, SettingError):
+            raise
+        raise UsageError(f"argument --set: {error.message}", hint=error.hint) from error
 
 
 def unicast_needs_mac(args: argparse.Namespace) -> bool:

@@ -34,7 +34,7 @@ def duration_text(time_ns: int) -> str:
     """Return a duration with its unit: milliseconds below a second."""
     if 0 < abs(time_ns) < SECOND:
         return f"{time_ns / 1_000_000:g} ms"
-    return f"{time_ns / SECOND:g} s"
+    return f"{time_ns / SECOND:.10g} s"
 
 
 def message_lines(decoded: Decoded, base_ns: int | None) -> Iterator[Line]:
@@ -88,9 +88,9 @@ def summary_text(decoded: Decoded) -> str:
     return str(message)
 
 
-def plural(count: int, noun: str) -> str:
-    """Return `1 record` or `2 records`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """Return `1 record` or `2 records`; `many` where an s does not do it."""
+    return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"
 
 
 def _query_text(query: Query) -> str:

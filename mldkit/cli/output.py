@@ -25,7 +25,29 @@ _encode = json.JSONEncoder(separators=(", ", ": ")).encode
 def note(args: argparse.Namespace, text: str) -> None:
     """Print one line for the person at the terminal, unless --quiet."""
     if not args.quiet:
-        say(text)
+        say(_wrapped(text))
+
+
+def detail(args: argparse.Namespace, text: str) -> None:
+    """Print one line of those that --verbose adds."""
+    if args.verbose:
+        note(args, text)
+
+
+def _wrapped(text: str) -> str:
+    """Return `text` broken between words where a terminal would break it inside one."""
+    if not sys.stderr.isatty():
+        return text
+    import shutil
+    import textwrap
+
+    return textwrap.fill(
+        text,
+        shutil.get_terminal_size().columns,
+        subsequent_indent="      ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
@@ -68,8 +90,16 @@ def rule_line(rule: Rule, severity: str, detail: str) -> str:
     return f"{severity} {rule.id}: {rule.title}: {detail} [{rule.reference}]"
 
 
-def _has_width() -> bool:
-    return os.environ.get("COLUMNS", "").isdecimal()
+def output_columns() -> int | None:
+    """Return how wide the terminal of standard output is, None when it is no terminal.
+
+    COLUMNS speaks of a terminal that somebody else prints to.
+    """
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdecimal():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def print_table(
@@ -96,8 +126,7 @@ def print_table(
         table.add_row(*map(printable, cells))
         previous = row
     console = Console(highlight=False, markup=False)
-    if not sys.stdout.isatty():
-        console.width = int(os.environ.get("COLUMNS", "")) if _has_width() else 10_000
+    console.width = output_columns() or 10_000
     with console.capture() as capture:
         console.print(table)
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _WORTH_SHOWING_NS = SECOND
+# The line stays short of 80 columns even with the `^C` that the terminal echoes behind it.
+_BAR_COLUMNS = 24
 
 
 @contextmanager
@@ -43,7 +45,7 @@ def waiting(args: argparse.Namespace, total_ns: int, what: str) -> Iterator[None
 
     columns = (
         TextColumn(what),
-        _Elapsed(),
+        _Elapsed(bar_width=_BAR_COLUMNS),
         TextColumn("{task.completed:.0f} of {task.total:.0f} s (Ctrl-C ends it early)"),
     )
     progress = Progress(*columns, console=Console(stderr=True), transient=True)

@@ -13,38 +13,46 @@ from mldkit.cli.arguments import (
     group_spec,
     whole_number,
 )
-from mldkit.cli.defect_options import add_defects, defects_from, unicast_needs_mac
+from mldkit.cli.defect_options import (
+    add_defects,
+    frame_with_defects,
+    setting_families,
+    unicast_needs_mac,
+)
 from mldkit.cli.main import INTERRUPTED
-from mldkit.cli.message_text import duration_text
-from mldkit.cli.output import note, print_json
+from mldkit.cli.message_text import duration_text, plural
+from mldkit.cli.output import detail, note, print_json
 from mldkit.errors import UsageError
 from mldkit.model import codes
-from mldkit.model.addresses import Address, parse_mac, text
+from mldkit.model.addresses import Address, mac_text, parse_mac, text
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import Query
 from mldkit.model.notation import parse_group_spec
 from mldkit.model.units import SECOND
-from mldkit.sender import check_source, envelope, families_for, find_origin, frame_of
+from mldkit.sender import check_source, envelope, families_for, find_origin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mldkit.link.device import PacketSocket
     from mldkit.query import Answer, Asker, Expectation, Result, Schedule
     from mldkit.sender import Origin
 
 EPILOG = """\
 examples:
-  sudo mldkit query -i eth0                      both families, everything that is listened to
+  sudo mldkit query -i eth0                      all groups of both families
   sudo mldkit query -i eth0 ff05::1:3            who listens to one group
   sudo mldkit query -i eth0 10.0.0.1@232.1.1.1   ... to one source of a group
   sudo mldkit query -i eth0 --expect 239.1.2.3@02:00:00:00:00:02
-  mldkit query -i eth0 --dry-run --bad-checksum  what would be sent, octet for octet
+  sudo mldkit query -i eth0 --set MLDv2Query.qrv=7
+  mldkit query -i eth0 --dry-run --bad-checksum  what would be sent
 
-A query from this machine looks like that of a querier. Routers and snooping switches whose
-address is higher may stay silent for the other-querier-present time (255 s by default).
-The own machine does not hear its own query.
+A query from this machine looks like that of a querier. Routers and snooping
+switches whose address is higher may stay silent for the other-querier-present
+time (255 s by default). The own machine does not hear its own query.
 
-exit codes: 0 done, 1 an expected answer is missing, 2 usage, 3 no permission or interface
+exit codes: 0 done, 1 an expected answer is missing, 2 wrong usage,
+3 no permission or no such interface, 130 interrupted
 """
 
 _VERSIONS: dict[str, tuple[Family, int]] = {
@@ -123,7 +131,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--every", type=duration, metavar="TIME", help="time between (default: --max-response)"
     )
     parser.add_argument(
-        "--wait", type=duration, metavar="TIME", help="listen so long after the last query"
+        "--wait",
+        type=duration,
+        metavar="TIME",
+        help="listen so long after the last query (default: until every answer would be late)",
     )
     parser.add_argument(
         "--expect",
@@ -141,6 +152,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, listen and print; return 1 when an expected answer is missing."""
+    if args.write == "-":
+        raise UsageError("argument -w: standard output carries the answers", hint="name a file")
     versions = _chosen_versions(args)
     asked = {family: _queries(args, family, version) for family, version in versions.items()}
     origin = find_origin(args.interface, tuple(versions), args.source)
@@ -152,9 +165,7 @@ def run(args: argparse.Namespace) -> int:
         from mldkit.cli.sent import print_frames
 
         return print_frames(args, "query", frames)
-    for line in _side_effects(args, origin, queries):
-        note(args, f"note: {line}")
-    result, dropped = _ask(args, frames, queries)
+    result, dropped = _ask(args, origin, frames, queries)
     from mldkit.cli.query_output import print_result
 
     print_result(args, result, dropped)
@@ -162,6 +173,8 @@ def run(args: argparse.Namespace) -> int:
     missing = [expected.text for expected in args.expect if not expected.is_met(hosts)]
     for name in missing:
         note(args, f"missing: nobody answered {name}")
+    if result.failure is not None:
+        raise result.failure
     if result.interrupted:
         return INTERRUPTED
     return 1 if missing else 0
@@ -174,13 +187,16 @@ def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
         family, version = _VERSIONS[name]
         if versions.setdefault(family, version) != version:
             raise UsageError("argument --version: two versions of one family")
-    given = [args.source, args.destination]
+    given = {"--source": args.source, "--destination": args.destination}
     if args.group is not None:
-        given.append(args.group.groups[0])
-    known = tuple(entry for entry in given if entry is not None)
+        given["GROUP"] = args.group.groups[0]
+    known = {name: entry for name, entry in given.items() if entry is not None}
     families = families_for(known, ipv4=args.ipv4, ipv6=args.ipv6)
+    is_chosen = bool(known or args.ipv4 or args.ipv6)
+    if not is_chosen and not versions:
+        families = tuple(one for one in families if one in setting_families(args)) or families
     if versions:
-        if (known or args.ipv4 or args.ipv6) and not set(versions) & set(families):
+        if is_chosen and not set(versions) & set(families):
             raise UsageError("argument --version: it belongs to the other family")
         families = tuple(family for family in families if family in versions)
     return {family: versions.get(family, family.current_version) for family in families}
@@ -194,14 +210,15 @@ def _queries(args: argparse.Namespace, family: Family, version: int) -> list[Que
     current = version == family.current_version
     if not current and (sources or args.suppress):
         what = "sources" if sources else "the S flag"
-        raise UsageError(f"argument --version: a {family.name}{version} query cannot carry {what}")
+        raise UsageError(f"argument --version: {family!r}v{version} queries cannot carry {what}")
     code = _response_code(args, family, version)
     if not current:
         return [Query(version, group, code) for group in groups]
     interval_code = codes.encode(args.interval // SECOND, width=8)
     sent_s = codes.decode(interval_code, width=8)
     if sent_s * SECOND != args.interval:
-        note(args, f"note: interval {duration_text(args.interval)} is sent as {sent_s} s")
+        asked = duration_text(args.interval)
+        note(args, f"note: {family!r} sends an interval of {asked} as {sent_s} s")
     return [
         Query(version, group, code, args.suppress, args.robustness, interval_code, sources)
         for group in groups
@@ -211,6 +228,8 @@ def _queries(args: argparse.Namespace, family: Family, version: int) -> list[Que
 def _response_code(args: argparse.Namespace, family: Family, version: int) -> int:
     value = args.max_response // family.response_unit_ns
     if (family, version) == (IGMP, 1):
+        if args.max_response != 10 * SECOND:
+            note(args, "note: IGMPv1 carries no response time: hosts take 10 s")
         return 0
     if version == family.current_version:
         code = codes.encode(value, width=family.response_code_width)
@@ -233,7 +252,7 @@ def _frame(args: argparse.Namespace, origin: Origin, query: Query) -> bytes:
             f"argument --destination: the MAC of {text(args.destination)} is not known",
             hint="add --link-destination MAC",
         )
-    return frame_of(envelope(origin, query, destination), defects_from(args))
+    return frame_with_defects(args, envelope(origin, query, destination), origin.sources)
 
 
 def _side_effects(args: argparse.Namespace, origin: Origin, queries: Sequence[Query]) -> list[str]:
@@ -261,7 +280,7 @@ def _side_effects(args: argparse.Namespace, origin: Origin, queries: Sequence[Qu
 
 
 def _ask(
-    args: argparse.Namespace, frames: Sequence[bytes], queries: Sequence[Query]
+    args: argparse.Namespace, origin: Origin, frames: Sequence[bytes], queries: Sequence[Query]
 ) -> tuple[Result, int]:
     """Send and listen; return the result and how many frames the kernel dropped."""
     from contextlib import ExitStack
@@ -274,15 +293,29 @@ def _ask(
     every_ns = args.max_response if args.every is None else args.every
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
-        for line in device.notes:
-            note(args, f"note: {line}")
         asker = Asker(device, clock.now_ns, _streamer(args))
         if args.write is not None:
             from mldkit.link.capture_writer import CaptureWriter
 
             asker.on_frame = stack.enter_context(CaptureWriter(args.write)).write
+        for line in (*_side_effects(args, origin, queries), *device.notes):
+            note(args, f"note: {line}")
+        detail(args, _what_is_sent(args, device, frames, wait_ns))
         result = _run_with_progress(args, asker, frames, Schedule(args.count, every_ns, wait_ns))
-        return result, device.statistics().dropped
+        counts = device.statistics()
+        detail(args, f"{plural(counts.received, 'frame')} received, {counts.dropped} dropped")
+        return result, counts.dropped
+
+
+def _what_is_sent(
+    args: argparse.Namespace, device: PacketSocket, frames: Sequence[bytes], wait_ns: int
+) -> str:
+    interface = device.interface
+    times = plural(args.count, "time")
+    return (
+        f"{interface.name} {mac_text(interface.mac)}, MTU {interface.mtu}: "
+        f"{plural(len(frames), 'query', 'queries')} {times}, then {duration_text(wait_ns)}"
+    )
 
 
 def _streamer(args: argparse.Namespace) -> Callable[[Answer], None] | None:

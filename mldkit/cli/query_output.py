@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from mldkit.cli.message_json import Json, message_json, messages_json
 from mldkit.cli.message_text import plural
-from mldkit.cli.output import note, print_json, print_table
+from mldkit.cli.output import line_printer, note, output_columns, print_json, print_table
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from mldkit.query import Answer, GroupState, HostState, Result
+
+_NARROWEST_SOURCES = 16
 
 
 def milliseconds(delay_ns: int | None) -> float | None:
@@ -57,7 +61,7 @@ def print_result(args: argparse.Namespace, result: Result, dropped: int) -> None
             "answers": [answer_json(answer) for answer in result.answers],
             "hosts": [_host_json(host) for host in result.hosts()],
             "dropped": dropped,
-            "interrupted": result.interrupted,
+            "interrupted": result.is_partial,
         }
         print_json(document)
     elif args.format == "text":
@@ -69,7 +73,7 @@ def print_result(args: argparse.Namespace, result: Result, dropped: int) -> None
 def _print_text(result: Result) -> None:
     hosts = result.hosts()
     if not hosts:
-        print("nobody answered")
+        print("nobody answered until then" if result.is_partial else "nobody answered")
         return
     rows = [
         (text(host.address), mac_text(host.mac) if host.mac else "-", *_cells(state))
@@ -77,10 +81,41 @@ def _print_text(result: Result) -> None:
         for state in host.groups.values()
     ]
     headings = ("host", "MAC", "group", "mode", "sources", "version", "delay")
-    print_table(headings, rows, right={"delay"}, merge=2)
+    columns = output_columns()
+    if columns is not None and _table_columns(headings, *rows) > columns:
+        _print_by_host(hosts, columns)
+    else:
+        print_table(headings, rows, right={"delay"}, merge=2)
     groups = len({state.group for host in hosts for state in host.groups.values()})
     macs = {host.mac or host.address for host in hosts}
     print(f"{plural(len(macs), 'host')}, {plural(groups, 'group')}")
+
+
+def _table_columns(*rows: Sequence[str]) -> int:
+    """Return how wide a table is: every column as its longest cell, two blanks between."""
+    return sum(max(map(len, cells)) + 2 for cells in zip(*rows, strict=True)) - 2
+
+
+def _print_by_host(hosts: Sequence[HostState], columns: int) -> None:
+    """Print a block for each host: no address is broken where the terminal is narrow."""
+    emit = line_printer()
+    listed = [(host, [_cells(state) for state in host.groups.values()]) for host in hosts]
+    every = [cells for _, rows in listed for cells in rows]
+    group_columns = max(len(cells[0]) for cells in every)
+    delay_columns = max(len(cells[4]) for cells in every)
+    for host, rows in listed:
+        emit(f"{text(host.address)}  {mac_text(host.mac) if host.mac else '-'}", "bold")
+        for group, mode, sources, version, delay in rows:
+            head = f"  {group:<{group_columns}}  {mode}  {version:<6}  {delay:>{delay_columns}}  "
+            lines = wrap(
+                sources,
+                max(columns, len(head) + _NARROWEST_SOURCES),
+                initial_indent=head,
+                subsequent_indent=" " * len(head),
+                break_long_words=False,
+            )
+            for line in lines:
+                emit(line)
 
 
 def _cells(state: GroupState) -> tuple[str, str, str, str, str]:
@@ -111,6 +146,6 @@ def _remarks(result: Result, dropped: int) -> list[str]:
         lines.append(f"the kernel dropped {plural(dropped, 'frame')}: answers may be missing")
     if not result.queries:
         lines.append("the own query was not seen to leave; delays are unknown")
-    if result.interrupted:
+    if result.is_partial:
         lines.append("interrupted: the list is what came until then")
     return lines

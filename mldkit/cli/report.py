@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, TypeVar
 
 from mldkit.cli.arguments import add_format, add_interface, address
-from mldkit.cli.defect_options import add_defects, defects_from, unicast_needs_mac
+from mldkit.cli.defect_options import add_defects, frame_with_defects, unicast_needs_mac
+from mldkit.cli.message_text import plural
 from mldkit.cli.output import note
 from mldkit.errors import UsageError
 from mldkit.model.addresses import Address, text
 from mldkit.model.family import IGMP, MLD, Family, family_of
-from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Message
+from mldkit.model.messages import (
+    GroupRecord,
+    Leave,
+    LegacyReport,
+    Message,
+    Report,
+    record_type_name,
+)
 from mldkit.model.notation import parse_group_spec, parse_record
-from mldkit.sender import envelope, find_origin, frame_of
+from mldkit.sender import envelope, find_origin
 from mldkit.wire.split import split_report
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterator
 
     from mldkit.sender import Origin
 
 EPILOG = """\
 examples:
   sudo mldkit report -i eth0 'TO_EX(239.1.2.3)'
-  sudo mldkit report -i eth0 'ALLOW(232.1.1.1,{10.0.0.1})' 'BLOCK(232.1.1.1,{10.0.0.2})'
-  sudo mldkit report -i eth0 'IS_EX(ff05::1:3)' 'IS_IN(ff3e::8000:1,{2001:db8::1})'
+  sudo mldkit report -i eth0 'ALLOW(232.1.1.1,{10.0.0.1})' 'IS_EX(239.1.1.1)'
+  sudo mldkit report -i eth0 'IS_IN(ff3e::8000:1,{2001:db8::1})'
   sudo mldkit report -i eth0 --version igmp2 239.1.2.3 --leave
   mldkit report -i eth0 'TO_IN(ff05::1:3)' --hop-limit 64 --dry-run
 
-Records of one call go into one report, and into more where they do not fit the MTU. Quote them:
-the shell would read the brackets.
+Records of one call go into one report a family, and into more where they do not
+fit the MTU. Quote them: the shell would read the brackets.
+
+exit codes: 0 done, 2 wrong usage, 3 no permission or no such interface
 """
+
+T = TypeVar("T")
 
 _OLDER: dict[str, tuple[Family, int]] = {"igmp1": (IGMP, 1), "igmp2": (IGMP, 2), "mld1": (MLD, 1)}
 
@@ -69,25 +83,41 @@ def run(args: argparse.Namespace) -> int:
                 "argument --leave: it belongs to --version igmp2 or mld1",
                 hint="the current versions leave with 'TO_IN(GROUP)'",
             )
-        records = [parse_record(value) for value in args.records]
+        records = [_named(parse_record, value) for value in args.records]
         families = {family_of(record.group) for record in records}
     else:
         groups = _plain_groups(args)
         families = {family_of(group) for group in groups}
     ordered = tuple(sorted(families, key=lambda family: family.ip_version))
-    if args.source is not None and {family_of(args.source)} != families:
-        raise UsageError("argument --source: it is of another family than the records")
+    for name, given in (("--source", args.source), ("--destination", args.destination)):
+        if given is not None and {family_of(given)} != families:
+            raise UsageError(f"argument {name}: it is of another family than the records")
     origin = find_origin(args.interface, ordered, args.source)
     for line in origin.notes:
         note(args, f"note: {line}")
     messages = _older_messages(args, groups) if groups else _reports(records, origin)
-    defects = defects_from(args)
-    frames = [frame_of(envelope(origin, message, to), defects) for message, to in messages]
+    for line in _left_out(records, messages):
+        note(args, f"note: {line}")
+    frames = [
+        frame_with_defects(args, envelope(origin, message, to), origin.sources)
+        for message, to in messages
+    ]
     if not args.dry_run:
         _send(args, frames)
     from mldkit.cli.sent import print_frames
 
-    return print_frames(args, "report", frames)
+    code = print_frames(args, "report", frames)
+    if not args.dry_run:
+        note(args, f"note: sent {plural(len(frames), 'packet')} on {args.interface}")
+    return code
+
+
+def _named(parse: Callable[[str], T], value: str) -> T:
+    """Return what `parse` makes of one RECORD; its error names the argument."""
+    try:
+        return parse(value)
+    except UsageError as error:
+        raise UsageError(f"argument RECORD: {error.message}", hint=error.hint) from error
 
 
 def _plain_groups(args: argparse.Namespace) -> list[Address]:
@@ -99,14 +129,14 @@ def _plain_groups(args: argparse.Namespace) -> list[Address]:
     for value in args.records:
         if "(" in value:
             raise UsageError(
-                f"{value!r}: --version {args.version} takes plain groups",
+                f"argument RECORD: {value!r}: --version {args.version} takes plain groups",
                 hint="records belong to the current versions",
             )
-        spec = parse_group_spec(value)
+        spec = _named(parse_group_spec, value)
         if spec.sources:
-            raise UsageError(f"{value!r}: a {args.version} report names no sources")
+            raise UsageError(f"argument RECORD: {value!r}: {args.version} reports name no sources")
         if family_of(spec.groups[0]) is not family:
-            raise UsageError(f"{value!r} is no group of {args.version}")
+            raise UsageError(f"argument RECORD: {value!r} is no group of {args.version}")
         groups.extend(spec.groups)
     return groups
 
@@ -129,6 +159,22 @@ def _reports(records: list[GroupRecord], origin: Origin) -> list[tuple[Message, 
             (report, family.reports) for report in split_report(own, family, origin.interface.mtu)
         ]
     return found
+
+
+def _left_out(records: list[GroupRecord], messages: list[tuple[Message, Address]]) -> Iterator[str]:
+    """Give a line for each record that lost sources, as IS_EX and TO_EX do (RFC 9776 §4.2.16)."""
+    sent: Counter[tuple[int, Address]] = Counter()
+    for message, _ in messages:
+        for record in message.records if isinstance(message, Report) else ():
+            sent[record.type, record.group] += len(record.sources)
+    given: Counter[tuple[int, Address]] = Counter()
+    for record in records:
+        given[record.type, record.group] += len(record.sources)
+    for (kind, group), count in given.items():
+        if sent[kind, group] < count:
+            name = f"{record_type_name(kind)}({text(group)})"
+            fit = f"{sent[kind, group]} of {count} sources fit the MTU"
+            yield f"{name}: {fit}, the rest is left out"
 
 
 def _send(args: argparse.Namespace, frames: list[bytes]) -> None:

@@ -43,6 +43,10 @@ from mldkit.model.notation import parse_address
 _SETTING = re.compile(r"(\w+)(?:\[(\d+)\])?\.(\w+)=(.*)", re.DOTALL)
 
 
+class SettingError(UsageError):
+    """A setting that is not one, names what the packet lacks, or has a value that cannot be."""
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One field and what it is to hold."""
@@ -71,7 +75,7 @@ def parse_setting(given: str) -> Setting:
     """Return the parts of `LAYER[N].FIELD=VALUE`; raises UsageError when it has another form."""
     match = _SETTING.fullmatch(given)
     if match is None:
-        raise UsageError(
+        raise SettingError(
             f"{given!r} is not LAYER.FIELD=VALUE", hint="for example IGMPv3Query.qrv=7"
         )
     return Setting(match[1], int(match[2] or 0), match[3], match[4])
@@ -82,16 +86,16 @@ def set_field(packet: Packet, setting: Setting) -> None:
     named = [layer for layer in layers(packet) if type(layer).__name__ == setting.layer]
     if not named:
         known = dict.fromkeys(type(layer).__name__ for layer in layers(packet))
-        raise UsageError(
+        raise SettingError(
             f"{setting}: the packet has no layer {setting.layer}",
             hint="its layers: " + " ".join(known),
         )
     if setting.index >= len(named):
-        raise UsageError(f"{setting}: the packet has {len(named)} of {setting.layer}")
+        raise SettingError(f"{setting}: the packet has {len(named)} of {setting.layer}")
     layer = named[setting.index]
     names = [field.name for field in layer.fields_desc]
     if setting.field not in names:
-        raise UsageError(
+        raise SettingError(
             f"{setting}: {setting.layer} has no field {setting.field}",
             hint="its fields: " + " ".join(names),
         )
@@ -113,9 +117,9 @@ def _value(field: Field, setting: Setting) -> Any:
     try:
         return _read(field, setting.value, setting)
     except UsageError as error:
-        raise UsageError(f"{setting}: {error.message}", hint=error.hint) from error
+        raise SettingError(f"{setting}: {error.message}", hint=error.hint) from error
     except (ValueError, KeyError, struct.error, Scapy_Exception) as error:
-        raise UsageError(f"{setting}: {setting.value!r} is no value for {field.name}") from error
+        raise SettingError(f"{setting}: {setting.value!r} is no value for {field.name}") from error
 
 
 def _read(field: Field, value: str, setting: Setting) -> Any:
@@ -139,7 +143,7 @@ def _read(field: Field, value: str, setting: Setting) -> Any:
 def _address(field: Field, value: str) -> str:
     address = parse_address(value)
     if (len(address) == 4) is not isinstance(field, IPField):
-        raise UsageError(f"{value!r} is an address of the other family")
+        raise SettingError(f"{value!r} is an address of the other family")
     return text(address)
 
 
@@ -154,7 +158,7 @@ def _number(field: Field, value: str) -> int:
         return int(value, 0)
     names = getattr(field, "s2i", None)
     if not names or value not in names:
-        raise UsageError(f"{value!r} is not a number", hint="write 5 or 0x05")
+        raise SettingError(f"{value!r} is not a number", hint="write 5 or 0x05")
     return int(names[value])
 
 

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.conftest import Link
+    from collections.abc import Callable
+
+    from tests.conftest import Link, Namespace
 
 pytestmark = pytest.mark.netns
 
@@ -199,3 +201,54 @@ def test_a_report_is_on_the_wire_as_it_was_asked_for(link: Link) -> None:
 
     assert done.returncode == 0, done.stderr
     assert output.split() == ["5", "232.1.1.1", "10.0.0.1,10.0.0.2"]
+
+
+def test_an_interface_that_goes_down_leaves_what_came_until_then(joined: Link) -> None:
+    child = joined.near.spawn_mldkit("query", "-i", "eth1", "--json", "--max-response", "100ms",
+                                     "--wait", "60s")  # fmt: skip
+    time.sleep(2)
+    joined.near.ip("link set eth1 down")
+    output, notes = child.communicate(timeout=10)
+
+    assert child.returncode == 3
+    assert "mldkit: eth1: the interface went down" in notes.splitlines()
+    assert set(states(json.loads(output))) == {"10.9.0.2", "fe80::ff:fe00:2"}
+
+
+def test_an_interface_that_is_down_is_told_to_be_so(
+    make_namespace: Callable[[], Namespace],
+) -> None:
+    namespace = make_namespace()
+    namespace.ip("link add eth1 type veth peer name eth2")
+
+    done = namespace.mldkit("query", "-i", "eth1")
+
+    assert done.returncode == 3
+    assert done.stderr == "mldkit: eth1: the interface is down\nhint: ip link set eth1 up\n"
+
+
+def test_a_setting_of_one_family_asks_this_family(joined: Link) -> None:
+    document = query(joined, "--set", "MLDv2Query.qrv=3")
+
+    assert [(sent["protocol"], sent["qrv"]) for sent in document["queries"]] == [("mld", 3)]
+
+
+def test_a_capture_that_cannot_be_written_stops_before_anything_is_sent(joined: Link) -> None:
+    done = joined.near.mldkit("query", "-i", "eth1", "-w", "/no/such/folder/x")
+
+    assert done.returncode == 3
+    assert (
+        done.stderr == "mldkit: /no/such/folder/x: cannot be written: no such file or directory\n"
+    )
+
+
+def test_sources_beyond_the_mtu_are_said_to_be_left_out(link: Link) -> None:
+    sources = ",".join(f"10.0.{number >> 8}.{number & 255}" for number in range(1, 401))
+    done = link.near.mldkit("report", "-i", "eth1", "--dry-run", "--json",
+                            f"IS_EX(239.1.1.1,{{{sources}}})")  # fmt: skip
+
+    # 365 sources fit an IGMPv3 record in 1,500 octets: RFC 9776 §4.1.8 has the sum.
+    assert done.stderr == (
+        "note: IS_EX(239.1.1.1): 365 of 400 sources fit the MTU, the rest is left out\n"
+    )
+    assert len(json.loads(done.stdout)["sent"][0]["records"][0]["sources"]) == 365

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from mldkit.errors import LinkError
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, LegacyReport, Message, Query, RecordType, Report
@@ -211,3 +212,41 @@ def test_expectations_look_at_group_source_and_mac(
     wanted = Expectation("", parse(group), parse(source) if source else None, mac)
 
     assert wanted.is_met(result.hosts()) is expected
+
+
+class FailingLink(ScriptedLink):
+    """The interface goes at the end of the script."""
+
+    def receive(self, until_ns: int | None = None) -> Frame | None:
+        frame = super().receive(until_ns)
+        if frame is None:
+            raise LinkError("eth1: the interface went down")
+        return frame
+
+
+def test_an_interface_that_goes_leaves_what_came_until_then() -> None:
+    report = sent(Report((GroupRecord(2, G4),)), "224.0.0.22", "10.9.0.2")
+    link = FailingLink([(300 * MILLISECOND, report)])
+
+    result = Asker(link, link.clock).run([encode_frame(QUERY4)], Schedule(1, SECOND, SECOND))
+
+    assert isinstance(result.failure, LinkError)
+    assert result.is_partial
+    assert [text(host.address) for host in result.hosts()] == ["10.9.0.2"]
+
+
+def test_a_link_that_fails_before_the_query_left_has_no_result() -> None:
+    class Dead(ScriptedLink):
+        def send(self, frame: bytes) -> None:
+            raise LinkError(f"eth1: the interface is down, {len(frame)} octets stay here")
+
+    link = Dead([])
+
+    with pytest.raises(LinkError, match="is down"):
+        Asker(link, link.clock).run([encode_frame(QUERY4)], Schedule(1, SECOND, SECOND))
+
+
+def test_the_own_query_coming_back_is_no_other_querier() -> None:
+    result = ask([(1, encode_frame(QUERY4))], QUERY4)
+
+    assert result.other_queries == []

@@ -1,0 +1,76 @@
+"""The answers of `query` for people: whole lines in a pipe, no broken address anywhere."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.cli.query_output import print_result
+from mldkit.model.addresses import parse
+from mldkit.model.datagram import Datagram, Frame
+from mldkit.model.messages import GroupRecord, RecordType, Report
+from mldkit.query import Answer, Result
+from mldkit.wire.decode import Decoder
+from mldkit.wire.encode import encode_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HOST = "fe80::740f:c6ff:feee:3b3a"
+GROUPS = ("ff02::1:ffee:3b3a", "ff15::4321:1234")
+SOURCES = tuple(f"2001:db8::{number:x}" for number in range(1, 7))
+ARGS = argparse.Namespace(format="text", quiet=True, verbose=0)
+
+
+def result() -> Result:
+    records = (
+        *(GroupRecord(RecordType.IS_EX, parse(group)) for group in GROUPS),
+        GroupRecord(RecordType.IS_IN, parse("ff3e::8000:1"), tuple(map(parse, SOURCES))),
+    )
+    report = Datagram(
+        parse(HOST), parse("ff02::16"), Report(records), link_source=bytes.fromhex("760fc6ee3b3a")
+    )
+    found = Result()
+    for decoded in Decoder().decode(Frame(encode_frame(report), 0)):
+        found.answers.append(Answer(decoded, 0, 1_234_500_000, late=False))
+    return found
+
+
+def words() -> Iterator[str]:
+    yield from (HOST, "76:0f:c6:ee:3b:3a", "INCLUDE", "EXCLUDE", "MLDv2", "1234.5 ms")
+    yield from (*GROUPS, *SOURCES)
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_a_terminal_breaks_no_address(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    print_result(ARGS, result(), 0)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert all(any(word in line for line in lines) for word in words())
+    # Below 80 the columns of one group alone are wider than the terminal.
+    assert columns < 80 or max(map(len, lines)) <= columns
+
+
+def test_a_pipe_gets_whole_lines(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+    print_result(ARGS, result(), 0)
+
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "ff3e::" in line)
+    assert ", ".join(SOURCES) in line
+
+
+def test_an_early_end_does_not_say_that_nobody_answers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_result(ARGS, Result(interrupted=True), 0)
+
+    assert capsys.readouterr().out == "nobody answered until then\n"
