@@ -139,6 +139,8 @@ class Queriers:
     ) -> None:
         """Take in an accepted General Query; one that was not sent to all hosts has no rhythm."""
         now_ns = mark.time_ns
+        # A querier that comes back after its time was not acting in between.
+        self.poll(now_ns)
         self._close_gap(now_ns)
         self.last_general_ns = now_ns
         self._compare_versions(query, source, mark)

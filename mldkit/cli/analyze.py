@@ -30,6 +30,7 @@ from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from mldkit.analysis.facts import Event
     from mldkit.analysis.findings import Grouped
@@ -42,6 +43,7 @@ examples:
   mldkit analyze --json lan.pcap                one JSON document
   mldkit analyze --format ndjson lan.pcap       one event a line: join leave change expire ...
   mldkit analyze --vlan 20 --group 239.1.1.1 a.pcap b.pcap
+  mldkit analyze --compare host-port.pcap router-port.pcap
   mldkit analyze --profile rfc3376 lan.pcap     memberships live 260 s instead of 270 s
 
 exit codes: 0 no error found, 1 a finding of severity error, 3 nothing readable
@@ -56,6 +58,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="capture files in any order; - is standard input"
+    )
+    parser.add_argument(
+        "--compare",
+        nargs=2,
+        metavar=("A", "B"),
+        help="what of the capture A (host port) is missing or changed in B (router port)",
     )
     parser.add_argument(
         "--profile",
@@ -88,6 +96,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print what the captures show; return 1 when something is in error."""
+    if args.compare is not None:
+        from mldkit.cli import comparison_output
+
+        if args.files:
+            raise UsageError("argument --compare: names both captures, no FILE beside it")
+        return comparison_output.run(args)
     if not args.files:
         raise UsageError("argument FILE: name a capture", hint="see mldkit analyze --help")
     with ExitStack() as stack:
@@ -119,7 +133,7 @@ def _analyze(args: argparse.Namespace, captures: list[Capture]) -> Result:
     return analyze(list(captures), analysis)
 
 
-def _event_printer(args: argparse.Namespace):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _event_printer(args: argparse.Namespace) -> Callable[[Event], None]:
     groups, hosts = _groups(args), _hosts(args)
 
     def print_event(event: Event) -> None:

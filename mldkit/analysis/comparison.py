@@ -1,0 +1,198 @@
+"""Two captures of the same time, on two sides of a switch: what was swallowed or changed between.
+
+::
+
+    host --- A --- switch --- B --- router
+
+Messages are matched by content: who says what to whom, without the link header and without what
+may change on the way. The k-th occurrence in A belongs to the k-th in B within 2 s, once the
+clocks are aligned by the median difference of messages that occur once on each side. What is
+left is compared again with the same sender and kind only: such a pair was changed on the way.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from statistics import median_low
+from typing import TYPE_CHECKING, NamedTuple
+
+from mldkit.analysis.copies import COPY_NS
+from mldkit.model.messages import Other
+from mldkit.model.units import SECOND
+from mldkit.wire.decode import Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from mldkit.model.datagram import Decoded, Frame
+
+WINDOW_NS = 2 * SECOND
+_ENVELOPE = ("hop_limit", "traffic_class", "router_alert", "vlan", "link_source", "destination")
+
+
+class Seen(NamedTuple):
+    """A message of one capture."""
+
+    frame: int
+    time_ns: int
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A message that arrived in another form."""
+
+    a: int
+    b: int
+    fields: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """What two captures have in common."""
+
+    offset_ns: int | None
+    """Clock of B minus clock of A, delay included; None where no message tells it."""
+    matched: int = 0
+    only_a: list[Seen] = field(default_factory=list)
+    only_b: list[Seen] = field(default_factory=list)
+    changed: list[Changed] = field(default_factory=list)
+
+
+def read_messages(frames: Iterable[Frame]) -> list[Seen]:
+    """Return the membership messages of a capture, copies of a span port left out."""
+    decoder = Decoder()
+    found: list[Seen] = []
+    recent: dict[bytes, int] = {}
+    for frame in frames:
+        for decoded in decoder.decode(frame):
+            time_ns = frame.time_ns or 0
+            if type(decoded.datagram.message) is Other:
+                continue
+            before_ns = recent.get(frame.data)
+            recent[frame.data] = time_ns
+            if before_ns is None or not 0 <= time_ns - before_ns <= COPY_NS:
+                found.append(Seen(decoded.frame.number, time_ns, decoded))
+    return found
+
+
+def compare(side_a: list[Seen], side_b: list[Seen]) -> Comparison:
+    """Match the messages of two captures."""
+    by_content_a, by_content_b = _by(side_a, content), _by(side_b, content)
+    result = Comparison(_offset(by_content_a, by_content_b))
+    offset_ns = result.offset_ns or 0
+    left_a: list[Seen] = []
+    left_b: list[Seen] = []
+    for key in by_content_a.keys() | by_content_b.keys():
+        pairs, rest_a, rest_b = _pair(
+            by_content_a.get(key, []), by_content_b.get(key, []), offset_ns
+        )
+        left_a += rest_a
+        left_b += rest_b
+        for one, other in pairs:
+            result.matched += 1
+            fields = _differences(one, other)
+            if fields:
+                result.changed.append(Changed(one.frame, other.frame, fields))
+    _match_changed(left_a, left_b, offset_ns, result)
+    result.only_a.sort()
+    result.only_b.sort()
+    result.changed.sort(key=lambda change: (change.a, change.b))
+    return result
+
+
+def content(seen: Seen) -> Hashable:
+    """Return what two sides of a switch must agree in."""
+    decoded = seen.decoded
+    datagram = decoded.datagram
+    if datagram.message is None or decoded.malformed is not None:
+        return datagram.source, decoded.type, decoded.frame.data[decoded.offset :]
+    return datagram.source, decoded.type, datagram.message
+
+
+def _sender(seen: Seen) -> Hashable:
+    """Return what is left in common when a message was changed."""
+    datagram = seen.decoded.datagram
+    return datagram.source, seen.decoded.kind, datagram.destination
+
+
+def _by(messages: list[Seen], key: object) -> dict[Hashable, list[Seen]]:
+    found: dict[Hashable, list[Seen]] = defaultdict(list)
+    for seen in messages:
+        found[key(seen)].append(seen)  # type: ignore[operator]
+    return found
+
+
+def _offset(side_a: dict[Hashable, list[Seen]], side_b: dict[Hashable, list[Seen]]) -> int | None:
+    differences = [
+        side_b[key][0].time_ns - found[0].time_ns
+        for key, found in side_a.items()
+        if len(found) == 1 and len(side_b.get(key, ())) == 1
+    ]
+    if not differences:
+        firsts = [
+            side_b[key][0].time_ns - found[0].time_ns
+            for key, found in side_a.items()
+            if key in side_b
+        ]
+        return median_low(firsts) if firsts else None
+    return median_low(differences)
+
+
+def _pair(
+    side_a: list[Seen], side_b: list[Seen], offset_ns: int
+) -> tuple[list[tuple[Seen, Seen]], list[Seen], list[Seen]]:
+    """Pair in order of time what lies within the window; return the pairs and both rests."""
+    pairs: list[tuple[Seen, Seen]] = []
+    rest_a: list[Seen] = []
+    rest_b: list[Seen] = []
+    others = list(side_b)
+    position = 0
+    for seen in side_a:
+        expected_ns = seen.time_ns + offset_ns
+        while position < len(others) and others[position].time_ns < expected_ns - WINDOW_NS:
+            rest_b.append(others[position])
+            position += 1
+        if position < len(others) and others[position].time_ns <= expected_ns + WINDOW_NS:
+            pairs.append((seen, others[position]))
+            position += 1
+        else:
+            rest_a.append(seen)
+    return pairs, rest_a, rest_b + others[position:]
+
+
+def _match_changed(
+    left_a: list[Seen], left_b: list[Seen], offset_ns: int, result: Comparison
+) -> None:
+    """Match what is left by sender, kind and destination; the rest is on one side only."""
+    by_sender_a, by_sender_b = _by(sorted(left_a), _sender), _by(sorted(left_b), _sender)
+    for key in by_sender_a.keys() | by_sender_b.keys():
+        pairs, rest_a, rest_b = _pair(by_sender_a.get(key, []), by_sender_b.get(key, []), offset_ns)
+        result.only_a += rest_a
+        result.only_b += rest_b
+        for one, other in pairs:
+            fields = (*_message_differences(one, other), *_differences(one, other))
+            result.changed.append(Changed(one.frame, other.frame, fields))
+
+
+def _differences(one: Seen, other: Seen) -> tuple[str, ...]:
+    """Return the fields of the envelope that differ; a VLAN tag may be taken off on the way."""
+    first, second = one.decoded.datagram, other.decoded.datagram
+    return tuple(
+        name
+        for name in _ENVELOPE
+        if getattr(first, name) != getattr(second, name)
+        and not (name == "vlan" and not (first.vlan and second.vlan))
+    )
+
+
+def _message_differences(one: Seen, other: Seen) -> Iterator[str]:
+    first, second = one.decoded.datagram.message, other.decoded.datagram.message
+    if type(first) is not type(second) or first is None:
+        yield "message"
+        return
+    names = getattr(first, "__dataclass_fields__", {})
+    for name in names:
+        if getattr(first, name) != getattr(second, name):
+            yield name

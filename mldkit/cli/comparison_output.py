@@ -1,0 +1,85 @@
+"""What `analyze --compare A B` prints."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.comparison import Comparison, Seen, compare, read_messages
+from mldkit.cli.message_json import Json, number
+from mldkit.cli.message_text import plural, summary_text
+from mldkit.cli.output import json_text, line_printer, print_json
+from mldkit.link.capture import open_capture
+from mldkit.model.addresses import text
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mldkit.link.capture import Capture
+
+SCHEMA = "mldkit.compare/1"
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is on one side only or was changed; return 1 where something is missing."""
+    from mldkit.cli.analyze import report_damage
+
+    name_a, name_b = args.compare
+    with open_capture(name_a) as capture_a, open_capture(name_b) as capture_b:
+        result = compare(_messages(capture_a), _messages(capture_b))
+        report_damage(args, [capture_a, capture_b])
+    if args.format == "text":
+        _print_text(result, name_a, name_b)
+    elif args.format == "json":
+        print_json(comparison_json(result))
+    else:
+        for line in _lines(result):
+            sys.stdout.write(json_text(line) + "\n")
+    return int(bool(result.only_a or result.only_b))
+
+
+def _messages(capture: Capture) -> list[Seen]:
+    return read_messages(capture.candidates())
+
+
+def comparison_json(result: Comparison) -> Json:
+    """Return the document of one comparison."""
+    offset_ns = result.offset_ns
+    return {
+        "schema": SCHEMA,
+        "offset_s": None if offset_ns is None else number(offset_ns, SECOND),
+        "matched": result.matched,
+        "only_a": [seen.frame for seen in result.only_a],
+        "only_b": [seen.frame for seen in result.only_b],
+        "changed": [
+            {"a": change.a, "b": change.b, "fields": list(change.fields)}
+            for change in result.changed
+        ],
+    }
+
+
+def _lines(result: Comparison) -> list[Json]:
+    document = comparison_json(result)
+    lines: list[Json] = [{"only": "a", "frame": frame} for frame in document["only_a"]]
+    lines += [{"only": "b", "frame": frame} for frame in document["only_b"]]
+    return lines + list(document["changed"])
+
+
+def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
+    emit = line_printer()
+    offset_ns = result.offset_ns
+    clocks = "no message is on both sides, so the clocks cannot be compared"
+    if offset_ns is not None:
+        clocks = f"the clock of B is {offset_ns / SECOND:+.6f} s from that of A"
+    emit(f"{plural(result.matched, 'message')} on both sides; {clocks}.")
+    for name, missing in ((name_a, result.only_a), (name_b, result.only_b)):
+        if missing:
+            emit(f"only in {name}: {plural(len(missing), 'message')}", "bold red")
+            for seen in missing:
+                datagram = seen.decoded.datagram
+                route = f"{text(datagram.source)} > {text(datagram.destination)}"
+                emit(f"  frame {seen.frame}: {route}  {summary_text(seen.decoded)}")
+    for change in result.changed:
+        fields = ", ".join(change.fields)
+        emit(f"changed between: frame {change.a} of A, frame {change.b} of B: {fields}", "yellow")
