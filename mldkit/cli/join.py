@@ -6,10 +6,11 @@ import json
 import select
 import signal
 import sys
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING
 
+from mldkit.cli import background
 from mldkit.cli.arguments import (
     add_format,
     add_interface,
@@ -18,18 +19,23 @@ from mldkit.cli.arguments import (
     group_spec,
     whole_number,
 )
-from mldkit.errors import UsageError
+from mldkit.cli.message_text import plural
+from mldkit.cli.output import detail, note
+from mldkit.cli.progress import waiting
+from mldkit.errors import LinkError, UsageError
 from mldkit.link import clock, datagrams
 from mldkit.link.interfaces import find
 from mldkit.link.membership import Memberships, Wish
+from mldkit.link.removal import RemovalWatch
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     import argparse
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from mldkit.cli.background import Ready
     from mldkit.link.datagrams import Received
     from mldkit.model.addresses import Address
     from mldkit.model.notation import GroupSpec
@@ -41,7 +47,11 @@ examples:
   mldkit join -i eth0 239.1.2.3 ff15::4321:1234
   mldkit join -i eth0 10.0.0.1,10.0.0.2@232.1.1.1 --for 60s
   mldkit join -i eth0 ff15::1+100 --for 10s
+  mldkit join -i eth1 ff15::1 --background      inside a lab: until the lab is stopped
   mldkit join -i eth0 239.1.2.3 --block 10.0.0.9 --receive --port 5000
+
+exit codes: 0 done, 2 wrong usage, 3 no such interface, no permission, or a limit
+of the kernel, 130 interrupted (the groups are left)
 """
 
 
@@ -90,39 +100,71 @@ def run(args: argparse.Namespace) -> int:
     """Join, hold, leave; return 130 when a signal ended it."""
     _refuse_what_makes_no_sense(args)
     opener = None if args.port is None else datagrams.of_port(args.port)
+    if args.background:
+        return background.run(lambda announce: _join(args, opener, announce))
+    return _join(args, opener, lambda: None)
+
+
+def _join(
+    args: argparse.Namespace, opener: Callable[..., socket.socket] | None, announce: Ready
+) -> int:
+    """Join, tell `announce`, hold and leave."""
     # A signal to end is an interrupt too: the groups are left and the document is completed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = _Output(args.format, args.interface)
     code = 0
+    failure = None
     try:
         with ExitStack() as opened:
-            memberships = opened.enter_context(Memberships(find(args.interface), opener))
+            interface = find(args.interface)
+            removal = opened.enter_context(RemovalWatch(interface))
+            memberships = opened.enter_context(Memberships(interface, opener))
             for spec in args.groups:
                 blocked = tuple(s for s in dict.fromkeys(args.block) if _concerns(s, spec))
                 for wish in _wishes(spec, blocked):
                     memberships.join(wish)
             receivers = [opened.enter_context(r) for r in _receivers(args, memberships)]
             output.joined(args.groups, args.block)
-            for received in _hold(receivers, args.hold_ns):
-                if memberships.wants(received.group, received.source):
-                    output.received(received)
+            announce()
+            sockets = plural(len(list(memberships.sockets())), "socket")
+            detail(args, f"{sockets} hold the memberships on {interface.name}")
+            try:
+                with _patience(args):
+                    for received in _hold(receivers, removal, args.hold_ns):
+                        if memberships.wants(received.group, received.source):
+                            output.received(received)
+            except LinkError as error:
+                failure = error
     except KeyboardInterrupt:
         code = INTERRUPTED
     output.finish()
+    if failure is not None:
+        raise failure
     return code
+
+
+def _patience(args: argparse.Namespace) -> AbstractContextManager[None]:
+    """Return what shows a waiting person how long it takes, unless lines come meanwhile."""
+    if args.hold_ns is None:
+        if sys.stderr.isatty():
+            note(args, "note: held until Ctrl-C")
+    elif not args.receive:
+        return waiting(args, args.hold_ns, "holding")
+    return nullcontext()
 
 
 def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.background:
         raise UsageError(
-            "--background works inside a lab only", hint="leave it away and end the command with &"
+            "argument --background: it works inside a lab only",
+            hint="leave it away and end the command with &",
         )
     if args.port is not None and not args.receive:
-        raise UsageError("--port needs --receive")
+        raise UsageError("argument --port: it needs --receive")
     for source in args.block:
         if not any(_concerns(source, spec) for spec in args.groups):
             raise UsageError(
-                f"--block {text(source)}: no group of its family is joined from any source"
+                f"argument --block: {text(source)}: no group of its family is joined from any source"
             )
 
 
@@ -145,18 +187,23 @@ def _receivers(args: argparse.Namespace, memberships: Memberships) -> list[socke
     return [datagrams.of_every_port(family, args.interface) for family in sorted(families)]
 
 
-def _hold(receivers: list[socket.socket], hold_ns: int | None) -> Iterator[Received]:
-    """Yield what arrives until the time is over."""
+def _hold(
+    receivers: list[socket.socket], removal: RemovalWatch, hold_ns: int | None
+) -> Iterator[Received]:
+    """Yield what arrives until the time is over; raise LinkError when the interface is gone."""
     # poll, because select takes no more than 1,024 sockets; a signal ends it too.
-    waiting = select.poll()
+    descriptors = select.poll()
     by_number = {receiver.fileno(): receiver for receiver in receivers}
-    for number in by_number:
-        waiting.register(number, select.POLLIN)
+    for number in (*by_number, removal.fileno()):
+        descriptors.register(number, select.POLLIN)
     buffer = datagrams.header_buffer()
     end_ns = None if hold_ns is None else clock.now_ns() + hold_ns
     while end_ns is None or clock.now_ns() < end_ns:
         left_ms = None if end_ns is None else (end_ns - clock.now_ns()) / MILLISECOND
-        for number, _ in waiting.poll(left_ms):
+        for number, _ in descriptors.poll(left_ms):
+            if number == removal.fileno():
+                removal.check()
+                continue
             received = datagrams.read(by_number[number], buffer)
             if received is not None:
                 yield received

@@ -21,11 +21,13 @@ from mldkit.cli.main import main
             ["-i", "lo", "239.1.2.3", "--receive", "--port", "0"], "--port", id="port zero"
         ),
         pytest.param(
-            ["-i", "lo", "239.1.2.3", "--block", "fe80::1"], "--block fe80::1", id="other family"
+            ["-i", "lo", "239.1.2.3", "--block", "fe80::1"],
+            "argument --block: fe80::1",
+            id="other family",
         ),
         pytest.param(
             ["-i", "lo", "10.0.0.1@232.1.1.1", "--block", "10.0.0.2"],
-            "--block 10.0.0.2",
+            "argument --block: 10.0.0.2",
             id="block where sources are named",
         ),
         pytest.param(["-i", "lo", "239.1.2.3", "--background"], "--background", id="no lab"),

@@ -252,3 +252,21 @@ def test_an_unprivileged_member_needs_no_right_but_for_every_port(link: Link) ->
     assert one_port.returncode == 0
     assert every_port.returncode == 3
     assert every_port.stderr.splitlines()[1] == "hint: name one with --port, or run it with sudo"
+
+
+def test_a_removed_interface_ends_it_with_what_was_joined(link: Link) -> None:
+    child = joined(link.near, "239.1.2.3", "--format", "ndjson", lines=1)
+    link.near.ip("link delete eth1")
+    _, complaint = child.communicate(timeout=10)
+
+    assert child.returncode == 3
+    assert complaint == ("mldkit: eth1: the interface was removed, and its memberships with it\n")
+
+
+def test_a_link_that_goes_down_and_up_is_announced_again(link: Link) -> None:
+    child = joined(link.near, "239.1.2.3", lines=1)
+    link.near.ip("link set eth1 down")
+    link.near.ip("link set eth1 up")
+
+    assert groups_of(link.near)["239.1.2.3"] == 1
+    assert child.poll() is None
