@@ -42,6 +42,17 @@ def rows_document(listing: Listing) -> Json:
         "schema": "mldkit.groups/1",
         "groups": [row_json(row) for row in listing.rows],
         "invariants": [{"holds": i.holds, "text": i.text} for i in listing.invariants],
+        "interfaces": [
+            {
+                "interface": state.name,
+                "up": state.is_up,
+                "kind": state.kind or None,
+                "igmp_version": state.igmp_version,
+                "promiscuity": state.promiscuity,
+                "allmulti": state.allmulti,
+            }
+            for state in listing.interfaces
+        ],
         "other_macs": [
             {
                 "interface": other.interface,
@@ -97,10 +108,11 @@ def print_listing(listing: Listing) -> None:
     for interface in listing.interfaces:
         rows = [row for row in listing.rows if row.interface == interface.name]
         others = [other for other in listing.other_macs if other.interface == interface.name]
-        if rows or others:
-            say(_heading(interface), "bold")
-            for line, style in _lines(rows, others, width):
-                say(line, style)
+        say(_heading(interface), "bold")
+        for line, style in _lines(rows, others, width):
+            say(line, style)
+        if not rows:
+            say("  listens to nothing")
     broken = [invariant for invariant in listing.invariants if not invariant.holds]
     for invariant in broken:
         say(f"the kernel's tables contradict each other: {invariant.text}", "bold red")
@@ -126,6 +138,10 @@ def _heading(interface: InterfaceState) -> str:
     facts += [interface.kind] if interface.kind else []
     if interface.igmp_version is not None:
         facts.append(f"IGMPv{interface.igmp_version}")
+    if interface.promiscuity:
+        facts.append(f"wants all frames (promiscuity {interface.promiscuity})")
+    if interface.allmulti:
+        facts.append(f"wants all multicast (allmulti {interface.allmulti})")
     return f"{printable(interface.name)}  {', '.join(facts)}"
 
 
@@ -134,10 +150,16 @@ def _lines(
 ) -> Iterator[tuple[str, str]]:
     cells = [_HEADINGS, *map(_cells, rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
+    # A group too long for the terminal gets a line of its own.
+    widths[0] = min(widths[0], max(width - sum(widths[1:]) - 2 * len(widths), len(_HEADINGS[0])))
     for number, line in enumerate(cells if rows else ()):
+        group, *rest = line
+        if len(group) > widths[0]:
+            yield f"  {group}", ""
+            group = ""
         aligned = (
             cell.rjust(size) if heading in _RIGHT else cell.ljust(size)
-            for heading, cell, size in zip(_HEADINGS, line, widths, strict=True)
+            for heading, cell, size in zip(_HEADINGS, (group, *rest), widths, strict=True)
         )
         yield "  " + "  ".join(aligned).rstrip(), "" if number else "dim"
         for remark in _remarks(rows[number - 1]) if number else ():

@@ -20,6 +20,7 @@ from mldkit.groups.merge import merge
 from mldkit.groups.reasons import kernel_reasons
 from mldkit.groups.row import InterfaceState, Kind, Listing, OtherMac, Process, Reason, Row
 from mldkit.link import clock, kernel, kernel_devices, kernel_sockets
+from mldkit.link.kernel import SourceLists
 from mldkit.link.kernel_sockets import Sockets
 from mldkit.model.addresses import group_mac, text
 from mldkit.model.units import SECOND
@@ -60,7 +61,7 @@ def _take_once(interface: str | None) -> Listing:
     wanted = _with_users_left(state, interface)
     sockets = kernel_sockets.find(wanted, own_namespace_only=True)
     found = Counter((f.index, f.group) for f in sockets.filters)
-    missing = [one for one, users in wanted.items() if found[one] < users]
+    missing = {one: users for one, users in wanted.items() if found[one] < users}
     if missing:
         # Somebody else's namespace may hold sockets that were made in this one.
         everywhere = kernel_sockets.find(missing, own_namespace_only=False)
@@ -125,16 +126,19 @@ class _Joiner:
         self._state = state
         self._now_ns = now_ns
         self._references = {(m.index, m.mac): m.references for m in state.macs}
+        self._sources = SourceLists(state)
         self._sockets: dict[Wanted, list[SocketFilter]] = defaultdict(list)
         for one in sockets.filters:
             self._sockets[one.index, one.group].append(one)
 
     def rows(self, device: Device) -> list[Row]:
         listed = [entry for entry in self._state.groups if entry.index == device.index]
-        groups = [entry.group for entry in listed]
-        return [self._row(entry, device, groups) for entry in listed]
+        by_mac: dict[bytes, list[Address]] = defaultdict(list)
+        for entry in listed if device.maps_groups else ():
+            by_mac[group_mac(entry.group)].append(entry.group)
+        return [self._row(entry, device, by_mac) for entry in listed]
 
-    def _row(self, entry: ListedGroup, device: Device, groups: Sequence[Address]) -> Row:
+    def _row(self, entry: ListedGroup, device: Device, by_mac: dict[bytes, list[Address]]) -> Row:
         sockets = self._sockets[entry.index, entry.group]
         reasons = kernel_reasons(self._state, entry, device)
         of_kernel = sum(reason.users for reason in reasons)
@@ -142,7 +146,7 @@ class _Joiner:
             entry.users,
             by_kernel=of_kernel,
             sockets=sockets,
-            listed=self._state.listed_sources(entry.index, entry.group),
+            listed=self._sources.of(entry.index, entry.group),
         )
         left = entry.users - of_kernel - len(sockets)
         ticks = entry.timer_ticks
@@ -157,11 +161,7 @@ class _Joiner:
             flags=entry.flags,
             mac=mac,
             mac_references=None if mac is None else self._references.get((device.index, mac), 0),
-            shares_mac_with=tuple(
-                other
-                for other in groups
-                if mac and other != entry.group and group_mac(other) == mac
-            ),
+            shares_mac_with=tuple(g for g in by_mac[mac] if g != entry.group) if mac else (),
             reasons=reasons + tuple(map(_socket_reason, sockets)) + _unknown(left, entry.users),
             processes=None if left > 0 and not sockets else _processes(sockets),
             age_ns=self._age_ns(entry),
@@ -211,7 +211,9 @@ def _processes(sockets: Sequence[SocketFilter]) -> tuple[Process, ...]:
 
 def _state(state: Kernel, device: Device) -> InterfaceState:
     version = next((d.version for d in state.igmp_devices if d.index == device.index), None)
-    return InterfaceState(device.name, device.is_up, device.kind, version)
+    return InterfaceState(
+        device.name, device.is_up, device.kind, version, device.promiscuity, device.allmulti
+    )
 
 
 def _other_macs(

@@ -104,6 +104,10 @@ class InterfaceState:
     kind: str
     igmp_version: int | None
     """What this kernel speaks as an IPv4 host there; None: no IPv4, or not told."""
+    promiscuity: int | None
+    """How many want every frame there: administrator, packet sockets, bridges, ..."""
+    allmulti: int | None
+    """How many want every multicast frame there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,27 +76,37 @@ class Kernel:
     forwarding: frozenset[int]
     """Indexes of the interfaces that forward IPv6."""
 
-    def listed_sources(self, index: int, group: Address) -> tuple[ListedSource, ...] | None:
-        """Return the sources of a group, None where the table cannot be trusted to show them.
 
-        The tables start at the first device whose newest group has sources and show all from
-        there on (net/ipv4/igmp.c:igmp_mcf_get_first, igmp_mcf_get_next; net/ipv6/mcast.c the
-        same). Of the devices before it nothing is known but that their newest group has none.
-        """
-        found = tuple(s for s in self.sources if (s.index, s.group) == (index, group))
-        if found:
-            return found
-        order = self._device_order(len(group))
-        shown = [s.index for s in self.sources if len(s.group) == len(group)]
-        if shown and index in order and order.index(index) >= order.index(shown[0]):
-            return ()
-        newest = next((g.group for g in self.groups if _is(g, index, len(group))), None)
-        return () if newest == group else None
+class SourceLists:
+    """The sources of each group, as far as the tables can be trusted to show them.
 
-    def _device_order(self, octets: int) -> list[int]:
-        if octets == 4:
-            return [device.index for device in self.igmp_devices]
-        return list(dict.fromkeys(g.index for g in self.groups if len(g.group) == octets))
+    A table starts at the first device whose newest group has sources and shows all from there on
+    (net/ipv4/igmp.c:igmp_mcf_get_first, igmp_mcf_get_next; net/ipv6/mcast.c the same). Of the
+    devices before it nothing is known but that their newest group has none.
+    """
+
+    def __init__(self, state: Kernel) -> None:
+        self._found: dict[tuple[int, Address], list[ListedSource]] = {}
+        for source in state.sources:
+            self._found.setdefault((source.index, source.group), []).append(source)
+        self._complete: set[tuple[int, int]] = set()
+        for octets in (4, 16):
+            order = _device_order(state, octets)
+            shown = [s.index for s in state.sources if len(s.group) == octets]
+            if shown and shown[0] in order:
+                self._complete.update((i, octets) for i in order[order.index(shown[0]) :])
+        self._newest: dict[tuple[int, int], Address] = {}
+        for entry in state.groups:
+            self._newest.setdefault((entry.index, len(entry.group)), entry.group)
+
+    def of(self, index: int, group: Address) -> tuple[ListedSource, ...] | None:
+        """Return the sources of a group, None where there may be some that are not shown."""
+        found = self._found.get((index, group))
+        if found is not None:
+            return tuple(found)
+        place = (index, len(group))
+        known = place in self._complete or self._newest.get(place) == group
+        return () if known else None
 
 
 def read() -> Kernel:
@@ -137,8 +147,10 @@ MULTICAST_HEADER_OCTETS = _ADDRESS_HEADER.size
 """Size of the fixed part that `parse_multicast` takes."""
 
 
-def _is(entry: ListedGroup, index: int, octets: int) -> bool:
-    return entry.index == index and len(entry.group) == octets
+def _device_order(state: Kernel, octets: int) -> list[int]:
+    if octets == 4:
+        return [device.index for device in state.igmp_devices]
+    return list(dict.fromkeys(g.index for g in state.groups if len(g.group) == octets))
 
 
 def _table(name: str) -> str:

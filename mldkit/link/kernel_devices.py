@@ -25,7 +25,9 @@ _IFLA_ADDRESS = 1
 _IFLA_IFNAME = 3
 _IFLA_LINK = 5
 _IFLA_LINKINFO = 18
+_IFLA_PROMISCUITY = 30
 _IFLA_LINK_NETNSID = 37
+_IFLA_ALLMULTI = 61
 _INFO_KIND = 1
 _INFO_DATA = 2
 _VXLAN_GROUP = 2
@@ -59,6 +61,10 @@ class Device:
     """The group that a VXLAN device joins ..."""
     tunnel_lower: int | None
     """... on this interface."""
+    promiscuity: int | None = None
+    """How many want every frame; the flag PROMISC only tells of the administrator's wish."""
+    allmulti: int | None = None
+    """How many want every multicast frame; None before Linux 6.0, which does not tell."""
 
 
 def devices() -> dict[int, Device]:
@@ -82,6 +88,8 @@ def devices() -> dict[int, Device]:
             else None,
             tunnel_group=data.get(_VXLAN_GROUP) or data.get(_VXLAN_GROUP6),
             tunnel_lower=_number(data.get(_VXLAN_LINK)),
+            promiscuity=_number(entry.attributes.get(_IFLA_PROMISCUITY)),
+            allmulti=_number(entry.attributes.get(_IFLA_ALLMULTI)),
         )
     return found
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from mldkit.model.addresses import Address
 
@@ -39,7 +39,6 @@ _MCAST_MSFILTER = 48
 _HEAD = struct.Struct("@I0l")
 _COUNTS = struct.Struct("@II")
 _SOCKET_ADDRESS_OCTETS = 128
-_SOURCES_AT_FIRST = 64
 _MCAST_EXCLUDE = 0
 # Tables of sockets that can be no member, to look at fewer descriptors.
 _OTHER_TABLES = {"unix": 6, "netlink": 9, "packet": 8, "tcp": 9, "tcp6": 9}
@@ -71,8 +70,8 @@ Wanted = tuple[int, bytes]
 """Interface index and group."""
 
 
-def find(wanted: Collection[Wanted], *, own_namespace_only: bool) -> Sockets:
-    """Return the filters that sockets have for the groups `wanted`.
+def find(wanted: Mapping[Wanted, int], *, own_namespace_only: bool) -> Sockets:
+    """Return the filters that sockets have for the groups `wanted`, each with so many users.
 
     A socket stays in the namespace it was made in while its process moves on, so processes of
     other namespaces can hold it too; they are looked at only if `own_namespace_only` is false.
@@ -87,8 +86,10 @@ def find(wanted: Collection[Wanted], *, own_namespace_only: bool) -> Sockets:
 class _Search:
     """One pass over processes; a socket that several hold is counted once, for the first."""
 
-    def __init__(self, wanted: Collection[Wanted]) -> None:
-        self._wanted = wanted
+    def __init__(self, wanted: Mapping[Wanted, int]) -> None:
+        self._questions = [
+            _Question(index, group, users) for (index, group), users in wanted.items()
+        ]
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._cookie = _own_cookie()
         # A socket is one user however many descriptors there are for it.
@@ -142,12 +143,12 @@ class _Search:
         self._seen.add(inode)
         with duplicate:
             octets = self._could_join(duplicate)
-            for index, group in self._wanted:
-                if len(group) not in octets:
-                    continue
-                answer = self._filter(duplicate.fileno(), index, group)
-                if answer is not None:
-                    self.found.append(SocketFilter(index, group, pid, name, descriptor, *answer))
+            for question in self._questions if octets else ():
+                if len(question.group) in octets and question.users_left:
+                    answer = question.ask(self._libc, duplicate.fileno())
+                    if answer is not None:
+                        of_group = (question.index, question.group)
+                        self.found.append(SocketFilter(*of_group, pid, name, descriptor, *answer))
 
     def _could_join(self, duplicate: socket.socket) -> tuple[int, ...]:
         """Return the lengths of the addresses of the groups that it may be a member of."""
@@ -162,33 +163,45 @@ class _Search:
             return (16,) if duplicate.type == socket.SOCK_RAW else (4, 16)
         return ()
 
-    def _filter(
-        self, descriptor: int, index: int, group: Address
-    ) -> tuple[bool, tuple[Address, ...]] | None:
-        room = _SOURCES_AT_FIRST
-        level = socket.IPPROTO_IP if len(group) == 4 else socket.IPPROTO_IPV6
-        head = _HEAD.pack(index) + _socket_address(group)
-        start = len(head) + _COUNTS.size
-        while True:
-            octets = start + room * _SOCKET_ADDRESS_OCTETS
-            buffer = ctypes.create_string_buffer(head + _COUNTS.pack(0, room), octets)
-            length = ctypes.c_uint(octets)
-            if self._libc.getsockopt(
-                descriptor, level, _MCAST_MSFILTER, buffer, ctypes.byref(length)
-            ):
-                return None
-            mode, count = _COUNTS.unpack_from(buffer, len(head))
+
+class _Question:
+    """The question for one group, in octets that are asked of socket after socket."""
+
+    def __init__(self, index: int, group: Address, users: int) -> None:
+        self.index = index
+        self.group = group
+        self.users_left = users
+        self._level = socket.IPPROTO_IP if len(group) == 4 else socket.IPPROTO_IPV6
+        self._head = _HEAD.pack(index) + _socket_address(group)
+        # Without room for sources: most sockets are no member, and a member says how many.
+        self._buffer, self._length = self._room_for(0)
+
+    def ask(self, libc: ctypes.CDLL, descriptor: int) -> tuple[bool, tuple[Address, ...]] | None:
+        """Return whether the socket excludes its sources, and these; None: it is no member."""
+        buffer, length, room = self._buffer, self._length, 0
+        while not libc.getsockopt(
+            descriptor, self._level, _MCAST_MSFILTER, buffer, ctypes.byref(length)
+        ):
+            mode, count = _COUNTS.unpack_from(buffer, len(self._head))
             if count <= room:
-                break
+                # A question that was answered has the answer's counts in it.
+                self._buffer, self._length = self._room_for(0)
+                self.users_left -= 1
+                return mode == _MCAST_EXCLUDE, self._sources(buffer.raw, count)
             room = count
-        at = 4 if len(group) == 4 else 8
-        sources = tuple(
-            buffer.raw[place + at : place + at + len(group)]
-            for place in range(
-                start, start + count * _SOCKET_ADDRESS_OCTETS, _SOCKET_ADDRESS_OCTETS
-            )
-        )
-        return mode == _MCAST_EXCLUDE, sources
+            buffer, length = self._room_for(room)
+        return None
+
+    def _room_for(self, sources: int) -> tuple[ctypes.Array[ctypes.c_char], ctypes.c_uint]:
+        asked = self._head + _COUNTS.pack(0, sources)
+        octets = len(asked) + sources * _SOCKET_ADDRESS_OCTETS
+        return ctypes.create_string_buffer(asked, octets), ctypes.c_uint(octets)
+
+    def _sources(self, answer: bytes, count: int) -> tuple[Address, ...]:
+        octets = len(self.group)
+        first = len(self._head) + _COUNTS.size + (4 if octets == 4 else 8)
+        places = range(first, first + count * _SOCKET_ADDRESS_OCTETS, _SOCKET_ADDRESS_OCTETS)
+        return tuple(answer[place : place + octets] for place in places)
 
 
 def _processes(*, own_namespace_only: bool) -> Iterable[int]:

@@ -11,7 +11,7 @@ import pytest
 
 from mldkit.groups.listing import take
 from mldkit.model.addresses import parse, text
-from tests.kernel.test_groups import details, held, joined, kinds, rows
+from tests.kernel.test_groups import details, held, joined, kinds, listing, rows
 
 if TYPE_CHECKING:
     from mldkit.groups.row import Row
@@ -125,6 +125,35 @@ s.setsockopt(socket.IPPROTO_IP, 42, request(index, "239.1.1.7"))
 
     assert [p["pid"] for p in row["processes"]] == [child.pid]
     assert row["unexplained_users"] == 0
+
+
+def test_who_wants_more_than_the_list_is_told_as_ip_d_link_tells_it(link: Link) -> None:
+    held(link.far, """
+s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+s.setsockopt(263, 1, struct.pack("=iHH8s", index, 2, 0, bytes(8)))
+""")  # fmt: skip
+    # A veth has no list of unicast addresses, so a macvlan on it wants all frames.
+    link.far.ip("link add mv0 link eth1 type macvlan mode bridge")
+    link.far.ip("link set mv0 up")
+    link.far.ip("link add br0 type bridge")
+    link.far.ip("link add v0 type veth peer name v1")
+    link.far.ip("link set v0 master br0")
+
+    document = listing(link.far)
+
+    theirs = {entry["ifname"]: entry for entry in json.loads(link.far.ip("-d -j link show"))}
+    ours = {entry["interface"]: entry for entry in document["interfaces"]}
+    assert ours.keys() == theirs.keys()
+    for name, entry in theirs.items():
+        assert ours[name]["up"] == ("UP" in entry["flags"])
+        assert ours[name]["kind"] == entry.get("linkinfo", {}).get("info_kind")
+        assert ours[name]["promiscuity"] == entry["promiscuity"]
+        if "allmulti" in entry:  # iproute2 since 6.0
+            assert ours[name]["allmulti"] == entry["allmulti"]
+    assert (ours["eth1"]["promiscuity"], ours["eth1"]["allmulti"]) == (1, 1)
+    assert (ours["v0"]["promiscuity"], ours["v0"]["allmulti"]) == (1, 1)
+    # The flags that users see do not show what sockets and bridges asked for.
+    assert not {"ALLMULTI", "PROMISC"} & set(theirs["eth1"]["flags"])
 
 
 def test_raw_sockets_and_sockets_that_children_share_are_counted_once(link: Link) -> None:
