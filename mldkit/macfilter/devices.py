@@ -71,7 +71,7 @@ class Device:
     shares_slots: bool = False
     """Secondary unicast addresses take slots of the same table first."""
     unicast_slots: int | None = None
-    """Secondary unicast addresses it has room for; None: no number is known."""
+    """Secondary unicast addresses it has room for; None: nothing is known about them."""
     too_many_unicast: Fallback = Fallback.NONE
     takes_own_slot: bool = False
     """The own address and broadcast are list entries like all others and take two slots."""
@@ -157,6 +157,8 @@ DEVICES: tuple[Device, ...] = (
     ),
     Device(
         "r8169", "RTL8169, RTL8168, RTL8125", rule=CRC_HIGH_6,
+        unicast_slots=0,
+        too_many_unicast=Fallback.EVERYTHING,
         remark="newer chips keep the 64 bits in another order, which changes no verdict",
     ),
     Device(

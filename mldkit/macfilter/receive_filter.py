@@ -64,6 +64,8 @@ class _Programmed:
     """Why every unicast frame is let in; empty when it is not so."""
     all_multicast: str = ""
     everything: str = ""
+    maybe_everything: str = ""
+    """Why the device may be promiscuous; empty when nothing speaks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +103,20 @@ class ReceiveFilter:
         if mac == BROADCAST:
             return Verdict(Outcome.PASSES, "broadcast", None)
         if not is_group:
-            return self._unicast(mac, bit)
+            return self._doubted(self._unicast(mac, bit))
         if state.all_multicast:
             return Verdict(Outcome.PASSES, state.all_multicast, bit)
         if device.kind is Kind.OUTSIDE:
             reason = f"{device.id} gets no list of groups: the filter is outside of this machine"
             return Verdict(Outcome.UNKNOWN, reason, None)
-        return self._multicast(mac, bit)
+        return self._doubted(self._multicast(mac, bit))
+
+    def _doubted(self, verdict: Verdict) -> Verdict:
+        """Return a verdict with the doubt that secondary unicast addresses may raise."""
+        if verdict.outcome is not Outcome.DROPPED or not self._state.maybe_everything:
+            return verdict
+        reason = f"{verdict.reason}, but {self._state.maybe_everything}"
+        return Verdict(Outcome.UNKNOWN, reason, verdict.bit)
 
     def _unicast(self, mac: bytes, bit: int | None) -> Verdict:
         state = self._state
@@ -211,6 +220,11 @@ def _program(wanted: ReceiveFilter) -> _Programmed:
         all_unicast=all_unicast,
         all_multicast=all_multicast,
         everything=everything,
+        # net/core/dev.c:__dev_set_rx_mode makes a device promiscuous for its secondary addresses
+        # unless the driver has said that it filters them (IFF_UNICAST_FLT).
+        maybe_everything="secondary unicast addresses make some devices promiscuous"
+        if wanted.unicast and device.unicast_slots is None and device is not EXACT
+        else "",
     )
 
 

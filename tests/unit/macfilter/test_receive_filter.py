@@ -136,6 +136,18 @@ def test_tulip_puts_all_into_the_hash_once_14_are_not_enough() -> None:
     assert many.accepts(MANY[0]).reason.startswith("hash bit")
 
 
+def test_secondary_unicast_addresses_open_a_device_that_does_not_filter_them() -> None:
+    # net/core/dev.c:__dev_set_rx_mode; r8169 is without IFF_UNICAST_FLT.
+    assert passing(build("r8169", MANY[:1])) < len(FOREIGN)
+    opened = build("r8169", MANY[:1], unicast=(STRANGER,))
+    assert passing(opened) == len(FOREIGN)
+    # Where nothing is known a drop cannot be promised any more.
+    doubtful = build("pcnet32", MANY[:1], unicast=(STRANGER,))
+    outcomes = {doubtful.accepts(mac).outcome for mac in FOREIGN}
+    assert outcomes == {Outcome.PASSES, Outcome.UNKNOWN}
+    assert doubtful.accepts(STRANGER).outcome is Outcome.PASSES
+
+
 def test_the_tap_filter_has_eight_places_own_address_and_broadcast_included() -> None:
     # drivers/net/tun.c:update_filter: eight exact entries, then 64 bits of ether_crc >> 26.
     wanted = build("tap", MANY[:7])
