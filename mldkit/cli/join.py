@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING
 
-from mldkit.cli import background
 from mldkit.cli.arguments import (
     add_format,
     add_interface,
@@ -33,9 +32,8 @@ from mldkit.model.units import MILLISECOND, SECOND
 if TYPE_CHECKING:
     import argparse
     import socket
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from mldkit.cli.background import Ready
     from mldkit.link.datagrams import Received
     from mldkit.model.addresses import Address
     from mldkit.model.notation import GroupSpec
@@ -47,7 +45,6 @@ examples:
   mldkit join -i eth0 239.1.2.3 ff15::4321:1234
   mldkit join -i eth0 10.0.0.1,10.0.0.2@232.1.1.1 --for 60s
   mldkit join -i eth0 ff15::1+100 --for 10s
-  mldkit join -i eth1 ff15::1 --background      inside a lab: until the lab is stopped
   mldkit join -i eth0 239.1.2.3 --block 10.0.0.9 --receive --port 5000
 
 exit codes: 0 done, 2 wrong usage, 3 no such interface, no permission, or a limit
@@ -100,15 +97,6 @@ def run(args: argparse.Namespace) -> int:
     """Join, hold, leave; return 130 when a signal ended it."""
     _refuse_what_makes_no_sense(args)
     opener = None if args.port is None else datagrams.of_port(args.port)
-    if args.background:
-        return background.run(lambda announce: _join(args, opener, announce))
-    return _join(args, opener, lambda: None)
-
-
-def _join(
-    args: argparse.Namespace, opener: Callable[..., socket.socket] | None, announce: Ready
-) -> int:
-    """Join, tell `announce`, hold and leave."""
     # A signal to end is an interrupt too: the groups are left and the document is completed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = _Output(args.format, args.interface)
@@ -125,9 +113,8 @@ def _join(
                     memberships.join(wish)
             receivers = [opened.enter_context(r) for r in _receivers(args, memberships)]
             output.joined(args.groups, args.block)
-            announce()
             sockets = plural(len(list(memberships.sockets())), "socket")
-            detail(args, f"{sockets} hold the memberships on {interface.name}")
+            detail(args, f"{interface.name}: memberships held by {sockets}")
             try:
                 with _patience(args):
                     for received in _hold(receivers, removal, args.hold_ns):
@@ -164,7 +151,8 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     for source in args.block:
         if not any(_concerns(source, spec) for spec in args.groups):
             raise UsageError(
-                f"argument --block: {text(source)}: no group of its family is joined from any source"
+                f"argument --block: {text(source)}: "
+                "no group of its family is joined from any source"
             )
 
 
