@@ -35,7 +35,7 @@ _LINK_LAYERS: dict[int, type[Packet]] = {
     LinkType.IPV6: IPv6,
 }
 # What Scapy's own layers raise on octets they do not expect, outside the payload guard of Packet.
-_SCAPY_FAULTS = (
+SCAPY_FAULTS = (
     IndexError,
     KeyError,
     OverflowError,
@@ -69,7 +69,7 @@ def _read(layer: type[Packet], octets: bytes) -> Packet:
     try:
         packet = _with_message(layer(octets))
         faithful = bytes(packet) == octets
-    except _SCAPY_FAULTS:
+    except SCAPY_FAULTS:
         return Raw(octets)
     return packet if faithful else Raw(octets)
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from scapy.packet import NoPayload, Packet
 
-from mldkit.craft.convert import parse
+from mldkit.craft.convert import SCAPY_FAULTS, parse
 from mldkit.model.datagram import Frame
 
 
@@ -58,9 +58,16 @@ def _layer(layer: Packet, name: str, offset: int, rows: list[FieldRow]) -> int:
     for field in layer.fields_desc:
         if start_bit >= 8 * len(octets):
             break
-        rest, value = field.getfield(layer, rest)
+        first = start_bit // 8
+        try:
+            rest, value = field.getfield(layer, rest)
+        except SCAPY_FAULTS:
+            # A length that lies made Scapy read this field with the help of octets behind it.
+            unread = octets[first:]
+            rows.append(FieldRow(name, field.name, offset + first, unread.hex(), "unreadable"))
+            break
         end_bit = _bits_read(octets, rest)
-        first, stop = start_bit // 8, -(-end_bit // 8)
+        stop = -(-end_bit // 8)
         items = value if isinstance(value, list) else []
         if any(isinstance(item, Packet) for item in items):
             _items(layer.getfieldval(field.name), offset + first, rows)
