@@ -9,7 +9,7 @@ from mldkit.cli.arguments import add_format, octets, whole_number
 from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.message_json import message_json
 from mldkit.cli.message_text import message_lines, plural
-from mldkit.cli.output import json_text, line_printer, note
+from mldkit.cli.output import detail, json_text, line_printer, note
 from mldkit.cli.streams import say
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import open_capture
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 
 EPILOG = """\
 examples:
-  mldkit decode lan.pcapng                      people's form, findings with their RFC section
-  mldkit decode --json lan.pcap.gz              one JSON document
+  mldkit decode lan.pcapng             messages, findings with their RFC section
+  mldkit decode --json lan.pcap.gz     one JSON document
   tcpdump -w - -i eth0 | mldkit decode - --format ndjson
-  mldkit decode --frame 12 lan.pcap             one frame field by field
-  mldkit decode --hex 01005e...                 one Ethernet frame from the command line
+  mldkit decode --frame 12 lan.pcap    one frame field by field
+  mldkit decode --hex 01005e...        one Ethernet frame from the command line
 
-exit codes: 0 no error found, 1 a message breaks a rule of severity error, 3 nothing readable
+exit codes: 0 no error found, 1 a message breaks a rule of severity error,
+2 wrong usage, 3 nothing readable
 """
 
 _MAX_FRAMES = 10**12
@@ -107,13 +108,27 @@ def _messages(args: argparse.Namespace, capture: Capture | _HexFrame) -> Iterato
     """Give the messages of the capture and say at the end what could not be recognised."""
     decoder = Decoder(tunnels=args.tunnels)
     everything = args.all
+    shown = others = 0
     for frame in capture.candidates():
         for decoded in decoder.decode(frame):
             if everything or type(decoded.datagram.message) is not Other:
+                shown += 1
                 yield decoded
+            else:
+                others += 1
     for decoded in decoder.finish():
         if everything or type(decoded.datagram.message) is not Other:
+            shown += 1
             yield decoded
+        else:
+            others += 1
+    counts = f"{plural(shown, 'message')} of IGMP and MLD in {plural(capture.packets, 'packet')}"
+    if others:
+        counts += f", and {others} of other IGMP types (--all shows them)"
+    if shown:
+        detail(args, counts)
+    elif capture.damage is None:
+        note(args, f"note: {counts}")
     if decoder.broken and decoder.first_broken is not None:
         first = decoder.first_broken
         frames = plural(decoder.broken, "frame")

@@ -8,16 +8,24 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
-from mldkit.cli.output import line_printer, note, print_json
+from mldkit.cli.output import detail, line_printer, note, print_json
 from mldkit.demo import Demo
+from mldkit.link import clock
+from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     import argparse
 
 INDENT = " " * 5
 EPILOG = """\
-No arguments, no hardware, and no root where user namespaces are allowed (mldkit doctor tells).
-It takes a few seconds and leaves nothing behind.
+examples:
+  mldkit demo
+  mldkit demo --json | jq '.steps[].commands'
+
+No arguments, no hardware, and no root where user namespaces are allowed
+(mldkit doctor tells). It takes a few seconds and leaves nothing behind.
+
+exit codes: 0 done, 3 this machine cannot do it, 130 interrupted
 """
 
 
@@ -32,12 +40,15 @@ def run(args: argparse.Namespace) -> int:
     if sys.stdout.isatty():
         # The steps print into a pipe: tell them how wide the terminal behind it is.
         os.environ["COLUMNS"] = str(shutil.get_terminal_size().columns - len(INDENT))
+    begun_ns = clock.now_ns()
     with Demo(as_data=args.format != "text") as demo:
         if args.format == "text":
             _print_steps(demo)
         else:
             _print_data(args, demo)
     note(args, "both namespaces and everything in them are removed")
+    whose = "in a user namespace" if demo.is_rootless else "as root"
+    detail(args, f"{whose}, in {(clock.now_ns() - begun_ns) / SECOND:.1f} s")
     return 0
 
 

@@ -15,6 +15,8 @@ EXAMPLES = """\
 examples:
   mldkit doctor
   mldkit doctor --json | jq '.checks[] | select(.status != "ok")'
+
+exit codes: 0 the core works, 3 it does not
 """
 
 _MISSING_CORE = 3
