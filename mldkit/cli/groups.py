@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from mldkit.cli.groups_output import (
 from mldkit.cli.output import note, print_json
 from mldkit.errors import UsageError
 from mldkit.groups.listing import take
-from mldkit.groups.watch import changes
+from mldkit.groups.watch import changes, kernel_notifies
 from mldkit.link import clock
 
 if TYPE_CHECKING:
@@ -64,12 +65,18 @@ def run(args: argparse.Namespace) -> int:
         for row in listing.rows:
             print_json({"event": "present", **row_json(row)} if args.watch else row_json(row))
     if listing.blind and any(row.unexplained_users for row in listing.rows):
-        note(args, "note: some processes may not be looked into; sudo shows all")
+        more = "; sudo shows more" if os.geteuid() else ""
+        note(args, f"note: some processes may not be looked into{more}")
+    if args.watch and not kernel_notifies():
+        note(args, "note: this kernel does not tell of joins; changes are found within a second")
     if args.watch:
         return _watch(args, listing)
     if args.format == "json":
         print_json(rows_document(listing))
-    return 0 if all(invariant.holds for invariant in listing.invariants) else 1
+    broken = [invariant for invariant in listing.invariants if not invariant.holds]
+    for invariant in broken if args.format == "ndjson" else ():
+        note(args, f"note: the kernel's tables contradict each other: {invariant.text}")
+    return 1 if broken else 0
 
 
 def _watch(args: argparse.Namespace, listing: Listing) -> int:

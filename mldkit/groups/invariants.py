@@ -76,8 +76,9 @@ def _synchronised_with(state: Kernel, entry: ListedMac) -> Iterator[str]:
     """Yield the devices below and above that share the entry."""
     listed = {(m.index, m.mac) for m in state.macs}
     device = state.devices[entry.index]
-    if device.lower is not None and (device.lower, entry.mac) in listed:
-        yield f"{state.devices[device.lower].name} below"
+    lower = None if device.lower is None else state.devices.get(device.lower)
+    if lower is not None and (lower.index, entry.mac) in listed:
+        yield f"{lower.name} below"
     for upper in state.devices.values():
         if upper.lower == entry.index and (upper.index, entry.mac) in listed:
             yield f"{upper.name} above"

@@ -67,6 +67,12 @@ class Event:
     """Of the MAC, before and after, for an entry of the device's list."""
 
 
+def kernel_notifies() -> bool:
+    """Return whether this kernel tells of joins and leaves; before Linux 6.18 it may not."""
+    with netlink.Notifications(NOTIFICATION_GROUPS) as told:
+        return not told.missing
+
+
 Told = tuple[EventKind, str, bytes]
 """Joined or left, interface, group: one notification."""
 

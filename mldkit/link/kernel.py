@@ -189,13 +189,15 @@ def _joined() -> dict[int, dict[tuple[int, Address], int | None]]:
 
 def _proxies() -> dict[int, tuple[Address, ...]]:
     question = _NEIGHBOUR_HEADER.pack(AF_INET6, 0, 0, _NTF_PROXY, 0)
+    octets = _NEIGHBOUR_HEADER.size
+    try:
+        entries = netlink.dump(
+            netlink.GET_NEIGHBOUR, family=AF_INET6, fixed_octets=octets, question=question
+        )
+    except LinkError:
+        return {}  # a kernel without IPv6 has no proxies for it
     found: dict[int, tuple[Address, ...]] = {}
-    for fixed, attributes in netlink.dump(
-        netlink.GET_NEIGHBOUR,
-        family=AF_INET6,
-        fixed_octets=_NEIGHBOUR_HEADER.size,
-        question=question,
-    ):
+    for fixed, attributes in entries:
         family, index, _, flags, _ = _NEIGHBOUR_HEADER.unpack(fixed)
         if family == AF_INET6 and flags & _NTF_PROXY and len(attributes.get(_NDA_DST, b"")) == 16:
             found[index] = (*found.get(index, ()), attributes[_NDA_DST])

@@ -106,13 +106,12 @@ class Notifications:
         # (net/netlink/af_netlink.c:do_one_broadcast).
         self._channel.bind((0, 0))
         self.missing: list[int] = []
+        """Groups of which this kernel knows nothing."""
         for group in groups:
             try:
                 self._channel.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
             except OSError:
                 self.missing.append(group)
-        self.lost = 0
-        """Times that the kernel had more to tell than the socket could hold."""
 
     def __enter__(self) -> Self:
         return self
@@ -135,8 +134,7 @@ class Notifications:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                self.lost += 1
-                continue
+                continue  # the kernel had more to tell than the socket could hold
             heard += [
                 Notification(kind, body[:fixed_octets], dict(attributes(body[fixed_octets:])))
                 for kind, _, body in _messages(data)

@@ -281,6 +281,32 @@ def test_a_macvlan_counts_at_both_ends(link: Link) -> None:
     assert below["because"] == "device mv0 above"
 
 
+def test_a_bridge_does_not_pass_its_groups_to_its_ports(link: Link) -> None:
+    link.far.ip("link add br0 type bridge")
+    link.far.ip("link set eth1 master br0")
+    link.far.ip("link set br0 up")
+    link.far.wait_for_ipv6("br0")
+    child = link.far.spawn_mldkit("join", "-i", "br0", "239.1.2.3")
+    assert child.stdout is not None
+    assert "joined" in child.stdout.readline()
+
+    found = rows(link.far, "br0")
+
+    assert found["239.1.2.3"]["mac_references"] == 1
+    assert ("eth1", "01:00:5e:01:02:03") not in of_ip(link.far)[1]
+
+
+def test_the_flag_multicast_switched_off_changes_nothing_here(link: Link) -> None:
+    before = rows(link.far)
+    link.far.ip("link set eth1 multicast off")
+    joined(link.far, "239.1.2.3")
+
+    found = rows(link.far)
+
+    assert found.keys() == before.keys() | {"239.1.2.3"}
+    assert found["239.1.2.3"]["mac_references"] == 1
+
+
 def test_a_link_that_is_down_keeps_its_groups_and_only_the_macs_added_by_hand(link: Link) -> None:
     joined(link.far, "239.1.2.3", "ff15::1", lines=2)
     link.far.ip("maddr add 01:80:c2:00:00:0e dev eth1")

@@ -70,6 +70,24 @@ def test_an_ordinary_user_sees_the_own_processes(link: Link, ordinary: Ordinary)
     assert process["sockets"][0]["sources"] == ["10.0.0.1"]
 
 
+def test_in_the_own_namespace_nobody_sees_all(ordinary: Ordinary) -> None:
+    python = ordinary.python
+    done = ordinary.run(
+        "unshare", "--user", "--map-root-user", "--net", "sh", "-c",
+        f"ip link set lo up; {python} -m mldkit join -i lo 10.0.0.1@232.1.1.1 > /dev/null & "
+        f"until grep -q 010101E8 /proc/self/net/igmp; do sleep 0.05; done; "
+        f"{python} -m mldkit groups -i lo --json; kill $!",
+    )  # fmt: skip
+    if "unshare failed" in done.stderr:
+        pytest.skip("user namespaces are not allowed here")
+
+    (row,) = [row for row in json.loads(done.stdout)["groups"] if row["group"] == "232.1.1.1"]
+
+    assert row["sources"] == ["10.0.0.1"]
+    assert len(row["processes"]) == 1
+    assert row["unexplained_users"] == 0
+
+
 def test_filters_without_a_view_of_sockets_come_from_the_table_or_are_null(
     link: Link, ordinary: Ordinary
 ) -> None:
