@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
     from mldkit.model.family import Family
 
+_LARGEST_PACKET = 65535
 _TRUNCATED = (RecordType.IS_EX, RecordType.TO_EX)
 
 
 def records_room(family: Family, mtu: int) -> int:
-    """Return the octets that a packet of `mtu` octets has for records."""
-    return mtu - family.header_octets - family.report_octets
+    """Return the octets that a packet of `mtu` octets has for records.
+
+    No packet has more than 65,535: loopback interfaces have an MTU above that.
+    """
+    return min(mtu, _LARGEST_PACKET) - family.header_octets - family.report_octets
 
 
 def split_report(records: Iterable[GroupRecord], family: Family, mtu: int) -> tuple[Report, ...]:

@@ -82,6 +82,15 @@ def test_w17_an_igmp_report_for_a_jumbo_frame_has_8976_octets() -> None:
     assert packet_octets(report, IGMP) - 24 == 8976
 
 
+@pytest.mark.parametrize("family", [IGMP, MLD])
+def test_w17_no_packet_is_larger_than_its_length_field_can_say(family: Family) -> None:
+    # The MTU of Linux' loopback interface is 65,536 octets.
+    found = split_report(groups(family, 10_000), family, 65_536)
+
+    assert records(found) == groups(family, 10_000)
+    assert max(packet_octets(report, family) for report in found) <= 65_535
+
+
 @pytest.mark.parametrize(("family", "most"), [(IGMP, 366), (MLD, 89)])
 def test_w17_sources_of_a_query_that_fit_1500_octets(family: Family, most: int) -> None:
     def octets(count: int) -> int:
