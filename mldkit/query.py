@@ -100,6 +100,8 @@ class Result:
     """Queries that somebody else sent meanwhile: there is a querier."""
     changes: int = 0
     """Messages that only told of changes: joins and leaves that happened meanwhile."""
+    elsewhere: int = 0
+    """Reports that came with other VLAN tags than the query was sent with."""
     interrupted: bool = False
     failure: MldkitError | None = None
     """What ended it early although nobody asked for it: the interface went, the disk is full."""
@@ -218,6 +220,9 @@ class Asker:
 
     def _see_report(self, decoded: Decoded) -> None:
         datagram = decoded.datagram
+        if not any(_is_same_vlan(own, decoded) for own in self.result.queries):
+            self.result.elsewhere += bool(self.result.queries)
+            return
         if not self._concerns_us(decoded):
             return
         if not any(current_state(datagram.message)):
@@ -235,10 +240,10 @@ class Asker:
             self._on_answer(answer)
 
     def _concerns_us(self, decoded: Decoded) -> bool:
-        """Whether a report is of the VLAN and family that was asked, about a group asked for."""
+        """Whether a report is of a family that was asked, about a group asked for."""
         for own in self.result.queries:
             query = own.datagram.message
-            if own.family is not decoded.family or own.datagram.vlan != decoded.datagram.vlan:
+            if own.family is not decoded.family:
                 continue
             if not isinstance(query, Query) or query.is_general:
                 return True
@@ -247,6 +252,11 @@ class Asker:
             ):
                 return True
         return False
+
+
+def _is_same_vlan(one: Decoded, other: Decoded) -> bool:
+    """Whether two frames are of one VLAN; id 0 marks a priority and names none (IEEE 802.1Q)."""
+    return [tag for tag in one.datagram.vlan if tag] == [tag for tag in other.datagram.vlan if tag]
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,9 @@ def _remarks(result: Result, dropped: int) -> list[str]:
         lines.append(f"another querier was heard meanwhile: {text(source)}")
     if result.changes:
         lines.append(f"{plural(result.changes, 'message')} of joins or leaves came meanwhile")
+    if result.elsewhere:
+        reports = plural(result.elsewhere, "report")
+        lines.append(f"{reports} came with other VLAN tags than the query and are not listed")
     if dropped:
         lines.append(f"the kernel dropped {plural(dropped, 'frame')}: answers may be missing")
     if not result.queries:

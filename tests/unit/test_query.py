@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -152,6 +153,17 @@ def test_hosts_without_an_address_are_told_apart_by_their_mac() -> None:
     assert [answer.delay_ns for answer in result.answers] == [50 * MILLISECOND, 60 * MILLISECOND]
 
 
+def test_a_priority_tag_names_no_vlan() -> None:
+    # IEEE 802.1Q, table 9-2: VLAN id 0 says nothing about the VLAN; a host answers untagged.
+    query = encode_frame(replace(QUERY4, vlan=(0,)))
+    report = sent(Report((GroupRecord(2, G4),)), "224.0.0.22", "10.9.0.2")
+    link = ScriptedLink([(50 * MILLISECOND, report)])
+
+    result = Asker(link, link.clock).run([query], Schedule(1, SECOND, SECOND))
+
+    assert [text(host.address) for host in result.hosts()] == ["10.9.0.2"]
+
+
 def test_other_vlans_and_damaged_reports_are_left_out() -> None:
     report = Report((GroupRecord(2, G4),))
     good = sent(report, "224.0.0.22", "10.9.0.2")
@@ -164,6 +176,7 @@ def test_other_vlans_and_damaged_reports_are_left_out() -> None:
     )
 
     assert result.answers == []
+    assert result.elsewhere == 1
 
 
 def test_a_query_of_somebody_else_is_remembered() -> None:
