@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.cli.arguments import add_format, group_spec, whole_number
 from mldkit.cli.output import note, print_json, print_table
+from mldkit.cli.progress import waiting
 from mldkit.errors import UnsupportedError, UsageError
 from mldkit.macfilter.check import (
     DEFAULT_GROUPS,
@@ -20,6 +21,7 @@ from mldkit.macfilter.check import (
 )
 from mldkit.macfilter.devices import find_device
 from mldkit.model.addresses import is_reportable, parse, text
+from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +32,7 @@ SCHEMA = "mldkit.macfilter/1"
 _MOST_GROUPS = 64
 _SHOWN = 10
 _SKIPPED = 4
+_USUAL_NS = 2 * SECOND
 
 EXAMPLES = """\
 examples:
@@ -82,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
         names = args.on or DEFAULT_VEHICLES
         for name in names:
             try:
-                reports[name] = run_vehicle(name, groups, seed)
+                with waiting(args, _USUAL_NS, name):
+                    reports[name] = run_vehicle(name, groups, seed)
             except UnsupportedError as error:
                 if len(names) == 1:
                     raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import random
 from collections import Counter
@@ -14,6 +15,7 @@ from mldkit.cli.main import main
 from mldkit.errors import UnsupportedError
 from mldkit.link.device import PacketSocket
 from mldkit.macfilter.devices import find_device
+from mldkit.macfilter.hashes import CRC_LE_HIGH_6
 from mldkit.macfilter.pair import driver, flags_of_others
 from mldkit.macfilter.receive_filter import BROADCAST, ReceiveFilter
 from mldkit.macfilter.tap import Tap
@@ -98,6 +100,18 @@ def test_the_kernel_counts_as_many_drops_as_were_predicted(
     (line,) = (line for line in table.splitlines() if line.strip().startswith("nic0:"))
     sent_and_dropped = int(line.partition(":")[2].split()[11])
     assert sent_and_dropped == sum(result.verdict.outcome == "dropped" for result in results)
+
+
+def test_a_model_with_another_rule_is_found_wrong(
+    make_namespace: Callable[[], Namespace],
+) -> None:
+    vehicle = TapVehicle(GROUPS, 7)
+    vehicle.device = dataclasses.replace(vehicle.device, rule=CRC_LE_HIGH_6)
+    with make_namespace().entered(), vehicle.held:
+        results = vehicle.run().results
+    wrong = Counter(result.trial.state for result in results if result.is_wrong)
+    assert set(wrong) == {"many groups"}
+    assert wrong["many groups"] > 100
 
 
 @pytest.fixture
@@ -253,6 +267,28 @@ def test_flags_that_ip_link_hides_are_seen(link: Link) -> None:
     with link.near.entered(), PacketSocket("eth1", all_multicast=False, promiscuous=True):
         assert flags_of_others("eth1") == (True, False)
         assert "PROMISC" not in link.near.ip("link show eth1")
+
+
+def test_what_stands_above_a_device_opens_it(link: Link) -> None:
+    link.near.ip("link add mv0 link eth1 type macvlan mode bridge")
+    with link.near.entered():
+        assert flags_of_others("eth1") == (False, False)
+        link.near.ip("link set mv0 up")
+        # veth has no filter for unicast addresses, so the kernel makes it promiscuous instead.
+        assert flags_of_others("eth1") == (True, False)
+    link.far.ip("link add br0 type bridge")
+    link.far.ip("link set eth1 master br0")
+    with link.far.entered():
+        assert flags_of_others("eth1") == (True, True)
+
+
+def test_a_promiscuous_interface_is_predicted_as_one(link: Link) -> None:
+    pair = ("-i", "eth1", "--peer", f"{link.far.name}/eth1", "--json", "--nic", "e1000e")
+    link.near.ip("link set eth1 promisc on")
+    done = link.near.mldkit("macfilter", "check", *pair)
+    document = json.loads(done.stdout)
+    assert document["wrong"] == 0
+    assert document["notes"] == ["eth1 is promiscuous already: it filters nothing now"]
 
 
 def test_the_driver_is_the_one_that_ethtool_names(link: Link) -> None:

@@ -42,9 +42,9 @@ def wait_for(condition: object) -> bool:
     return False
 
 
-@pytest.mark.parametrize("vehicle", ["macvlan", "bridge"])
-def test_nothing_is_left_after_kill_9(vehicle: str) -> None:
-    interfaces = sorted(Path("/sys/class/net").iterdir())
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("vehicle", ["tap", "macvlan", "bridge"])
+def test_nothing_is_left_however_it_ends(vehicle: str, number: signal.Signals) -> None:
     command = [sys.executable, "-m", "mldkit", "macfilter", "check", "--on", vehicle]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -54,11 +54,13 @@ def test_nothing_is_left_after_kill_9(vehicle: str) -> None:
 
     assert wait_for(worker_runs)
     family = descendants(child.pid)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.send_signal(number)
+    code = child.wait()
 
+    assert code == (130 if number == signal.SIGINT else -number)
     assert wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
-    assert sorted(Path("/sys/class/net").iterdir()) == interfaces
+    here = {path.name for path in Path("/sys/class/net").iterdir()}
+    assert not here & {"host0", "nic0", "low0", "far0", "mv0", "br0", "e1", "e2", "e3", "p1"}
 
 
 def test_an_ordinary_user_checks_macvlan_and_bridge(ordinary: Ordinary) -> None:
