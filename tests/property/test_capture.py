@@ -194,6 +194,50 @@ def test_whatever_the_decoder_has_a_word_for_passes_the_sieve(link_type: int, se
         assert not has_inner_message or may_hold_message(frame.data, link_type, tunnels=True)
 
 
+@st.composite
+def fragments(draw: st.DrawFn) -> list[bytes]:
+    """Fragments of IGMP and MLD in any order, among them some that never come together."""
+    rng = Random(draw(st.integers(0, 1 << 32)))
+    frames = []
+    for number in range(rng.randrange(8)):
+        # An IGMPv2 report, an MLDv1 report; both of 24 octets so that three pieces make each.
+        message = bytes((rng.choice((0x16, 131)),)) + rng.randbytes(23)
+        for offset in range(0, 24, 8):
+            piece, more = message[offset : offset + 8], offset < 16
+            if message[0] == 0x16:
+                bits = more << 13 | offset // 8
+                head = struct.pack("!BBHHHBBH", 0x45, 0, 28, number, bits, 1, 2, 0)
+                packet = b"\x08\x00" + head + bytes(8) + piece
+            else:
+                chain = struct.pack("!BxHI", 58, offset | more, number)
+                head = struct.pack("!IHBB", 6 << 28, 16, 44, 1) + bytes(32)
+                packet = b"\x86\xdd" + head + chain + piece
+            frames.append(bytes(12) + packet)
+    rng.shuffle(frames)
+    return frames[rng.randrange(3) :]
+
+
+@settings(deadline=None, max_examples=100)
+@given(captures(), fragments(), windows, st.booleans())
+def test_candidates_hold_every_message_of_a_capture(
+    capture: Invented, pieces: list[bytes], window: int, tunnels: bool
+) -> None:
+    frames = [*capture.frames, *pieces] if capture.link_type == 1 else capture.frames
+    octets = pcapng(capture.link_type, frames, "<")
+
+    def messages(*, all_frames: bool) -> list[tuple[object, ...]]:
+        decoder = Decoder(tunnels=tunnels)
+        read_frames = read(octets, window, all_frames=all_frames, tunnels=tunnels)
+        found = [decoded for frame in read_frames for decoded in decoder.decode(frame)]
+        found += decoder.finish()
+        return [
+            (item.frame.number, item.type, item.datagram, item.malformed, item.remarks)
+            for item in found
+        ]
+
+    assert messages(all_frames=False) == messages(all_frames=True)
+
+
 @settings(deadline=None, max_examples=100)
 @given(captures(), windows, st.booleans(), st.data())
 def test_cut_and_damaged_files_end_early_and_never_raise(

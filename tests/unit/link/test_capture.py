@@ -243,6 +243,37 @@ def test_all_numbers_of_raw_ip_are_one_link_type(number: int, tmp_path: Path) ->
         assert {frame.link_type for frame in capture.frames()} == {LinkType.RAW}
 
 
+@pytest.mark.parametrize(
+    "octets",
+    [
+        *(octets[:24] for name, octets in FILES.items() if "pcapng" not in name),
+        block("<", 0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)),
+        block(">", 0x0A0D0D0A, struct.pack(">IHHq", 0x1A2B3C4D, 1, 0, -1)),
+    ],
+    ids=lambda octets: octets[:12].hex(),
+)
+def test_a_capture_without_packets_is_whole(octets: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    path.write_bytes(octets)
+
+    with open_capture(str(path)) as capture:
+        assert list(capture.candidates()) == []
+    assert (capture.packets, capture.damage, capture.first_ns) == (0, None, None)
+
+
+def test_packets_keep_the_order_of_the_file_when_time_runs_backwards(tmp_path: Path) -> None:
+    path = tmp_path / "capture"
+    record = struct.pack("<IIII", 0xFFFFFFFF, 999_999, len(QUERY), len(QUERY)) + QUERY
+    path.write_bytes(pcap(0xA1B2C3D4, "<") + record + bytes(8) + record[8:])
+
+    with open_capture(str(path)) as capture:
+        times_ns = [frame.time_ns for frame in capture.candidates()]
+
+    # The end of 32 bits lies in the year 2106, their beginning in 1970.
+    assert times_ns[-2:] == [4_294_967_295_999_999_000, 0]
+    assert capture.last_ns == 0
+
+
 def test_packets_of_other_link_types_are_counted_and_not_given(tmp_path: Path) -> None:
     path = tmp_path / "capture"
     path.write_bytes(pcap(0xA1B2C3D4, "<", 105))
