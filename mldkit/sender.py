@@ -60,6 +60,8 @@ def find_origin(name: str, families: tuple[Family, ...], source: Address | None 
             sources[family] = address
     if not sources and not interface.is_up:
         raise LinkError(f"{name}: the interface is down", hint=f"ip link set {name} up")
+    if not sources and not interfaces.find(name).is_running:
+        raise LinkError(f"{name}: no address and no carrier", hint="connect the link first")
     if not sources:
         raise LinkError(
             f"{name}: no address to send {' or '.join(map(repr, families))} from",

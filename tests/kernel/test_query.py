@@ -227,6 +227,17 @@ def test_an_interface_that_is_down_is_told_to_be_so(
     assert done.stderr == "mldkit: eth1: the interface is down\nhint: ip link set eth1 up\n"
 
 
+def test_a_link_without_carrier_is_told_to_be_so(make_namespace: Callable[[], Namespace]) -> None:
+    namespace = make_namespace()
+    namespace.ip("link add eth1 type veth peer name eth2")
+    namespace.ip("link set eth1 up")
+
+    done = namespace.mldkit("query", "-i", "eth1")
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("mldkit: eth1: no address and no carrier\nhint: ")
+
+
 def test_a_setting_of_one_family_asks_this_family(joined: Link) -> None:
     document = query(joined, "--set", "MLDv2Query.qrv=3")
 
