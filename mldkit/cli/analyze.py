@@ -43,6 +43,7 @@ examples:
   mldkit analyze --json lan.pcap                one JSON document
   mldkit analyze --format ndjson lan.pcap       one event a line: join leave change expire ...
   mldkit analyze --vlan 20 --group 239.1.1.1 a.pcap b.pcap
+  mldkit analyze --html report.html lan.pcap    a page to read and to pass on
   mldkit analyze --compare host-port.pcap router-port.pcap
   mldkit analyze --profile rfc3376 lan.pcap     memberships live 260 s instead of 270 s
 
@@ -90,6 +91,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-data", action="store_true", help="membership messages only, no data to groups"
     )
+    parser.add_argument("--html", metavar="FILE", help="also write a page: one file, with pictures")
+    parser.add_argument(
+        "--plot", metavar="FILE.png|.svg", help="also write pictures: queriers, memberships, delays"
+    )
     parser.add_argument("--tunnels", action="store_true", help="look inside VXLAN, GRE, IP-in-IP")
     add_format(parser)
 
@@ -104,6 +109,10 @@ def run(args: argparse.Namespace) -> int:
         return comparison_output.run(args)
     if not args.files:
         raise UsageError("argument FILE: name a capture", hint="see mldkit analyze --help")
+    if _writes_files(args):
+        from mldkit.cli import analysis_files
+
+        analysis_files.check(args)
     with ExitStack() as stack:
         captures = [
             stack.enter_context(open_capture(file, tunnels=args.tunnels, data=not args.no_data))
@@ -112,11 +121,17 @@ def run(args: argparse.Namespace) -> int:
         result = _analyze(args, captures)
         report_damage(args, captures)
     _choose(args, result)
+    if _writes_files(args):
+        analysis_files.write(args, result, captures)
     if args.format == "json":
         print_json(analysis_json(result, captures))
     elif args.format == "text":
         _print_text(result, sum(capture.packets for capture in captures))
     return int(any(entry.severity == "error" for entry in result.findings))
+
+
+def _writes_files(args: argparse.Namespace) -> bool:
+    return args.html is not None or args.plot is not None
 
 
 def _analyze(args: argparse.Namespace, captures: list[Capture]) -> Result:
@@ -125,7 +140,11 @@ def _analyze(args: argparse.Namespace, captures: list[Capture]) -> Result:
         frozenset(args.vlan) if args.vlan else None,
     )
     analysis = Analysis(
-        args.profile, with_data=not args.no_data, tunnels=args.tunnels, wanted=wanted
+        args.profile,
+        with_data=not args.no_data,
+        tunnels=args.tunnels,
+        wanted=wanted,
+        traced=_writes_files(args),
     )
     if args.format == "ndjson":
         analysis.listener = _event_printer(args)

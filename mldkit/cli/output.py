@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from mldkit.cli.streams import say
+from mldkit.model.printing import printable as printable
 
 if TYPE_CHECKING:
     import argparse
@@ -58,13 +59,6 @@ def print_json(document: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
 def json_text(document: Any) -> str:  # noqa: ANN401
     """Return the JSON text of `document` on one line."""
     return _encode(document)
-
-
-def printable(text: str) -> str:
-    """Return `text` with control and direction characters escaped (names come from captures)."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def line_printer() -> Callable[..., None]:

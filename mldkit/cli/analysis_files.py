@@ -1,0 +1,51 @@
+"""What `analyze` writes to files: the page of --html and the picture of --plot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mldkit.cli.analysis_page import page
+from mldkit.cli.output import note
+from mldkit.errors import CaptureError, MldkitError
+from mldkit.pictures import paper, sheet
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from mldkit.analysis.summary import Result
+    from mldkit.link.capture import Capture
+
+
+def check(args: argparse.Namespace) -> None:
+    """Raise before the work begins where a picture was asked for that cannot be made."""
+    if args.plot is not None:
+        paper.format_of(args.plot)
+        paper.require()
+
+
+def write(args: argparse.Namespace, result: Result, captures: Sequence[Capture]) -> None:
+    """Write the files that were asked for."""
+    if args.plot is not None:
+        sheet.save_sheet(result, args.plot)
+    if args.html is not None:
+        _write_page(args, result, captures)
+
+
+def _write_page(args: argparse.Namespace, result: Result, captures: Sequence[Capture]) -> None:
+    notes = []
+    try:
+        drawings = sheet.drawings(result)
+    except MldkitError as error:
+        drawings = []
+        notes.append(f"No pictures: {error.message} ({error.hint}).")
+        note(args, f"note: a page without pictures: {error.message}; {error.hint}")
+    if any(link.trace is not None and not link.trace.is_complete for link in result.links):
+        notes.append("The capture has more queries, reports or answers than the pictures show.")
+    octets = page(result, captures, drawings, notes).encode("utf-8", "backslashreplace")
+    try:
+        Path(args.html).write_bytes(octets)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CaptureError(f"{args.html}: cannot be written: {reason}") from error

@@ -1,0 +1,277 @@
+"""The page of `analyze --html`: one file, no scripts, nothing fetched from anywhere.
+
+The same content as the text: answers in words, findings with frame numbers and sections,
+queriers, memberships, streams, and the pictures in between. Whatever comes from a capture or a
+file name passes `escaped`: control and direction characters become visible, then HTML's own.
+"""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.answers import place, summary
+from mldkit.analysis.facts import host_address
+from mldkit.analysis.memberships import CAPTURE_END, EXPIRY
+from mldkit.cli.analysis_page_style import style_sheet
+from mldkit.cli.message_text import plural
+from mldkit.cli.output import printable
+from mldkit.model.addresses import mac_text, text
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mldkit.analysis.findings import Grouped
+    from mldkit.analysis.memberships import Row
+    from mldkit.analysis.summary import Result
+    from mldkit.link.capture import Capture
+
+MOST_ROWS = 5_000
+MOST_FINDINGS = 500
+"""Of one rule."""
+_SHOWN_OF_RULE = 5
+_MOST_FRAMES = 12
+_MOST_SOURCES = 6
+_DAY_S = 86_400
+
+
+def escaped(value: str) -> str:
+    """Return text from anywhere as harmless content or attribute value of a page."""
+    return escape(printable(value), quote=True)
+
+
+def page(
+    result: Result,
+    captures: Sequence[Capture],
+    drawings: Sequence[tuple[str, str]],
+    notes: Sequence[str] = (),
+) -> str:
+    """Return the whole page; `drawings` are title and SVG element of each picture."""
+    names = ", ".join(capture.name for capture in captures)
+    packets = sum(capture.packets for capture in captures)
+    by_title = dict(drawings)
+    parts = [
+        "<!DOCTYPE html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escaped(names)} - mldkit analyze</title>",
+        f"<style>\n{style_sheet()}</style></head><body><main>",
+        *_header(result, captures, names),
+        '<ul class="answers card">',
+        *(_answer(line) for line in summary(result, packets)),
+        "</ul>",
+        *_findings(result.findings),
+        *_queriers(result, by_title.pop("Queriers", None)),
+        *_memberships(result, by_title.pop("Memberships", None)),
+        *_streams(result),
+    ]
+    for title, svg in by_title.items():
+        parts += [f"<h2>{escaped(title)}</h2>", _figure(svg)]
+    parts += [f'<p class="muted">{escaped(line)}</p>' for line in notes]
+    parts.append(
+        "<footer>Made by mldkit analyze. Memberships are counted by "
+        f"{escaped(result.profile.replace('rfc', 'RFC '))}; times in tables are seconds since the "
+        "first packet.</footer></main></body></html>\n"
+    )
+    return "\n".join(parts)
+
+
+def _header(result: Result, captures: Sequence[Capture], names: str) -> Iterator[str]:
+    packets = sum(capture.packets for capture in captures)
+    messages = sum(part.messages for part in result.parts.values())
+    length_s = (result.ended_ns - result.begun_ns) / SECOND
+    facts = [plural(packets, "packet"), plural(messages, "message")]
+    if packets:
+        facts.append(f"{length_s:,.1f} s from {_clock(result.begun_ns)}")
+    yield f"<header><h1>{escaped(names)}</h1>"
+    yield f'<p class="muted">{escaped(", ".join(facts))}</p>'
+    for capture in captures:
+        if capture.damage is not None:
+            where = f"{capture.name}: damaged at octet {capture.damage.offset}"
+            yield f'<p class="expiry">{escaped(f"{where}: {capture.damage.reason}")}</p>'
+    yield "</header>"
+
+
+def _clock(time_ns: int) -> str:
+    seconds = time_ns // SECOND % _DAY_S
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d} UTC"
+
+
+def _answer(line: str) -> str:
+    severity = next((word for word in ("error", "warning") if line.startswith(f"{word} ")), "")
+    kind = f' class="{severity}"' if severity else ""
+    return f"<li{kind}>{escaped(line)}</li>"
+
+
+def _findings(findings: Sequence[Grouped]) -> Iterator[str]:
+    yield f"<h2>Findings<small>{_counts(findings)}</small></h2>"
+    if not findings:
+        yield '<p class="muted">Nothing was found to be wrong.</p>'
+    by_rule: dict[tuple[str, str], list[Grouped]] = {}
+    for entry in findings:
+        by_rule.setdefault((entry.severity, entry.id), []).append(entry)
+    for (severity, name), entries in by_rule.items():
+        rule = entries[0].rule
+        yield (
+            f'<div class="finding card {severity}">'
+            f'<span class="tag">{severity} {escaped(name)}</span>'
+            f"<b>{escaped(rule.title)}</b>"
+            f'<p class="place">{escaped(rule.reference)}</p>'
+        )
+        yield from map(_entry, entries[:_SHOWN_OF_RULE])
+        if len(entries) > _SHOWN_OF_RULE:
+            yield f"<details><summary>{len(entries) - _SHOWN_OF_RULE:,} more</summary>"
+            yield from map(_entry, entries[_SHOWN_OF_RULE:MOST_FINDINGS])
+            if len(entries) > MOST_FINDINGS:
+                yield f"<p>{len(entries) - MOST_FINDINGS:,} are left out; --json has all.</p>"
+            yield "</details>"
+        yield "</div>"
+
+
+def _entry(entry: Grouped) -> str:
+    where = _where(entry)
+    behind = f' <span class="place">{escaped(where)}</span>' if where else ""
+    return f"<p>{escaped(entry.detail)}{behind}</p>"
+
+
+def _counts(findings: Sequence[Grouped]) -> str:
+    words = {"error": "error", "warning": "warning", "info": "remark"}
+    found = [
+        plural(count, word)
+        for severity, word in words.items()
+        if (count := sum(entry.severity == severity for entry in findings))
+    ]
+    return escaped(", ".join(found))
+
+
+def _where(entry: Grouped) -> str:
+    parts = []
+    if entry.link is not None:
+        parts.append(place(entry.link))
+    if entry.count > 1:
+        parts.append(f"{entry.count:,} times")
+    if entry.frames:
+        shown = ", ".join(map(str, entry.frames[:_MOST_FRAMES]))
+        more = ", ..." if len(entry.frames) > _MOST_FRAMES else ""
+        parts.append(f"{'frames' if len(entry.frames) > 1 else 'frame'} {shown}{more}")
+    return " · ".join(parts)
+
+
+def _queriers(result: Result, svg: str | None) -> Iterator[str]:
+    rows = [
+        [
+            ("", place(link.key)),
+            ("address", text(querier.address)),
+            ("address", mac_text(querier.mac) if querier.mac else ""),
+            ("", f"v{querier.version}"),
+            ("number", f"{querier.general_queries:,}"),
+            ("number", _seconds(querier.announced_ns)),
+            ("number", _seconds(querier.observed_ns)),
+            ("", "yes" if link.queriers.elected is querier else "no"),
+        ]
+        for link in result.links
+        for querier in link.queriers.known.values()
+    ]
+    yield "<h2>Queriers</h2>"
+    if svg:
+        yield _figure(svg)
+    if not rows:
+        yield '<p class="muted">No querier was heard.</p>'
+        return
+    headings = ("link", "address", "MAC", "version", "queries", "announced", "observed", "elected")
+    yield from _table(headings, rows)
+
+
+def _memberships(result: Result, svg: str | None) -> Iterator[str]:
+    stays = plural(len(result.rows), "stay")
+    yield f"<h2>Memberships<small>{stays} of a host in a group</small></h2>"
+    if svg:
+        yield _figure(svg)
+    if not result.rows:
+        yield '<p class="muted">No host reported a group.</p>'
+        return
+    ordered = sorted(result.rows, key=lambda item: (place(item[0]), item[1].group, item[1].from_ns))
+    rows = [
+        [
+            ("", place(key)),
+            ("address", text(row.group)),
+            ("address", text(host_address(row.host))),
+            ("wide", _filter(row)),
+            ("", f"v{row.version}"),
+            ("number", f"{(row.from_ns - result.begun_ns) / SECOND:,.3f}"),
+            ("number", f"{(row.to_ns - result.begun_ns) / SECOND:,.3f}"),
+            ("expiry" if row.ended_by == EXPIRY else "", _end(row)),
+            ("number", f"{row.reports:,}"),
+        ]
+        for key, row in ordered[:MOST_ROWS]
+    ]
+    headings = (
+        "link", "group", "host", "wants", "version", "from", "to", "ended by", "reports",
+    )  # fmt: skip
+    yield from _table(headings, rows, merge=2)
+    if len(ordered) > MOST_ROWS:
+        yield f'<p class="muted">{len(ordered) - MOST_ROWS:,} more; --json has all.</p>'
+
+
+def _streams(result: Result) -> Iterator[str]:
+    rows = [
+        [
+            ("", place(key)),
+            ("address", text(stream.group)),
+            ("address", text(stream.source)),
+            ("number", f"{stream.packets:,}"),
+            ("number", f"{(stream.first_ns - result.begun_ns) / SECOND:,.3f}"),
+            ("number", f"{(stream.last_ns - result.begun_ns) / SECOND:,.3f}"),
+        ]
+        for key, traffic in result.traffic.items()
+        for stream in traffic.streams.values()
+    ]
+    if rows:
+        yield "<h2>Data to groups</h2>"
+        yield from _table(("link", "group", "source", "packets", "first", "last"), rows[:MOST_ROWS])
+
+
+def _table(
+    headings: Sequence[str], rows: Sequence[Sequence[tuple[str, str]]], *, merge: int = 1
+) -> Iterator[str]:
+    """Give a table; the first `merge` cells are invisible where they repeat those above."""
+    yield '<div class="card scroll"><table><thead><tr>'
+    for (kind, _), heading in zip(rows[0], headings, strict=True):
+        css = ' class="number"' if kind == "number" else ""
+        yield f"<th{css}>{escaped(heading)}</th>"
+    yield "</tr></thead><tbody>"
+    previous: list[tuple[str, str]] = []
+    for row in rows:
+        same = previous == list(row[:merge])
+        previous = list(row[:merge])
+        cells = []
+        for index, (kind, value) in enumerate(row):
+            names = [kind] if kind else []
+            if index < merge:
+                names.append("same")
+            css = f' class="{" ".join(names)}"' if names else ""
+            cells.append(f"<td{css}>{escaped(value)}</td>")
+        yield f'<tr class="{"again" if same else "first"}">{"".join(cells)}</tr>'
+    yield "</tbody></table></div>"
+
+
+def _figure(svg: str) -> str:
+    return f'<figure class="card">{svg}</figure>'
+
+
+def _filter(row: Row) -> str:
+    sources = ", ".join(map(text, row.sources[:_MOST_SOURCES]))
+    if len(row.sources) > _MOST_SOURCES:
+        sources += f" and {len(row.sources) - _MOST_SOURCES} more"
+    if row.exclude:
+        return f"all but {sources}" if sources else "any source"
+    return sources or "nothing"
+
+
+def _end(row: Row) -> str:
+    return "still member" if row.ended_by == CAPTURE_END else row.ended_by
+
+
+def _seconds(value_ns: int | None) -> str:
+    return "-" if value_ns is None else f"{value_ns / SECOND:.4g} s"

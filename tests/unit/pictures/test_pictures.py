@@ -1,0 +1,122 @@
+"""What the pictures show, looked up in what was drawn."""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.analysis.summary import Analysis
+from mldkit.model.addresses import parse
+from mldkit.model.units import SECOND
+from mldkit.pictures import delays, paper, queriers, sheet, timeline
+from mldkit.testing.story import EPOCH_NS, Story
+
+if TYPE_CHECKING:
+    from mldkit.analysis.summary import Result
+
+pytest.importorskip("matplotlib")
+
+
+def traced(story: Story) -> Result:
+    analysis = Analysis(traced=True)
+    for frame in story.in_order():
+        analysis.see(frame)
+    return analysis.finish()
+
+
+def crowd(hosts: int, groups: int) -> Story:
+    """Tell of hosts that are spread over groups and answer one query."""
+    story = Story()
+    story.query(0, "10.0.0.1")
+    for number in range(hosts):
+        host = f"10.1.{number // 250}.{number % 250 + 1}"
+        group = number % groups
+        story.report(1 + number / 500, host, f"IS_EX(239.1.{group // 250}.{group % 250})")
+    return story
+
+
+def test_a_host_has_one_line_in_each_group_whatever_its_stays() -> None:
+    story = Story()
+    for second in (0, 20):
+        story.report(second, "10.0.0.2", "TO_EX(239.1.2.3)")
+        story.report(second + 5, "10.0.0.2", "TO_IN(239.1.2.3)")
+    story.report(3, "10.0.0.3", "ALLOW(239.1.2.3,{10.9.9.9})")
+
+    lines, left_out = timeline.lines_of(traced(story))
+
+    assert left_out == 0
+    assert [line.label for line in lines] == ["239.1.2.3", "10.0.0.2", "10.0.0.3"]
+    assert [len(line.stays) for line in lines] == [0, 2, 1]
+
+
+def test_three_hundred_hosts_have_a_line_each_and_three_thousand_do_not() -> None:
+    few, _ = timeline.lines_of(traced(crowd(300, 50)))
+    many, _ = timeline.lines_of(traced(crowd(3000, 50)))
+
+    assert sum(not line.is_heading for line in few) == 300
+    assert [line.members for line in many] == [60] * 50
+
+
+def test_more_groups_than_lines_leave_the_smallest_out() -> None:
+    lines, left_out = timeline.lines_of(traced(crowd(900, 600)), most=100)
+
+    assert left_out == 500
+    assert {line.members for line in lines if not line.is_heading} == {2}
+
+
+def test_a_return_of_the_querier_leaves_the_silence_between_its_two_terms() -> None:
+    story = Story()
+    for second in (0, 125, 1000, 1125):
+        story.query(second, "10.0.0.1")
+
+    result = traced(story)
+
+    (link,) = result.links
+    # Acting until RV x QI + QRI / 2 = 255 s after the last query (RFC 9776 §8.5).
+    silences = queriers.silences(link, result.begun_ns, result.ended_ns)
+    assert silences == [(EPOCH_NS + 380 * SECOND, EPOCH_NS + 1000 * SECOND)]
+
+
+def test_delays_are_kept_by_the_response_time_that_was_asked_for() -> None:
+    story = Story()
+    story.query(0, "10.0.0.1", max_response=10)
+    story.report(4, "10.0.0.2", "IS_EX(239.1.2.3)")
+    story.query(20, "10.0.0.1", group="239.1.2.3", max_response=1)
+    story.report(20.25, "10.0.0.2", "IS_EX(239.1.2.3)")
+
+    samples = dict(delays.samples_of(traced(story)))
+
+    assert samples == {
+        10 * SECOND: array("q", [4 * SECOND]),
+        1 * SECOND: array("q", [SECOND // 4]),
+    }
+
+
+def test_the_band_is_that_of_the_table_of_kolmogorov() -> None:
+    # Critical values of D for samples above 35: 1.36 / sqrt(n) at 5 % (Massey 1951, table 1).
+    assert delays.band(100) == pytest.approx(0.136, abs=0.0005)
+
+
+def test_the_elements_of_a_page_have_its_colours_and_no_names_of_other_places() -> None:
+    titles, drawings = zip(*sheet.drawings(traced(crowd(5, 2))), strict=True)
+
+    assert titles == ("Queriers", "Memberships", "Response delays")
+    for drawing in drawings:
+        assert drawing.startswith("<svg ")
+        assert "var(--any-source)" in drawing
+        assert "metadata" not in drawing
+        for colour in paper.VARIABLES:
+            assert colour not in drawing
+
+
+def test_the_trace_stops_where_its_store_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mldkit.analysis.trace.MOST_REPORTS", 3)
+
+    (link,) = traced(crowd(5, 1)).links
+
+    assert link.trace is not None
+    assert not link.trace.is_complete
+    assert sum(map(len, link.trace.reports.values())) == 3
+    assert (parse("239.1.0.0"), parse("10.1.0.1")) in link.trace.reports
