@@ -11,7 +11,7 @@ import pytest
 
 from mldkit.groups.listing import take
 from mldkit.model.addresses import parse, text
-from tests.kernel.test_groups import details, held, joined, kinds, listing, rows
+from tests.kernel.group_listing import details, held, joined, kinds, listing, made, rows
 
 if TYPE_CHECKING:
     from mldkit.groups.row import Row
@@ -151,7 +151,7 @@ s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 s.setsockopt(263, 1, struct.pack("=iHH8s", index, 2, 0, bytes(8)))
 """)  # fmt: skip
     # A veth has no list of unicast addresses, so a macvlan on it wants all frames.
-    link.far.ip("link add mv0 link eth1 type macvlan mode bridge")
+    made(link.far, "link add mv0 link eth1 type macvlan mode bridge")
     link.far.ip("link set mv0 up")
     link.far.ip("link add br0 type bridge")
     link.far.ip("link add v0 type veth peer name v1")
