@@ -30,7 +30,7 @@ class HashRule:
 
     def shown(self, bit: int) -> str:
         """Return a bit as people write it: hexadecimal, as wide as the largest."""
-        return f"0x{bit:0{len(f'{self.table_bits - 1:x}')}x}"
+        return f"0x{bit:0{(self.table_bits.bit_length() + 2) // 4}x}"
 
 
 def ether_crc_le(mac: bytes) -> int:
@@ -62,26 +62,30 @@ def intel(mac: bytes, *, table_bits: int = 4096, filter_type: int = 0) -> int:
 
 def _exclusive_or(mac: bytes) -> int:
     """Return bit j as the XOR of the address bits j, j + 6, ... j + 42 (a0 bit 0 is the first)."""
-    rest, index = int.from_bytes(mac, "little"), 0
-    while rest:
-        index ^= rest & 0x3F
-        rest >>= 6
-    return index
+    folded = int.from_bytes(mac, "little")
+    folded ^= folded >> 24
+    folded ^= folded >> 12
+    return (folded ^ folded >> 6) & 0x3F
 
 
 INTEL_4096 = HashRule(4096, "a4 >> 4 | a5 << 4", intel)
 INTEL_1024 = HashRule(1024, "a4 >> 6 | a5 << 2", lambda mac: intel(mac, table_bits=1024))
-# The upper six bits of the reversed sum are the lower six of the other one, reversed.
+# One octet of the sum is enough where a rule takes six bits: the first of the reversed sum is the
+# last of the other one, reversed. zlib's sum is the inverted one.
 CRC_HIGH_6 = HashRule(
     64, "ether_crc >> 26", lambda mac: _REVERSED[~zlib.crc32(mac) & 0xFF] >> 2
 )  # fmt: skip
 CRC_HIGH_9 = HashRule(512, "ether_crc >> 23", lambda mac: ether_crc(mac) >> 23)
-CRC_LOW_6 = HashRule(64, "ether_crc & 0x3f", lambda mac: ether_crc(mac) & 0x3F)
-CRC_MIDDLE_6 = HashRule(64, "ether_crc >> 2 & 0x3f", lambda mac: ether_crc(mac) >> 2 & 0x3F)
+CRC_LOW_6 = HashRule(64, "ether_crc & 0x3f", lambda mac: _REVERSED[ether_crc_le(mac) >> 24] & 0x3F)
+CRC_MIDDLE_6 = HashRule(
+    64, "ether_crc >> 2 & 0x3f", lambda mac: _REVERSED[ether_crc_le(mac) >> 24] >> 2
+)
 CRC_LE_HIGH_6 = HashRule(64, "ether_crc_le >> 26", lambda mac: ether_crc_le(mac) >> 26)
 CRC_LE_LOW_7 = HashRule(128, "ether_crc_le & 0x7f", lambda mac: ether_crc_le(mac) & 0x7F)
 CRC_LE_LOW_9 = HashRule(512, "ether_crc_le & 0x1ff", lambda mac: ether_crc_le(mac) & 0x1FF)
-CRC_INVERTED_6 = HashRule(64, "~ether_crc >> 26", lambda mac: (_ONES ^ ether_crc(mac)) >> 26)
+CRC_INVERTED_6 = HashRule(
+    64, "~ether_crc >> 26", lambda mac: _REVERSED[zlib.crc32(mac) & 0xFF] >> 2
+)
 EXCLUSIVE_OR_6 = HashRule(64, "XOR of the 6-bit groups", _exclusive_or)
 
 ALL_RULES = (
