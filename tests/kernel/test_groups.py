@@ -98,6 +98,20 @@ def test_forwarding_adds_two_references_for_three_groups_of_routers(link: Link) 
     assert found["ff02::2"]["flags"] == ["loaded"]
 
 
+def test_a_device_made_while_forwarding_joins_one_group_of_routers_only(link: Link) -> None:
+    link.far.sysctl("net.ipv6.conf.all.forwarding", 1)
+    link.far.sysctl("net.ipv6.conf.default.forwarding", 1)
+    link.far.ip("link add late type veth peer name later")
+    link.far.ip("link set late up")
+
+    found = rows(link.far, "late")
+
+    # net/ipv6/addrconf.c: ipv6_add_dev knows ff02::2, only dev_forward_change all three.
+    assert {g for g in ("ff01::2", "ff02::2", "ff05::2") if g in found} == {"ff02::2"}
+    assert kinds(found["ff02::2"]) == ["forwarding"]
+    assert found["ff02::2"]["mac_references"] == 1
+
+
 def test_a_join_is_explained_by_its_process_and_its_exact_filter(link: Link) -> None:
     child = joined(link.far, "10.0.0.2,10.0.0.1@232.1.1.1", "2001:db8::1@ff3e::1", lines=2)
     other = joined(link.far, "239.1.2.3", "ff15::1", "--block", "10.0.0.9", "--block", "fe80::9",
