@@ -36,6 +36,7 @@ _SNAP = b"\xaa\xaa\x03"
 _NULL_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 _VERSIONS = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
 _ARPHRD_NETLINK = 824
+_COOKED_LLC = 4
 
 _IGMP, _IPV4_IN_IP, _TCP, _UDP, _IPV6_IN_IP, _GRE = 2, 4, 6, 17, 41, 47
 _FRAGMENT, _ICMPV6 = 44, 58
@@ -113,8 +114,11 @@ def _behind_ethertype(data: bytes, at: int) -> _Network:
             return _BROKEN
         ethertype = data[at] << 8 | data[at + 1]
     at += 2
-    if ethertype > 1500:
-        return ethertype, at
+    return (ethertype, at) if ethertype > 1500 else _behind_llc(data, at)
+
+
+def _behind_llc(data: bytes, at: int) -> _Network:
+    """Read a SNAP header at `at`."""
     if data[at : at + 3] != _SNAP:
         return _NO_IP
     if data[at + 6 : at + 8] in (b"\x08\x00", b"\x86\xdd"):
@@ -137,6 +141,8 @@ def _sll2(data: bytes) -> _Network:
     if data[8] << 8 | data[9] == _ARPHRD_NETLINK:
         return _NO_IP
     ethertype = data[0] << 8 | data[1]
+    if ethertype == _COOKED_LLC:
+        return _behind_llc(data, 20)
     if ethertype not in _VLAN_ETHERTYPES:
         return ethertype, 20
     return _behind_ethertype(data, 22) if len(data) >= 24 else _BROKEN

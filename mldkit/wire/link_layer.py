@@ -20,6 +20,10 @@ MAX_VLAN_TAGS = 8
 ETHERTYPE_BRIDGED = 0x6558
 
 _SNAP = b"\xaa\xaa\x03"
+_ETHERTYPE_OUIS = (b"\0\0\0", b"\0\0\xf8")
+"""What SNAP says in front of an ethertype: RFC 1042, and the tunnel of bridges (802.1H)."""
+_COOKED_LLC = 4
+"""What cooked headers have in the place of an ethertype in front of LLC (LINUX_SLL_P_802_2)."""
 _NULL_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 _VERSION_ETHERTYPES = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
 _ARPHRD_NETLINK = 824
@@ -76,22 +80,37 @@ def _read_ethertype(
         vlan += ((data[at] << 8 | data[at + 1]) & 0x0FFF,)
         ethertype = data[at + 2] << 8 | data[at + 3]
         at += 4
-    if ethertype <= 1500:
-        if data[at : at + 3] != _SNAP:
-            return None
-        if end - at < 8:
-            return Stop("M-01", "the frame ends inside the SNAP header", end)
-        end = min(end, at + ethertype)
-        ethertype = data[at + 6] << 8 | data[at + 7]
-        at += 8
-    return LinkHeader(ethertype, at, end, source, destination, vlan)
+    if ethertype > 1500:
+        return LinkHeader(ethertype, at, end, source, destination, vlan)
+    found = _read_llc(data, at, source)
+    if isinstance(found, LinkHeader):
+        bounded = min(end, at + ethertype)
+        return found._replace(end=bounded, destination=destination, vlan=vlan)
+    return found
+
+
+def _read_llc(data: bytes, at: int, source: bytes | None) -> LinkHeader | Stop | None:
+    """Read the SNAP header (RFC 1042) at `at`; LLC without one carries no IP that is read."""
+    end = len(data)
+    if data[at : at + 3] != _SNAP:
+        return None
+    if end - at < 8:
+        return Stop("M-01", "the frame ends inside the SNAP header", end)
+    if data[at + 3 : at + 6] not in _ETHERTYPE_OUIS:
+        return None
+    ethertype = data[at + 6] << 8 | data[at + 7]
+    return LinkHeader(ethertype, at + 8, end, source, None, ())
 
 
 def _read_sll(data: bytes) -> LinkHeader | Stop | None:
     if len(data) < 16:
         return Stop("M-01", "the frame ends inside the cooked header", len(data))
     length = min(data[4] << 8 | data[5], 8)
-    return _read_ethertype(data, 14, data[6 : 6 + length] or None, None)
+    source = data[6 : 6 + length] or None
+    protocol = data[14] << 8 | data[15]
+    if protocol <= 1500:
+        return _read_llc(data, 16, source) if protocol == _COOKED_LLC else None
+    return _read_ethertype(data, 14, source, None)
 
 
 def _read_sll2(data: bytes) -> LinkHeader | Stop | None:
@@ -110,6 +129,8 @@ def _read_sll2(data: bytes) -> LinkHeader | Stop | None:
         if isinstance(inner, LinkHeader):
             return inner._replace(vlan=(tag, *inner.vlan))
         return inner
+    if ethertype == _COOKED_LLC:
+        return _read_llc(data, 20, source)
     return LinkHeader(ethertype, 20, len(data), source, None, ())
 
 

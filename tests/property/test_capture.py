@@ -17,7 +17,7 @@ from mldkit.link.scan import goes_to_group, may_hold_message
 from mldkit.model.datagram import Frame, LinkType
 from mldkit.wire.decode import Decoder, decode
 
-ETHERTYPES = (0x0800, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x0806, 0x88CC, 0x0042, 0x05DC, 0x8847)
+ETHERTYPES = (4, 0x0800, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x0806, 0x88CC, 0x0042, 0x05DC, 0x8847)
 IP_ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}
 PROTOCOLS = (0, 2, 4, 6, 17, 41, 43, 44, 47, 50, 51, 58, 59, 60, 103, 135, 139, 140)
 MESSAGE_TYPES = (0x11, 0x16, 0x22, 128, 130, 131, 132, 133, 136, 143, 151, 152, 153)
@@ -67,7 +67,7 @@ def link_header(rng: Random, link_type: int, version: int) -> bytes:
         outer = rng.choice((b"\x81\x00", b"\x88\xa8")) if tag else ethertype
         hardware = 824 if rng.random() < 0.1 else 1
         head = outer + struct.pack("!HIHBB8x", 0, 1, hardware, 0, 6)
-        return head + tag + (ethertype if tag else b"")
+        return head + tag + (ethertype if tag else b"") + snap(rng, ethertype, version)
     if link_type not in (LinkType.ETHERNET, LinkType.LINUX_SLL):
         return b""
     head = rng.randbytes(12) if link_type == LinkType.ETHERNET else b"\0\0\0\1\0\6" + bytes(8)
@@ -76,7 +76,14 @@ def link_header(rng: Random, link_type: int, version: int) -> bytes:
         head += struct.pack("!H", rng.choice((5, 0x4011, 0x6000, 0x4500)))
     if rng.random() < 0.1:
         return head + b"\x00\x50\xaa\xaa\x03\0\0\0" + ethertype
-    return head + ethertype
+    return head + ethertype + snap(rng, ethertype, version)
+
+
+def snap(rng: Random, ethertype: bytes, version: int) -> bytes:
+    """Return LLC where a cooked header says that LLC follows."""
+    if ethertype != b"\x00\x04" or rng.random() < 0.2:
+        return b""
+    return b"\xaa\xaa\x03\0\0" + rng.choice((b"\0", b"\xf8")) + IP_ETHERTYPES[version]
 
 
 def invented_frame(rng: Random, link_type: int) -> bytes:

@@ -6,6 +6,7 @@ import struct
 
 import pytest
 
+from mldkit.link.scan import may_hold_message
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Broken, Frame, LinkType
 from mldkit.testing.envelopes import (
@@ -31,6 +32,41 @@ def test_m44_snap_is_read_and_bounded_by_its_length() -> None:
 
     assert entry(frame).datagram.message == IGMP_QUERY.message
     assert ids(frame) == set()
+
+
+@pytest.mark.parametrize(
+    ("oui", "is_read"),
+    [("000000", True), ("0000f8", True), ("00000c", False), ("0080c2", False)],
+)
+def test_m44_snap_of_other_organizations_says_no_ethertype(oui: str, is_read: bool) -> None:
+    snap = b"\xaa\xaa\x03" + bytes.fromhex(oui) + b"\x08\0" + V4[14:]
+    found = decode(Frame(V4[:12] + len(snap).to_bytes(2, "big") + snap))
+
+    assert (found is not None) is is_read
+
+
+@pytest.mark.parametrize("link_type", [LinkType.LINUX_SLL, LinkType.LINUX_SLL2])
+@pytest.mark.parametrize(
+    ("protocol", "is_read"), [(4, True), (1, False), (3, False), (0x30, False)]
+)
+def test_m44_m49_a_cooked_header_says_llc_by_a_number_that_is_no_length(
+    link_type: int, protocol: int, is_read: bool
+) -> None:
+    header = (
+        SLL[:14] + protocol.to_bytes(2, "big")
+        if link_type == LinkType.LINUX_SLL
+        else protocol.to_bytes(2, "big") + SLL2[2:]
+    )
+    frame = header + b"\xaa\xaa\x03\0\0\0\x08\0" + V4[14:]
+    found = decode(Frame(frame, link_type=link_type))
+
+    assert (found is not None) is is_read
+    if is_read:
+        assert entry(frame, link_type).datagram.message == IGMP_QUERY.message
+        assert may_hold_message(frame, link_type)
+    assert isinstance(decode(Frame(header + b"\xaa\xaa\x03\0", link_type=link_type)), Broken) == (
+        is_read
+    )
 
 
 @pytest.mark.parametrize("ethertype", ["0806", "88cc", "0026"])
