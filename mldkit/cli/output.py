@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from mldkit.wire.rules import Rule
 
+_CONTINUATION = 4
 _encode = json.JSONEncoder(separators=(", ", ": ")).encode
 
 
@@ -40,15 +41,24 @@ def _wrapped(text: str) -> str:
     if not sys.stderr.isatty():
         return text
     import shutil
+
+    return broken_at(text, shutil.get_terminal_size().columns, 6)
+
+
+def broken_at(text: str, columns: int, indent: int) -> str:
+    """Return `text` in lines of `columns`, broken between words alone, the rest indented."""
+    if len(text) <= columns:
+        return text
     import textwrap
 
-    return textwrap.fill(
+    lines = textwrap.wrap(
         text,
-        shutil.get_terminal_size().columns,
-        subsequent_indent="      ",
+        columns,
+        subsequent_indent=" " * indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return "\n".join(lines)
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
@@ -62,7 +72,10 @@ def json_text(document: Any) -> str:  # noqa: ANN401
 
 
 def line_printer() -> Callable[..., None]:
-    """Return a function that prints one line with a style: in colour on a terminal only."""
+    """Return a function that prints one line with a style: in colour on a terminal only.
+
+    A terminal gets it broken between words; a pipe gets it as it is.
+    """
     if not sys.stdout.isatty():
         return lambda text, style="": print(text)  # noqa: ARG005
     from rich.console import Console
@@ -71,7 +84,9 @@ def line_printer() -> Callable[..., None]:
     console = Console(highlight=False)
 
     def print_styled(text: str, style: str = "") -> None:
-        console.print(Text(text, style=style), soft_wrap=True)
+        indent = len(text) - len(text.lstrip()) + _CONTINUATION
+        lines = broken_at(text, console.width, indent)
+        console.print(Text(lines, style=style), soft_wrap=True)
 
     return print_styled
 

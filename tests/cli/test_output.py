@@ -1,0 +1,64 @@
+"""Where lines are broken, and where they are not."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.cli.output import broken_at
+from mldkit.testing.envelopes import V6, patched
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DECODE = (sys.executable, "-m", "mldkit", "decode", "--hex", patched(V6, 21, b"\x40").hex())
+
+
+def on_a_terminal(columns: int, *command: str, more: Mapping[str, str] | None = None) -> str:
+    """Return what a command prints on a terminal of so many columns."""
+    near, far = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", **(more or {})}
+    with subprocess.Popen(command, stdout=far, stderr=far, env=environment) as child:
+        os.close(far)
+        read = bytearray()
+        while True:
+            try:
+                chunk = os.read(near, 65536)
+            except OSError:  # Linux says EIO when the last one has closed the other end
+                break
+            if not chunk:
+                break
+            read += chunk
+        child.wait()
+    os.close(near)
+    return read.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_a_terminal_gets_lines_that_fit_and_whole_words(columns: int) -> None:
+    plain = subprocess.run(DECODE, capture_output=True, text=True, check=False).stdout
+
+    seen = re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(columns, *DECODE))
+
+    assert seen.split() == plain.split()
+    assert max(map(len, seen.splitlines())) <= columns
+
+
+def test_colour_is_for_terminals_and_not_with_no_color() -> None:
+    colour = "\x1b[1;31m"  # ECMA-48: bold, red
+
+    assert colour in on_a_terminal(80, *DECODE)
+    assert colour not in on_a_terminal(80, *DECODE, more={"NO_COLOR": "1"})
+    assert b"\x1b" not in subprocess.run(DECODE, capture_output=True, check=False).stdout
+
+
+def test_a_word_is_never_broken() -> None:
+    address = "2001:db8:1111:2222:3333:4444:5555:6666"
+
+    assert broken_at(f"from {address}", 20, 2) == f"from\n  {address}"
