@@ -7,6 +7,7 @@
     |  `- BuildError            ... that no message can carry (QRV 9, a unicast group)   exit 2
     |- LinkError(OSError)       no such interface, no permission, interface down        exit 3
     |- CaptureError             not a capture, nothing in it can be read                exit 3
+    |- LabError                 a lab that cannot be read, or is in the wrong state      exit 3
     `- UnsupportedError         this machine lacks a feature that was asked for         exit 4
 
 What others send badly is never an exception: it is `Malformed` and findings (exit 1).
@@ -42,6 +43,10 @@ class LinkError(MldkitError, OSError):
 
 class CaptureError(MldkitError):
     """A capture cannot be read at all."""
+
+
+class LabError(MldkitError):
+    """A lab's files make no sense, or it does not run, or runs already."""
 
 
 class UnsupportedError(MldkitError):

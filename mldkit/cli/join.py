@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from socket import AF_INET, AF_INET6
 from typing import TYPE_CHECKING
 
+from mldkit.cli import background
 from mldkit.cli.arguments import (
     add_format,
     add_interface,
@@ -32,8 +33,9 @@ from mldkit.model.units import MILLISECOND, SECOND
 if TYPE_CHECKING:
     import argparse
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from mldkit.cli.background import Ready
     from mldkit.link.datagrams import Received
     from mldkit.model.addresses import Address
     from mldkit.model.notation import GroupSpec
@@ -45,6 +47,7 @@ examples:
   mldkit join -i eth0 239.1.2.3 ff15::4321:1234
   mldkit join -i eth0 10.0.0.1,10.0.0.2@232.1.1.1 --for 60s
   mldkit join -i eth0 ff15::1+100 --for 10s
+  mldkit join -i eth1 ff15::1 --background      inside a lab: until the lab is stopped
   mldkit join -i eth0 239.1.2.3 --block 10.0.0.9 --receive --port 5000
 
 exit codes: 0 done, 2 wrong usage, 3 no such interface, no permission, or a limit
@@ -97,6 +100,15 @@ def run(args: argparse.Namespace) -> int:
     """Join, hold, leave; return 130 when a signal ended it."""
     _refuse_what_makes_no_sense(args)
     opener = None if args.port is None else datagrams.of_port(args.port)
+    if args.background:
+        return background.run(lambda announce: _join(args, opener, announce))
+    return _join(args, opener, lambda: None)
+
+
+def _join(
+    args: argparse.Namespace, opener: Callable[..., socket.socket] | None, announce: Ready
+) -> int:
+    """Join, tell `announce`, hold and leave."""
     # A signal to end is an interrupt too: the groups are left and the document is completed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = _Output(args.format, args.interface)
@@ -113,6 +125,7 @@ def run(args: argparse.Namespace) -> int:
                     memberships.join(wish)
             receivers = [opened.enter_context(r) for r in _receivers(args, memberships)]
             output.joined(args.groups, args.block)
+            announce()
             sockets = plural(len(list(memberships.sockets())), "socket")
             detail(args, f"{interface.name}: memberships held by {sockets}")
             try:
@@ -141,11 +154,13 @@ def _patience(args: argparse.Namespace) -> AbstractContextManager[None]:
 
 
 def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
-    if args.background:
+    if args.background and not background.is_possible():
         raise UsageError(
             "argument --background: it works inside a lab only",
             hint="leave it away and end the command with &",
         )
+    if args.background and args.receive:
+        raise UsageError("argument --background: nobody would see what --receive prints")
     if args.port is not None and not args.receive:
         raise UsageError("argument --port: it needs --receive")
     for source in args.block:

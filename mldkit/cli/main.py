@@ -32,6 +32,7 @@ VERBS: dict[str, str] = {
     "analyze": "say what captures show about queriers, members and faults",
     "groups": "list what this kernel listens to and why",
     "macfilter": "explain and prove which frames a receive filter lets in",
+    "lab": "learn by doing in small networks that the kernel checks",
     "doctor": "tell what this machine can do",
     "demo": "run the main job in two network namespaces made for it",
 }
@@ -60,13 +61,17 @@ class VerbParser(Parser):
         self._has_verbs = True
         return super().add_subparsers(**kwargs)
 
+    def _takes_the_rest(self) -> bool:
+        """Return whether a command of somebody else follows, which is not ours to mix."""
+        return any(action.nargs == argparse.REMAINDER for action in self._actions)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401
         """Parse; words that nothing takes are an error here, where the hint can name the verb."""
         if self._is_inside:
             return super().parse_known_args(args, namespace)
         self._is_inside = True
         try:
-            if self._has_verbs:
+            if self._has_verbs or self._takes_the_rest():
                 found, extra = super().parse_known_args(args, namespace)
             else:
                 found, extra = self.parse_known_intermixed_args(args, namespace)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -17,7 +18,7 @@ import mldkit
 from mldkit.errors import LinkError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 NAMED = Path("/run/netns")
 
@@ -49,8 +50,25 @@ def enter(namespace: str) -> None:
         raise LinkError(f"{namespace}: not a network namespace", hint=_names()) from error
 
 
+@contextmanager
+def inside(namespace: str) -> Iterator[None]:
+    """Let this process, which must have one thread, live in a named namespace for a while.
+
+    Sockets that are opened meanwhile stay there. Of /proc only /proc/thread-self/net follows.
+    """
+    from netns import NetNS
+
+    with NetNS(nsname=namespace):
+        yield
+
+
 def mldkit_command(*arguments: str) -> list[str]:
-    """Return the command that runs this very mldkit with `arguments`, in this interpreter.
+    """Return the command that runs this very mldkit with `arguments`, in this interpreter."""
+    return module_command("mldkit", *arguments)
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this very mldkit, in this interpreter.
 
     `-m` would put the working directory first on the path, and with it any file there that has
     the name of a module. That is left out, except where mldkit itself was found in that way.
@@ -60,7 +78,7 @@ def mldkit_command(*arguments: str) -> list[str]:
         options.append("-I")
     elif Path(mldkit.__file__).parents[1] != Path.cwd():
         options.append("-P")
-    return [sys.executable, *options, "-m", "mldkit", *arguments]
+    return [sys.executable, *options, "-m", module, *arguments]
 
 
 def _names() -> str:

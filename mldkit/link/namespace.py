@@ -50,18 +50,13 @@ class Sandbox:
     def __init__(self) -> None:
         """Make the namespaces; raise `LinkError` where the machine does not allow them."""
         self._children: list[subprocess.Popen[str]] = []
-        kinds = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        rootless = ["--user", "--map-root-user"]
-        # Root of a container may lack the right and still get it in a user namespace.
-        attempts = [rootless] if os.geteuid() else [[], rootless]
         complaint = ""
-        for extra in attempts:
-            self.is_rootless = bool(extra)
-            self._holder = _start(["unshare", *extra, *kinds, "sh", "-c", _START])
+        for self.is_rootless in ways():
+            self._holder = _start(unsharing(["sh", "-c", _START], is_rootless=self.is_rootless))
             if _pipe(self._holder.stdout).readline() == "ready\n":
                 return
             complaint = self._end().strip().partition("\n")[0]
-        raise LinkError(f"no namespaces for a sandbox: {complaint}", hint=_what_forbids())
+        raise LinkError(f"no namespaces for a sandbox: {complaint}", hint=what_forbids())
 
     def __enter__(self) -> Self:
         """Return the sandbox itself."""
@@ -82,17 +77,7 @@ class Sandbox:
 
         The working directory is kept where the sandbox has it too.
         """
-        of_holder = f"/proc/{self._holder.pid}/ns"
-        # The holder itself stays outside of the process namespace that its children live in.
-        spaces = [
-            f"--mount={of_holder}/mnt",
-            f"--net={of_holder}/net",
-            f"--pid={of_holder}/pid_for_children",
-        ]
-        if self.is_rootless:
-            spaces += [f"--user={of_holder}/user", "--preserve-credentials"]
-        inside = ["sh", "-c", _IN_DIRECTORY, str(Path.cwd()), *argv]
-        return ["nsenter", *spaces, "--", *inside]
+        return entering(self._holder.pid, argv, is_rootless=self.is_rootless)
 
     def run(
         self, argv: Sequence[str], *, given: str = "", timeout: float | None = None
@@ -157,6 +142,43 @@ class Sandbox:
             return self._holder.communicate()[1]
 
 
+def ways() -> tuple[bool, ...]:
+    """Return whether to make a user namespace too, in the order in which to try it.
+
+    Root of a container may lack the right to do without and still get it in a user namespace.
+    """
+    return (True,) if os.geteuid() else (False, True)
+
+
+def unsharing(argv: Sequence[str], *, is_rootless: bool) -> list[str]:
+    """Return the command that runs `argv` as process 1 of new namespaces.
+
+    The program that the command starts stays outside and ends with process 1; when it is killed
+    the kernel kills process 1, and with it all processes inside.
+    """
+    user = ["--user", "--map-root-user"] if is_rootless else []
+    kinds = ["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    return ["unshare", *user, *kinds, *argv]
+
+
+def entering(holder: int, argv: Sequence[str], *, is_rootless: bool) -> list[str]:
+    """Return the command that runs `argv` in the namespaces which process `holder` unshared.
+
+    The working directory is kept where the sandbox has it too.
+    """
+    of_holder = f"/proc/{holder}/ns"
+    # The holder itself stays outside of the process namespace that its children live in.
+    spaces = [
+        f"--mount={of_holder}/mnt",
+        f"--net={of_holder}/net",
+        f"--pid={of_holder}/pid_for_children",
+    ]
+    if is_rootless:
+        spaces += [f"--user={of_holder}/user", "--preserve-credentials"]
+    inside = ["sh", "-c", _IN_DIRECTORY, str(Path.cwd()), *argv]
+    return ["nsenter", *spaces, "--", *inside]
+
+
 def environment() -> dict[str, str]:
     """Return our environment with the system's own programs on the path.
 
@@ -196,7 +218,8 @@ def _children_of(pid: int) -> list[int]:
         return []
 
 
-def _what_forbids() -> str:
+def what_forbids() -> str:
+    """Return what a person can do about a machine that does not give us namespaces."""
     for setting, (forbidding, remedy) in _SWITCHES.items():
         with suppress(OSError):
             if Path("/proc/sys", setting).read_text().strip() == forbidding:

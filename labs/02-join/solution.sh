@@ -1,0 +1,11 @@
+# Solution of the lab `join`; mldkit lab solution --run carries it out.
+mldkit lab exec h1 -- mldkit join -i eth1 ff15::4321:1234 --background
+mldkit lab exec h1 -- mldkit join -i eth1 ff15::4321:1234 --background
+mldkit lab exec h1 -- mldkit join -i eth1 ff15:1::4321:1234 --background
+mldkit lab exec h1 -- mldkit join -i eth1 239.1.2.3 --background
+mldkit lab exec h1 -- mldkit join -i eth1 ff15::beef --for 2s
+mldkit lab answer mac 33:33:43:21:12:34
+mldkit lab answer frames 0
+mldkit lab answer references 2
+mldkit lab answer leave TO_IN
+mldkit lab answer octets 030201EF

@@ -1,0 +1,277 @@
+"""`mldkit lab`: small networks with a lesson, checked by the kernel."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mldkit
+from mldkit.cli.arguments import add_format
+from mldkit.cli.output import note
+from mldkit.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mldkit.lab.lab import Lab
+
+EXAMPLES = """\
+examples:
+  mldkit lab list
+  mldkit lab start join          build the network of the lab `join`
+  mldkit lab show join           read its lesson
+  mldkit lab shell h1            a shell on its node h1 (end it with: exit)
+  mldkit lab exec h1 -- mldkit join -i eth1 ff15::4321:1234 --background
+  mldkit lab capture             what was on the wire so far
+  mldkit lab answer leave TO_IN
+  mldkit lab check
+  mldkit lab stop
+"""
+_VERBS = {
+    "list": "list the labs",
+    "show": "print the lesson of a lab",
+    "start": "build the network of a lab and leave it running",
+    "check": "tell what holds, what was expected, what was seen and where",
+    "answer": "answer a question of the lesson",
+    "hint": "print the next hint",
+    "solution": "print the solution, or carry it out",
+    "shell": "open a shell on a node",
+    "exec": "run one command on a node",
+    "status": "list the labs that run, with nodes and captures",
+    "capture": "decode what a link has carried so far",
+    "reset": "stop a lab and start it again",
+    "stop": "end a lab and remove all of it",
+}
+_WITH_LAB = ("show", "start", "check", "hint", "solution", "status", "capture", "reset", "stop")
+_NODE_VERBS = ("answer", "shell", "exec")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the verbs of `lab`."""
+    parser.epilog = EXAMPLES
+    verbs = parser.add_subparsers(dest="lab_verb", metavar="VERB", title="verbs", required=True)
+    made = {name: verbs.add_parser(name, help=summary) for name, summary in _VERBS.items()}
+    for name in _WITH_LAB:
+        made[name].add_argument(
+            "lab",
+            metavar="LAB",
+            nargs=None if name == "start" else "?",
+            help="id, number or folder name (default: the lab that runs)",
+        )
+    for name in _NODE_VERBS:
+        made[name].add_argument("--lab", metavar="LAB", help="where more than one lab runs")
+    for name in ("list", "check", "status"):
+        add_format(made[name])
+    for name in ("shell", "exec"):
+        made[name].add_argument("node", metavar="NODE", help="node of the lab, such as h1")
+    made["exec"].add_argument(
+        "command", metavar="-- CMD", nargs=argparse.REMAINDER, help="program and arguments"
+    )
+    made["answer"].add_argument("question", metavar="QUESTION", help="id of the question")
+    made["answer"].add_argument("value", metavar="VALUE", help="your answer")
+    made["start"].add_argument(
+        "--dry-run", action="store_true", help="print the commands, build nothing"
+    )
+    made["solution"].add_argument("--run", action="store_true", help="carry it out in the lab")
+    made["stop"].add_argument(
+        "--all", action="store_true", help="every lab, and whatever a crash left"
+    )
+    capture = made["capture"]
+    capture.add_argument("--link", metavar="LINK", help="one link (default: each in turn)")
+    capture.add_argument("--follow", action="store_true", help="go on until interrupted")
+    capture.add_argument("--path", action="store_true", help="print the names of the files")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Carry out one verb of `lab`."""
+    return _RUN[args.lab_verb](args)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from mldkit.cli import lab_output
+    from mldkit.lab import catalogue, state
+
+    alive = {entry.lab for entry in state.running()}
+    lab_output.print_list(args, catalogue.entries(), alive)
+    return 0
+
+
+def _show(args: argparse.Namespace) -> int:
+    from mldkit.lab import catalogue
+
+    entry = catalogue.find(args.lab) if args.lab else _running(args).entry
+    print(entry.readme, end="")
+    return 0
+
+
+def _start(args: argparse.Namespace) -> int:
+    from mldkit.lab import catalogue, commands, lab
+
+    entry = catalogue.find(args.lab)
+    if args.dry_run:
+        print("\n".join(commands.build(entry.topology()).lines))
+        return 0
+    started = lab.start(entry)
+    print(f"{entry.id}: {started.topology.title}")
+    print(f"nodes {' '.join(started.state.nodes)}, links {' '.join(started.state.links)}")
+    note(args, f"mldkit lab show {entry.id} | less: the lesson; mldkit lab shell NODE: go there")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    from mldkit.cli import lab_output
+    from mldkit.lab import checks
+
+    lab = _running(args)
+    loaded = checks.load(lab.entry.folder)
+    return lab_output.print_results(args, lab.entry.id, checks.run(lab, loaded))
+
+
+def _answer(args: argparse.Namespace) -> int:
+    from mldkit.lab import progress
+
+    progress.answer(_running(args), args.question, args.value)
+    note(args, "stored; mldkit lab check tells whether it is right")
+    return 0
+
+
+def _hint(args: argparse.Namespace) -> int:
+    from mldkit.lab import progress
+
+    lab = _running(args)
+    number, hint = progress.next_hint(lab)
+    print(f"hint {number} of {len(lab.topology.hints)}: {hint}")
+    return 0
+
+
+def _solution(args: argparse.Namespace) -> int:
+    from mldkit.lab import catalogue
+    from mldkit.lab.state import DEFAULT_VARIABLE
+    from mldkit.link.launcher import mldkit_command
+
+    if not args.run:
+        entry = catalogue.find(args.lab) if args.lab else _running(args).entry
+        print((entry.folder / "solution.sh").read_text(encoding="utf-8"), end="")
+        return 0
+    lab = _running(args)
+    # The script says `mldkit`: let that be this very one, whatever the path has.
+    script = f'mldkit() {{ {shlex.join(mldkit_command())} "$@"; }}; . ./solution.sh'
+    variables = {**os.environ, "PYTHONPATH": str(Path(mldkit.__file__).parents[1])}
+    variables[DEFAULT_VARIABLE] = lab.entry.id
+    sys.stdout.flush()
+    return subprocess.run(  # noqa: S603
+        ["sh", "-euc", script],  # noqa: S607
+        cwd=lab.entry.folder,
+        env=variables,
+        check=False,
+    ).returncode
+
+
+def _shell(args: argparse.Namespace) -> int:
+    lab = _running(args)
+    bash = shutil.which("bash")
+    prompt = f"PS1={lab.entry.id}:{args.node}# "
+    shell = [bash, "--norc", "--noprofile", "-i"] if bash else ["sh", "-i"]
+    note(args, f"a shell on {args.node}; leave it with: exit")
+    return lab.call(args.node, ["env", prompt, *shell])
+
+
+def _exec(args: argparse.Namespace) -> int:
+    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    if not command:
+        raise UsageError("no command", hint="mldkit lab exec NODE -- CMD")
+    return _running(args).call(args.node, command)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from mldkit.cli import lab_output
+    from mldkit.lab import state
+
+    wanted = _running(args).entry.id if args.lab else None
+    states = [entry for entry in state.running() if wanted in (None, entry.lab)]
+    lab_output.print_status(args, states)
+    return 0
+
+
+def _capture(args: argparse.Namespace) -> int:
+    from mldkit.link.launcher import mldkit_command
+
+    lab = _running(args)
+    links = [args.link] if args.link else list(lab.state.links)
+    paths = [lab.capture(link) for link in links]
+    if args.path:
+        print("\n".join(map(str, paths)))
+        return 0
+    if args.follow:
+        if len(links) > 1:
+            raise UsageError("--follow needs --link", hint=f"links: {' '.join(links)}")
+        tail = ["tail", "-c", "+1", "-f", str(paths[0])]
+        with subprocess.Popen(tail, stdout=subprocess.PIPE) as source:  # noqa: S603
+            try:
+                return subprocess.run(  # noqa: S603
+                    mldkit_command("decode", "-"), stdin=source.stdout, check=False
+                ).returncode
+            finally:
+                source.kill()
+    code = 0
+    for link, path in zip(links, paths, strict=True):
+        if len(links) > 1:
+            print(f"link {link}:")
+        sys.stdout.flush()
+        command = mldkit_command("-q", "decode", str(path))
+        code = max(code, subprocess.run(command, check=False).returncode)  # noqa: S603
+    return code
+
+
+def _reset(args: argparse.Namespace) -> int:
+    from mldkit.lab import catalogue, lab
+
+    entry = catalogue.find(args.lab) if args.lab else _running(args).entry
+    lab.stop(entry.id)
+    lab.start(entry)
+    print(f"{entry.id}: as at the start")
+    return 0
+
+
+def _stop(args: argparse.Namespace) -> int:
+    from mldkit.lab import catalogue, lab, state
+
+    if args.all:
+        names: tuple[str, ...] = state.known()
+    elif args.lab:
+        names = (catalogue.find(args.lab).id,)
+    else:
+        names = (_running(args).entry.id,)
+    for name in names:
+        was_alive = lab.stop(name)
+        print(f"{name}: {'stopped' if was_alive else 'was not running'}")
+    return 0
+
+
+def _running(args: argparse.Namespace) -> Lab:
+    from mldkit.lab.lab import Lab
+
+    return Lab.running(args.lab)
+
+
+_RUN: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "show": _show,
+    "start": _start,
+    "check": _check,
+    "answer": _answer,
+    "hint": _hint,
+    "solution": _solution,
+    "shell": _shell,
+    "exec": _exec,
+    "status": _status,
+    "capture": _capture,
+    "reset": _reset,
+    "stop": _stop,
+}

@@ -1,0 +1,148 @@
+"""How `mldkit lab` prints lists, results of checks and what runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mldkit.cli.output import line_printer, note, print_json, print_table
+from mldkit.lab import checks, state
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+    from mldkit.lab.catalogue import Entry
+    from mldkit.lab.checks import Result
+    from mldkit.lab.state import State
+
+SKIPPED = 4
+_MARKS = {
+    checks.PASS: ("ok     ", "green"),
+    checks.FAIL: ("not yet", "bold red"),
+    checks.WAITING: ("waiting", "dim"),
+    checks.SKIP: ("skipped", "yellow"),
+}
+_MOST_FRAMES = 8
+
+
+def print_list(args: argparse.Namespace, entries: Iterable[Entry], alive: set[str]) -> None:
+    """Print the catalogue."""
+    labs: list[dict[str, Any]] = []
+    for entry in entries:
+        topology = entry.topology()
+        labs.append(
+            {
+                "id": entry.id,
+                "number": entry.number,
+                "title": topology.title,
+                "level": topology.level,
+                "minutes": topology.minutes,
+                "learns": list(topology.learns),
+                "running": entry.id in alive,
+            }
+        )
+    if args.format == "json":
+        print_json({"schema": "mldkit.labs/1", "labs": labs})
+    elif args.format == "ndjson":
+        for lab in labs:
+            print_json(lab)
+    else:
+        rows = [
+            (
+                str(lab["number"]),
+                lab["id"],
+                lab["title"],
+                str(lab["level"]),
+                str(lab["minutes"]),
+                "runs" if lab["running"] else "",
+            )
+            for lab in labs
+        ]
+        print_table(("no", "lab", "title", "level", "min", ""), rows, right={"no", "level", "min"})
+        note(args, "mldkit lab start LAB builds one; mldkit lab show LAB prints its lesson")
+
+
+def print_results(args: argparse.Namespace, lab: str, results: Iterable[Result]) -> int:
+    """Print each result as soon as it is known and return the exit code."""
+    emit = line_printer()
+    entries: list[dict[str, Any]] = []
+    for result in results:
+        entry = _entry(result)
+        entries.append(entry)
+        if args.format == "text":
+            mark, style = _MARKS[result.status]
+            emit(f"{mark} {result.check.title}", style)
+            for line in _details(result):
+                emit(f"        {line}")
+        elif args.format == "ndjson":
+            print_json(entry)
+    if args.format == "json":
+        print_json({"schema": "mldkit.labcheck/1", "lab": lab, "checks": entries})
+    statuses = [entry["status"] for entry in entries]
+    if args.format == "text":
+        passed = statuses.count(checks.PASS)
+        print(f"{passed} of {len(statuses)} hold")
+        if passed < len(statuses):
+            note(args, "mldkit lab hint gives a hint, mldkit lab capture shows the frames")
+    if any(status in (checks.FAIL, checks.WAITING) for status in statuses):
+        return 1
+    return SKIPPED if checks.SKIP in statuses else 0
+
+
+def print_status(args: argparse.Namespace, states: Sequence[State]) -> None:
+    """Print the labs that run."""
+    labs = [
+        {
+            "id": entry.lab,
+            "pid": entry.pid,
+            "rootless": entry.rootless,
+            "nodes": list(entry.nodes),
+            "captures": {
+                link: str(state.folder(entry.lab) / f"{link}.pcapng") for link in entry.links
+            },
+        }
+        for entry in states
+    ]
+    if args.format == "json":
+        print_json({"schema": "mldkit.labstatus/1", "labs": labs})
+    elif args.format == "ndjson":
+        for lab in labs:
+            print_json(lab)
+    elif not labs:
+        print("no lab runs")
+    else:
+        for entry in states:
+            print(
+                f"{entry.lab} runs in process {entry.pid}"
+                f"{', without root' if entry.rootless else ''}"
+            )
+            print(f"  nodes    {' '.join(entry.nodes)}")
+            print(f"  links    {' '.join(entry.links)}")
+            print(f"  captures {state.folder(entry.lab)}/LINK.pcapng")
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    outcome = result.outcome
+    return {
+        "id": result.check.id,
+        "title": result.check.title,
+        "status": result.status,
+        "expected": outcome.expected if outcome else None,
+        "got": outcome.got if outcome else result.reason or None,
+        "where": outcome.where if outcome else None,
+        "frames": list(outcome.frames) if outcome else [],
+    }
+
+
+def _details(result: Result) -> list[str]:
+    outcome = result.outcome
+    if outcome is None:
+        return [result.reason]
+    where = outcome.where
+    if outcome.frames:
+        shown = ", ".join(map(str, outcome.frames[:_MOST_FRAMES]))
+        more = ", ..." if len(outcome.frames) > _MOST_FRAMES else ""
+        where += f", frame{'s' if len(outcome.frames) > 1 else ''} {shown}{more}"
+    if result.status == checks.PASS:
+        return [f"{outcome.got} ({where})"]
+    return [f"expected: {outcome.expected}", f"got:      {outcome.got} ({where})"]

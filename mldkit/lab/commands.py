@@ -1,0 +1,136 @@
+"""From a topology to the commands that build it, in the order in which they run.
+
+The text is what `mldkit lab start --dry-run` prints and what the holder executes. Everything that
+a lab depends on is set, whatever this machine has as default: machines are numbered in the order
+of `lab.toml`, and number 2 has the MAC 02:00:00:00:00:02, hence fe80::ff:fe00:2.
+
+    create    namespaces, links, bridges, settings, addresses; the captured ends are switched on
+              -- here the captures are opened --
+    connect   the other ends are switched on: from here on there are frames
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.lab.topology import Node, Topology
+
+_INTERFACE_SYSCTLS = {
+    "net.ipv4.conf.{}.rp_filter": "0",
+    "net.ipv4.conf.{}.forwarding": "0",
+    "net.ipv4.conf.{}.force_igmp_version": "0",
+    "net.ipv6.conf.{}.disable_ipv6": "0",
+    "net.ipv6.conf.{}.forwarding": "0",
+    "net.ipv6.conf.{}.force_mld_version": "0",
+    "net.ipv6.conf.{}.router_solicitations": "0",
+    "net.ipv6.conf.{}.accept_ra": "0",
+    "net.ipv6.conf.{}.addr_gen_mode": "0",
+}
+_NODE_SYSCTLS = {
+    "net.ipv4.conf.all.rp_filter": "0",
+    "net.ipv4.igmp_max_memberships": "20",
+    "net.ipv4.igmp_qrv": "2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The commands, as a person would type them."""
+
+    create: tuple[str, ...]
+    connect: tuple[str, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of them."""
+        return self.create + self.connect
+
+
+def build(topology: Topology) -> Plan:
+    """Return the commands that build the network of a lab."""
+    return Plan(
+        create=(
+            *(f"ip netns add {name}" for name in topology.nodes),
+            *_links(topology),
+            *(line for node in topology.nodes.values() for line in _bridge(topology, node)),
+            *(_sysctls(topology, node) for node in topology.nodes.values()),
+            *_addresses(topology),
+            *(f"ip -n {name} link set lo up" for name in topology.nodes),
+            *_up(topology, captured=True),
+        ),
+        connect=(
+            *_up(topology, captured=False),
+            *(
+                f"ip -n {node.name} link set {node.bridge} up"
+                for node in topology.nodes.values()
+                if node.bridge
+            ),
+        ),
+    )
+
+
+def mac(topology: Topology, node: str, interface: str) -> str:
+    """Return the MAC of an interface: the last octet is the node, the one before the interface."""
+    number = list(topology.nodes).index(node) + 1
+    names = topology.interfaces(node)
+    position = names.index(interface) if interface in names else 0xBB  # a bridge
+    return f"02:00:00:00:{position:02x}:{number:02x}"
+
+
+def _links(topology: Topology) -> Iterator[str]:
+    # Numbers that differ: where an end has the number of its peer the kernel takes it for a plain
+    # device and tells that it is up as much as a second later (net/core/link_watch.c).
+    number = 11
+    for link in topology.links:
+        (near, near_name), (far, far_name) = link.ends
+        yield (
+            f"ip link add {near_name} index {number} address {mac(topology, near, near_name)} "
+            f"netns {near} type veth peer name {far_name} index {number + 1} "
+            f"address {mac(topology, far, far_name)} netns {far}"
+        )
+        number += 2
+
+
+def _bridge(topology: Topology, node: Node) -> Iterator[str]:
+    if node.bridge is None:
+        return
+    address = mac(topology, node.name, node.bridge)
+    yield f"ip -n {node.name} link add {node.bridge} address {address} type bridge"
+    for options in node.bridge_options:
+        yield f"ip -n {node.name} link set {node.bridge} type bridge {options}"
+    for port in topology.interfaces(node.name):
+        yield f"ip -n {node.name} link set {port} master {node.bridge}"
+
+
+def _sysctls(topology: Topology, node: Node) -> str:
+    settings = dict(_NODE_SYSCTLS)
+    for interface in (*topology.interfaces(node.name), node.bridge):
+        if interface is None:
+            continue
+        settings |= {name.format(interface): value for name, value in _INTERFACE_SYSCTLS.items()}
+        settings[f"net.ipv6.conf.{interface}.accept_dad"] = str(int(node.dad))
+    if node.bridge:
+        # Ports of a bridge have no addresses: only the bridge itself is a host.
+        for port in topology.interfaces(node.name):
+            settings[f"net.ipv6.conf.{port}.addr_gen_mode"] = "1"
+    settings |= node.sysctls
+    words = " ".join(f"{name}={value}" for name, value in settings.items())
+    return f"ip netns exec {node.name} sysctl -qw {words}"
+
+
+def _addresses(topology: Topology) -> Iterator[str]:
+    for node in topology.nodes.values():
+        for interface, addresses in node.addresses.items():
+            for address in addresses:
+                yield f"ip -n {node.name} address add {address} dev {interface}"
+
+
+def _up(topology: Topology, *, captured: bool) -> Iterator[str]:
+    for link in topology.links:
+        node, interface = link.ends[0 if captured else 1]
+        if interface not in topology.nodes[node].down:
+            yield f"ip -n {node} link set {interface} up"

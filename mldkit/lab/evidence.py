@@ -1,0 +1,244 @@
+"""What checks look at: tables of the kernel in a node, and the captures of the links.
+
+Each function returns what a `Check` asks: a function of the lab that looks once. Nothing here
+looks at what was typed; there are many ways to a goal, and the kernel and the wire show whether
+it was reached.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from mldkit.errors import CaptureError
+from mldkit.lab.checks import Outcome
+from mldkit.lab.commands import mac
+from mldkit.link import clock
+from mldkit.link.capture import open_capture
+from mldkit.link.kernel_tables import parse_dev_mcast, parse_igmp, parse_igmp6, parse_mcfilter
+from mldkit.model.addresses import mac_text, parse, text
+from mldkit.model.messages import RecordType, Report
+from mldkit.model.notation import parse_record
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.wire.decode import Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.lab.checks import Look
+    from mldkit.lab.lab import Lab
+    from mldkit.link.kernel_tables import ListedGroup
+    from mldkit.model.datagram import Decoded, Frame
+
+REPEAT_NS = SECOND + 100 * MILLISECOND
+"""A change is told again after at most the Unsolicited Report Interval of 1 s (RFC 9777 §9.11),
+and some ticks of the kernel's timers."""
+
+
+def member(node: str, interface: str, group: str, users: int | None = None) -> Look:
+    """Look whether the kernel of a node listens to a group, with so many users."""
+    wanted = f"{group} on {interface}" + ("" if users is None else f" with users {users}")
+
+    def look(lab: Lab) -> Outcome:
+        found = listed(lab, node, interface, group)
+        holds = found is not None and users in (None, found.users)
+        got = "not there" if found is None else f"users {found.users}"
+        return Outcome(holds=holds, expected=wanted, got=got, where=_table_of(node, group))
+
+    return look
+
+
+def not_member(node: str, interface: str, group: str) -> Look:
+    """Look whether the kernel of a node does not listen to a group any more."""
+
+    def look(lab: Lab) -> Outcome:
+        found = listed(lab, node, interface, group)
+        return Outcome(
+            holds=found is None,
+            expected=f"{group} is gone from {interface}",
+            got="it is gone" if found is None else f"it is there, users {found.users}",
+            where=_table_of(node, group),
+        )
+
+    return look
+
+
+def filtered(node: str, interface: str, group: str, sources: dict[str, tuple[int, int]]) -> Look:
+    """Look at the sources of a group: each with its users that include and exclude it."""
+
+    def look(lab: Lab) -> Outcome:
+        path = "/proc/net/" + ("mcfilter" if "." in group else "mcfilter6")
+        index = _index(lab, node, interface)
+        found = {
+            text(entry.source): (entry.includes, entry.excludes)
+            for entry in parse_mcfilter(lab.read(node, path))
+            if entry.index == index and entry.group == parse(group)
+        }
+        return Outcome(
+            holds=found == sources,
+            expected=_sources(sources),
+            got=_sources(found),
+            where=f"{node}: {path}",
+        )
+
+    return look
+
+
+def mac_listed(node: str, interface: str, address: str, references: int) -> Look:
+    """Look for a MAC in the multicast list of a device, with so many references."""
+
+    def look(lab: Lab) -> Outcome:
+        index = _index(lab, node, interface)
+        found = 0
+        for entry in parse_dev_mcast(lab.read(node, "/proc/net/dev_mcast")):
+            if entry.index == index and mac_text(entry.mac) == address:
+                found = entry.references
+        return Outcome(
+            holds=found == references,
+            expected=f"{address} with {references} references",
+            got=f"{found} references" if found else "not there",
+            where=f"{node}: /proc/net/dev_mcast",
+        )
+
+    return look
+
+
+def reported(
+    link: str,
+    node: str,
+    *records: str,
+    times: int = 2,
+    source: str | None = None,
+    within_ns: int = 0,
+) -> Look:
+    """Look for reports of a node that contain all of the records, so many times.
+
+    A report may contain more: what the kernel still has to say travels along. The first may take
+    `within_ns` from the node's last message, each further one the time of a repetition.
+    """
+    wanted = {str(parse_record(record)) for record in records}
+
+    def look(lab: Lab) -> Outcome:
+        everything = list(sent_by(lab, link, node))
+        found = [
+            decoded
+            for decoded in everything
+            if isinstance(decoded.datagram.message, Report)
+            and wanted <= set(map(str, decoded.datagram.message.records))
+            and source in (None, text(decoded.datagram.source))
+        ]
+        if found:
+            until_ns = (found[0].frame.time_ns or 0) + (times - 1) * REPEAT_NS
+        else:
+            until_ns = (everything[-1].frame.time_ns or 0) + within_ns if everything else 0
+        return Outcome(
+            holds=len(found) >= times,
+            expected=f"{' '.join(sorted(wanted))}, {times} times"
+            + (f" from {source}" if source else ""),
+            got=f"{len(found)} times" if found else "no such report",
+            where=f"capture of {link}",
+            frames=tuple(decoded.frame.number for decoded in found),
+            until_ns=until_ns,
+        )
+
+    return look
+
+
+def received(link: str, group: str, port: int, *, wanted: bool, within_ns: int = SECOND) -> Look:
+    """Look whether datagrams of a stream crossed a link in the time before now, or none did."""
+    address = parse(group)
+
+    def look(lab: Lab) -> Outcome:
+        now_ns = clock.wall_ns()
+        since_ns = now_ns - within_ns
+        numbers = tuple(
+            frame.number
+            for frame in frames(lab, link)
+            if (frame.time_ns or 0) > since_ns and _is_for(frame.data, address, port)
+        )
+        return Outcome(
+            holds=bool(numbers) == wanted,
+            expected=f"datagrams to {group}" if wanted else f"no datagram to {group}",
+            got=f"{len(numbers)} in the last {within_ns / SECOND:g} s",
+            where=f"capture of {link}",
+            frames=numbers,
+        )
+
+    return look
+
+
+def listed(lab: Lab, node: str, interface: str, group: str) -> ListedGroup | None:
+    """Return the line of a group in /proc/net/igmp6 or igmp of a node."""
+    if "." in group:
+        entries = parse_igmp(lab.read(node, "/proc/net/igmp"))[1]
+    else:
+        entries = parse_igmp6(lab.read(node, "/proc/net/igmp6"))
+    index = _index(lab, node, interface)
+    for entry in entries:
+        if entry.index == index and entry.group == parse(group):
+            return entry
+    return None
+
+
+def frames(lab: Lab, link: str) -> Iterator[Frame]:
+    """Give every frame of a link so far."""
+    try:
+        with open_capture(str(lab.capture(link))) as capture:
+            yield from capture.frames()
+    except CaptureError:
+        return  # nothing was captured yet
+
+
+def messages(lab: Lab, link: str) -> Iterator[Decoded]:
+    """Give every membership message of a link so far."""
+    decoder = Decoder()
+    for frame in frames(lab, link):
+        yield from decoder.decode(frame)
+
+
+def sent_by(lab: Lab, link: str, node: str) -> Iterator[Decoded]:
+    """Give the messages of one node, told by its MAC addresses."""
+    own = {mac(lab.topology, node, name) for name in lab.topology.interfaces(node)}
+    for decoded in messages(lab, link):
+        if mac_text(decoded.datagram.link_source or b"") in own:
+            yield decoded
+
+
+def record_types(lab: Lab, link: str, node: str, group: str) -> dict[str, int]:
+    """Return the record types that a node sent for a group, with the first frame of each."""
+    found: dict[str, int] = {}
+    for decoded in sent_by(lab, link, node):
+        message = decoded.datagram.message
+        for record in message.records if isinstance(message, Report) else ():
+            if record.group == parse(group) and record.type in set(RecordType):
+                found.setdefault(RecordType(record.type).name, decoded.frame.number)
+    return found
+
+
+def listed_backwards(group: str) -> str:
+    """Return an IPv4 group as /proc/net/igmp writes it: a number of this machine."""
+    return f"{int.from_bytes(parse(group), sys.byteorder):08X}"
+
+
+def _index(lab: Lab, node: str, interface: str) -> int:
+    """Return the number that the plan gave to an interface (`mldkit.lab.commands`)."""
+    ends = [end for link in lab.topology.links for end in link.ends]
+    return 11 + ends.index((node, interface))
+
+
+def _table_of(node: str, group: str) -> str:
+    return f"{node}: /proc/net/{'igmp' if '.' in group else 'igmp6'}"
+
+
+def _sources(sources: dict[str, tuple[int, int]]) -> str:
+    listed_sources = (
+        f"{source} {includes}/{excludes}"
+        for source, (includes, excludes) in sorted(sources.items())
+    )
+    return ", ".join(listed_sources) or "no sources"
+
+
+def _is_for(data: bytes, group: bytes, port: int) -> bool:
+    """Return whether an Ethernet frame is a UDP datagram to a group, without IP options."""
+    head, at = (14 + 24, 14 + 40) if len(group) == 16 else (14 + 16, 14 + 20)
+    return data[head : head + len(group)] == group and data[at + 2 : at + 4] == port.to_bytes(2)

@@ -1,0 +1,288 @@
+"""Process 1 of a running lab: builds the network, holds it, captures every link.
+
+Started by `mldkit.lab.lab` in namespaces of its own, with the state folder of the lab as working
+directory. It says one line of JSON when the lab is ready or cannot be made, waits for a line in
+return, and then belongs to nobody: it ends by `lab stop`, or after two hours in which nobody used
+the lab. With it the kernel ends every process in the lab and removes every interface.
+
+One thread serves all: each capture socket is opened while the process is in the namespace of
+that node, and stays there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from select import POLLIN, poll
+from typing import TYPE_CHECKING
+
+from mldkit.errors import LabError, LinkError, MldkitError, UnsupportedError
+from mldkit.lab import commands
+from mldkit.lab.topology import load
+from mldkit.link import clock
+from mldkit.link.capture_writer import CaptureWriter
+from mldkit.link.device import InterfaceDown, InterfaceRemoved, PacketSocket
+from mldkit.link.interfaces import find, interfaces
+from mldkit.link.launcher import inside
+from mldkit.link.membership import Memberships, Wish
+from mldkit.link.namespace import environment
+from mldkit.model.addresses import text
+from mldkit.model.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mldkit.lab.topology import Stream, Topology
+
+USED = "used"
+"""A file whose time says when the lab was last used."""
+IDLE_NS = 2 * 3600 * SECOND
+_LOOK_AROUND_NS = 20 * SECOND
+_CARRIER_NS = 5 * SECOND
+_BUFFER_OCTETS = 4 << 20
+_MULTICAST_HOPS = 16
+_TERMINAL_FIELD = 4  # of /proc/PID/stat, counted behind the name in brackets
+
+
+def main(arguments: list[str]) -> int:
+    """Be the holder of the lab in the folder that is the first argument."""
+    with ExitStack() as held:
+        try:
+            holder = Holder(load(Path(arguments[0])), held)
+            holder.build()
+        except MldkitError as error:
+            reply = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+            print(json.dumps(reply), flush=True)  # noqa: T201 (the answer to `lab start`)
+            return error.exit_code
+        print(json.dumps({"ready": True}), flush=True)  # noqa: T201
+        if sys.stdin.readline() != "go\n":
+            return 1
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for standard in (0, 1):
+            os.dup2(nowhere, standard)
+        holder.hold()
+    return 0
+
+
+@dataclass(slots=True)
+class _Tap:
+    """One link that is being captured."""
+
+    socket: PacketSocket
+    writer: CaptureWriter
+
+
+class Holder:
+    """Builds and holds one lab."""
+
+    def __init__(self, topology: Topology, held: ExitStack) -> None:
+        self._topology = topology
+        self._held = held
+        self._taps: dict[int, _Tap] = {}
+        self._senders: list[tuple[Stream, socket.socket]] = []
+
+    def build(self) -> None:
+        """Make the network; raise `UnsupportedError` where this machine lacks something."""
+        for need in self._topology.needs:
+            _require(need)
+        plan = commands.build(self._topology)
+        execute(plan.create)
+        for link in self._topology.links:
+            (node, interface), _ = link.ends
+            if interface not in self._topology.nodes[node].down:
+                self._capture(node, interface, link.name)
+        execute(plan.connect)
+        self._wait_for_carriers()
+        for join in self._topology.joins:
+            with inside(join.node):
+                memberships = self._held.enter_context(Memberships(find(join.interface)))
+                for spec in join.groups:
+                    for group in spec.groups:
+                        memberships.join(Wish(group, spec.sources))
+        for stream in self._topology.streams:
+            with inside(stream.node):
+                self._senders.append((stream, self._held.enter_context(_sender(stream))))
+
+    def hold(self) -> None:
+        """Capture and send until the lab is idle for too long."""
+        waiting = poll()
+        for number in self._taps:
+            waiting.register(number, POLLIN)
+        due_ns = [clock.now_ns() for _ in self._senders]
+        look_ns = clock.now_ns()
+        while True:
+            now_ns = clock.now_ns()
+            if now_ns >= look_ns:
+                if _is_abandoned():
+                    return
+                look_ns = now_ns + _LOOK_AROUND_NS
+            for position, (stream, sender) in enumerate(self._senders):
+                if now_ns >= due_ns[position]:
+                    # A link that is down, or a route that is gone, is part of a lesson.
+                    with suppress(OSError):
+                        sender.sendto(_payload(stream), (text(stream.group), stream.port))
+                    due_ns[position] = now_ns + stream.every_ns
+            _reap()
+            wait_ns = max(min([look_ns, *due_ns]) - clock.now_ns(), 0)
+            for number, _ in waiting.poll(wait_ns / MILLISECOND + 1):
+                if not _drain(self._taps[number]):
+                    waiting.unregister(number)
+
+    def _capture(self, node: str, interface: str, name: str) -> None:
+        with inside(node):
+            # Without allmulticast: veth has no filter, and a lesson shows the device's flags.
+            tap = PacketSocket(
+                interface, everything=True, all_multicast=False, buffer_octets=_BUFFER_OCTETS
+            )
+        self._held.enter_context(tap)
+        writer = self._held.enter_context(CaptureWriter(f"{name}.pcapng"))
+        self._taps[tap.fileno()] = _Tap(tap, writer)
+
+    def _wait_for_carriers(self) -> None:
+        """Wait until the kernel has told its protocols that the links are there.
+
+        It does so a little after `link set up` (net/core/link_watch.c).
+        """
+        off = {(name, port) for name, node in self._topology.nodes.items() for port in node.down}
+        deadline_ns = clock.now_ns() + _CARRIER_NS
+        for node in self._topology.nodes:
+            names = {
+                interface
+                for link in self._topology.links
+                if not off.intersection(link.ends)
+                for owner, interface in link.ends
+                if owner == node
+            }
+            while True:
+                with inside(node):
+                    running = {entry.name for entry in interfaces() if entry.is_running}
+                if names <= running:
+                    break
+                if clock.now_ns() > deadline_ns:
+                    raise LinkError(f"{node}: {min(names - running)} did not come up")
+                clock.wait_ns(5 * MILLISECOND)
+
+
+def execute(lines: Iterable[str]) -> None:
+    """Run commands; neighbours that only differ in what `ip` does share one program.
+
+    Starting a program costs more than what most of these commands do.
+    """
+    batches: list[tuple[list[str], list[str]]] = []
+    for line in lines:
+        words = shlex.split(line)
+        if words[0] == "ip" and words[1] != "netns":
+            head = words[:3] if words[1] == "-n" else words[:1]
+            head, rest = [*head, "-batch", "-"], shlex.join(words[len(head) :])
+        elif words[:3] == ["ip", "netns", "add"]:
+            head, rest = ["ip", "-batch", "-"], shlex.join(words[1:])
+        else:
+            head, rest = words, ""
+        if batches and rest and batches[-1][0] == head:
+            batches[-1][1].append(rest)
+        else:
+            batches.append((head, [rest]))
+    for argv, given in batches:
+        done = subprocess.run(  # noqa: S603 (no shell)
+            argv,
+            input="\n".join(given),
+            capture_output=True,
+            text=True,
+            env=environment(),
+            check=False,
+        )
+        if done.returncode:
+            complaint = done.stderr.strip().partition("\n")[0]
+            raise LabError(f"{shlex.join(argv)}: {given[0]}: {complaint}")
+
+
+def _require(need: str) -> None:
+    """Raise `UnsupportedError` where this machine lacks something; links are really made."""
+    kind, _, name = need.partition(" ")
+    if kind == "program":
+        found = subprocess.run(  # noqa: S603
+            ["sh", "-c", 'command -v -- "$0"', name],  # noqa: S607
+            capture_output=True,
+            env=environment(),
+            check=False,
+        )
+        if found.returncode:
+            raise UnsupportedError(f"this lab needs the program {name}", hint=f"install {name}")
+    elif kind == "sysctl":
+        if not Path("/proc/sys", name.replace(".", "/")).exists():
+            raise UnsupportedError(f"this kernel has no sysctl {name}")
+    else:
+        lower = ["link lo"] if kind == "macvlan" else []
+        try:
+            execute([" ".join(["ip link add mldkit0", *lower, "type", kind])])
+        except LabError as error:
+            raise UnsupportedError(f"this kernel has no links of type {kind}") from error
+        execute(["ip link delete mldkit0"])
+
+
+def _sender(stream: Stream) -> socket.socket:
+    index = find(stream.interface).index
+    if len(stream.group) == 4:
+        sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        request = bytes(8) + index.to_bytes(4, sys.byteorder)
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _MULTICAST_HOPS)
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+    else:
+        sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _MULTICAST_HOPS)
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+    sender.setblocking(False)  # noqa: FBT003 (as the socket module has it)
+    return sender
+
+
+def _payload(stream: Stream) -> bytes:
+    return f"stream of {stream.node}".encode()
+
+
+def _drain(tap: _Tap) -> bool:
+    """Write every frame that waits; return False when the interface is gone for good."""
+    try:
+        while (frame := tap.socket.receive(clock.now_ns())) is not None:
+            tap.writer.write(frame)
+    except InterfaceDown:
+        return True
+    except InterfaceRemoved:
+        return False
+    return True
+
+
+def _reap() -> None:
+    """Take the orphans of the lab off the kernel's hands, as process 1 has to."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _is_abandoned() -> bool:
+    """Return whether nobody has used the lab for two hours and nobody sits at a shell in it."""
+    try:
+        used_ns = Path(USED).stat().st_mtime_ns
+    except OSError:
+        return True  # the state folder was removed
+    return clock.wall_ns() - used_ns > IDLE_NS and not _has_terminal()
+
+
+def _has_terminal() -> bool:
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if path.read_text().rpartition(")")[2].split()[_TERMINAL_FIELD] != "0":
+                return True
+    return False
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

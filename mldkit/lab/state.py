@@ -1,0 +1,162 @@
+"""What is known of the labs that run, in files of this user.
+
+::
+
+    $XDG_RUNTIME_DIR/mldkit/        else /run/mldkit/ as root, else /tmp/mldkit-UID/; 0700
+        join.lock                   held while a lab is started or stopped
+        join/state.json             the holder: process, its start, nodes, links
+        join/progress.json          answers given, hints taken
+        join/r1-h1.pcapng           one capture a link
+        join/holder.log             what the holder complained about
+
+A lab runs while the process that `state.json` names lives and has the start time it names, so a
+file that a crash or another machine start left behind is never taken for a running lab.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import stat
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mldkit.errors import LabError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT_VARIABLE = "MLDKIT_LAB_STATE"
+LAB_VARIABLE = "MLDKIT_LAB"
+DEFAULT_VARIABLE = "MLDKIT_LAB_DEFAULT"
+"""Names the lab that is meant where a command names none, for scripts."""
+NODE_VARIABLE = "MLDKIT_LAB_NODE"
+_START_TIME_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One lab that was started."""
+
+    lab: str
+    folder: str
+    pid: int
+    """The process that holds the namespaces, seen from outside."""
+    started: str
+    """Start time of that process, in ticks since the machine started."""
+    rootless: bool
+    nodes: tuple[str, ...]
+    links: tuple[str, ...]
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the lab runs."""
+        return is_inside(self.lab) or start_time(self.pid) == self.started
+
+
+def root() -> Path:
+    """Return the state folder of this user, made if need be; refuse one of somebody else."""
+    given = os.environ.get(ROOT_VARIABLE)
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    if given:
+        return Path(given)
+    if runtime and Path(runtime).is_dir():
+        path = Path(runtime, "mldkit")
+    elif os.geteuid() == 0:
+        path = Path("/run/mldkit")
+    else:
+        path = Path(f"/tmp/mldkit-{os.geteuid()}")  # noqa: S108 (owner and mode are checked)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+        found = path.lstat()
+    except OSError as error:
+        raise LabError(f"{path}: no folder for labs: {error.strerror}") from error
+    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    if not is_ours or stat.S_IMODE(found.st_mode) & 0o077:
+        raise LabError(
+            f"{path}: this folder must be yours alone", hint="remove it, or set XDG_RUNTIME_DIR"
+        )
+    return path
+
+
+def folder(lab: str) -> Path:
+    """Return the state folder of one lab, which need not exist."""
+    return root() / lab
+
+
+def is_inside(lab: str) -> bool:
+    """Return whether this process itself runs in a node of the lab."""
+    return os.environ.get(LAB_VARIABLE) == lab
+
+
+def read(lab: str) -> State | None:
+    """Return the state of a lab, None where it was not started or its file is broken."""
+    try:
+        document: dict[str, Any] = json.loads((folder(lab) / "state.json").read_text())
+        document["nodes"] = tuple(document["nodes"])
+        document["links"] = tuple(document["links"])
+        return State(**document)
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def write(state: State) -> None:
+    """Write the state of a lab in one step."""
+    write_json(folder(state.lab) / "state.json", asdict(state))
+
+
+def write_json(path: Path, document: dict[str, Any]) -> None:
+    """Write a JSON file so that a reader sees the old one or the new one, never half of it."""
+    draft = path.with_suffix(".new")
+    draft.write_text(json.dumps(document, indent=2) + "\n")
+    draft.replace(path)
+
+
+def known() -> tuple[str, ...]:
+    """Return the labs that have a state folder, running or not."""
+    return tuple(sorted(path.name for path in root().iterdir() if path.is_dir()))
+
+
+def running() -> tuple[State, ...]:
+    """Return the labs that run."""
+    states = (read(lab) for lab in known())
+    return tuple(state for state in states if state is not None and state.is_alive)
+
+
+def remove_folder(lab: str) -> None:
+    """Remove the files of a lab, but for the lock."""
+    shutil.rmtree(folder(lab), ignore_errors=True)
+
+
+def remove(lab: str) -> None:
+    """Remove all files of a lab."""
+    remove_folder(lab)
+    (root() / f"{lab}.lock").unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(lab: str) -> Iterator[None]:
+    """Keep every other command of this user from starting or stopping the lab meanwhile."""
+    path = root() / f"{lab}.lock"
+    while True:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Who held it before may have removed the file: then this lock is nobody's.
+            if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                yield
+                return
+
+
+def start_time(pid: int) -> str | None:
+    """Return when a process was started, None when there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    words = text.rpartition(")")[2].split()
+    # A zombie holds nothing any more.
+    return None if words[0] in ("Z", "X") else words[_START_TIME_FIELD]

@@ -1,0 +1,115 @@
+"""`lab.toml`: what is wrong is said with file and key."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.errors import LabError
+from mldkit.lab import catalogue, checks, topology
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GOOD = """
+title = "A title"
+level = 1
+minutes = 10
+learns = ["a thing"]
+needs = ["bridge", "program tc", "sysctl net.ipv4.igmp_qrv"]
+hints = ["try"]
+[questions]
+users = "How many?"
+[nodes.h1]
+addresses = { eth1 = ["10.9.0.1/24"] }
+[nodes.sw]
+bridge = "br0"
+bridge_options = ["mcast_snooping 1"]
+[[links]]
+ends = ["h1:eth1", "sw:p1"]
+[sysctls.h1]
+"net.ipv4.igmp_max_memberships" = 5
+[[joins]]
+node = "h1"
+interface = "eth1"
+groups = ["ff15::1+2", "2001:db8::1@ff3e::1"]
+[[streams]]
+node = "h1"
+interface = "eth1"
+group = "ff15::1"
+port = 5000
+every = "200ms"
+"""
+
+
+def parsed(text: str) -> topology.Topology:
+    return topology.parse(tomllib.loads(text), "01-one/lab.toml")
+
+
+def test_a_whole_file_is_read() -> None:
+    found = parsed(GOOD)
+
+    assert found.links[0].name == "h1-sw"
+    assert found.interfaces("sw") == ("p1",)
+    assert found.nodes["h1"].sysctls == {"net.ipv4.igmp_max_memberships": "5"}
+    assert [len(spec.groups) for spec in found.joins[0].groups] == [2, 1]
+    assert found.streams[0].every_ns == 200_000_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('title = "A title"', "", "title: is missing"),
+        ("level = 1", 'level = "1"', "level: is not a number"),
+        ("level = 1", "level = 9", "level: 9 is not from 1 to 3"),
+        ("minutes = 10", "minutes = true", "minutes: is not a number"),
+        ('learns = ["a thing"]', 'learns = "a thing"', "learns: is not a list"),
+        ('"program tc"', '"program rm -rf"', "needs: 'program rm -rf' makes no sense here"),
+        ("users = ", "users.deep = ", "questions.users: is not a text"),
+        ("[nodes.sw]", "[nodes.link]\n[nodes.sw]", "nodes.link: a node is named like h1"),
+        ("addresses =", "adresses =", "nodes.h1.adresses: no such key; there are: "),
+        ("eth1 = [", "eth7 = [", "nodes.h1: 'eth7' is on no link"),
+        ('"sw:p1"]', '"sx:p1"]', "links[0].ends: 'sx' is none of: h1, sw"),
+        ('"sw:p1"]', '"sw:p1", "sw:p2"]', "links[0].ends: a link has two ends"),
+        ('"sw:p1"]', '"h1:eth1"]', "links: h1:eth1 is an end of two links"),
+        ("[sysctls.h1]", "[sysctls.h9]", "sysctls.h9: 'h9' is none of: h1, sw"),
+        ('"net.ipv4.igmp_max', '"kernel.igmp_max', "is not a sysctl of the network"),
+        ("ff15::1+2", "fe80::1", "joins[0].groups: 'fe80::1' is not a multicast group"),
+        ('every = "200ms"', 'every = "often"', "'often' is not a duration"),
+        ("port = 5000", "port = 0", "streams[0].port: 0 is not from 1 to 65535"),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_and_key(old: str, new: str, message: str) -> None:
+    assert old in GOOD
+    with pytest.raises(LabError) as raised:
+        parsed(GOOD.replace(old, new, 1))
+
+    assert raised.value.message.startswith("01-one/lab.toml: ")
+    assert message in raised.value.message
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "01-one"
+    folder.mkdir()
+    with pytest.raises(LabError, match=r"01-one/lab\.toml: no such file"):
+        topology.load(folder)
+    (folder / "lab.toml").write_text("title = ")
+    with pytest.raises(LabError, match=r"01-one/lab\.toml: invalid value"):
+        topology.load(folder)
+
+
+@pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
+def test_each_lab_has_a_lesson_hints_and_a_check_for_every_question(
+    entry: catalogue.Entry,
+) -> None:
+    found = entry.topology()
+
+    answered = {check.id for check in checks.load(entry.folder)}
+    assert {f"answer-{question}" for question in found.questions} <= answered
+    assert len(found.hints) >= 2
+    for question in found.questions:
+        assert f"Question `{question}`" in " ".join(entry.readme.split())
+    for part in ("**Goal**", "## Steps", "## What to conclude", "## Where in the kernel"):
+        assert part in entry.readme
