@@ -66,6 +66,8 @@ class _Programmed:
     everything: str = ""
     maybe_everything: str = ""
     """Why the device may be promiscuous; empty when nothing speaks for it."""
+    strangers: dict[int, Verdict] = field(default_factory=dict)
+    """Verdicts given so far on addresses that are not listed: they depend on the bit alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,11 @@ class ReceiveFilter:
             return self._doubted(self._unicast(mac, bit))
         if state.all_multicast:
             return Verdict(Outcome.PASSES, state.all_multicast, bit)
+        if bit is not None and mac not in state.listed:
+            known = state.strangers.get(bit)
+            if known is None:
+                known = state.strangers[bit] = self._doubted(self._multicast(mac, bit))
+            return known
         if device.kind is Kind.OUTSIDE:
             reason = f"{device.id} gets no list of groups: the filter is outside of this machine"
             return Verdict(Outcome.UNKNOWN, reason, None)
