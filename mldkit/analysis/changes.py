@@ -55,8 +55,8 @@ class Changes:
     ) -> None:
         """Take in an accepted report of the current version."""
         count = 0
-        for record in records:
-            if record.type >= _FIRST_CHANGE:
+        for kind, _, _, _ in records:
+            if kind >= _FIRST_CHANGE:
                 count += 1
         if not count:
             return

@@ -12,6 +12,7 @@ specific queries within the Last Member Query Time (RFC 9776 §6.4.2, §6.6.3, �
 from __future__ import annotations
 
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, MARGIN_NS, host_address
@@ -47,6 +48,11 @@ class _Pending:
         """End of the last member query time."""
         return self.mark.time_ns + self.wanted * self.interval_ns + _SLACK_NS
 
+    def report(self, host: bytes) -> None:
+        """Take in that a host reports the group."""
+        if host != self.left.row.host:
+            self.reported_by = host
+
 
 class Leaves:
     """The leaves of one link and family."""
@@ -54,7 +60,10 @@ class Leaves:
     def __init__(self, link: LinkKey, ledger: Ledger) -> None:
         self._link = link
         self._ledger = ledger
-        self._pending: dict[Address, _Pending] = {}
+        self.pending: dict[Address, _Pending] = {}
+        """Leaves by group whose queries are awaited."""
+        self._due: list[tuple[int, Address]] = []
+        """A heap of the times at which leaves may be judged; longer intervals put them off."""
         self.latencies: list[tuple[Address, int, int]] = []
         """Group, time of the leave, and time until the first specific query."""
 
@@ -63,14 +72,15 @@ class Leaves:
         group = left.row.group
         current = self._link.family.current_version
         older = any(row.version != current for row in memberships.groups.get(group, {}).values())
-        if group in self._pending or (left.sources and older):
+        if group in self.pending or (left.sources and older):
             # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
             return
-        self._pending[group] = _Pending(left, mark, robustness)
+        pending = self.pending[group] = _Pending(left, mark, robustness)
+        heappush(self._due, (pending.until_ns, group))
 
     def query(self, query: Query, mark: Mark) -> None:
         """Take in an accepted specific query."""
-        pending = self._pending.get(query.group)
+        pending = self.pending.get(query.group)
         if pending is None:
             return
         pending.queries += 1
@@ -82,22 +92,21 @@ class Leaves:
         pending.interval_ns = max(pending.interval_ns, query.max_response_ns)
         self._judge_flag(query, pending, mark)
 
-    def report(self, host: bytes, group: Address) -> None:
-        """Take in that a host reports a group, which may be awaited."""
-        pending = self._pending.get(group)
-        if pending is not None and host != pending.left.row.host:
-            pending.reported_by = host
-
     @property
     def is_waiting(self) -> bool:
         """Whether any leave is pending."""
-        return bool(self._pending)
+        return bool(self._due)
 
     def poll(self, now_ns: int) -> None:
         """Judge the leaves whose time is over."""
-        over = [group for group, pending in self._pending.items() if pending.until_ns < now_ns]
-        for group in over:
-            self._judge(group, self._pending.pop(group))
+        due = self._due
+        while due and due[0][0] < now_ns:
+            _, group = heappop(due)
+            pending = self.pending[group]
+            if pending.until_ns < now_ns:
+                self._judge(group, self.pending.pop(group))
+            else:
+                heappush(due, (pending.until_ns, group))
 
     def _judge(self, group: Address, pending: _Pending) -> None:
         """D-11."""

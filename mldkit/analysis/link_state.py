@@ -141,19 +141,21 @@ class LinkState:
         version = decoded.version
         if isinstance(message, Report):
             records = message.records
-            if any(item.id == "V-12" for item in found):
+            if found and any(item.id == "V-12" for item in found):
                 records = tuple(record for record in records if is_multicast(record.group))
             self.changes.report(host, records, self.queriers.variables.robustness, mark)
         else:
             records = (GroupRecord(RecordType.IS_EX, message.group),)
         self.compatibility.report(version, datagram.source, mark)
         responses = self.responses
-        if self.leaves.is_waiting:
-            for record in records:
-                if record.type != RecordType.BLOCK and (record.sources or record.type in _JOINS):
-                    self.leaves.report(host, record.group)
+        pending = self.leaves.pending
+        if pending:
+            for kind, group, sources, _ in records:
+                leave = pending.get(group)
+                if leave is not None and not leave.reported_by and (sources or kind in _JOINS):
+                    leave.report(host)
         deadline_ns = mark.time_ns + self._lifetime_ns
-        partial = responses.asks_for_sources
+        partial = responses.asked_sources
         heard = Heard(host, mac, version, mark.time_ns, deadline_ns, partial)
         answering, lefts = self.memberships.report(heard, records)
         if self.trace is not None:

@@ -21,7 +21,7 @@ from mldkit.analysis.facts import Event, Host, host_address
 from mldkit.model.messages import RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from mldkit.analysis.facts import LinkKey, Listener
     from mldkit.model.addresses import Address
@@ -35,6 +35,9 @@ _SPLIT_NS = 5_000_000
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _EXCLUDES = (_IS_EX, _TO_EX)
 _INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
+
+# One is made for every change: without the Python level of a named tuple's constructor.
+_new = tuple.__new__
 
 LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
 
@@ -97,10 +100,10 @@ class Heard(NamedTuple):
     mac: bytes | None
     version: int | None
     now_ns: int
-    deadline_ns: int
+    until_ns: int
     """When the memberships that it tells of expire."""
-    partial: bool = False
-    """Queries for single sources are being answered: a list of sources need not be all."""
+    partial: Container[Address] = ()
+    """Groups of which queries ask for single sources: a list of sources need not be all."""
 
 
 class Left(NamedTuple):
@@ -109,6 +112,14 @@ class Left(NamedTuple):
     row: Row
     sources: tuple[Address, ...]
     """Empty where it left the group."""
+
+
+class Told(NamedTuple):
+    """What a report told."""
+
+    answering: list[Row]
+    """The rows of which it told the state, as an answer does."""
+    left: list[Left]
 
 
 class Memberships:
@@ -130,38 +141,60 @@ class Memberships:
         for members in self.groups.values():
             yield from members.values()
 
-    def report(self, heard: Heard, records: Iterable[GroupRecord]) -> tuple[list[Row], list[Left]]:
-        """Take in the records of an accepted report; return rows that answer and what was left."""
+    def report(self, heard: Heard, records: Iterable[GroupRecord]) -> Told:
+        """Take in the records of an accepted report."""
         groups = self.groups
-        host, version, now_ns = heard.host, heard.version, heard.now_ns
-        answering: list[Row] = []
-        left: list[Left] = []
+        host, version, now_ns, deadline_ns = heard.host, heard.version, heard.now_ns, heard.until_ns
+        told = Told([], [])
+        answering = told.answering
         for record in records:
             kind, group, sources, _ = record
-            members = groups.get(group)
-            row = members.get(host) if members is not None else None
-            if row is None or row.deadline_ns < now_ns:
-                row = self._enter(row, heard, record)
-                if row is None:
-                    continue
-            exclude = kind in _EXCLUDES
-            if not exclude:
-                exclude, sources = _filter_after(row, kind, sources, heard)
-                if not exclude and not sources:
-                    if kind != _IS_IN:
-                        left.append(Left(row, ()))
-                        self._end(row, LEAVE, now_ns)
-                    continue
-                if kind == _BLOCK or (kind == _TO_IN and row.reports):
-                    left.append(Left(row, record.sources))
-            if row.exclude != exclude or row.sources != sources or row.version != version:
-                self._change(row, Change(now_ns, exclude, sources, version))
-            row.last_ns = now_ns
-            row.reports += 1
-            row.deadline_ns = heard.deadline_ns
-            if kind <= _IS_EX:
+            try:
+                row = groups[group][host]
+            except KeyError:
+                self._take(None, record, heard, told)
+                continue
+            # Nearly every record of a capture: the host says again what it said before.
+            if (
+                kind <= _IS_EX
+                and row.sources == sources
+                and row.exclude is (kind == _IS_EX)
+                and row.version == version
+                and row.deadline_ns >= now_ns
+            ):
+                row.last_ns = now_ns
+                row.deadline_ns = deadline_ns
+                row.reports += 1
                 answering.append(row)
-        return answering, left
+            else:
+                self._take(row, record, heard, told)
+        return told
+
+    def _take(self, row: Row | None, record: GroupRecord, heard: Heard, told: Told) -> None:
+        """Take in a record that is new or changes something."""
+        kind, _, sources, _ = record
+        now_ns, version = heard.now_ns, heard.version
+        if row is None or row.deadline_ns < now_ns:
+            row = self._enter(row, heard, record)
+            if row is None:
+                return
+        exclude = kind in _EXCLUDES
+        if not exclude:
+            exclude, sources = _filter_after(row, kind, sources, heard)
+            if not exclude and not sources:
+                if kind != _IS_IN:
+                    told.left.append(Left(row, ()))
+                    self._end(row, LEAVE, now_ns)
+                return
+            if kind == _BLOCK or (kind == _TO_IN and row.reports):
+                told.left.append(_new(Left, (row, record.sources)))
+        if row.exclude != exclude or row.sources != sources or row.version != version:
+            self._change(row, _new(Change, (now_ns, exclude, sources, version)))
+        row.last_ns = now_ns
+        row.reports += 1
+        row.deadline_ns = heard.until_ns
+        if kind <= _IS_EX:
+            told.answering.append(row)
 
     def leave(self, host: Host, group: Address, now_ns: int) -> Left | None:
         """Take in a Leave or Done; return what was left."""
@@ -215,9 +248,10 @@ class Memberships:
         return row
 
     def _change(self, row: Row, change: Change) -> None:
-        is_same_set = row.exclude == change.exclude and set(row.sources) == set(change.sources)
-        if row.reports and row.version == change.version and is_same_set:
-            return
+        if row.reports and row.version == change.version and row.exclude == change.exclude:
+            sources = change.sources
+            if len(sources) == len(row.sources) and set(sources) == set(row.sources):
+                return
         row.exclude, row.sources, row.version = change[1:]
         changes = row.changes
         changes.append(change)
@@ -268,7 +302,7 @@ def _filter_after(
         return row.exclude, _changed(row, kind, sources)
     if not row.reports:
         return False, sources
-    if kind == _IS_IN and heard.partial:
+    if kind == _IS_IN and row.group in heard.partial:
         return row.exclude, row.sources if row.exclude else _joined(row, sources)
     if sources and heard.now_ns - row.last_ns < _SPLIT_NS:
         return False, _joined(row, sources)

@@ -131,6 +131,8 @@ class Responses:
         self._numbers = 0
         self._specific: dict[Address, list[Specific]] = {}
         self._specific_order: deque[Specific] = deque()
+        self.asked_sources: dict[Address, int] = {}
+        """Groups of which single sources are being asked for, with the number of queries."""
         self._closed: list[Exchange] = []
         self._expired: list[Specific] = []
         self._early: dict[Host, int] = {}
@@ -150,6 +152,9 @@ class Responses:
             specific = Specific(asked, query.group, mark, query.sources)
             self._specific.setdefault(query.group, []).append(specific)
             self._specific_order.append(specific)
+            if query.sources:
+                asked_before = self.asked_sources.get(query.group, 0)
+                self.asked_sources[query.group] = asked_before + 1
             return
         variables = variables_of(query)
         until_ns = max(limit_ns, now_ns + variables.interval_ns)
@@ -182,16 +187,11 @@ class Responses:
             same.remove(specific)
             if not same:
                 del self._specific[specific.group]
+            if specific.sources:
+                self.asked_sources[specific.group] -= 1
+                if not self.asked_sources[specific.group]:
+                    del self.asked_sources[specific.group]
             self._expired.append(specific)
-
-    def is_partial(self, group: Address) -> bool:
-        """Return whether queries for single sources of a group are being answered."""
-        return any(specific.sources for specific in self._specific.get(group, ()))
-
-    @property
-    def asks_for_sources(self) -> bool:
-        """Whether any open query names sources."""
-        return any(specific.sources for specific in self._specific_order)
 
     def report(
         self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark
@@ -199,7 +199,11 @@ class Responses:
         """Take in the rows that a report refreshed; return the delay of the answer."""
         found: tuple[Asked, bool] | None = None
         older = version != self._link.family.current_version
+        latest = -1 if self._latest is None else self._latest.number
+        specific = self._specific
         for row in rows:
+            if row.answered == latest and row.group not in specific:
+                continue
             pairing = self._pair(host, row, mark, older=older)
             if pairing is not None:
                 row.delay_ns = mark.time_ns - pairing[0].time_ns

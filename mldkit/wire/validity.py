@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mldkit.model.messages import KINDS
-from mldkit.wire import rules
+from mldkit.model.messages import KINDS, Report
+from mldkit.wire import rules, screening
 from mldkit.wire.checksum_faults import bad_checksum
 from mldkit.wire.rules import ERROR, INFO, WARNING, Hit, Rule
 
@@ -133,11 +133,16 @@ _CHECKS = {
     )
     for kind in _EVERY_KIND
 }
+_PLAIN_REPORT_CHECKS = tuple(
+    (rule, check) for rule, check in _CHECKS["report"] if rule.id not in screening.RULES
+)
 _RANK = {rule.id: rank for rank, rule in enumerate(RULES)}
 
 
 def find(decoded: Decoded) -> tuple[Finding, ...]:
     """Return what the frame by itself shows to be wrong, in the order of the table."""
+    if screening.is_plain(decoded):
+        return ()
     found = [
         _finding(BY_ID[mark.id], Hit(mark.severity or BY_ID[mark.id].severity, mark.detail))
         for mark in decoded.remarks
@@ -145,7 +150,12 @@ def find(decoded: Decoded) -> tuple[Finding, ...]:
     if decoded.malformed is not None:
         rule = BY_ID[decoded.malformed.id]
         found.append(_finding(rule, decoded.malformed.reason))
-    for rule, check in _CHECKS[decoded.kind]:
+    message = decoded.datagram.message
+    if type(message) is Report and screening.has_plain_records(message.records):
+        checks = _PLAIN_REPORT_CHECKS
+    else:
+        checks = _CHECKS[decoded.kind]
+    for rule, check in checks:
         outcome = check(decoded)
         if outcome is not None and not any(other.id == rule.id for other in found):
             found.append(_finding(rule, outcome))

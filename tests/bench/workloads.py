@@ -5,8 +5,10 @@
     w1   needles: UDP4 45 %, TCP4 30 %, UDP6 15 %, TCP6 10 %, frames of 64 to 1500 octets,
          20 % with a VLAN tag (1 % with two), and one IGMP or MLD message in 1000 packets
     w2   nothing else: IGMPv3 and MLDv2, 7 % queries, about 9.7 records and 24 sources each
+    w2h  as w2, from 2,000 hosts of which each has 20 of 5,000 groups: what an analysis remembers
+         does not grow with the messages
 
-Both are pcap files. Run as a program: `python tests/bench/workloads.py w1 FILE --count 200000`.
+All are pcap files. Run as a program: `python tests/bench/workloads.py w1 FILE --count 200000`.
 """
 
 from __future__ import annotations
@@ -202,12 +204,14 @@ def background(rng: random.Random) -> bytes:
     return ethernet(b"\x02\x00\x00\x00\x00\x02", version, packet, depth)
 
 
-def write_records(file: BinaryIO, frames: Sequence[bytes], first: int) -> None:
-    """Append `frames` as pcap records, 10 microseconds apart from packet `first` on."""
+def write_records(
+    file: BinaryIO, frames: Sequence[bytes], first: int, microseconds_apart: int = 10
+) -> None:
+    """Append `frames` as pcap records, evenly apart, from packet `first` on."""
     pack = struct.Struct("<IIII").pack
     parts: list[bytes] = []
     for number, frame in enumerate(frames, first):
-        seconds, microseconds = divmod(number * 10, 1_000_000)
+        seconds, microseconds = divmod(number * microseconds_apart, 1_000_000)
         size = len(frame)
         parts += (pack(FIRST_SECOND + seconds, microseconds, size, size), frame)
     file.write(b"".join(parts))
@@ -240,7 +244,50 @@ def write_w2(path: Path, count: int, seed: int = 2) -> None:
             write_records(file, frames, first)
 
 
-WRITERS: dict[str, Callable[[Path, int], None]] = {"w1": write_w1, "w2": write_w2}
+def member_records(rng: random.Random, groups: list[bytes], version: int) -> tuple[int, bytes]:
+    """Return the number and the octets of records of a host: nine in ten repeat what it wants."""
+    count = max(1, min(round(rng.expovariate(1 / 11.6)), len(groups)))
+    parts = []
+    for group in rng.sample(groups, count):
+        wanted = group[-1] % 6
+        kind = rng.randint(3, 6) if rng.random() < 0.1 else 1 + (wanted == 0)
+        parts.append(struct.pack("!BBH", kind, 0, wanted) + group)
+        base = 0x0A000000 + group[-1] * 16
+        for index in range(wanted):
+            source = struct.pack("!I", base + index)
+            parts.append(source if version == 4 else b"\x20\x01\x0d\xb8" + bytes(8) + source)
+    return count, b"".join(parts)
+
+
+def write_w2h(path: Path, count: int, seed: int = 2) -> None:
+    """Write `count` messages of 2,000 hosts with 20 groups each, a millisecond apart."""
+    rng = random.Random(seed)
+    groups = {
+        4: [struct.pack("!I", 0xEF000001 + number) for number in range(2500)],
+        6: [b"\xff\x0e" + bytes(10) + struct.pack("!I", 1 + number) for number in range(2500)],
+    }
+    hosts = []
+    for number in range(2000):
+        version = 4 if number % 2 else 6
+        hosts.append((number + 2, version, rng.sample(groups[version], 20)))
+    with path.open("wb") as file:
+        file.write(PCAP_HEADER)
+        for first in range(0, count, BATCH):
+            frames = []
+            for _ in range(min(BATCH, count - first)):
+                host, version, own = rng.choice(hosts)
+                if rng.random() < 0.07:
+                    frames.append(query(rng, version))
+                    continue
+                number, body = member_records(rng, own, version)
+                kind = 0x22 if version == 4 else 143
+                message = struct.pack("!BBHHH", kind, 0, 0, 0, number) + body
+                to = bytes((224, 0, 0, 22)) if version == 4 else b"\xff\x02" + bytes(13) + b"\x16"
+                frames.append((igmp if version == 4 else mld)(message, host, to))
+            write_records(file, frames, first, 1000)
+
+
+WRITERS: dict[str, Callable[[Path, int], None]] = {"w1": write_w1, "w2": write_w2, "w2h": write_w2h}
 
 
 def main(arguments: Sequence[str]) -> None:

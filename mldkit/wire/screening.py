@@ -1,0 +1,114 @@
+"""Whether a report is plain, so that no rule has anything to say on it.
+
+Nearly every report is, and asking each rule about each record costs more than reading it. One
+pass asks for anything that any of them could mind; it may say no too often, never yes. Groups
+and source lists come again and again, so those once found harmless are remembered.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.model.addresses import (
+    group_mac,
+    is_multicast,
+    is_reportable,
+    is_source_specific,
+    is_unspecified,
+)
+from mldkit.model.family import IGMP, MLD
+from mldkit.model.messages import RecordType, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Decoded
+    from mldkit.model.messages import GroupRecord
+
+RULES = frozenset(("V-12", "V-13", "V-14", "D-15", "D-16", "D-24", "M-28", "M-29"))
+"""The rules that say nothing about plain records."""
+
+_LINK_LOCAL = bytes.fromhex("fe80000000000000")
+_IGMP_REPORTS_MAC = group_mac(IGMP.reports)
+_MLD_REPORTS_MAC = group_mac(MLD.reports)
+
+_MOST_REMEMBERED = 1 << 16
+_EXCLUDES = frozenset((int(RecordType.IS_EX), int(RecordType.TO_EX)))
+_LEAVES = _EXCLUDES | {int(RecordType.TO_IN)}
+"""Types that mean something without sources."""
+_TYPES = frozenset(map(int, RecordType))
+
+_any_source_groups: set[Address] = set()
+_source_specific_groups: set[Address] = set()
+_source_lists: set[tuple[Address, ...]] = set()
+
+
+def is_plain(decoded: Decoded) -> bool:
+    """Return whether no rule finds anything in a message, which is a report then."""
+    datagram = decoded.datagram
+    message = datagram.message
+    if type(message) is not Report or decoded.remarks or decoded.malformed is not None:
+        return False
+    if decoded.checksum != "ok" or datagram.hop_limit != 1 or datagram.router_alert != 0:
+        return False
+    if message.flags or message.code or message.extensions or message.trailing:
+        return False
+    source, destination = datagram.source, datagram.destination
+    mac = datagram.link_destination
+    if len(source) == 16:
+        if source[:8] != _LINK_LOCAL or destination != MLD.reports:
+            return False
+        if mac is not None and mac != _MLD_REPORTS_MAC:
+            return False
+    else:
+        if datagram.traffic_class != 0xC0 or destination != IGMP.reports:
+            return False
+        if source[0] == 127 or source[0] >= 0xE0:
+            return False
+        if mac is not None and mac != _IGMP_REPORTS_MAC:
+            return False
+    return has_plain_records(message.records)
+
+
+def has_plain_records(records: Sequence[GroupRecord]) -> bool:
+    """Return whether no rule of `RULES` finds anything in the records of a report."""
+    any_source, lists = _any_source_groups, _source_lists
+    for kind, group, sources, aux_data in records:
+        if group not in any_source and not _is_harmless(group, kind):
+            return False
+        if aux_data or kind not in _TYPES:
+            return False
+        if not sources:
+            if kind not in _LEAVES:
+                return False
+        elif sources not in lists and not _are_harmless(sources):
+            return False
+    return len({record[1] for record in records}) == len(records)
+
+
+def _is_harmless(group: Address, kind: int) -> bool:
+    if group in _source_specific_groups:
+        return kind not in _EXCLUDES
+    if not is_multicast(group) or not is_reportable(group):
+        return False
+    specific = is_source_specific(group)
+    remembered = _source_specific_groups if specific else _any_source_groups
+    if len(remembered) >= _MOST_REMEMBERED:
+        remembered.clear()
+    remembered.add(group)
+    return not specific or kind not in _EXCLUDES
+
+
+def _are_harmless(sources: tuple[Address, ...]) -> bool:
+    if len(set(sources)) != len(sources):
+        return False
+    # No group and no unspecified address lies between sources that are neither.
+    if (is_unspecified(min(sources)) or max(sources)[0] >= 0xE0) and any(
+        is_multicast(source) or is_unspecified(source) for source in sources
+    ):
+        return False
+    if len(_source_lists) >= _MOST_REMEMBERED:
+        _source_lists.clear()
+    _source_lists.add(sources)
+    return True
