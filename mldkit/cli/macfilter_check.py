@@ -143,7 +143,7 @@ def _pair(
     device = None if args.nic is None else find_device(args.nic)
     vehicle = PairVehicle(args.interface, args.peer, groups, seed, device)
     with vehicle.held:
-        return vehicle.report.vehicle, vehicle.run().document()
+        return vehicle.proof.vehicle, vehicle.run().document()
 
 
 def _print(

@@ -24,7 +24,7 @@ from mldkit.macfilter.observe import Membership, Observer
 from mldkit.macfilter.probes import Layer, Mode, Probe, Station
 from mldkit.macfilter.receive_filter import BROADCAST, Verdict
 from mldkit.macfilter.snooping import SnoopingPort
-from mldkit.macfilter.stage import HOST_MAC, PacketCable, Report, Stage, ip, set_up, silence
+from mldkit.macfilter.stage import HOST_MAC, PacketCable, Proof, Stage, ip, set_up, silence
 from mldkit.macfilter.trial import Trial
 from mldkit.model.addresses import group_mac, parse, parse_mac, text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -54,8 +54,8 @@ class BridgeVehicle(Stage):
         super().__init__("bridge", "e2", groups, seed)
         self.device = find_device("veth")
 
-    def run(self) -> Report:
-        """Try it without a querier, with one, and with snooping switched off again."""
+    def run(self) -> Proof:
+        """Try it with no querier, with one of each family, with a router port, and without."""
         ip(_NETWORK, "no veth here")
         ip(_BRIDGE, "no bridge with multicast snooping here")
         silence("e1", "e3", "p1", "p2", "p3")
@@ -63,29 +63,41 @@ class BridgeVehicle(Stage):
         set_up("e2")
         ip(f"link set e3 address {_EMPTY.hex(':')}\nlink set e1 up\nlink set e3 up\n{_PORTS}")
         ip("link set br0 up\naddress add 10.9.0.9/24 dev br0")
-        if any(len(group) == 16 for group in self.groups):
-            # A bridge without an address of its own cannot query for MLD.
-            ip("address add fe80::9/64 dev br0 nodad")
         self.connect(PacketCable("e1"))
         self.join(self.groups)
         self.wait_until_ready()
-        self._try("control: no querier", (Mode.DEFAULT,), active=False)
+        families = frozenset(len(group) for group in self.groups)
+        self._try("control: no querier", frozenset())
         ip("link set br0 type bridge mcast_querier 1")
-        self._wait_for_the_querier()
-        self._try("querier", tuple(Mode), active=True)
+        if 16 in families:
+            # A bridge without an IPv6 address of its own cannot query for MLD.
+            self._wait_for_the_querier(families - {16})
+            self._try("querier of IPv4", families - {16})
+            ip("address add fe80::9/64 dev br0 nodad")
+            ip("link set br0 type bridge mcast_querier 0")
+            ip("link set br0 type bridge mcast_querier 1")
+        self._wait_for_the_querier(families)
+        self._try("querier", families, tuple(Mode))
+        ip("link set p3 type bridge_slave mcast_router 2")
+        self._try_the_other_port("querier, router port", families, is_router_port=True)
         ip("link set br0 type bridge mcast_snooping 0")
-        self._try("control: no snooping", (Mode.DEFAULT,), active=False)
-        return self.report
+        self._try("control: no snooping", frozenset())
+        return self.proof
 
-    def _try(self, state: str, modes: tuple[Mode, ...], *, active: bool) -> None:
-        members = database("br0").get("p2", frozenset())
-        here = SnoopingPort(members, active, HOST_MAC)
-        there = SnoopingPort(frozenset(), active, _EMPTY, frozenset((HOST_MAC,)))
+    def _try(
+        self, state: str, active: frozenset[int], modes: tuple[Mode, ...] = (Mode.DEFAULT,)
+    ) -> None:
+        """Try a state at the port with members and at the other one."""
+        here = SnoopingPort(database("br0").get("p2", frozenset()), active, learned=HOST_MAC)
         self.try_state(f"{state}, member port", modes, _by(here))
-        self._try_the_other_port(f"{state}, port without members", there)
+        self._try_the_other_port(f"{state}, port without members", active)
 
-    def _try_the_other_port(self, state: str, port: SnoopingPort) -> None:
+    def _try_the_other_port(
+        self, state: str, active: frozenset[int], *, is_router_port: bool = False
+    ) -> None:
         """Send the same kinds of frames and watch the port where nobody has joined."""
+        elsewhere = frozenset((HOST_MAC,))
+        port = SnoopingPort(frozenset(), active, is_router_port, _EMPTY, elsewhere)
         frames = self.trial(state, Mode.DEFAULT, _by(port))
         # Broadcast goes everywhere; a control for a group would have to be dropped here.
         control = Probe("control", BROADCAST, self.groups[0])
@@ -93,20 +105,21 @@ class BridgeVehicle(Stage):
         membership = Membership("e3", ())
         try:
             with Observer("e3", membership, Mode.DEFAULT) as observer:
-                self.report.results += self.runner.run(trial, observer)
+                self.proof.results += self.runner.run(trial, observer)
         finally:
             membership.close()
 
-    def _wait_for_the_querier(self) -> None:
-        """Wait until the host has been asked and has answered, and flooding has ended."""
+    def _wait_for_the_querier(self, families: frozenset[int]) -> None:
+        """Wait until the host's groups are known and flooding of these families has ended."""
         deadline_ns = clock.now_ns() + _QUERIER_NS
-        while not frozenset(self.groups) <= database("br0").get("p2", frozenset()):
+        wanted = frozenset(group for group in self.groups if len(group) in families)
+        while not wanted <= database("br0").get("p2", frozenset()):
             if clock.now_ns() > deadline_ns:
                 raise LinkError("bridge: the groups of the host do not get into its database")
             clock.wait_ns(_WAIT_NS)
         strangers = {4: parse("239.200.200.200"), 16: parse("ff15::c8c8:c8c8")}
         with Observer("e3", self.membership, Mode.DEFAULT) as observer:
-            for octets in sorted({len(group) for group in self.groups}):
+            for octets in sorted(families):
                 group = strangers[octets]
                 probe = Probe("control", group_mac(group), group)
                 while self.runner.arrives(probe, Layer.DEVICE, observer, _WAIT_NS):

@@ -19,7 +19,7 @@ from mldkit.link import interfaces, netlink
 from mldkit.link.launcher import mldkit_command
 from mldkit.macfilter.devices import Device, Kind, find_device
 from mldkit.macfilter.probes import Mode, Sender
-from mldkit.macfilter.stage import SENDER, Report, Stage
+from mldkit.macfilter.stage import SENDER, Proof, Stage
 from mldkit.model.addresses import parse, parse_mac
 
 if TYPE_CHECKING:
@@ -100,10 +100,10 @@ class PairVehicle(Stage):
         self.own = found.mac
         self.addresses = tuple(entry.address for entry in interfaces.addresses(interface))
 
-    def run(self) -> Report:
+    def run(self) -> Proof:
         """Try it as it is, with our groups, in each mode."""
         promiscuous, all_multicast = flags_of_others(self.interface)
-        notes = self.report.notes
+        notes = self.proof.notes
         if self.device.kind is Kind.NO_FILTER:
             notes.append(f"{self.device.id} has no receive filter: this proves nothing about one")
         if promiscuous:
@@ -116,7 +116,7 @@ class PairVehicle(Stage):
         self.join(self.groups)
         self.wait_until_ready()
         self.try_state("as it is", predict=self._predict)
-        return self.report
+        return self.proof
 
     def _predict(self, mode: Mode) -> Callable[[Probe], Verdict]:
         promiscuous, all_multicast = self._open

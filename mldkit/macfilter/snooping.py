@@ -22,12 +22,13 @@ _LOCAL = b"\xe0\x00\x00"
 
 @dataclass(frozen=True, slots=True)
 class SnoopingPort:
-    """One port of a bridge, no router port, as its group database has it."""
+    """One port of a bridge, as its group database has it."""
 
     members: frozenset[Address] = frozenset()
     """Groups that were reported behind this port."""
-    is_active: bool = True
-    """Whether snooping is on and a querier is known for both families."""
+    active: frozenset[int] = frozenset((4, 16))
+    """Families, by the octets of an address, for which snooping is on and a querier known."""
+    is_router_port: bool = False
     learned: bytes | None = None
     """The address of the host behind this port."""
     learned_elsewhere: frozenset[bytes] = frozenset()
@@ -41,16 +42,18 @@ class SnoopingPort:
                 return _dropped("the host with this address is behind another port")
             known = probe.mac == self.learned
             return _passes("the host with this address is here" if known else "flooded: unknown")
-        if not self.is_active:
-            return _passes("flooded: no snooping, or no querier is known")
         if not probe.group:
             return _passes("flooded: not IP")
+        if len(probe.group) not in self.active:
+            return _passes("flooded: no snooping, or no querier is known")
         if probe.group in self.members:
             return _passes(f"a host here has reported {text(probe.group)}")
         if probe.group.startswith(_LOCAL) and len(probe.group) == 4:
             return _passes("flooded: 224.0.0.0/24")
         if probe.group == ALL_NODES:
             return _passes("flooded: ff02::1")
+        if self.is_router_port:
+            return _passes("a router port gets every group")
         return _dropped(f"no host here has reported {text(probe.group)}")
 
 

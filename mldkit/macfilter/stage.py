@@ -43,7 +43,7 @@ _PATIENCE_NS = 8 * SECOND
 
 
 @dataclass(slots=True)
-class Report:
+class Proof:
     """All that was observed with one vehicle."""
 
     vehicle: str
@@ -81,7 +81,7 @@ class Stage:
     """What vehicles share: groups that are joined, what is sent, what was seen."""
 
     def __init__(self, name: str, interface: str, groups: Iterable[Address], seed: int) -> None:
-        self.report = Report(name)
+        self.proof = Proof(name)
         self.interface = interface
         self.groups = tuple(dict.fromkeys(groups))
         self.chance = Random(seed)  # noqa: S311 (frames to try, no secrets)
@@ -163,7 +163,7 @@ class Stage:
                 self.programmed(mode)
                 trial = self.trial(state, mode, predict, extra)
                 found += self.runner.run(trial, observer)
-        self.report.results += found
+        self.proof.results += found
         return found
 
     def programmed(self, mode: Mode) -> None:

@@ -18,7 +18,7 @@ from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.observe import Membership
 from mldkit.macfilter.probes import Mode, Probe
 from mldkit.macfilter.receive_filter import BROADCAST, Outcome, Verdict
-from mldkit.macfilter.stage import PacketCable, Report, Stage, ip, set_up, silence
+from mldkit.macfilter.stage import PacketCable, Proof, Stage, ip, set_up, silence
 from mldkit.macfilter.tap import Tap
 from mldkit.model.addresses import group_mac, parse
 
@@ -38,7 +38,7 @@ class Vehicle(Protocol):
 
     held: ExitStack
 
-    def run(self) -> Report:
+    def run(self) -> Proof:
         """Bring the stage into each of its states and try it there."""
 
 
@@ -65,7 +65,7 @@ class TapVehicle(Stage):
         super().__init__("tap", "host0", groups, seed)
         self.device = find_device("tap")
 
-    def run(self) -> Report:
+    def run(self) -> Proof:
         """Try it without filter, with few groups, with many, and without filter again."""
         host, self._nic = Tap("host0"), Tap("nic0")
         self.held.callback(host.close)
@@ -84,7 +84,7 @@ class TapVehicle(Stage):
         self.try_state("many groups")
         self._is_off = True
         self.try_state("control: filter off again", (Mode.DEFAULT,), _no_filter)
-        return self.report
+        return self.proof
 
     def programmed(self, mode: Mode) -> None:
         """Program the tap as a driver would its device, from the list of the host's interface."""
@@ -102,7 +102,7 @@ class MacvlanVehicle(Stage):
         self.device = find_device("macvlan")
         self._left: tuple[Probe, ...] = ()
 
-    def run(self) -> Report:
+    def run(self) -> Proof:
         """Try it with few groups, with many, after a leave, and after the change behind it."""
         ip("link add low0 index 11 type veth peer name far0 index 12", "no veth here")
         ip("link add mv0 index 13 link low0 type macvlan mode bridge", "no macvlan here")
@@ -122,7 +122,7 @@ class MacvlanVehicle(Stage):
         ip("link set mv0 promisc on\nlink set mv0 promisc off")
         self._left += gone
         self._state("after the next change", (Mode.DEFAULT,))
-        return self.report
+        return self.proof
 
     def _leave_one(self) -> None:
         """Leave a group as the last change of all.
@@ -136,7 +136,7 @@ class MacvlanVehicle(Stage):
         results = self.try_state("after a leave", (Mode.DEFAULT,), extra=self._left)
         passes = any(result.passed for result in results if result.probe.kind == "left")
         what = "still passes until the next change" if passes else "is dropped at once"
-        self.report.notes.append(f"macvlan: the group that was left last {what}")
+        self.proof.notes.append(f"macvlan: the group that was left last {what}")
 
     def _state(self, state: str, modes: tuple[Mode, ...]) -> None:
         """Try a state; strangers may pass by chance, so their number is what is judged."""
@@ -147,7 +147,7 @@ class MacvlanVehicle(Stage):
             and result.verdict.outcome is Outcome.UNKNOWN
             and result.probe.kind in ("foreign", "same mac", "wrong mac", "left")
         ]
-        self.report.statements.append(few_strangers(state, len(self.listed()) + 1, 256, strangers))
+        self.proof.statements.append(few_strangers(state, len(self.listed()) + 1, 256, strangers))
 
 
 class VethVehicle(Stage):
@@ -157,7 +157,7 @@ class VethVehicle(Stage):
         super().__init__("veth", "near0", groups, seed)
         self.device = find_device("veth")
 
-    def run(self) -> Report:
+    def run(self) -> Proof:
         """Show that everything arrives in every mode."""
         ip("link add near0 index 11 type veth peer name far0 index 12", "no veth here")
         silence("far0")
@@ -167,10 +167,10 @@ class VethVehicle(Stage):
         self.join(self.groups)
         self.wait_until_ready()
         self.try_state("no filter")
-        self.report.notes.append(
+        self.proof.notes.append(
             "veth has no receive filter: that a frame arrives proves nothing about filters"
         )
-        return self.report
+        return self.proof
 
 
 def few_strangers(

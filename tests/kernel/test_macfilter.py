@@ -217,6 +217,11 @@ def test_a_bridge_with_a_querier_forwards_by_group_and_floods_without(
     elsewhere = observed(document, state="querier, port without members", kind="joined")
     assert set(joined) == {("passes", "passed")}
     assert set(elsewhere) == {("dropped", "dropped")}
+    # A querier of one family says nothing about the other, and a router port gets everything.
+    one = observed(document, state="querier of IPv4, port without members", kind="foreign")
+    assert one == {("dropped", "dropped"): 100, ("passes", "passed"): 100}
+    router = observed(document, state="querier, router port", kind="foreign")
+    assert set(router) == {("passes", "passed")}
 
 
 def test_veth_filters_nothing_and_the_tool_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -246,8 +251,9 @@ def test_a_wrong_prediction_is_found_on_a_real_pair(link: Link) -> None:
         assert flags_of_others("eth1") == (False, False)
 
 
-def test_a_macvlan_of_ones_own_is_checked_by_its_driver(link: Link) -> None:
-    link.near.ip("link add mv0 link eth1 type macvlan mode bridge")
+@pytest.mark.parametrize("mode", ["bridge", "vepa", "private"])
+def test_a_macvlan_of_ones_own_is_checked_by_its_driver(mode: str, link: Link) -> None:
+    link.near.ip(f"link add mv0 link eth1 type macvlan mode {mode}")
     link.near.ip("link set mv0 up")
     link.near.ip("address add 10.9.0.77/24 dev mv0")
     link.near.wait_for_ipv6("mv0")

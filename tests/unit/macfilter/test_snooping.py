@@ -43,8 +43,20 @@ def test_with_a_querier_the_group_decides(group: str, at_the_member: str, elsewh
 
 @pytest.mark.parametrize("group", ["239.1.2.3", "239.9.9.9", "ff15::1:1", "ff02::fb"])
 def test_without_a_querier_everything_is_flooded(group: str) -> None:
-    port = SnoopingPort(is_active=False)
+    port = SnoopingPort(active=frozenset())
     assert port.forwards(frame(group)).outcome == "passes"
+
+
+def test_a_querier_counts_for_its_own_family_only() -> None:
+    port = SnoopingPort(active=frozenset((4,)))
+    assert port.forwards(frame("239.9.9.9")).outcome == "dropped"
+    assert port.forwards(frame("ff15::9:9")).outcome == "passes"
+
+
+def test_a_router_port_gets_every_group() -> None:
+    port = SnoopingPort(is_router_port=True)
+    assert port.forwards(frame("239.9.9.9")).outcome == "passes"
+    assert port.forwards(frame("ff02::fb")).outcome == "passes"
 
 
 def test_what_is_not_ip_and_broadcast_are_flooded_and_unicast_is_learned() -> None:
