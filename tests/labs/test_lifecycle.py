@@ -1,0 +1,210 @@
+"""The life of a lab: what starts, who gets in, and that nothing is left, however it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.labs.student import Student, assert_gone, state_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.conftest import Ordinary
+
+pytestmark = pytest.mark.netns
+
+LAB_TOML = """
+title = "A lab of a test"
+level = 1
+minutes = 1
+learns = ["nothing"]
+needs = ["bridge", "program ip"]
+[nodes.h1]
+[nodes.h2]
+[[links]]
+ends = ["h1:eth1", "h2:eth1"]
+[[joins]]
+node = "h2"
+interface = "eth1"
+groups = ["239.1.2.3", "2001:db8::1@ff3e::8000:1"]
+[[streams]]
+node = "h2"
+interface = "eth1"
+group = "ff15::1"
+port = 5000
+every = "50ms"
+"""
+
+
+@pytest.fixture
+def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Student]:
+    """A student with a state folder and a catalogue of the test's own."""
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(state))
+    for number, name in enumerate(("one", "two"), start=1):
+        folder = tmp_path / "labs" / f"0{number}-{name}"
+        folder.mkdir(parents=True)
+        (folder / "lab.toml").write_text(LAB_TOML)
+        (folder / "README.md").write_text("a lesson\n")
+        (folder / "check.py").write_text("CHECKS = ()\n")
+    monkeypatch.setenv("MLDKIT_LABS", str(tmp_path / "labs"))
+    yield Student()
+    Student().lab("stop", "--all")
+
+
+def test_the_lab_holds_what_its_file_says(student: Student) -> None:
+    student.must("start", "one")
+
+    groups = student.must("exec", "h2", "--", "cat", "/proc/net/igmp", "/proc/net/igmp6")
+    assert "030201EF" in groups
+    assert "ff3e0000000000000000000080000001" in groups
+    received = student.must(
+        "exec", "h1", "--", "mldkit", "join", "-i", "eth1", "ff15::1", "--receive", "--for", "1s"
+    )
+    assert "> ff15::1 port 5000, 12 octets" in received
+    (path,) = student.must("capture", "--path").split()
+    shown = subprocess.run(
+        ["tshark", "-r", path, "-Y", "udp.port == 5000"], capture_output=True, text=True, check=True
+    )
+    assert "fe80::ff:fe00:2" in shown.stdout
+
+
+def test_a_programs_exit_code_and_output_come_through(student: Student) -> None:
+    student.must("start", "one")
+
+    done = student.lab("exec", "h1", "--", "sh", "-c", "echo said; echo complained >&2; exit 7")
+    assert (done.returncode, done.stdout, done.stderr) == (7, "said\n", "complained\n")
+
+
+@pytest.mark.parametrize("victim", ["holder", "process 1"])
+def test_nothing_is_left_after_kill_9(student: Student, victim: str) -> None:
+    student.must("start", "one")
+    student.must("exec", "h1", "--", "mldkit", "join", "-i", "eth1", "ff15::9", "--background")
+    processes = student.processes("one")
+    entry = student.running("one")
+    assert entry is not None
+    pid = int(entry["pid"])
+    if victim == "process 1":
+        pid = int(Path(f"/proc/{pid}/task/{pid}/children").read_text())
+
+    os.kill(pid, signal.SIGKILL)
+
+    assert_gone(processes)
+    assert student.running("one") is None
+    assert student.lab("exec", "--lab", "one", "h1", "--", "true").returncode == 3
+    assert student.must("stop", "--all") == "one: was not running\n"
+    assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
+
+
+def test_a_lab_that_a_crash_left_starts_again(student: Student) -> None:
+    student.must("start", "one")
+    entry = student.running("one")
+    assert entry is not None
+    os.kill(int(entry["pid"]), signal.SIGKILL)
+
+    student.must("start", "one")
+    assert student.running("one") is not None
+
+
+def test_a_lab_is_stopped_in_the_middle_of_a_command(student: Student) -> None:
+    student.must("start", "one")
+    command = ["exec", "h1", "--", "mldkit", "join", "-i", "eth1", "ff15::1", "ff15::2"]
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "mldkit", "lab", *command], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "joined ff15::1 on eth1 from any source\n"
+    processes = student.processes("one")
+
+    assert student.must("stop") == "one: stopped\n"
+
+    child.communicate(timeout=10)
+    assert child.returncode == 128 + signal.SIGKILL
+    assert_gone(processes)
+
+
+def test_two_labs_do_not_meet(student: Student) -> None:
+    student.must("start", "one")
+    student.must("start", "two")
+
+    ambiguous = student.lab("exec", "h1", "--", "true")
+    assert ambiguous.returncode == 2
+    assert "hint: name one of them: one two" in ambiguous.stderr
+    for lab in ("one", "two"):
+        node = ("exec", "--lab", lab, "h1", "--")
+        student.must(*node, "mldkit", "join", "-i", "eth1", "ff15::1", "--background")
+        table = student.must(*node, "cat", "/proc/net/igmp6")
+        assert " 1 00000004" in table.partition("ff150000000000000000000000000001")[2][:20]
+    student.must("stop", "one")
+    assert "ff15000" in student.must("exec", "h1", "--", "cat", "/proc/net/igmp6")
+
+
+def test_a_lab_inside_a_lab_is_refused_and_the_own_one_is_meant(student: Student) -> None:
+    student.must("start", "one")
+
+    inside = ("exec", "h1", "--", "mldkit", "lab")
+    assert json.loads(student.must(*inside, "status", "--json"))["labs"][0]["id"] == "one"
+    assert student.must(*inside, "exec", "h2", "--", "echo", "there") == "there\n"
+    refused = student.lab(*inside, "stop")
+    assert refused.returncode == 3
+    assert "hint: leave it first: exit" in refused.stderr
+
+
+def test_what_this_machine_lacks_is_a_skip_with_the_reason(student: Student) -> None:
+    toml = Path(os.environ["MLDKIT_LABS"], "01-one", "lab.toml")
+    toml.write_text(LAB_TOML.replace("program ip", "program no-such-program"))
+
+    done = student.lab("start", "one")
+    assert done.returncode == 4
+    assert "one: this lab needs the program no-such-program" in done.stderr
+    assert student.running("one") is None
+
+
+def test_a_lab_that_cannot_be_built_says_why_and_leaves_nothing(student: Student) -> None:
+    toml = Path(os.environ["MLDKIT_LABS"], "01-one", "lab.toml")
+    broken = '"10.9.0.300/24"'
+    toml.write_text(
+        LAB_TOML.replace("[nodes.h1]", f"[nodes.h1]\naddresses = {{ eth1 = [{broken}] }}")
+    )
+
+    done = student.lab("start", "one")
+    assert done.returncode == 3
+    assert "address add 10.9.0.300/24 dev eth1" in done.stderr
+    assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
+
+
+def test_a_state_folder_of_somebody_else_is_refused(student: Student, tmp_path: Path) -> None:
+    folder = tmp_path / "state" / "mldkit"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+
+    done = student.lab("start", "one")
+    assert done.returncode == 3
+    assert "this folder must be yours alone" in done.stderr
+    folder.chmod(0o700)
+
+
+def test_two_users_run_the_same_lab(ordinary: Ordinary) -> None:
+    users = (Student(), Student(ordinary))
+    for user in users:
+        user.must("start", "join")
+    try:
+        root, other = (user.running("join") for user in users)
+        assert root is not None
+        assert other is not None
+        assert (root["rootless"], other["rootless"]) == (False, True)
+        assert root["pid"] != other["pid"]
+    finally:
+        for user in users:
+            user.must("stop", "join")
+    for folder in state_folders():
+        assert not list(folder.glob("join*"))
