@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from mldkit.cli.message_json import messages_json, time_text
 from mldkit.cli.message_text import finding_lines, plural, summary_text
-from mldkit.cli.output import line_printer, print_json, printable
+from mldkit.cli.output import broken_at, line_printer, output_columns, print_json, printable
 from mldkit.errors import CaptureError, UsageError
 from mldkit.model.datagram import Broken, LinkType
 from mldkit.wire.decode import Decoder, decode
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 LINK_NAMES = {int(member): member.name.lower().replace("_", "-") for member in LinkType}
 """What link types are called on the command line, in text and in JSON."""
 _LINE_DIGITS = 32
+_VALUE_AT = 60
 
 
 def print_frame_of(args: argparse.Namespace, capture: Capture) -> int:
@@ -57,6 +59,7 @@ def print_frame(args: argparse.Namespace, frame: Frame, messages: list[Decoded])
 
 def _print_text(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -> None:
     emit = line_printer()
+    columns = output_columns() or sys.maxsize
     emit(_headline(frame))
     layer = None
     for field in fields:
@@ -64,7 +67,7 @@ def _print_text(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -
             layer = field.layer
             emit(layer, "bold")
         for line in _field_lines(field):
-            emit(line)
+            emit(broken_at(line, columns, _VALUE_AT))
     for text in _remarks(frame, messages):
         emit(text)
     for found in messages:
@@ -75,7 +78,7 @@ def _print_text(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -
 
 def _field_lines(field: FieldRow) -> Iterator[str]:
     """Give the lines of one field, sixteen octets each; its value stands in the first."""
-    words = f"{field.name:<20} {field.value}"
+    words = f"{field.name:<17} {field.value}"
     for at in range(0, len(field.octets), _LINE_DIGITS):
         digits = field.octets[at : at + _LINE_DIGITS]
         yield f"  {field.offset + at // 2:>5}  {digits:<{_LINE_DIGITS}} {words}".rstrip()

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
+from mldkit.cli.output import broken_at, output_columns
 from mldkit.link.machine import Check, Status, checks, core_works
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ exit codes: 0 the core works, 3 it does not
 """
 
 _MISSING_CORE = 3
+_SEEN_AT = 48
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +62,9 @@ def _entry(check: Check) -> dict[str, str | None]:
 
 
 def _line(check: Check) -> str:
-    line = f"{check.status.value:8} {check.name:38} {check.seen}"
+    columns = output_columns() or len(check.seen + (check.advice or "")) + 2 * _SEEN_AT
+    seen = f"{check.status.value:8} {check.name:38} {check.seen}"
+    lines = [broken_at(seen, columns, _SEEN_AT)]
     if check.status is not Status.OK and check.advice:
-        line += f"\n{'':8} {'':38} -> {check.advice}"
-    return line
+        lines.append(broken_at(f"{'':{_SEEN_AT}}-> {check.advice}", columns, _SEEN_AT + 3))
+    return "\n".join(lines)

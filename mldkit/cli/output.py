@@ -46,8 +46,11 @@ def _wrapped(text: str) -> str:
 
 
 def broken_at(text: str, columns: int, indent: int) -> str:
-    """Return `text` in lines of `columns`, broken between words alone, the rest indented."""
-    if len(text) <= columns:
+    """Return `text` in lines of `columns`, broken between words alone, the rest indented.
+
+    What is in such lines already stays as it is.
+    """
+    if all(len(line) <= columns for line in text.split("\n")):
         return text
     import textwrap
 

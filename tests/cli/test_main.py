@@ -92,7 +92,7 @@ def test_help_loads_neither_scapy_nor_rich(arguments: tuple[str, ...]) -> None:
 def test_decode_of_a_capture_loads_neither_scapy_nor_rich() -> None:
     code = (
         "import sys\nfrom mldkit.cli.main import main\n"
-        "main(['decode', '--hex', '00' * 60, '--json'])\n"
+        "main(['-q', 'decode', '--hex', '00' * 60, '--json'])\n"
         "print(sorted({'scapy', 'rich', 'netns'} & set(sys.modules)), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -136,7 +136,7 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     assert "BrokenPipe" not in complaint
 
 
-HEX = ("decode", "--hex", "00" * 60, "--json")
+HEX = ("-q", "decode", "--hex", "00" * 60, "--json")
 
 
 @pytest.mark.parametrize("arguments", [HEX, ("doctor",), ("query", "--help")], ids=" ".join)
