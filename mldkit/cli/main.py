@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "join": "join groups with real sockets of this kernel",
     "decode": "print every IGMP and MLD message of a capture",
     "analyze": "say what captures show about queriers, members and faults",
+    "watch": "follow a live link: who joins, leaves and goes wrong",
     "groups": "list what this kernel listens to and why",
     "macfilter": "explain and prove which frames a receive filter lets in",
     "lab": "learn by doing in small networks that the kernel checks",
@@ -102,7 +103,10 @@ def build_parser(verb: str | None = None) -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"mldkit {__version__}")
     parser.add_argument(
-        "--netns", metavar="NAME", help="run inside this network namespace (a name or a path)"
+        "--netns",
+        type=_namespace,
+        metavar="NAME",
+        help="run inside this network namespace (a name or a path)",
     )
     parser.add_argument(
         "-v", "--verbose", action="count", default=0, help="say more on standard error"
@@ -121,6 +125,12 @@ def build_parser(verb: str | None = None) -> Parser:
         if verb in (None, name):
             importlib.import_module(f"mldkit.cli.{name}").configure(child)
     return parser
+
+
+def _namespace(value: str) -> str:
+    if not value.strip():
+        raise argparse.ArgumentTypeError("the name is empty")
+    return value
 
 
 def main(argv: Sequence[str] | None = None) -> int:

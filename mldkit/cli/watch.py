@@ -1,0 +1,236 @@
+"""`mldkit watch`: who joins, leaves and goes wrong on a link, while it happens."""
+
+from __future__ import annotations
+
+import gc
+import signal
+import sys
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NoReturn
+
+from mldkit.analysis.link_state import DEFAULT_PROFILE, PROFILES
+from mldkit.cli.analysis_json import event_json
+from mldkit.cli.arguments import add_format, add_interface, duration
+from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.message_json import Json, time_text
+from mldkit.cli.message_text import plural
+from mldkit.cli.output import json_text, note, print_json
+from mldkit.model.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from mldkit.cli.watch_exec import Commands
+    from mldkit.cli.watch_table import LiveTable
+    from mldkit.watch import Told, Watch
+
+EPILOG = """\
+examples:
+  sudo mldkit watch -i eth0                          a live table; Ctrl-C ends it
+  sudo mldkit watch -i eth0 | jq -c .                one event a line
+  sudo mldkit watch -i eth0 --duration 5m            exit 1 if something was wrong
+  sudo mldkit watch -i eth0 --exec ./on-event.py     the event as JSON on its standard input
+  sudo mldkit watch -i eth0 -w seen.pcapng           keep what was seen
+
+events: join leave change expire querier finding link
+
+exit codes: 0 done, 1 a finding of severity error, 3 no permission or interface, 130 interrupted
+"""
+
+SCHEMA = "mldkit.watch/1"
+MOST_EVENTS = 100_000
+"""In the one document of --json."""
+_BUSY_NS = 50 * MILLISECOND
+_LAST_COMMANDS_NS = 5 * SECOND
+_COLLECT_AFTER = 100_000
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `watch`."""
+    parser.epilog = EPILOG
+    add_interface(parser)
+    parser.add_argument(
+        "--exec",
+        dest="command",
+        metavar="CMD",
+        help="run CMD once per event, with the event as JSON on standard input; no shell",
+    )
+    parser.add_argument("--duration", type=duration, metavar="T", help="end after this time")
+    parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default=DEFAULT_PROFILE,
+        help=f"RFC that says how long memberships live (default: {DEFAULT_PROFILE})",
+    )
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Watch until the time is over or somebody interrupts; return 1 for an error finding."""
+    with ExitStack() as stack:
+        session = _Session(args, stack)
+        interrupted = False
+        try:
+            session.follow()
+        except KeyboardInterrupt:
+            interrupted = True
+        session.end()
+    session.sum_up()
+    if interrupted:
+        return INTERRUPTED
+    return int(session.watch.errors > 0)
+
+
+class _Session:
+    """One watch with everything that listens to it."""
+
+    def __init__(self, args: argparse.Namespace, stack: ExitStack) -> None:
+        from mldkit.watch import ThisMachine, Watch
+
+        self._args = args
+        self._machine = ThisMachine(args.interface)
+        self._is_terminal = args.format == "text" and sys.stdout.isatty()
+        self._commands = self._make_commands(stack)
+        self._events: list[Json] = []
+        self._left_out = 0
+        self._table: LiveTable | None = None
+        self.watch: Watch = Watch(
+            args.interface,
+            self._machine,
+            self._take,
+            profile=args.profile,
+            on_frame=self._writer(stack),
+        )
+        self._begun_ns = self._machine.now_ns()
+        for line in self.watch.notes:
+            note(args, f"note: {line}")
+        signal.signal(signal.SIGTERM, _interrupt)
+        # What exists now lives as long as the program; what comes is freed by reference counts.
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER, 20, 20)
+        if self._is_terminal:
+            from mldkit.cli.watch_table import LiveTable
+
+            self._table = stack.enter_context(LiveTable(self.watch))
+
+    def follow(self) -> None:
+        """Look at the link slice by slice."""
+        from mldkit.watch import SLICE_NS
+
+        machine, commands = self._machine, self._commands
+        length_ns = self._args.duration
+        end_ns = None if length_ns is None else self._begun_ns + length_ns
+        now_ns = self._begun_ns
+        while end_ns is None or now_ns < end_ns:
+            is_busy = commands is not None and commands.is_busy
+            until_ns = now_ns + (_BUSY_NS if is_busy else SLICE_NS)
+            self.watch.listen(until_ns if end_ns is None else min(until_ns, end_ns))
+            now_ns = machine.now_ns()
+            if commands is not None:
+                commands.poll(now_ns)
+            if self._table is not None:
+                extra = f"commands: {commands.counts}" if commands is not None else ""
+                self._table.refresh(now_ns, machine.wall_ns(), extra)
+
+    def end(self) -> None:
+        """Judge what only the end shows, and give the last commands their time."""
+        self.watch.finish()
+        commands = self._commands
+        if commands is None:
+            return
+        until_ns = self._machine.now_ns() + _LAST_COMMANDS_NS
+        try:
+            while commands.is_busy and (now_ns := self._machine.now_ns()) < until_ns:
+                commands.poll(now_ns)
+                self._machine.wait_ns(_BUSY_NS // 5)
+        except KeyboardInterrupt:
+            pass  # twice: no time for them either
+        commands.close()
+
+    def sum_up(self) -> None:
+        """Print the document of --json, and one line for people."""
+        watch = self.watch
+        length_ns = self._machine.now_ns() - self._begun_ns
+        line = (
+            f"{length_ns / SECOND:.1f} s: {plural(watch.messages, 'message')},"
+            f" {plural(watch.events, 'event')}, {plural(watch.errors, 'error')},"
+            f" {plural(watch.dropped, 'packet')} dropped by the kernel"
+        )
+        if self._commands is not None:
+            line += f"; commands: {self._commands.counts}"
+        note(self._args, line)
+        if self._args.format == "json":
+            counts = None if self._commands is None else self._commands.counts
+            print_json(
+                {
+                    "schema": SCHEMA,
+                    "interface": watch.interface,
+                    "messages": watch.messages,
+                    "dropped": watch.dropped,
+                    "events": self._events,
+                    "events_left_out": self._left_out,
+                    "commands": counts
+                    and {
+                        name: getattr(counts, name)
+                        for name in ("started", "failed", "killed", "dropped")
+                    },
+                }
+            )
+
+    def _take(self, event: Told) -> None:
+        if self._table is not None:
+            self._table.tell(event)
+        if self._is_terminal and self._commands is None:
+            return
+        document = told_json(event)
+        if self._args.format == "json":
+            if len(self._events) < MOST_EVENTS:
+                self._events.append(document)
+            else:
+                self._left_out += 1
+        elif not self._is_terminal:
+            print_json(document)
+        if self._commands is not None:
+            self._commands.offer(json_text(document))
+
+    def _make_commands(self, stack: ExitStack) -> Commands | None:
+        if self._args.command is None:
+            return None
+        from mldkit.cli.watch_exec import Commands, parse_command
+
+        commands = Commands(parse_command(self._args.command), quiet=self._is_terminal)
+        stack.callback(commands.close)
+        return commands
+
+    def _writer(self, stack: ExitStack) -> Callable[..., None] | None:
+        if self._args.write is None:
+            return None
+        from mldkit.link.capture_writer import CaptureWriter
+
+        return stack.enter_context(CaptureWriter(self._args.write)).write
+
+
+def told_json(event: Told) -> Json:
+    """Return the JSON object of an event, of hosts and queriers or of the link itself."""
+    from mldkit.watch import LinkEvent
+
+    if not isinstance(event, LinkEvent):
+        return event_json(event)
+    nothing = ("family", "host", "mac", "group", "filter_mode", "sources", "finding")
+    return {
+        "event": "link",
+        "time": time_text(event.time_ns),
+        "interface": event.interface,
+        "vlan": [],
+        **dict.fromkeys(nothing),
+        "state": event.state,
+        "dropped": event.dropped,
+        "detail": event.text,
+    }
+
+
+def _interrupt(*_: object) -> NoReturn:
+    """End as by Ctrl-C, so that the terminal, the capture and the commands are left in order."""
+    raise KeyboardInterrupt
