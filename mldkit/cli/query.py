@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import (
@@ -291,6 +292,8 @@ def _ask(
 
     wait_ns = default_wait_ns(queries) if args.wait is None else args.wait
     every_ns = args.max_response if args.every is None else args.every
+    # `timeout` and service managers end it so: the answers until then are worth as much.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
         asker = Asker(device, clock.now_ns, _streamer(args))

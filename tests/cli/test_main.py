@@ -23,6 +23,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     ("arguments", "named"),
     [
         (("explode",), "explode"),
+        (("--netns", "", "query", "-i", "lo"), "argument --netns"),
         (("query",), "--interface"),
         (("query", "-i", "lo", "10.0.0.1"), "GROUP"),
         (("query", "-i", "lo", "--max-response", "soon"), "--max-response"),

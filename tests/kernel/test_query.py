@@ -175,11 +175,12 @@ def test_ndjson_prints_one_answer_a_line(joined: Link) -> None:
     assert json.loads(line)["ip"]["src"] == "10.9.0.2"
 
 
-def test_an_interrupt_prints_what_came_until_then(joined: Link) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_prints_what_came_until_then(joined: Link, number: signal.Signals) -> None:
     child = joined.near.spawn_mldkit("query", "-i", "eth1", "--json", "--max-response", "100ms",
                                      "--wait", "60s")  # fmt: skip
     time.sleep(2)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     output, notes = child.communicate(timeout=10)
     document = json.loads(output)
 
