@@ -30,6 +30,7 @@ VERBS: dict[str, str] = {
     "join": "join groups with real sockets of this kernel",
     "decode": "print every IGMP and MLD message of a capture",
     "analyze": "say what captures show about queriers, members and faults",
+    "watch": "follow a live link: who joins, leaves and goes wrong",
     "groups": "list what this kernel listens to and why",
     "macfilter": "explain and prove which frames a receive filter lets in",
     "lab": "learn by doing in small networks that the kernel checks",
