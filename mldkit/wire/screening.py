@@ -34,6 +34,7 @@ _IGMP_REPORTS_MAC = group_mac(IGMP.reports)
 _MLD_REPORTS_MAC = group_mac(MLD.reports)
 
 _MOST_REMEMBERED = 1 << 16
+"""Groups that are remembered, and sources in all lists together: some megabytes of each."""
 _EXCLUDES = frozenset((int(RecordType.IS_EX), int(RecordType.TO_EX)))
 _LEAVES = _EXCLUDES | {int(RecordType.TO_IN)}
 """Types that mean something without sources."""
@@ -41,7 +42,25 @@ _TYPES = frozenset(map(int, RecordType))
 
 _any_source_groups: set[Address] = set()
 _source_specific_groups: set[Address] = set()
-_source_lists: set[tuple[Address, ...]] = set()
+
+
+class _Lists:
+    """Source lists that were found harmless; long ones leave room for few."""
+
+    def __init__(self) -> None:
+        self.known: set[tuple[Address, ...]] = set()
+        self._sources = 0
+
+    def add(self, sources: tuple[Address, ...]) -> None:
+        """Remember a list, and forget all others where they would be too many."""
+        self._sources += len(sources)
+        if self._sources > _MOST_REMEMBERED:
+            self.known.clear()
+            self._sources = len(sources)
+        self.known.add(sources)
+
+
+_source_lists = _Lists()
 
 
 def is_plain(decoded: Decoded) -> bool:
@@ -73,7 +92,7 @@ def is_plain(decoded: Decoded) -> bool:
 
 def has_plain_records(records: Sequence[GroupRecord]) -> bool:
     """Return whether no rule of `RULES` finds anything in the records of a report."""
-    any_source, lists = _any_source_groups, _source_lists
+    any_source, lists = _any_source_groups, _source_lists.known
     for kind, group, sources, aux_data in records:
         if group not in any_source and not _is_harmless(group, kind):
             return False
@@ -108,7 +127,5 @@ def _are_harmless(sources: tuple[Address, ...]) -> bool:
         is_multicast(source) or is_unspecified(source) for source in sources
     ):
         return False
-    if len(_source_lists) >= _MOST_REMEMBERED:
-        _source_lists.clear()
     _source_lists.add(sources)
     return True
