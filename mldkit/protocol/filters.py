@@ -1,0 +1,225 @@
+"""Source filters: what sockets ask for, merged into the state of one group on one interface.
+
+Each socket listens with a filter mode and a list of sources (RFC 9776 §3.1). The interface keeps
+counts instead of copies (net/ipv6/mcast.c:ip6_mc_add_src, net/ipv4/igmp.c:ip_mc_add_src)::
+
+    mode        EXCLUDE as soon as one socket excludes, else INCLUDE
+    excluded    sources that every excluding socket excludes and no socket includes
+    included    sources that at least one socket includes (INCLUDE mode)
+
+A change of the mode is told by `repeats` of the group; a change of the list by `repeats` of each
+source: an active source that is new, or one in `dropped`, which keeps what has gone, newest first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mldkit.model.addresses import Address
+    from mldkit.protocol.timer import Timer
+
+
+class FilterMode(IntEnum):
+    """Filter modes, numbered as in linux/in.h."""
+
+    EXCLUDE = 0
+    INCLUDE = 1
+
+
+class Change(Enum):
+    """What a request did to the state of a group."""
+
+    NOTHING = "nothing"
+    SOURCES = "sources"
+    MODE = "mode"
+
+
+@dataclass(slots=True)
+class Source:
+    """One source of a group: how many sockets exclude and include it, and what is to be told."""
+
+    address: Address
+    counts: list[int] = field(default_factory=lambda: [0, 0])
+    """Sockets by `FilterMode`."""
+    was_active: bool = False
+    is_marked: bool = False
+    """A query asked for it and the answer is pending."""
+    repeats: int = 0
+    """Reports that still tell of its change."""
+
+
+@dataclass(slots=True)
+class Membership:
+    """One group of one interface: `struct ifmcaddr6`, `struct ip_mc_list`."""
+
+    group: Address
+    mode: FilterMode
+    users: int = 1
+    counts: list[int] = field(default_factory=lambda: [0, 0])
+    """Sockets by `FilterMode`."""
+    sources: dict[Address, Source] = field(default_factory=dict)
+    """Active sources in the order of their arrival."""
+    dropped: list[Source] = field(default_factory=list)
+    """Sources that have gone and are still to be told, newest first."""
+    repeats: int = 0
+    """Reports that still tell of the change of mode."""
+    is_reportable: bool = True
+    is_last_reporter: bool = False
+    is_restricted: bool = False
+    """The pending answer names only the marked sources."""
+    asked: set[Address] = field(default_factory=set)
+    """RFC profile: sources of the queries that the pending answer is for; empty: all."""
+    older_reports_left: int = 0
+    timer: Timer | None = None
+
+    @property
+    def excludes(self) -> bool:
+        """Whether at least one socket is in EXCLUDE mode."""
+        return self.counts[FilterMode.EXCLUDE] > 0
+
+    def is_excluded(self, source: Source) -> bool:
+        """Return whether every excluding socket shuts `source` out and none wants it."""
+        return (
+            source.counts[FilterMode.EXCLUDE] == self.counts[FilterMode.EXCLUDE]
+            and not source.counts[FilterMode.INCLUDE]
+        )
+
+    def is_active(self, source: Source) -> bool:
+        """Return whether `source` belongs to the list that the current mode tells."""
+        if self.excludes:
+            return self.is_excluded(source)
+        return source.counts[FilterMode.INCLUDE] > 0
+
+    def add(
+        self, mode: FilterMode, sources: Iterable[Address], robustness: int, *, joins: bool
+    ) -> Change:
+        """Add sources of one socket, and the socket itself if it `joins` with this mode."""
+        self._remember()
+        did_exclude = self.mode is FilterMode.EXCLUDE
+        if joins:
+            self.counts[mode] += 1
+        for address in sources:
+            self.sources.setdefault(address, Source(address)).counts[mode] += 1
+        if did_exclude != self.excludes:
+            if self.excludes:
+                self.mode = FilterMode.EXCLUDE
+            elif self.counts[FilterMode.INCLUDE]:
+                self.mode = FilterMode.INCLUDE
+            return self._change_mode(robustness)
+        return Change.SOURCES if self._compare(robustness) else Change.NOTHING
+
+    def remove(
+        self,
+        mode: FilterMode,
+        sources: Sequence[Address],
+        robustness: int,
+        *,
+        leaves: bool,
+        keeps: bool,
+    ) -> Change:
+        """Remove sources of one socket, and the socket itself if it `leaves`.
+
+        Sources that go are kept to be told about only if `keeps`: not in older versions.
+        """
+        self._remember()
+        if leaves:
+            if not self.counts[mode]:
+                return Change.NOTHING
+            self.counts[mode] -= 1
+        gone = [self._remove_one(mode, address, robustness, keeps=keeps) for address in sources]
+        if self.mode is FilterMode.EXCLUDE and not self.excludes and self.counts[1]:
+            self.mode = FilterMode.INCLUDE
+            return self._change_mode(robustness)
+        return Change.SOURCES if self._compare(robustness) or any(gone) else Change.NOTHING
+
+    def _remove_one(
+        self, mode: FilterMode, address: Address, robustness: int, *, keeps: bool
+    ) -> bool:
+        source = self.sources.get(address)
+        if source is None or not source.counts[mode]:
+            return False
+        source.counts[mode] -= 1
+        if any(source.counts):
+            return False
+        del self.sources[address]
+        if not (source.was_active and keeps and self.is_reportable):
+            return False
+        source.repeats = robustness
+        self.dropped.insert(0, source)
+        return True
+
+    def _remember(self) -> None:
+        for source in self.sources.values():
+            source.was_active = self.is_active(source)
+
+    def _change_mode(self, robustness: int) -> Change:
+        self.repeats = robustness
+        for source in self.sources.values():
+            source.repeats = 0
+        return Change.MODE
+
+    def _compare(self, robustness: int) -> bool:
+        """Note which sources became active or inactive; return whether any did."""
+        changed = False
+        for source in self.sources.values():
+            is_active = self.is_active(source)
+            if is_active and not source.was_active:
+                self.dropped = [gone for gone in self.dropped if gone.address != source.address]
+                source.repeats = robustness
+                changed = True
+            elif source.was_active and not is_active:
+                source.repeats = 0
+                self._drop_copy(source, robustness)
+                changed = True
+        return changed
+
+    def _drop_copy(self, source: Source, robustness: int) -> None:
+        for gone in self.dropped:
+            if gone.address == source.address:
+                gone.repeats = robustness
+                return
+        copy = replace(source, counts=list(source.counts), repeats=robustness)
+        self.dropped.insert(0, copy)
+
+    def mark(self, asked: Sequence[Address]) -> bool:
+        """Mark the sources a query asks for; return whether there is something to answer.
+
+        (igmp_marksources, mld_marksources, igmp_xmarksources, mld_xmarksources)
+        """
+        wanted = set(asked)
+        if self.mode is FilterMode.EXCLUDE:
+            self.is_restricted = False
+            shut = sum(
+                source.address in wanted and self.is_excluded(source)
+                for source in self.sources.values()
+            )
+            return shut != len(asked)
+        found = [source for source in self.sources.values() if source.address in wanted]
+        for source in found:
+            source.is_marked = True
+        self.is_restricted = bool(found)
+        return bool(found)
+
+    def forget_changes(self) -> None:
+        """Drop every change that is still to be told."""
+        self.repeats = 0
+        self.dropped.clear()
+        for source in self.sources.values():
+            source.repeats = 0
+
+
+@dataclass(slots=True)
+class Departed:
+    """A group that was left and is still to be told about (`mc_tomb`)."""
+
+    group: Address
+    mode: FilterMode
+    repeats: int
+    is_reportable: bool
+    sources: dict[Address, Source] = field(default_factory=dict)
+    dropped: list[Source] = field(default_factory=list)

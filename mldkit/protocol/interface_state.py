@@ -1,0 +1,99 @@
+"""What both halves of a listener share: the groups of one family on one interface.
+
+`answers` reads it to answer queries, `listener` changes it and tells the changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mldkit.model.family import IGMP, Family
+from mldkit.protocol.timer import Timer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.model.addresses import Address
+    from mldkit.protocol.compatibility import Learned
+    from mldkit.protocol.filters import Departed, Membership
+    from mldkit.protocol.profile import HostProfile
+    from mldkit.protocol.settings import Settings
+    from mldkit.protocol.timer import Grid, Timers
+    from mldkit.protocol.transmitter import Transmitter
+
+_LOCAL_GROUPS = b"\xe0\x00\x00"
+
+
+def _idle(now_ns: int) -> None:
+    """Do nothing; a timer that was not given its work yet never runs."""
+
+
+@dataclass(slots=True)
+class InterfaceState:
+    """Groups, deleted groups and what was learned from queriers."""
+
+    profile: HostProfile
+    settings: Settings
+    timers: Timers
+    transmitter: Transmitter
+    learned: Learned
+    groups: dict[Address, Membership] = field(default_factory=dict)
+    """In the order of joining; the kernel walks them backwards."""
+    departed: dict[Address, Departed] = field(default_factory=dict)
+    changes_left: int = 0
+    """Runs of the change timer that are left (`mr_ifc_count`, `mc_ifc_count`)."""
+    change: Timer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.change = Timer(self.family, "state change", _idle)
+
+    @property
+    def family(self) -> Family:
+        """The family of the groups."""
+        return self.profile.family
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the timers."""
+        return self.timers.grid
+
+    def version(self, now_ns: int) -> int:
+        """Return the version that is spoken now."""
+        return self.learned.version(now_ns)
+
+    def speaks_older(self, now_ns: int) -> bool:
+        """Return whether an older version is spoken now."""
+        return self.version(now_ns) != self.family.current_version
+
+    def newest_first(self) -> Iterator[Membership]:
+        """Give the groups, the last joined one first."""
+        return reversed(self.groups.values())
+
+    def reports(self, membership: Membership) -> bool:
+        """Return whether a group is ever reported, which a setting can change for IGMP."""
+        if not membership.is_reportable:
+            return False
+        is_local = self.family is IGMP and membership.group[:3] == _LOCAL_GROUPS
+        return not is_local or self.settings.reports_local
+
+    def timer_of(self, membership: Membership) -> Timer:
+        """Return the timer of a group."""
+        if membership.timer is None:
+            raise ValueError("a membership without timer")
+        return membership.timer
+
+    def repeat_ticks(self, now_ns: int) -> int:
+        """Return the unsolicited report interval of the version spoken now, at least one tick."""
+        settings = self.settings
+        older = self.speaks_older(now_ns)
+        interval_ns = settings.older_repeat_ns if older else settings.repeat_ns
+        return max(self.grid.ticks(interval_ns), 1)
+
+    def cancel_changes(self) -> None:
+        """Stop telling changes; counts of groups that are listened to stay as they are."""
+        self.changes_left = 0
+        self.timers.stop(self.change)
+        self.departed.clear()
+        for membership in self.groups.values():
+            membership.dropped.clear()

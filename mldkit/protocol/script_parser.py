@@ -1,0 +1,291 @@
+"""The text of a script to its values; errors name line and column.
+
+::
+
+    line         [TIME] WORD...          `#` starts a comment
+    TIME         1.5 | +1.5 | +1.5..2.5
+    WORD         without blanks, or with blanks inside ( ) and { }
+
+Header words and action verbs are rows of two tables; each row has the function that reads the
+rest of its line.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from mldkit.errors import UsageError
+from mldkit.model import notation
+from mldkit.model.addresses import parse_mac
+from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.model.messages import Leave, LegacyReport, Report
+from mldkit.model.units import SECOND
+from mldkit.protocol import script_messages
+from mldkit.protocol.filters import FilterMode
+from mldkit.protocol.profile import PROFILE_NAMES
+from mldkit.protocol.script import (
+    Action,
+    DataAct,
+    DeviceAct,
+    Expectation,
+    Script,
+    SocketAct,
+    Station,
+    SysctlAct,
+)
+from mldkit.protocol.script_words import ScriptError, Words, split_words
+from mldkit.protocol.settings import parse_setting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mldkit.protocol.script import Act
+
+_NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
+_TIME = re.compile(rf"(\+?){_NUMBER}(?:\.\.{_NUMBER})?")
+_PREFIXES = {4: 24, 6: 64}
+
+
+def parse_script(text: str, name: str = "script") -> Script:
+    """Return the script that `text` says; raise ScriptError at the first line that is wrong."""
+    script = Script(name)
+    for number, line in enumerate(text.splitlines(), start=1):
+        found = split_words(line)
+        if found:
+            words = Words(name, number, found)
+            if _TIME.fullmatch(words.peek()):
+                _timed(script, words, line.partition("#")[0].strip())
+            else:
+                _header(script, words)
+            words.finish()
+    if not script.hosts:
+        raise ScriptError(f"{name}:1:1: no line `host ADDRESS MAC`")
+    return script
+
+
+# Header
+
+
+def _header(script: Script, words: Words) -> None:
+    if script.actions or script.expectations:
+        words.fail(f"{words.peek()!r} is not a time", hint="header lines come before all others")
+    verb = words.choice("header line", "host", "querier", "set", "sysctl")
+    if verb == "sysctl":
+        script.sysctls.append((words.line, _sysctl(script, words)))
+    elif verb == "set":
+        _set(script, words)
+    else:
+        address = words.read("address", notation.parse_address)
+        mac = words.read("MAC", parse_mac)
+        known = script.hosts if verb == "host" else script.queriers
+        if verb == "host" and known and known[0].mac != mac:
+            words.position -= 1
+            words.fail("a host has one MAC")
+        known.append(Station(address, mac, _PREFIXES[family_of(address).ip_version]))
+
+
+def _set(script: Script, words: Words) -> None:
+    names = "hz profile mtu seed interface start tolerance phase jiffies"
+    name = words.choice("setting", *names.split())
+    match name:
+        case "hz":
+            script.hz = words.number("hz", 10, 10_000)
+        case "profile":
+            script.profile = words.choice("profile", *PROFILE_NAMES)
+        case "mtu":
+            script.mtu = words.number("mtu", 68, 65535)
+        case "seed":
+            script.seed = words.number("seed", 0, 1 << 62)
+        case "interface":
+            script.interface = words.next("interface")
+        case "start":
+            script.is_warm = words.choice("start", "warm", "cold") == "warm"
+        case "tolerance":
+            script.tolerance_ns = words.read("tolerance", notation.parse_duration)
+        case "phase":
+            script.phase = float(words.read("phase", _fraction))
+        case _:
+            script.jiffies = words.number("jiffies", 0, 1 << 62)
+
+
+def _fraction(word: str) -> float:
+    try:
+        value = float(word)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise ValueError(f"phase {word!r} is not a part of a tick from 0 to below 1")
+    return value
+
+
+# Lines with a time
+
+
+def _timed(script: Script, words: Words, text: str) -> None:
+    match = _TIME.fullmatch(words.next("time"))
+    if match is None:
+        words.fail("not a time")
+    begin_ns = int(Decimal(match[2]) * SECOND)
+    if words.take("expect"):
+        if not match[1] or match[3] is None:
+            words.position = 0
+            words.fail("an expectation has a range after the action before it: +0.008..1.036")
+        until_ns = int(Decimal(match[3]) * SECOND)
+        if until_ns < begin_ns:
+            words.position = 0
+            words.fail("the range ends before it begins")
+        _expect(script, words, text, begin_ns, until_ns)
+        return
+    if match[3] is not None:
+        words.position = 0
+        words.fail("an action has one time; only expectations have a range")
+    before_ns = script.actions[-1].time_ns if script.actions else 0
+    time_ns = before_ns + begin_ns if match[1] else begin_ns
+    if time_ns < before_ns:
+        words.position = 0
+        words.fail("the time lies before that of the action before it")
+    verb = words.next("action")
+    if verb not in _ACTIONS:
+        words.position -= 1
+        words.fail(f"{verb!r} is no action", hint="actions: expect " + " ".join(_ACTIONS))
+    act = _ACTIONS[verb](script, words, verb)
+    script.actions.append(Action(words.line, text, time_ns, act))
+
+
+def _expect(script: Script, words: Words, text: str, begin_ns: int, until_ns: int) -> None:
+    message: Report | LegacyReport | Leave | None = None
+    family = None
+    if words.take("none"):
+        if not words.is_done:
+            family = IGMP if words.choice("family", "igmp", "mld") == "igmp" else MLD
+    elif words.take("leave"):
+        group = words.read("group", notation.parse_group)
+        message = Leave(2 if family_of(group) is IGMP else 1, group)
+    elif words.take("report"):
+        version = words.number("version", 1, 2)
+        message = LegacyReport(version, words.read("group", notation.parse_group))
+    else:
+        records = [words.read("record", notation.parse_record)]
+        while not words.is_done:
+            records.append(words.read("record", notation.parse_record))
+        if len({len(record.group) for record in records}) > 1:
+            words.fail("one message holds records of one family")
+        message = Report(tuple(records))
+    last = len(script.actions) - 1
+    script.expectations.append(
+        Expectation(words.line, text, last, begin_ns, until_ns, message, family)
+    )
+
+
+def _socket_act(script: Script, words: Words, verb: str) -> Act:
+    if verb == "close":
+        name = words.next("socket")
+        return SocketAct(verb, socket="" if name == "main" else name)
+    group = words.read("group", notation.parse_group)
+    _check_family(script, words, group)
+    sources: tuple[bytes, ...] = ()
+    mode = None
+    if verb == "filter":
+        mode = FilterMode[words.choice("mode", "include", "exclude").upper()]
+        sources = words.read("sources in braces", _braced)
+    elif verb in ("block", "unblock", "drop") and words.peek() != "from":
+        words.fail("`from SOURCE` is missing")
+    elif verb != "leave" and words.take("from"):
+        sources = words.read("sources", _listed)
+    if any(len(source) != len(group) for source in sources):
+        words.position -= 1
+        words.fail("the sources are of another family than the group")
+    socket = ""
+    if words.take("socket"):
+        name = words.next("socket")
+        socket = "" if name == "main" else name
+    return SocketAct(verb, group, sources, mode, socket)
+
+
+def _listed(word: str) -> tuple[bytes, ...]:
+    return tuple(notation.parse_address(part) for part in word.split(","))
+
+
+def _braced(word: str) -> tuple[bytes, ...]:
+    if not (word.startswith("{") and word.endswith("}")):
+        raise ValueError("sources stand in braces: {S,S}")
+    return _listed(word[1:-1]) if word[1:-1].strip() else ()
+
+
+def _check_family(script: Script, words: Words, address: bytes) -> None:
+    family = family_of(address)
+    if not any(family_of(station.address) is family for station in script.hosts):
+        words.position -= 1
+        hint = f"`host {'0.0.0.0' if family is IGMP else '::'} MAC` is a host without address"
+        words.fail(f"no host line has an IPv{family.ip_version} address", hint)
+
+
+def _sysctl(script: Script, words: Words) -> SysctlAct:
+    name = words.next("sysctl")
+    value = words.next("value")
+    try:
+        parse_setting(name, value, script.interface)
+    except UsageError as error:
+        words.position -= 2
+        words.fail(error.message, error.hint)
+    return SysctlAct(name, value)
+
+
+def _device_act(script: Script, words: Words, verb: str) -> Act:
+    match verb:
+        case "sysctl":
+            return _sysctl(script, words)
+        case "mtu":
+            return DeviceAct(verb, number=words.number("mtu", 68, 65535))
+        case "link" | "carrier":
+            return DeviceAct(f"{verb} {words.choice('state', 'up', 'down')}")
+        case "forwarding":
+            return DeviceAct(f"{verb} {words.choice('state', 'on', 'off')}")
+        case _:
+            what = words.choice("change", "add", "del")
+            if verb == "address" and what == "add":
+                address, prefix = words.read("address", _with_prefix)
+            else:
+                address, prefix = words.read("address", notation.parse_address), 0
+            _check_family(script, words, address)
+            return DeviceAct(f"{verb} {what}", address, prefix)
+
+
+def _with_prefix(word: str) -> tuple[bytes, int]:
+    head, slash, tail = word.partition("/")
+    address = notation.parse_address(head)
+    if not slash:
+        return address, 8 * len(address)
+    if not tail.isdecimal() or int(tail) > 8 * len(address):
+        raise ValueError(f"{tail!r} is not the length of a prefix")
+    return address, int(tail)
+
+
+def _data(script: Script, words: Words, verb: str) -> Act:  # noqa: ARG001 (a row of the table)
+    group = words.read("group", notation.parse_group)
+    if not words.take("from"):
+        words.fail("`from SOURCE` is missing")
+    source = words.read("source", notation.parse_address)
+    ttl = words.number("ttl", 0, 255) if words.take("ttl") else 8
+    return DataAct(source, group, ttl)
+
+
+def _query(script: Script, words: Words, verb: str) -> Act:  # noqa: ARG001
+    return script_messages.query(script, words)
+
+
+def _report(script: Script, words: Words, verb: str) -> Act:  # noqa: ARG001
+    return script_messages.report(script, words)
+
+
+_ACTIONS: dict[str, Callable[[Script, Words, str], Act]] = {
+    **dict.fromkeys(("join", "leave", "block", "unblock", "drop", "filter", "close"), _socket_act),
+    **dict.fromkeys(
+        ("sysctl", "address", "link", "carrier", "forwarding", "proxy", "mtu"), _device_act
+    ),
+    "query": _query,
+    "report": _report,
+    "data": _data,
+}

@@ -1,0 +1,106 @@
+"""The sysctls that the host side reads, with their defaults (section 8 of the RFCs).
+
+igmp_qrv, mld_qrv                        robustness before a querier is heard
+force_igmp_version, force_mld_version    version whatever the queriers are
+igmpvN_, mldvN_unsolicited_report_interval
+igmp_link_local_mcast_reports            whether 224.0.0.0/24 is reported
+igmp_max_memberships, *_max_msf          limits of one socket
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mldkit.errors import UsageError
+from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.units import MILLISECOND, SECOND
+
+
+@dataclass(slots=True)
+class Settings:
+    """The settings of one family on one interface."""
+
+    robustness: int
+    repeat_ns: int = SECOND
+    """Unsolicited report interval of the current version."""
+    older_repeat_ns: int = 10 * SECOND
+    """Unsolicited report interval of older versions."""
+    forced_everywhere: int = 0
+    forced_here: int = 0
+    reports_local: bool = True
+    """IGMP: whether groups of 224.0.0.0/24 are reported."""
+    max_memberships: int = 1 << 30
+    max_sources: int = 64
+    forwards: bool = False
+    detects_duplicates: bool = True
+    detection_probes: int = 1
+
+    @property
+    def forced_version(self) -> int:
+        """The version that is forced, 0 when none is."""
+        return self.forced_everywhere or self.forced_here
+
+
+def defaults(family: Family) -> Settings:
+    """Return the settings of a fresh interface."""
+    if family is IGMP:
+        return Settings(2, max_memberships=20, max_sources=10)
+    return Settings(2)
+
+
+Target = tuple[Family, str, int, int]
+"""Family, field, and the smallest and largest value."""
+
+_BIG = (1 << 31) - 1
+_GLOBAL: dict[str, Target] = {
+    "net.ipv4.igmp_qrv": (IGMP, "robustness", 1, _BIG),
+    "net.ipv4.igmp_max_memberships": (IGMP, "max_memberships", 0, _BIG),
+    "net.ipv4.igmp_max_msf": (IGMP, "max_sources", 0, _BIG),
+    "net.ipv4.igmp_link_local_mcast_reports": (IGMP, "reports_local", 0, 1),
+    "net.ipv6.mld_qrv": (MLD, "robustness", 1, _BIG),
+    "net.ipv6.mld_max_msf": (MLD, "max_sources", 0, _BIG),
+    "net.ipv4.conf.all.force_igmp_version": (IGMP, "forced_everywhere", 0, 3),
+    "net.ipv6.conf.all.force_mld_version": (MLD, "forced_everywhere", 0, 2),
+}
+_INTERFACE: dict[str, Target] = {
+    "net.ipv4.conf.{}.force_igmp_version": (IGMP, "forced_here", 0, 3),
+    "net.ipv4.conf.{}.igmpv2_unsolicited_report_interval": (IGMP, "older_repeat_ns", 0, _BIG),
+    "net.ipv4.conf.{}.igmpv3_unsolicited_report_interval": (IGMP, "repeat_ns", 0, _BIG),
+    "net.ipv4.conf.{}.forwarding": (IGMP, "forwards", 0, 1),
+    "net.ipv6.conf.{}.force_mld_version": (MLD, "forced_here", 0, 2),
+    "net.ipv6.conf.{}.mldv1_unsolicited_report_interval": (MLD, "older_repeat_ns", 0, _BIG),
+    "net.ipv6.conf.{}.mldv2_unsolicited_report_interval": (MLD, "repeat_ns", 0, _BIG),
+    "net.ipv6.conf.{}.forwarding": (MLD, "forwards", 0, 1),
+    "net.ipv6.conf.{}.accept_dad": (MLD, "detects_duplicates", 0, 2),
+    "net.ipv6.conf.{}.dad_transmits": (MLD, "detection_probes", 0, 255),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One sysctl with the value it is to get."""
+
+    name: str
+    value: int
+    family: Family
+    field: str
+
+    def store(self, settings: Settings) -> None:
+        """Put the value into the settings of its family."""
+        value: int | bool = self.value
+        if self.field.endswith("_ns"):
+            value = self.value * MILLISECOND
+        elif isinstance(getattr(settings, self.field), bool):
+            value = bool(self.value)
+        setattr(settings, self.field, value)
+
+
+def parse_setting(name: str, value: str, interface: str) -> Setting:
+    """Return the sysctl `name` of this interface; raise UsageError when it plays no part."""
+    known = _GLOBAL | {key.format(interface): target for key, target in _INTERFACE.items()}
+    if name not in known:
+        raise UsageError(f"sysctl {name} plays no part here", hint="known: " + " ".join(known))
+    family, field, low, high = known[name]
+    if not value.isdecimal() or not low <= int(value) <= high:
+        raise UsageError(f"{value!r} is no value of {name}: a whole number from {low} to {high}")
+    return Setting(name, int(value), family, field)

@@ -1,0 +1,201 @@
+"""The memberships of one socket, and what each request of RFC 3678 does to the interface.
+
+::
+
+    join                      MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP
+    leave                     MCAST_LEAVE_GROUP
+    add, drop in EXCLUDE      MCAST_BLOCK_SOURCE, MCAST_UNBLOCK_SOURCE
+    add, drop in INCLUDE      MCAST_JOIN_SOURCE_GROUP, MCAST_LEAVE_SOURCE_GROUP
+    replace                   MCAST_MSFILTER
+
+(net/ipv6/mcast.c:ip6_mc_source, ip6_mc_msfilter; net/ipv4/igmp.c:ip_mc_source, ip_mc_msfilter.)
+What the kernel refuses is a `UsageError` with the name of its error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mldkit.errors import UsageError
+from mldkit.model.addresses import Address, text
+from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.protocol.filters import FilterMode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mldkit.model.family import Family
+    from mldkit.protocol.listener import Listener
+
+
+@dataclass(slots=True)
+class SocketFilter:
+    """One group of one socket."""
+
+    mode: FilterMode
+    sources: list[Address] = field(default_factory=list)
+
+
+class Socket:
+    """One socket of one family."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._filters: dict[Address, SocketFilter] = {}
+
+    def join(self, group: Address, mode: FilterMode, now_ns: int) -> None:
+        """Become a member; EXCLUDE without sources is the plain join."""
+        if group in self._filters:
+            raise _refused("EADDRINUSE", f"the socket is a member of {text(group)} already")
+        if len(self._filters) >= self._listener.state.settings.max_memberships:
+            raise _refused("ENOBUFS", "the socket has as many groups as igmp_max_memberships")
+        self._filters[group] = SocketFilter(mode)
+        self._listener.join(group, mode, now_ns)
+
+    def join_sources(self, group: Address, sources: Sequence[Address], now_ns: int) -> None:
+        """Join source by source; an earlier join for other sources is fine."""
+        for source in sources:
+            if group not in self._filters:
+                self.join(group, FilterMode.INCLUDE, now_ns)
+            self.add(group, FilterMode.INCLUDE, source, now_ns)
+
+    def leave(self, group: Address, now_ns: int) -> None:
+        """Leave a group with all its sources."""
+        held = self._held(group)
+        del self._filters[group]
+        listener = self._listener
+        listener.remove_sources(group, held.mode, held.sources, now_ns, leaves=True)
+        if group in listener.state.groups:
+            listener.leave(group, now_ns)
+
+    def close(self, now_ns: int) -> None:
+        """Leave every group, the last joined one first."""
+        for group in reversed(tuple(self._filters)):
+            self.leave(group, now_ns)
+
+    def add(self, group: Address, mode: FilterMode, source: Address, now_ns: int) -> None:
+        """Block a source (EXCLUDE) or want one (INCLUDE)."""
+        held = self._prepare(group, mode, now_ns)
+        if len(held.sources) >= self._listener.state.settings.max_sources:
+            raise _refused("ENOBUFS", f"{text(group)} has as many sources as the sysctl allows")
+        if source in held.sources:
+            raise _refused("EADDRNOTAVAIL", f"{text(source)} is in the filter already")
+        held.sources.append(source)
+        self._listener.add_sources(group, mode, [source], now_ns)
+
+    def drop(self, group: Address, mode: FilterMode, source: Address, now_ns: int) -> None:
+        """Unblock a source (EXCLUDE) or give one up (INCLUDE); the last of these leaves."""
+        held = self._prepare(group, mode, now_ns)
+        if source not in held.sources:
+            raise _refused("EADDRNOTAVAIL", f"{text(source)} is not in the filter")
+        if mode is FilterMode.INCLUDE and len(held.sources) == 1:
+            self.leave(group, now_ns)
+            return
+        held.sources.remove(source)
+        self._listener.remove_sources(group, mode, [source], now_ns)
+
+    def replace(
+        self, group: Address, mode: FilterMode, sources: Sequence[Address], now_ns: int
+    ) -> None:
+        """Replace mode and list; the new filter is added before the old one is taken away."""
+        held = self._held(group)
+        if len(sources) > self._listener.state.settings.max_sources:
+            raise _refused("ENOBUFS", f"{len(sources)} sources are more than the sysctl allows")
+        if mode is FilterMode.INCLUDE and not sources:
+            self.leave(group, now_ns)
+            return
+        listener = self._listener
+        listener.add_sources(group, mode, sources, now_ns, joins=True)
+        listener.remove_sources(group, held.mode, held.sources, now_ns, leaves=True)
+        self._filters[group] = SocketFilter(mode, list(sources))
+
+    def _prepare(self, group: Address, mode: FilterMode, now_ns: int) -> SocketFilter:
+        """Return the filter; one without sources may change its mode."""
+        held = self._held(group)
+        if held.mode is not mode:
+            if held.sources:
+                raise _refused("EINVAL", f"the filter of {text(group)} is in the other mode")
+            self._listener.add_sources(group, mode, (), now_ns, joins=True)
+            self._listener.remove_sources(group, held.mode, (), now_ns, leaves=True)
+            held.mode = mode
+        return held
+
+    def _held(self, group: Address) -> SocketFilter:
+        held = self._filters.get(group)
+        if held is None:
+            raise _refused("EADDRNOTAVAIL", f"the socket is no member of {text(group)}")
+        return held
+
+
+class SocketTable:
+    """The sockets of one host by name; each name stands for a socket of either family."""
+
+    def __init__(self, listener: Callable[[Family], Listener]) -> None:
+        self._listener = listener
+        self._sockets: dict[tuple[str, int], Socket] = {}
+
+    def join(
+        self, group: Address, sources: Sequence[Address], now_ns: int, *, socket: str = ""
+    ) -> None:
+        """Join a group from any source, or from `sources` one after the other."""
+        held = self._socket(socket, group)
+        if sources:
+            held.join_sources(group, sources, now_ns)
+        else:
+            held.join(group, FilterMode.EXCLUDE, now_ns)
+
+    def leave(self, group: Address, now_ns: int, *, socket: str = "") -> None:
+        """Leave a group with all its sources."""
+        self._socket(socket, group).leave(group, now_ns)
+
+    def block(
+        self, group: Address, sources: Sequence[Address], now_ns: int, *, socket: str = ""
+    ) -> None:
+        """Shut sources out of a plain membership."""
+        for source in sources:
+            self._socket(socket, group).add(group, FilterMode.EXCLUDE, source, now_ns)
+
+    def unblock(
+        self, group: Address, sources: Sequence[Address], now_ns: int, *, socket: str = ""
+    ) -> None:
+        """Let blocked sources in again."""
+        for source in sources:
+            self._socket(socket, group).drop(group, FilterMode.EXCLUDE, source, now_ns)
+
+    def drop(
+        self, group: Address, sources: Sequence[Address], now_ns: int, *, socket: str = ""
+    ) -> None:
+        """Give up sources of a source-specific membership."""
+        for source in sources:
+            self._socket(socket, group).drop(group, FilterMode.INCLUDE, source, now_ns)
+
+    def set_filter(
+        self,
+        group: Address,
+        mode: FilterMode,
+        sources: Sequence[Address],
+        now_ns: int,
+        *,
+        socket: str = "",
+    ) -> None:
+        """Replace the filter of a membership."""
+        self._socket(socket, group).replace(group, mode, sources, now_ns)
+
+    def close(self, now_ns: int, *, socket: str = "") -> None:
+        """Close a socket of both families."""
+        for family in (IGMP, MLD):
+            held = self._sockets.pop((socket, family.ip_version), None)
+            if held is not None:
+                held.close(now_ns)
+
+    def _socket(self, name: str, group: Address) -> Socket:
+        family = family_of(group)
+        key = (name, family.ip_version)
+        if key not in self._sockets:
+            self._sockets[key] = Socket(self._listener(family))
+        return self._sockets[key]
+
+
+def _refused(error: str, reason: str) -> UsageError:
+    return UsageError(f"{reason} ({error})")

@@ -1,0 +1,109 @@
+"""The sending side of one host: its interface, its addresses, and what waits to be sent.
+
+Messages become datagrams as the kernel builds them (net/ipv6/mcast.c:mld_newpack and igmp6_send,
+net/ipv4/igmp.c:igmpv3_newpack and igmp_send_report)::
+
+    message              destination     source
+    report               ff02::16        first valid link-local address, else ::
+                         224.0.0.22      first address of the interface, else 0.0.0.0
+    older report         the group       the same
+    leave, done          all routers     the same
+
+What is sent while the link is down or has no carrier is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from mldkit.model.addresses import Address, is_link_local
+from mldkit.model.datagram import Datagram
+from mldkit.model.family import IGMP, Family, family_of
+from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Report
+from mldkit.protocol.events import Event, Sent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from mldkit.protocol.profile import HostProfile
+
+Splitter: TypeAlias = "Callable[[Iterable[GroupRecord], Family, int], tuple[Report, ...]]"
+"""Puts records into reports that fit an MTU."""
+
+_SMALLEST_MTU = {4: 68, 6: 1280}
+
+
+@dataclass(slots=True)
+class OwnAddress:
+    """One address of the interface."""
+
+    address: Address
+    prefix: int
+    is_tentative: bool = False
+
+
+@dataclass(slots=True)
+class Transmitter:
+    """The interface of one host; `outbox` holds what the next poll returns."""
+
+    mac: bytes
+    split: Splitter
+    mtu: int = 1500
+    is_up: bool = False
+    has_carrier: bool = True
+    addresses: list[OwnAddress] = field(default_factory=list)
+    outbox: list[Datagram] = field(default_factory=list)
+    oldest_ns: int = 0
+    """When the first datagram of the outbox was put there."""
+    observe: Callable[[Event], None] | None = None
+
+    def source(self, family: Family) -> Address:
+        """Return the address that messages of a family come from."""
+        for own in self.addresses:
+            if family_of(own.address) is not family:
+                continue
+            if family is IGMP or (is_link_local(own.address) and not own.is_tentative):
+                return own.address
+        return family.unspecified
+
+    def owns(self, address: Address) -> bool:
+        """Return whether `address` is one of the interface's own and valid."""
+        return any(own.address == address and not own.is_tentative for own in self.addresses)
+
+    def send_records(
+        self, records: Iterable[GroupRecord], profile: HostProfile, rule: str, now_ns: int
+    ) -> None:
+        """Send as many reports as the records need; none without records."""
+        family = profile.family
+        listed = list(records)
+        if not listed or self.mtu < _SMALLEST_MTU[family.ip_version]:
+            return
+        for report in self.split(listed, family, min(self.mtu, profile.largest_report_octets)):
+            self._send(report, family.reports, rule, now_ns)
+
+    def send_older(self, message: LegacyReport | Leave, rule: str, now_ns: int) -> None:
+        """Send a message of an older version about one group."""
+        family = family_of(message.group)
+        destination = family.all_routers if isinstance(message, Leave) else message.group
+        self._send(message, destination, rule, now_ns)
+
+    def _send(
+        self, message: Report | LegacyReport | Leave, destination: Address, rule: str, now_ns: int
+    ) -> None:
+        if not (self.is_up and self.has_carrier):
+            return
+        family = family_of(destination)
+        if not self.outbox:
+            self.oldest_ns = now_ns
+        self.outbox.append(
+            Datagram(
+                self.source(family),
+                destination,
+                message,
+                traffic_class=family.traffic_class,
+                link_source=self.mac,
+            )
+        )
+        if self.observe is not None:
+            self.observe(Sent(now_ns, family, rule, message))
