@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "decode": "print every IGMP and MLD message of a capture",
     "analyze": "say what captures show about queriers, members and faults",
     "watch": "follow a live link: who joins, leaves and goes wrong",
+    "play": "run a script of joins, queries and expected reports",
     "groups": "list what this kernel listens to and why",
     "macfilter": "explain and prove which frames a receive filter lets in",
     "lab": "learn by doing in small networks that the kernel checks",
