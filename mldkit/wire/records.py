@@ -72,7 +72,7 @@ def read_current_query(data: bytes, at: int, end: int, head: Query, *, cut: bool
     if present == count:
         tail = read_tail(data, at, end, extended=bool(bits & 0x80), cut=cut)
     elif not cut:
-        reason = f"the query claims {count} sources, {present} are there"
+        reason = f"the query claims {count} sources and has {present}"
         malformed = Malformed("V-10", reason, at)
     message = Query(
         head.version,
@@ -146,6 +146,6 @@ def _broken_aux_data(data: bytes, at: int, end: int) -> tuple[Remark, ...]:
 def _missing_record(read: int, count: int, at: int, end: int) -> Malformed:
     """Return what is wrong where a record should start and its fixed part is not there."""
     if at == end:
-        return Malformed("V-11", f"the report claims {count} records, {read} are there", at)
+        return Malformed("V-11", f"the report claims {count} records and has {read}", at)
     reason = f"record {read + 1} ends after {end - at} octets of its fixed part"
     return Malformed("V-10", reason, at)

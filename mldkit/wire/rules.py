@@ -194,7 +194,7 @@ def trailing_octets(decoded: Decoded) -> Outcome:
     if older_igmp_too_long(decoded) or any(mark.id == "X-03" for mark in decoded.remarks):
         return None
     octets = len(getattr(message, "trailing", b""))
-    return f"{octets} octets after the last field" if octets else None
+    return f"{octets} octet{'s' * (octets > 1)} after the last field" if octets else None
 
 
 def older_igmp_too_long(decoded: Decoded) -> Outcome:
@@ -385,10 +385,8 @@ def repeated_group(decoded: Decoded) -> Outcome:
 def odd_sources(decoded: Decoded) -> Outcome:
     """M-29."""
     message = decoded.datagram.message
-    lists = []
-    if isinstance(message, Query):
-        lists = [message.sources]
-    elif isinstance(message, Report):
+    lists = [message.sources] if isinstance(message, Query) else []
+    if isinstance(message, Report):
         lists = [record.sources for record in message.records if record.sources]
     for sources in lists:
         if len(set(sources)) != len(sources):
