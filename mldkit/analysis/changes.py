@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import MARGIN_NS, UNSOLICITED_INTERVAL_NS, host_address
 from mldkit.model.addresses import text
-from mldkit.model.messages import RecordType
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 FLOOD_RECORDS = 1000
 _LATEST_REPEAT_NS = UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
 _FORGOTTEN_NS = 3 * UNSOLICITED_INTERVAL_NS
-_FIRST_CHANGE = int(RecordType.TO_IN)
 
 
 @dataclass(slots=True)
@@ -51,15 +49,14 @@ class Changes:
         self._hosts: dict[Host, _Host] = {}
 
     def report(
-        self, host: Host, records: tuple[GroupRecord, ...], robustness: int, mark: Mark
+        self,
+        host: Host,
+        records: tuple[GroupRecord, ...],
+        count: int,
+        robustness: int,
+        mark: Mark,
     ) -> None:
-        """Take in an accepted report of the current version."""
-        count = 0
-        for kind, _, _, _ in records:
-            if kind >= _FIRST_CHANGE:
-                count += 1
-        if not count:
-            return
+        """Take in an accepted report with `count` state-change records among its records."""
         known = self._hosts.get(host)
         if known is None:
             known = self._hosts[host] = _Host()

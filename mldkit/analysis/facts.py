@@ -26,6 +26,7 @@ UNSOLICITED_INTERVAL_NS = SECOND
 LAST_MEMBER_INTERVAL_NS = SECOND
 """Last Member Query Interval (RFC 9776 §8.8, RFC 9777 §9.8)."""
 MARGIN_NS = 30 * MILLISECOND
+NEVER_NS = 1 << 63
 
 
 class LinkKey(NamedTuple):

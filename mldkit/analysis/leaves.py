@@ -15,12 +15,17 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, MARGIN_NS, host_address
+from mldkit.analysis.facts import (
+    LAST_MEMBER_INTERVAL_NS,
+    MARGIN_NS,
+    NEVER_NS,
+    host_address,
+)
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.findings import Ledger
     from mldkit.analysis.memberships import Left, Memberships
     from mldkit.model.addresses import Address
@@ -40,47 +45,48 @@ class _Pending:
     interval_ns: int = LAST_MEMBER_INTERVAL_NS
     queries: int = 0
     first_ns: int = 0
-    reported_by: bytes = b""
-    """Another member that reported in between."""
 
     @property
     def until_ns(self) -> int:
         """End of the last member query time."""
         return self.mark.time_ns + self.wanted * self.interval_ns + _SLACK_NS
 
-    def report(self, host: bytes) -> None:
-        """Take in that a host reports the group."""
-        if host != self.left.row.host:
-            self.reported_by = host
+    def other_reporter(self, memberships: Memberships) -> Host | None:
+        """Return another member that has reported the group since the leave."""
+        for host, row in memberships.groups.get(self.left.row.group, {}).items():
+            if host != self.left.row.host and row.last_ns > self.mark.time_ns:
+                return host
+        return None
 
 
 class Leaves:
     """The leaves of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
+    def __init__(self, link: LinkKey, ledger: Ledger, memberships: Memberships) -> None:
         self._link = link
         self._ledger = ledger
-        self.pending: dict[Address, _Pending] = {}
-        """Leaves by group whose queries are awaited."""
+        self._memberships = memberships
+        self._pending: dict[Address, _Pending] = {}
         self._due: list[tuple[int, Address]] = []
         """A heap of the times at which leaves may be judged; longer intervals put them off."""
         self.latencies: list[tuple[Address, int, int]] = []
         """Group, time of the leave, and time until the first specific query."""
 
-    def left(self, left: Left, memberships: Memberships, robustness: int, mark: Mark) -> None:
+    def left(self, left: Left, robustness: int, mark: Mark) -> None:
         """Take in a leave that a querier, which is there, must ask about."""
         group = left.row.group
         current = self._link.family.current_version
-        older = any(row.version != current for row in memberships.groups.get(group, {}).values())
-        if group in self.pending or (left.sources and older):
+        members = self._memberships.groups.get(group, {})
+        older = any(row.version != current for row in members.values())
+        if group in self._pending or (left.sources and older):
             # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
             return
-        pending = self.pending[group] = _Pending(left, mark, robustness)
+        pending = self._pending[group] = _Pending(left, mark, robustness)
         heappush(self._due, (pending.until_ns, group))
 
     def query(self, query: Query, mark: Mark) -> None:
         """Take in an accepted specific query."""
-        pending = self.pending.get(query.group)
+        pending = self._pending.get(query.group)
         if pending is None:
             return
         pending.queries += 1
@@ -93,24 +99,24 @@ class Leaves:
         self._judge_flag(query, pending, mark)
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether any leave is pending."""
-        return bool(self._due)
+    def due_ns(self) -> int:
+        """When there is something to judge at the earliest."""
+        return self._due[0][0] if self._due else NEVER_NS
 
     def poll(self, now_ns: int) -> None:
         """Judge the leaves whose time is over."""
         due = self._due
         while due and due[0][0] < now_ns:
             _, group = heappop(due)
-            pending = self.pending[group]
+            pending = self._pending[group]
             if pending.until_ns < now_ns:
-                self._judge(group, self.pending.pop(group))
+                self._judge(group, self._pending.pop(group))
             else:
                 heappush(due, (pending.until_ns, group))
 
     def _judge(self, group: Address, pending: _Pending) -> None:
         """D-11."""
-        if pending.reported_by:
+        if pending.other_reporter(self._memberships) is not None:
             return
         after_ns = pending.first_ns - pending.mark.time_ns
         if pending.queries == 0:
@@ -132,10 +138,11 @@ class Leaves:
         """D-13; only group queries, as those for sources come in pairs with and without it."""
         if query.interval_ns is None or query.sources or pending.left.sources:
             return
-        if query.suppress and not pending.reported_by:
+        reporter = pending.other_reporter(self._memberships)
+        if query.suppress and reporter is None:
             detail = "S is set though nobody reported since the leave: other routers keep the group"
-        elif pending.reported_by and not query.suppress and pending.queries > 1:
-            detail = f"S is not set though {text(host_address(pending.reported_by))} reported"
+        elif reporter is not None and not query.suppress and pending.queries > 1:
+            detail = f"S is not set though {text(host_address(reporter))} reported"
         else:
             return
         self._ledger.add(

@@ -52,7 +52,7 @@ class LinkState:
         self.responses = Responses(key, ledger, self.delays)
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
-        self.leaves = Leaves(key, ledger)
+        self.leaves = Leaves(key, ledger, self.memberships)
         self.unspecified = Unspecified(key, ledger)
         self.trace: Trace | None = None
         self._ledger = ledger
@@ -97,10 +97,11 @@ class LinkState:
 
     def _advance(self, now_ns: int) -> None:
         responses = self.responses
-        responses.advance(now_ns)
-        if responses.has_closed:
-            responses.close(self.memberships, self.compatibility)
-        if self.leaves.is_waiting:
+        if responses.due_ns < now_ns:
+            responses.advance(now_ns)
+            if responses.has_closed:
+                responses.close(self.memberships, self.compatibility)
+        if self.leaves.due_ns < now_ns:
             self.leaves.poll(now_ns)
 
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
@@ -143,27 +144,21 @@ class LinkState:
             records = message.records
             if found and any(item.id == "V-12" for item in found):
                 records = tuple(record for record in records if is_multicast(record.group))
-            self.changes.report(host, records, self.queriers.variables.robustness, mark)
         else:
             records = (GroupRecord(RecordType.IS_EX, message.group),)
         self.compatibility.report(version, datagram.source, mark)
         responses = self.responses
-        pending = self.leaves.pending
-        if pending:
-            for kind, group, sources, _ in records:
-                leave = pending.get(group)
-                if leave is not None and not leave.reported_by and (sources or kind in _JOINS):
-                    leave.report(host)
         deadline_ns = mark.time_ns + self._lifetime_ns
         partial = responses.asked_sources
         heard = Heard(host, mac, version, mark.time_ns, deadline_ns, partial)
-        answering, lefts = self.memberships.report(heard, records)
-        if self.trace is not None:
-            self.trace.report(host, records, mark.time_ns)
-        if answering:
-            responses.report(host, answering, version, mark)
-        if lefts:
-            self._left(lefts, mark)
+        told = self.memberships.report(heard, records)
+        if told.changes:
+            robustness = self.queriers.variables.robustness
+            self.changes.report(host, records, told.changes, robustness, mark)
+        if told.answering:
+            responses.report(host, told.answering, version, mark)
+        if told.left:
+            self._left(told.left, mark)
         if self.memberships.new_groups:
             self._compare_macs(mark)
 
@@ -174,7 +169,7 @@ class LinkState:
         if queriers.elected is None or (self.key.family is IGMP and mode == 1):
             return
         for left in lefts:
-            self.leaves.left(left, self.memberships, queriers.variables.robustness, mark)
+            self.leaves.left(left, queriers.variables.robustness, mark)
 
     def _host(self, source: Address, mac: bytes | None) -> Host:
         """Return who sends; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""
@@ -204,6 +199,3 @@ class LinkState:
                 detail = f"{text(other)} and {text(group)} both use {mac_text(mac)}"
                 self._ledger.add("D-28", self.key, mark, detail, group=other)
         self.memberships.new_groups.clear()
-
-
-_JOINS = (RecordType.IS_EX, RecordType.TO_EX)

@@ -114,12 +114,17 @@ class Left(NamedTuple):
     """Empty where it left the group."""
 
 
-class Told(NamedTuple):
+class Told:
     """What a report told."""
 
-    answering: list[Row]
-    """The rows of which it told the state, as an answer does."""
-    left: list[Left]
+    __slots__ = ("answering", "changes", "left")
+
+    def __init__(self) -> None:
+        self.answering: list[Row] = []
+        """The rows of which it told the state, as an answer does."""
+        self.left: list[Left] = []
+        self.changes = 0
+        """State-change records in it."""
 
 
 class Memberships:
@@ -145,7 +150,7 @@ class Memberships:
         """Take in the records of an accepted report."""
         groups = self.groups
         host, version, now_ns, deadline_ns = heard.host, heard.version, heard.now_ns, heard.until_ns
-        told = Told([], [])
+        told = Told()
         answering = told.answering
         for record in records:
             kind, group, sources, _ = record
@@ -174,6 +179,8 @@ class Memberships:
         """Take in a record that is new or changes something."""
         kind, _, sources, _ = record
         now_ns, version = heard.now_ns, heard.version
+        if kind > _IS_EX:
+            told.changes += 1
         if row is None or row.deadline_ns < now_ns:
             row = self._enter(row, heard, record)
             if row is None:

@@ -13,7 +13,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from mldkit.analysis.facts import Mark, host_address
+from mldkit.analysis.facts import NEVER_NS, Mark, host_address
 from mldkit.analysis.queriers import variables_of
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -175,6 +175,13 @@ class Responses:
         self._numbers += 1
         self._latest = exchange
         self._open.append(exchange)
+
+    @property
+    def due_ns(self) -> int:
+        """When there is something to close at the earliest."""
+        open_ns = self._open[0].limit_ns if self._open else NEVER_NS
+        order = self._specific_order
+        return min(open_ns, order[0].asked.limit_ns) if order else open_ns
 
     def advance(self, now_ns: int) -> None:
         """Close what can no longer be answered in time; to be called before each message."""
