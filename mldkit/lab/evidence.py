@@ -16,10 +16,11 @@ from mldkit.lab.commands import mac
 from mldkit.link import clock
 from mldkit.link.capture import open_capture
 from mldkit.link.kernel_tables import parse_dev_mcast, parse_igmp, parse_igmp6, parse_mcfilter
-from mldkit.model.addresses import mac_text, parse, text
-from mldkit.model.messages import RecordType, Report
+from mldkit.model.addresses import is_unspecified, mac_text, parse, text
+from mldkit.model.messages import Query, Report
 from mldkit.model.notation import parse_record
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.exchange import current_state, late_limit_ns
 from mldkit.wire.decode import Decoder
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from mldkit.lab.checks import Look
     from mldkit.lab.lab import Lab
     from mldkit.link.kernel_tables import ListedGroup
+    from mldkit.model.addresses import Address
     from mldkit.model.datagram import Decoded, Frame
+    from mldkit.model.messages import GroupRecord
 
 REPEAT_NS = SECOND + 100 * MILLISECOND
 """A change is told again after at most the Unsolicited Report Interval of 1 s (RFC 9777 §9.11),
@@ -95,8 +98,8 @@ def mac_listed(node: str, interface: str, address: str, references: int) -> Look
                 found = entry.references
         return Outcome(
             holds=found == references,
-            expected=f"{address} with {references} references",
-            got=f"{found} references" if found else "not there",
+            expected=f"{address} with references {references}",
+            got=f"references {found}" if found else "not there",
             where=f"{node}: /proc/net/dev_mcast",
         )
 
@@ -113,10 +116,12 @@ def reported(
 ) -> Look:
     """Look for reports of a node that contain all of the records, so many times.
 
-    A report may contain more: what the kernel still has to say travels along. The first may take
-    `within_ns` from the node's last message, each further one the time of a repetition.
+    A record that is wanted with sources may name more of them: changes that follow each other
+    within a second are told together. A report may contain more records: what the kernel still
+    has to say travels along. The first report may take `within_ns` from the node's last message,
+    each further one the time of a repetition.
     """
-    wanted = {str(parse_record(record)) for record in records}
+    wanted = [parse_record(record) for record in records]
 
     def look(lab: Lab) -> Outcome:
         everything = list(sent_by(lab, link, node))
@@ -124,7 +129,7 @@ def reported(
             decoded
             for decoded in everything
             if isinstance(decoded.datagram.message, Report)
-            and wanted <= set(map(str, decoded.datagram.message.records))
+            and all(_contains(decoded.datagram.message, record) for record in wanted)
             and source in (None, text(decoded.datagram.source))
         ]
         if found:
@@ -133,9 +138,9 @@ def reported(
             until_ns = (everything[-1].frame.time_ns or 0) + within_ns if everything else 0
         return Outcome(
             holds=len(found) >= times,
-            expected=f"{' '.join(sorted(wanted))}, {times} times"
+            expected=f"{' '.join(map(str, wanted))}, {_times(times)}"
             + (f" from {source}" if source else ""),
-            got=f"{len(found)} times" if found else "no such report",
+            got=_times(len(found)) if found else "no such report",
             where=f"capture of {link}",
             frames=tuple(decoded.frame.number for decoded in found),
             until_ns=until_ns,
@@ -144,24 +149,45 @@ def reported(
     return look
 
 
-def received(link: str, group: str, port: int, *, wanted: bool, within_ns: int = SECOND) -> Look:
-    """Look whether datagrams of a stream crossed a link in the time before now, or none did."""
+def answered(
+    link: str, querier: str, group: str, nodes: tuple[str, ...], sources: tuple[str, ...] = ()
+) -> Look:
+    """Look for a query of a node, and whether just these nodes answered it in time.
+
+    `group` is `::` or `0.0.0.0` for a General Query. Real Linux answers come a little later than
+    the maximum response time; so much is waited for.
+    """
     address = parse(group)
+    wanted = (querier, address, {parse(source) for source in sources})
+    what = "a General Query" if is_unspecified(address) else f"a query for {group}"
+    what += f" from {', '.join(sources)}" if sources else ""
 
     def look(lab: Lab) -> Outcome:
-        now_ns = clock.wall_ns()
-        since_ns = now_ns - within_ns
-        numbers = tuple(
-            frame.number
-            for frame in frames(lab, link)
-            if (frame.time_ns or 0) > since_ns and _is_for(frame.data, address, port)
-        )
+        asked: Decoded | None = None
+        since: list[Decoded] = []
+        for decoded in messages(lab, link):
+            message = decoded.datagram.message
+            if not isinstance(message, Query):
+                since.append(decoded)
+            elif (_sender(lab, decoded), message.group, set(message.sources)) == wanted:
+                asked, since = decoded, []
+        if asked is None or not isinstance(asked.datagram.message, Query):
+            got, where = "no such query", f"capture of {link}"
+            return Outcome(holds=False, expected=f"{what} of {querier}", got=got, where=where)
+        end_ns = (asked.frame.time_ns or 0) + late_limit_ns(asked.datagram.message)
+        answers = {
+            _sender(lab, decoded): decoded.frame.number
+            for decoded in since
+            if (decoded.frame.time_ns or 0) <= end_ns and _answers(decoded, address)
+        }
+        is_over = clock.wall_ns() >= end_ns
         return Outcome(
-            holds=bool(numbers) == wanted,
-            expected=f"datagrams to {group}" if wanted else f"no datagram to {group}",
-            got=f"{len(numbers)} in the last {within_ns / SECOND:g} s",
+            holds=is_over and set(answers) == set(nodes),
+            expected=f"{what} of {querier}, answered by {', '.join(nodes) or 'nobody'}",
+            got=f"answered by {', '.join(sorted(map(str, answers))) or 'nobody'}",
             where=f"capture of {link}",
-            frames=numbers,
+            frames=(asked.frame.number, *sorted(answers.values())),
+            until_ns=0 if is_over else end_ns + MILLISECOND,
         )
 
     return look
@@ -198,21 +224,39 @@ def messages(lab: Lab, link: str) -> Iterator[Decoded]:
 
 def sent_by(lab: Lab, link: str, node: str) -> Iterator[Decoded]:
     """Give the messages of one node, told by its MAC addresses."""
-    own = {mac(lab.topology, node, name) for name in lab.topology.interfaces(node)}
-    for decoded in messages(lab, link):
-        if mac_text(decoded.datagram.link_source or b"") in own:
-            yield decoded
+    return (decoded for decoded in messages(lab, link) if _sender(lab, decoded) == node)
 
 
-def record_types(lab: Lab, link: str, node: str, group: str) -> dict[str, int]:
-    """Return the record types that a node sent for a group, with the first frame of each."""
-    found: dict[str, int] = {}
-    for decoded in sent_by(lab, link, node):
-        message = decoded.datagram.message
-        for record in message.records if isinstance(message, Report) else ():
-            if record.group == parse(group) and record.type in set(RecordType):
-                found.setdefault(RecordType(record.type).name, decoded.frame.number)
-    return found
+def _contains(report: Report, wanted: GroupRecord) -> bool:
+    """Return whether a report has this record; with sources, at least these."""
+    return any(
+        record.type == wanted.type
+        and record.group == wanted.group
+        and (set(wanted.sources) <= set(record.sources) if wanted.sources else not record.sources)
+        for record in report.records
+    )
+
+
+def _answers(decoded: Decoded, group: Address) -> bool:
+    """Return whether a message tells current state of a group, or of any in its family."""
+    records = current_state(decoded.datagram.message)
+    if is_unspecified(group):
+        return any(len(record.group) == len(group) for record in records)
+    return any(record.group == group for record in records)
+
+
+def _sender(lab: Lab, decoded: Decoded) -> str | None:
+    """Return the node that a message came from."""
+    address = mac_text(decoded.datagram.link_source or b"")
+    for node in lab.topology.nodes:
+        for name in lab.topology.interfaces(node):
+            if mac(lab.topology, node, name) == address:
+                return node
+    return None
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def listed_backwards(group: str) -> str:
@@ -236,9 +280,3 @@ def _sources(sources: dict[str, tuple[int, int]]) -> str:
         for source, (includes, excludes) in sorted(sources.items())
     )
     return ", ".join(listed_sources) or "no sources"
-
-
-def _is_for(data: bytes, group: bytes, port: int) -> bool:
-    """Return whether an Ethernet frame is a UDP datagram to a group, without IP options."""
-    head, at = (14 + 24, 14 + 40) if len(group) == 16 else (14 + 16, 14 + 20)
-    return data[head : head + len(group)] == group and data[at + 2 : at + 4] == port.to_bytes(2)

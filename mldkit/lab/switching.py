@@ -1,0 +1,100 @@
+"""What checks look at around a snooping bridge: its settings, its table, and who gets a stream."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from mldkit.errors import LabError
+from mldkit.lab.checks import Outcome
+from mldkit.lab.evidence import frames, messages
+from mldkit.link import clock
+from mldkit.model.addresses import parse
+from mldkit.model.messages import Query
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from mldkit.lab.checks import Look
+    from mldkit.lab.lab import Lab
+
+
+def bridge_setting(node: str, bridge: str, setting: str, value: int) -> Look:
+    """Look at a setting of a bridge by the name that `ip link set ... type bridge` has for it."""
+
+    def look(lab: Lab) -> Outcome:
+        found = _json(lab, node, "ip", "-d", "-j", "link", "show", "dev", bridge)
+        got = found[0]["linkinfo"]["info_data"].get(setting)
+        return Outcome(
+            holds=got == value,
+            expected=f"{setting} {value}",
+            got=f"{setting} {got}",
+            where=f"{node}: ip -d link show dev {bridge}",
+        )
+
+    return look
+
+
+def forwarded(node: str, group: str, port: str) -> Look:
+    """Look for a group and port in the table of a bridge."""
+
+    def look(lab: Lab) -> Outcome:
+        document = _json(lab, node, "bridge", "-j", "mdb", "show")
+        ports = {
+            entry["port"]
+            for table in document
+            for entry in table.get("mdb", ())
+            if entry["grp"] == group
+        }
+        return Outcome(
+            holds=port in ports,
+            expected=f"{group} goes out at {port}",
+            got=f"it goes out at {', '.join(sorted(ports))}" if ports else "no such entry",
+            where=f"{node}: bridge mdb show",
+        )
+
+    return look
+
+
+def received(link: str, group: str, port: int, *, wanted: bool) -> Look:
+    """Look whether datagrams of a stream crossed a link in the last second, or none did.
+
+    A bridge trusts its own querier only after the maximum response time of its first query
+    (net/bridge/br_multicast.c:br_multicast_set_querier); until then it floods.
+    """
+    address = parse(group)
+
+    def look(lab: Lab) -> Outcome:
+        numbers: list[int] = []
+        since_ns = clock.wall_ns() - SECOND
+        for frame in frames(lab, link):
+            if (frame.time_ns or 0) > since_ns and _is_for(frame.data, address, port):
+                numbers.append(frame.number)
+        trusted_ns = 0
+        for decoded in messages(lab, link):
+            message = decoded.datagram.message
+            if isinstance(message, Query) and len(message.group) == len(address):
+                trusted_ns = (decoded.frame.time_ns or 0) + message.max_response_ns
+                break
+        return Outcome(
+            holds=bool(numbers) == wanted,
+            expected=f"{'datagrams' if wanted else 'no datagram'} to {group}",
+            got=f"{len(numbers)} in the last second",
+            where=f"capture of {link}",
+            frames=tuple(numbers),
+            until_ns=trusted_ns + SECOND + SECOND // 2,
+        )
+
+    return look
+
+
+def _is_for(data: bytes, group: bytes, port: int) -> bool:
+    """Return whether an Ethernet frame is a UDP datagram to a group, without IP options."""
+    head, at = (14 + 24, 14 + 40) if len(group) == 16 else (14 + 16, 14 + 20)
+    return data[head : head + len(group)] == group and data[at + 2 : at + 4] == port.to_bytes(2)
+
+
+def _json(lab: Lab, node: str, *argv: str) -> Any:  # noqa: ANN401 (whatever iproute2 prints)
+    done = lab.run(node, *argv)
+    if done.returncode:
+        raise LabError(f"{node}: {' '.join(argv)}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
