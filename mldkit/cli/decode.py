@@ -10,6 +10,7 @@ from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.message_json import message_json
 from mldkit.cli.message_text import message_lines, plural
 from mldkit.cli.output import detail, json_text, line_printer, note
+from mldkit.cli.progress import reading
 from mldkit.cli.streams import say
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import open_capture
@@ -75,7 +76,8 @@ def run(args: argparse.Namespace) -> int:
     with open_capture(args.file, tunnels=args.tunnels) as capture:
         if args.frame is not None:
             return print_frame_of(args, capture)
-        code = _PRINTERS[args.format](args, capture)
+        with reading(args, capture):
+            code = _PRINTERS[args.format](args, capture)
         _report_damage(args, capture)
     return code
 

@@ -8,6 +8,8 @@ says where and why; only what is no capture at all is an exception.
 from __future__ import annotations
 
 import io
+import os
+import stat
 import sys
 from typing import TYPE_CHECKING
 
@@ -64,6 +66,17 @@ class Capture:
         self._sieve = Sieve(tunnels=tunnels, data=data)
         self._tally = Tally()
         self._reader = _reader(name, raw, self._tally, window_octets)
+
+    @property
+    def size_octets(self) -> int | None:
+        """Octets of the file as it is stored, None where the end is not known (a pipe)."""
+        status = os.fstat(self._raw.fileno())
+        return status.st_size if stat.S_ISREG(status.st_mode) else None
+
+    @property
+    def read_octets(self) -> int:
+        """Octets of the stored file that have been read; for files whose size is known."""
+        return self._raw.tell()
 
     @property
     def packets(self) -> int:

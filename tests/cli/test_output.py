@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
+import struct
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
@@ -16,15 +18,21 @@ from mldkit.testing.envelopes import V6, patched
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 DECODE = (sys.executable, "-m", "mldkit", "decode", "--hex", patched(V6, 21, b"\x40").hex())
 
 
-def on_a_terminal(columns: int, *command: str, more: Mapping[str, str] | None = None) -> str:
-    """Return what a command prints on a terminal of so many columns."""
+def on_a_terminal(
+    columns: int,
+    *command: str,
+    more: Mapping[str, str] | None = None,
+    output: BinaryIO | None = None,
+) -> str:
+    """Return what a command prints on a terminal of so many columns; data may go to a file."""
     near, far = pty.openpty()
     environment = {**os.environ, "COLUMNS": str(columns), "TERM": "xterm", **(more or {})}
-    with subprocess.Popen(command, stdout=far, stderr=far, env=environment) as child:
+    with subprocess.Popen(command, stdout=output or far, stderr=far, env=environment) as child:
         os.close(far)
         read = bytearray()
         while True:
@@ -56,6 +64,23 @@ def test_colour_is_for_terminals_and_not_with_no_color() -> None:
     assert colour in on_a_terminal(80, *DECODE)
     assert colour not in on_a_terminal(80, *DECODE, more={"NO_COLOR": "1"})
     assert b"\x1b" not in subprocess.run(DECODE, capture_output=True, check=False).stdout
+
+
+def test_the_bar_of_a_long_reading_leaves_the_data_alone(tmp_path: Path) -> None:
+    one = struct.pack("<IIII", 7, 0, len(V6), len(V6)) + V6
+    path = tmp_path / "long.pcap"
+    path.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + one * 40_000)
+    decode = (sys.executable, "-m", "mldkit", "decode", "--format", "ndjson", str(path))
+
+    with (tmp_path / "data").open("w+b") as data:
+        words = on_a_terminal(80, *decode, output=data)
+        data.seek(0)
+        lines = data.readlines()
+
+    assert "reading" in words
+    assert "frame" not in words
+    assert len(lines) == 40_000
+    assert json.loads(lines[-1])["frame"] == 40_000
 
 
 def test_a_word_is_never_broken() -> None:
