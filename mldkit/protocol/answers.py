@@ -129,7 +129,7 @@ class Answers:
     ) -> None:
         """Act on a query in an older version, which stops the reports of the current one."""
         state = self._state
-        if switches:
+        if switches and (is_unspecified(group) or self._profile.group_query_switches):
             state.learned.hear_older(version, now_ns)
         if self._profile.older_query_cancels_general:
             state.timers.stop(self.general)

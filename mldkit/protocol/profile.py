@@ -113,6 +113,13 @@ class HostProfile:
         "RFC 9776 §7.2.1, RFC 9777 §8.2.1",
         default=True,
     )
+    group_query_switches: bool = _known(
+        "an older query for one group makes the host speak the older version, as a General Query "
+        "does",
+        "igmp_heard_query, mld_process_v1",
+        "RFC 9776 §7.2.1, RFC 9777 §8.2.1",
+        default=False,
+    )
     always_suppressed: bool = _known(
         "an older report of another host cancels an answer in the current version too",
         "igmp_heard_report, __mld_report_work",
@@ -176,6 +183,7 @@ LINUX_IGMP = HostProfile(
     runs_once_more=True,
     learns_response_interval=False,
     older_query_cancels_general=False,
+    group_query_switches=True,
     always_suppressed=True,
     setting_can_force_current=False,
     older_join_at_once=False,
@@ -193,6 +201,7 @@ LINUX_MLD = HostProfile(
     draws_first_change=True,
     minimum_robustness=2,
     zero_keeps=True,
+    group_query_switches=True,
     always_suppressed=True,
     address_resets=True,
     carrier_announces=True,
