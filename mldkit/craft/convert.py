@@ -56,6 +56,11 @@ def parse(octets: bytes, link_type: int = LinkType.ETHERNET) -> Packet:
         layer = IPv6 if octets[:1] and octets[0] >> 4 == 6 else IP
     elif link_type in (LinkType.NULL, LinkType.LOOP):
         layer = layer_of(octets)
+    elif link_type in (LinkType.IEEE802_11, LinkType.IEEE802_11_RADIOTAP):
+        # Loading it costs as much as half of Scapy, for the rarest of captures.
+        from scapy.layers.dot11 import Dot11, RadioTap
+
+        layer = Dot11 if link_type == LinkType.IEEE802_11 else RadioTap
     elif link_type in _LINK_LAYERS:
         layer = _LINK_LAYERS[link_type]
     else:

@@ -164,6 +164,11 @@ def _null(data: bytes) -> _Network:
     return ethertype, 4
 
 
+def _air(_data: bytes) -> _Network:
+    """Let every frame of Wi-Fi pass: their headers are long and their captures rare."""
+    return _BROKEN
+
+
 _NETWORKS: dict[int, Callable[[bytes], _Network]] = {
     LinkType.ETHERNET: _ethernet,
     LinkType.LINUX_SLL: _sll,
@@ -173,6 +178,8 @@ _NETWORKS: dict[int, Callable[[bytes], _Network]] = {
     LinkType.IPV6: _raw,
     LinkType.NULL: _null,
     LinkType.LOOP: _null,
+    LinkType.IEEE802_11: _air,
+    LinkType.IEEE802_11_RADIOTAP: _air,
 }
 
 

@@ -29,8 +29,10 @@ class LinkType(IntEnum):
     NULL = 0
     ETHERNET = 1
     RAW = 101
+    IEEE802_11 = 105
     LOOP = 108
     LINUX_SLL = 113
+    IEEE802_11_RADIOTAP = 127
     IPV4 = 228
     IPV6 = 229
     LINUX_SLL2 = 276

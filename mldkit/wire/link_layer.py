@@ -82,14 +82,14 @@ def _read_ethertype(
         at += 4
     if ethertype > 1500:
         return LinkHeader(ethertype, at, end, source, destination, vlan)
-    found = _read_llc(data, at, source)
+    found = read_llc(data, at, source)
     if isinstance(found, LinkHeader):
         bounded = min(end, at + ethertype)
         return found._replace(end=bounded, destination=destination, vlan=vlan)
     return found
 
 
-def _read_llc(data: bytes, at: int, source: bytes | None) -> LinkHeader | Stop | None:
+def read_llc(data: bytes, at: int, source: bytes | None) -> LinkHeader | Stop | None:
     """Read the SNAP header (RFC 1042) at `at`; LLC without one carries no IP that is read."""
     end = len(data)
     if data[at : at + 3] != _SNAP:
@@ -109,7 +109,7 @@ def _read_sll(data: bytes) -> LinkHeader | Stop | None:
     source = data[6 : 6 + length] or None
     protocol = data[14] << 8 | data[15]
     if protocol <= 1500:
-        return _read_llc(data, 16, source) if protocol == _COOKED_LLC else None
+        return read_llc(data, 16, source) if protocol == _COOKED_LLC else None
     return _read_ethertype(data, 14, source, None)
 
 
@@ -130,7 +130,7 @@ def _read_sll2(data: bytes) -> LinkHeader | Stop | None:
             return inner._replace(vlan=(tag, *inner.vlan))
         return inner
     if ethertype == _COOKED_LLC:
-        return _read_llc(data, 20, source)
+        return read_llc(data, 20, source)
     return LinkHeader(ethertype, 20, len(data), source, None, ())
 
 
@@ -154,6 +154,19 @@ def _read_null(data: bytes) -> LinkHeader | Stop | None:
     return LinkHeader(ethertype, 4, len(data), None, None, ()) if ethertype else None
 
 
+def _read_ieee80211(data: bytes) -> LinkHeader | Stop | None:
+    # Few captures are of the air, and the start of a command is measured.
+    from mldkit.wire.wireless import read_ieee80211
+
+    return read_ieee80211(data)
+
+
+def _read_radiotap(data: bytes) -> LinkHeader | Stop | None:
+    from mldkit.wire.wireless import read_radiotap
+
+    return read_radiotap(data)
+
+
 READERS: dict[int, Callable[[bytes], LinkHeader | Stop | None]] = {
     LinkType.ETHERNET: read_ethernet,
     LinkType.LINUX_SLL: _read_sll,
@@ -163,5 +176,7 @@ READERS: dict[int, Callable[[bytes], LinkHeader | Stop | None]] = {
     LinkType.IPV6: _read_raw,
     LinkType.NULL: _read_null,
     LinkType.LOOP: _read_null,
+    LinkType.IEEE802_11: _read_ieee80211,
+    LinkType.IEEE802_11_RADIOTAP: _read_radiotap,
 }
 """Reader of each link type that the codec knows."""

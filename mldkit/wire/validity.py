@@ -120,6 +120,7 @@ RULES: tuple[Rule, ...] = (
          "RFC 8200 §4.1, §4.2; RFC 2113 §2.1", aliases=("M-34", "M-36", "M-38")),
     Rule("M-44", ERROR, "The IP version contradicts the link header", "RFC 791 §3.1; RFC 8200 §3"),
     Rule("M-45", ERROR, "More VLAN tags than are read", "IEEE 802.1Q §9.6"),
+    Rule("M-49", INFO, "The frame is encrypted", "IEEE 802.11 §9.2.4.1"),
 )  # fmt: skip
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in RULES}

@@ -18,7 +18,7 @@ from mldkit.wire.validity import find
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 CAPTURES = sorted(SHARED.glob("corpus/*.pcap")) + sorted(SHARED.glob("kernel-captures/*.pcap"))
-ANY_LINK = st.sampled_from([int(member) for member in LinkType] + [105, 147])
+ANY_LINK = st.sampled_from([int(member) for member in LinkType] + [147, 192])
 
 
 def _read(data: bytes, link_type: int = 1, *, tunnels: bool = True) -> list[Decoded]:

@@ -276,12 +276,12 @@ def test_packets_keep_the_order_of_the_file_when_time_runs_backwards(tmp_path: P
 
 def test_packets_of_other_link_types_are_counted_and_not_given(tmp_path: Path) -> None:
     path = tmp_path / "capture"
-    path.write_bytes(pcap(0xA1B2C3D4, "<", 105))
+    path.write_bytes(pcap(0xA1B2C3D4, "<", 147))
 
     with open_capture(str(path)) as capture:
         assert list(capture.candidates()) == []
     assert capture.packets == 3
-    assert capture.skipped_link_types == {105: 3}
+    assert capture.skipped_link_types == {147: 3}
 
 
 def test_memory_stays_flat_over_a_large_file(tmp_path: Path) -> None:

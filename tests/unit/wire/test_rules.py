@@ -150,7 +150,7 @@ CASES: dict[str, tuple[Datagram, Datagram]] = {
 # malformed input, where the octets are made by hand.
 IN_THE_CATALOGUE = {
     "V-01", "V-02", "V-09", "V-10", "V-11", "V-24", "V-25", "V-26",
-    "M-01", "M-02", "M-03", "M-05", "M-06", "M-37", "M-44", "M-45",
+    "M-01", "M-02", "M-03", "M-05", "M-06", "M-37", "M-44", "M-45", "M-49",
 }  # fmt: skip
 
 
