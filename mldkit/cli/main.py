@@ -201,6 +201,8 @@ def _without_netns(arguments: list[str]) -> list[str]:
 
 
 def _complain(message: str, *, hint: str | None = None) -> None:
-    streams.say(f"mldkit: {message}")
+    from mldkit.cli.output import printable  # only errors need it
+
+    streams.say(f"mldkit: {printable(message)}")
     if hint:
-        streams.say(f"hint: {hint}")
+        streams.say(f"hint: {printable(hint)}")

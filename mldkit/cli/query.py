@@ -229,6 +229,8 @@ def _queries(args: argparse.Namespace, family: Family, version: int) -> list[Que
 def _response_code(args: argparse.Namespace, family: Family, version: int) -> int:
     value = args.max_response // family.response_unit_ns
     if (family, version) == (IGMP, 1):
+        if args.group is not None:
+            note(args, "note: IGMPv1 asks for no group: hosts answer for all of theirs")
         if args.max_response != 10 * SECOND:
             note(args, "note: IGMPv1 carries no response time: hosts take 10 s")
         return 0

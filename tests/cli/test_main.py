@@ -114,6 +114,14 @@ def test_a_missing_interface_is_exit_3_with_the_names_there_are() -> None:
     assert done.stderr.splitlines()[1].startswith("hint: interfaces here: lo")
 
 
+def test_a_name_with_control_characters_stays_on_one_line() -> None:
+    done = run("decode", "no\nsuch\x1b[31mfile")
+
+    assert done.stderr.splitlines()[0] == (
+        "mldkit: no\\nsuch\\x1b[31mfile: no such file or directory"
+    )
+
+
 def test_a_missing_namespace_is_exit_3() -> None:
     done = run("--netns", "nosuchns", "query", "-i", "lo")
 
