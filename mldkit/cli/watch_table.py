@@ -90,7 +90,7 @@ class LiveTable:
         self._live.update(self.picture(wall_ns, extra), refresh=True)
 
     def picture(self, wall_ns: int, extra: str = "") -> RenderableType:
-        """Return what stands on the screen at a moment; `extra` goes behind the counts."""
+        """Return what stands on the screen at a moment; `extra` is a line below the counts."""
         head = self._head(wall_ns, extra)
         foot = [_event_line(event) for event in self._recent]
         room = self._console.size.height - len(head) - _OTHER_LINES - len(foot) - 1
@@ -116,9 +116,10 @@ class LiveTable:
         state.append(f"  {', '.join(counts)}", "dim")
         dropped = f", {watch.dropped:,} dropped by the kernel"
         state.append(dropped, "bold red" if watch.dropped else "dim")
-        if extra:
-            state.append(f"; {extra}", "dim")
-        return [state, *lines]
+        head = [state, *([Text(extra, "dim")] if extra else []), *lines]
+        for line in head:
+            line.no_wrap, line.overflow = True, "ellipsis"
+        return head
 
 
 def lines_of(links: list[LinkState], room: int) -> tuple[list[Shown], int]:
@@ -208,8 +209,8 @@ def _querier_line(link: LinkState, wall_ns: int) -> Text:
 
 def _event_line(event: Told) -> Text:
     second = event.time_ns // SECOND % _DAY_S
-    line = Text(f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d} ", style="dim")
-    line.no_wrap, line.overflow = True, "ellipsis"
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d} ", "dim")
     if isinstance(event, LinkEvent):
         line.append(f"link {printable(event.interface)} {event.text}", "bold")
         return line
@@ -217,7 +218,7 @@ def _event_line(event: Told) -> Text:
         found = event.finding
         style = SEVERITY_STYLES[found.severity]
         line.append(f"{found.severity} {found.id} ", style)
-        line.append(printable(f"{found.rule.title}: {found.detail}"), style)
+        line.append(printable(found.detail), style)
         return line
     words = [event.kind, text(event.host)]
     if event.group:

@@ -1,0 +1,277 @@
+"""`watch` on real links: hosts of this kernel join and leave, interfaces go and come back."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mldkit.link.capture import open_capture
+from mldkit.link.device import PacketSocket
+from mldkit.testing.story import Story
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import Link, Namespace
+
+pytestmark = pytest.mark.netns
+
+HOST = "10.9.0.2"
+LONG_S = 20.0
+
+
+class Watcher:
+    """A running `watch` whose events are read as they come."""
+
+    def __init__(self, namespace: Namespace, interface: str, *arguments: str) -> None:
+        self.process = namespace.spawn_mldkit("watch", "-i", interface, *arguments)
+        self.events: list[dict[str, Any]] = []
+        self._lines: Queue[str] = Queue()
+        Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
+
+    def wait_for(self, **wanted: object) -> dict[str, Any]:
+        """Return the next event with these values; the ones before it are kept in `events`."""
+        until = time.monotonic() + LONG_S
+        while True:
+            try:
+                line = self._lines.get(timeout=max(until - time.monotonic(), 0.001))
+            except Empty:
+                pytest.fail(f"no event {wanted}; there were {self.events}")
+            event = json.loads(line)
+            self.events.append(event)
+            if wanted.items() <= event.items():
+                return dict(event)
+
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Interrupt it and return its exit code and what it said."""
+        self.process.send_signal(number)
+        code = self.process.wait(timeout=LONG_S)
+        assert self.process.stderr is not None
+        return code, self.process.stderr.read()
+
+
+def begin(link: Link, *arguments: str) -> Watcher:
+    """Start a watch on the near end, and wait until it hears the far end."""
+    watcher = Watcher(link.near, link.interface, *arguments)
+    until = time.monotonic() + LONG_S
+    while not _is_listening(link.near):
+        assert time.monotonic() < until
+        assert watcher.process.poll() is None
+        time.sleep(0.01)
+    return watcher
+
+
+def _is_listening(namespace: Namespace) -> bool:
+    """Return whether a packet socket for all protocols is bound to an interface."""
+    lines = namespace.read("/proc/net/packet").splitlines()[1:]
+    return any(line.split()[3] == "0003" and line.split()[4] != "0" for line in lines)
+
+
+def tell(namespace: Namespace, interface: str, story: Story) -> None:
+    """Send the frames of a story at once."""
+    with namespace.entered(), PacketSocket(interface) as device:
+        device.send_many(frame.data for frame in story.frames)
+
+
+def test_a_kernel_host_joins_changes_and_leaves(link: Link) -> None:
+    watcher = begin(link)
+    join = link.far.spawn_mldkit("join", "-i", link.interface, "239.1.2.3", "--for", "30s")
+
+    joined = watcher.wait_for(event="join", group="239.1.2.3")
+    # A second socket that wants less of the group changes nothing, one that ends it all leaves.
+    more = link.far.spawn_mldkit(
+        "join", "-i", link.interface, "10.0.0.7@232.1.2.3", "ff15::9", "--for", "30s"
+    )
+    watcher.wait_for(event="join", group="ff15::9", family="ipv6")
+    second = link.far.spawn_mldkit(
+        "join", "-i", link.interface, "10.0.0.8@232.1.2.3", "--for", "30s"
+    )
+    changed = watcher.wait_for(event="change", group="232.1.2.3")
+    join.send_signal(signal.SIGINT)
+    left = watcher.wait_for(event="leave", group="239.1.2.3")
+    for child in (more, second):
+        child.send_signal(signal.SIGINT)
+    code, words = watcher.end()
+
+    assert (joined["host"], joined["mac"]) == (HOST, "02:00:00:00:00:02")
+    assert (joined["filter_mode"], joined["sources"]) == ("EXCLUDE", [])
+    assert changed["filter_mode"] == "INCLUDE"
+    assert set(changed["sources"]) == {"10.0.0.7", "10.0.0.8"}
+    assert joined["time"] < changed["time"] < left["time"]
+    assert code == 130
+    assert "0 packets dropped by the kernel" in words.splitlines()[-1]
+
+
+def test_queriers_and_expiry_are_told(link: Link) -> None:
+    watcher = begin(link)
+    story = Story()
+    story.query(0, HOST, interval=1, max_response=0.1)
+    story.report(0, "10.9.0.77", "IS_EX(239.7.7.7)")
+
+    tell(link.far, link.interface, story)
+
+    assert watcher.wait_for(event="querier")["host"] == HOST
+    joined = watcher.wait_for(event="join", group="239.7.7.7")
+    expired = watcher.wait_for(event="expire", group="239.7.7.7")
+    # RV x QI + 2 x QRI = 2 x 1 + 2 x 0.1 s (RFC 9776 §8.4).
+    assert float(expired["time"]) - float(joined["time"]) == pytest.approx(2.2, abs=1e-6)
+    watcher.end()
+
+
+def test_down_and_up_are_told_and_the_watch_goes_on(link: Link) -> None:
+    watcher = begin(link)
+
+    link.near.ip(f"link set {link.interface} down")
+    down = watcher.wait_for(event="link", state="down")
+    link.near.ip(f"link set {link.interface} up")
+    watcher.wait_for(event="link", state="up")
+    link.far.spawn_mldkit("join", "-i", link.interface, "239.1.2.3", "--for", "10s")
+
+    assert down["interface"] == link.interface
+    watcher.wait_for(event="join", group="239.1.2.3")
+    watcher.end()
+
+
+def test_an_interface_made_again_under_its_name_is_followed(link: Link) -> None:
+    watcher = begin(link)
+
+    link.near.ip(f"link delete {link.interface}")
+    watcher.wait_for(event="link", state="missing")
+    link.near.ip(
+        f"link add {link.interface} type veth peer name {link.interface} netns {link.far.name}"
+    )
+    watcher.wait_for(event="link", state="down")
+    link.far.ip(f"address add {HOST}/24 dev {link.interface}")
+    for namespace in (link.near, link.far):
+        namespace.ip(f"link set {link.interface} up")
+    watcher.wait_for(event="link", state="up")
+    link.far.spawn_mldkit("join", "-i", link.interface, "239.1.2.3", "--for", "10s")
+
+    assert watcher.wait_for(event="join", group="239.1.2.3")["host"] == HOST
+    watcher.end()
+
+
+def test_the_duration_ends_it_and_an_error_finding_is_exit_1(link: Link, tmp_path: Path) -> None:
+    story = Story()
+    story.older_report(0, HOST, 2, "239.1.2.3")
+    bad = bytearray(story.frames[0].data)
+    bad[-1] ^= 1  # the checksum no longer fits (RFC 9776 §4.1.2): V-01
+    story.frames[0].data = bytes(bad)
+    capture = tmp_path / "seen.pcapng"
+    silent = link.near.mldkit("watch", "-i", link.interface, "--duration", "300ms")
+    watcher = begin(link, "--duration", "2s", "-w", str(capture))
+
+    tell(link.far, link.interface, story)
+
+    found = watcher.wait_for(event="finding")["finding"]
+    code = watcher.process.wait(timeout=LONG_S)
+    assert (found["id"], found["severity"]) == ("V-01", "error")
+    assert code == 1
+    assert silent.returncode == 0
+    with open_capture(str(capture)) as written:
+        frames = list(written.frames())
+    assert bytes(bad) in [frame.data for frame in frames]
+
+
+def test_one_document_with_json(link: Link) -> None:
+    done = link.near.mldkit("watch", "-i", link.interface, "--json", "--duration", "200ms")
+
+    document = json.loads(done.stdout)
+    assert document["schema"] == "mldkit.watch/1"
+    assert document["interface"] == link.interface
+    assert document["dropped"] == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param("sleep 300", id="slow"),
+        pytest.param("false", id="failing"),
+        pytest.param("sh -c 'kill -9 $$'", id="dying"),
+        pytest.param("yes", id="noisy"),
+    ],
+)
+def test_no_command_stops_the_watch(link: Link, command: str) -> None:
+    watcher = begin(link, "--exec", command)
+    for number in range(20):
+        story = Story()
+        story.report(0, "10.9.0.77", f"TO_EX(239.7.7.{number})")
+        tell(link.far, link.interface, story)
+        watcher.wait_for(event="join", group=f"239.7.7.{number}")
+
+    assert watcher.process.poll() is None
+    watcher.process.kill()
+
+
+def test_commands_get_the_events(link: Link, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    watcher = begin(link, "--exec", f"tee -a {log}")
+    story = Story()
+    story.report(0, "10.9.0.77", "TO_EX(239.7.7.7)")
+
+    tell(link.far, link.interface, story)
+
+    event = watcher.wait_for(event="join", group="239.7.7.7")
+    watcher.end()
+    assert event in [json.loads(line) for line in log.read_text().splitlines()]
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def until_true(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + LONG_S
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def test_kill_9_leaves_no_command(link: Link) -> None:
+    watcher = begin(link, "--exec", "sleep 4321")
+    story = Story()
+    story.report(0, "10.9.0.77", "TO_EX(239.7.7.7)")
+    tell(link.far, link.interface, story)
+    pid = watcher.process.pid
+    until_true(lambda: len(children_of(pid)) > 0)
+    (child, *_) = children_of(pid)
+    until_true(lambda: b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0])
+
+    os.kill(pid, signal.SIGKILL)
+
+    watcher.process.wait()
+    until_true(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))
+
+
+def _is_zombie(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_a_terminal_gets_a_table_and_its_cursor_back(link: Link) -> None:
+    command = f"{link.near.name} {sys.executable} -m mldkit watch -i {link.interface} --duration 1s"
+    done = subprocess.run(
+        ["script", "-qec", f"ip netns exec {command}", "/dev/null"],
+        capture_output=True, text=True, timeout=LONG_S, check=False, stdin=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+    )  # fmt: skip
+
+    assert "Group / host" in done.stdout
+    assert done.stdout.rindex("\x1b[?25h") > done.stdout.rindex("\x1b[?25l")
