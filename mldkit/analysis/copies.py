@@ -50,13 +50,16 @@ class Copies:
             return True
         frames[key] = now_ns
         order.append((now_ns, key))
-        self._look_for_vlan_copy(decoded, mark)
-        self._look_for_loop(decoded, mark)
+        datagram = decoded.datagram
+        if datagram.vlan:
+            self._look_for_vlan_copy(decoded, mark)
+        if datagram.hop_limit != 1 or self._odd:
+            self._look_for_loop(decoded, mark)
         return False
 
     def _look_for_vlan_copy(self, decoded: Decoded, mark: Mark) -> None:
         """D-30; queriers of trunks ask every VLAN at once, so queries are left out."""
-        if not decoded.datagram.vlan or decoded.kind == "query":
+        if decoded.kind == "query":
             return
         tags = " ".join(map(str, decoded.datagram.vlan))
         if self._follows(decoded, hop_limit_differs=False):
@@ -69,8 +72,6 @@ class Copies:
         while order and order[0][0] < mark.time_ns - _LOOP_NS:
             odd.pop(order.popleft()[1], None)
         hops = datagram.hop_limit
-        if hops == 1 and not odd:
-            return
         key = datagram.source + datagram.destination + decoded.frame.data[decoded.offset :]
         before = odd.get(key)
         came_back = before is not None and before == hops + 1

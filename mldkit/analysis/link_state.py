@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Decoded
     from mldkit.wire.validity import Finding
 
+# One is made for every report: without the Python level of a named tuple's constructor.
+_new = tuple.__new__
+
 DEFAULT_PROFILE = "rfc9776"
 PROFILES = (DEFAULT_PROFILE, "rfc3376")
 
@@ -150,7 +153,7 @@ class LinkState:
         responses = self.responses
         deadline_ns = mark.time_ns + self._lifetime_ns
         partial = responses.asked_sources
-        heard = Heard(host, mac, version, mark.time_ns, deadline_ns, partial)
+        heard = _new(Heard, (host, mac, version, mark.time_ns, deadline_ns, partial))
         told = self.memberships.report(heard, records)
         if told.changes:
             robustness = self.queriers.variables.robustness

@@ -111,6 +111,7 @@ class Queriers:
         self.last_general_ns: int | None = None
         self.longest_gap: tuple[int, int, int] = (0, 0, 0)
         """Longest time without a General Query: length, from, to."""
+        self._silent_from_ns = begun_ns + self.variables.other_querier_ns
         self._acting_since_ns = 0
         self._versions: dict[int, int] = {}
         self._changes: deque[int] = deque(maxlen=_CHANGES_ALLOWED + 1)
@@ -154,13 +155,14 @@ class Queriers:
         self._elect(querier, mark)
         if self.acting is querier:
             self.variables = querier.variables
+        self._silent_from_ns = now_ns + self.silence_limit_ns
 
     def report(self, mark: Mark) -> None:
         """Take in that a host sent something: without a querier that is a finding."""
         self._reports += 1
-        since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
-        if mark.time_ns - since_ns > self.silence_limit_ns:
-            self._nobody_queries(mark._replace(frame=mark.frame), mark.time_ns - since_ns)
+        if mark.time_ns > self._silent_from_ns:
+            since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
+            self._nobody_queries(mark, mark.time_ns - since_ns)
 
     def poll(self, now_ns: int) -> None:
         """Notice that the acting querier has gone."""

@@ -14,7 +14,7 @@ the order of the file holds and no delay is negative.
 from __future__ import annotations
 
 import gc
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import merge
 from typing import TYPE_CHECKING, Protocol
 
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.memberships import Row
     from mldkit.model.datagram import Decoded, Frame
+
+
+# Marks and keys are made for every message: without the Python level of a named tuple's
+# constructor.
+_new = tuple.__new__
 
 
 class Source(Protocol):
@@ -81,7 +86,7 @@ class Result:
     ended_ns: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Wanted:
     """Which links to look at; None means all."""
 
@@ -95,6 +100,9 @@ class Wanted:
         return self.vlans is None or not self.vlans.isdisjoint(vlan or (0,))
 
 
+EVERYTHING = Wanted()
+
+
 @dataclass
 class Analysis:
     """All folds of all links."""
@@ -103,7 +111,7 @@ class Analysis:
     listener: Listener = None
     with_data: bool = True
     tunnels: bool = False
-    wanted: Wanted = field(default_factory=Wanted)
+    wanted: Wanted = EVERYTHING
     traced: bool = False
     """Keep what pictures need: times of single queries and reports, and single delays."""
 
@@ -183,19 +191,18 @@ class Analysis:
         if self.begun_ns is None:
             self.begun_ns = time_ns
         self.now_ns = time_ns = max(self.now_ns, time_ns)
-        return Mark(capture, frame.number, time_ns)
+        return _new(Mark, (capture, frame.number, time_ns))
 
     def _see_message(self, decoded: Decoded, part: Part, mark: Mark) -> None:
         part.messages += 1
         datagram = decoded.datagram
-        if not self.wanted.takes(decoded.frame.interface, datagram.vlan):
+        interface = decoded.frame.interface
+        if self.wanted is not EVERYTHING and not self.wanted.takes(interface, datagram.vlan):
             return
-        if type(datagram.message) is Other:
+        if type(datagram.message) is Other or self.copies.is_copy(decoded, mark):
             return
-        if self.copies.is_copy(decoded, mark):
-            return
-        key = LinkKey(decoded.frame.interface, datagram.vlan, decoded.family)
-        link = self._link(key)
+        key = _new(LinkKey, (interface, datagram.vlan, decoded.family))
+        link = self.links.get(key) or self._link(key)
         found = find(decoded)
         if found:
             self.ledger.take(found, link.key, mark, datagram.source)

@@ -12,9 +12,12 @@ from mldkit.model.addresses import Address, parse
 from mldkit.model.units import MILLISECOND, SECOND
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Family:
-    """The constants of one protocol. Two instances exist: `IGMP` and `MLD`."""
+    """The constants of one protocol. Two instances exist: `IGMP` and `MLD`.
+
+    They are compared and hashed by identity: families are part of keys that every message needs.
+    """
 
     name: str
     """`igmp` or `mld`, as the `protocol` key of the JSON has it."""

@@ -245,12 +245,12 @@ def write_w2(path: Path, count: int, seed: int = 2) -> None:
 
 
 def member_records(rng: random.Random, groups: list[bytes], version: int) -> tuple[int, bytes]:
-    """Return the number and the octets of records of a host: nine in ten repeat what it wants."""
+    """Return the number and the octets of records of a host: 49 in 50 repeat what it wants."""
     count = max(1, min(round(rng.expovariate(1 / 11.6)), len(groups)))
     parts = []
     for group in rng.sample(groups, count):
         wanted = group[-1] % 6
-        kind = rng.randint(3, 6) if rng.random() < 0.1 else 1 + (wanted == 0)
+        kind = rng.randint(3, 6) if rng.random() < 0.02 else 1 + (wanted == 0)
         parts.append(struct.pack("!BBH", kind, 0, wanted) + group)
         base = 0x0A000000 + group[-1] * 16
         for index in range(wanted):
