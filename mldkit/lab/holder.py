@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LabError, LinkError, MldkitError, UnsupportedError
 from mldkit.lab import commands
+from mldkit.lab.state import USED
 from mldkit.lab.topology import load
 from mldkit.link import clock
 from mldkit.link.capture_writer import CaptureWriter
@@ -41,10 +42,8 @@ if TYPE_CHECKING:
 
     from mldkit.lab.topology import Stream, Topology
 
-USED = "used"
-"""A file whose time says when the lab was last used."""
 IDLE_NS = 2 * 3600 * SECOND
-_LOOK_AROUND_NS = 20 * SECOND
+_LOOK_AROUND_NS = 5 * SECOND
 _CARRIER_NS = 5 * SECOND
 _BUFFER_OCTETS = 4 << 20
 _MULTICAST_HOPS = 16

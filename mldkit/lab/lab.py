@@ -24,8 +24,14 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import mldkit
 from mldkit.errors import LabError, UnsupportedError, UsageError
 from mldkit.lab import catalogue, state
-from mldkit.lab.holder import USED
-from mldkit.lab.state import DEFAULT_VARIABLE, LAB_VARIABLE, NODE_VARIABLE, ROOT_VARIABLE, State
+from mldkit.lab.state import (
+    DEFAULT_VARIABLE,
+    LAB_VARIABLE,
+    NODE_VARIABLE,
+    ROOT_VARIABLE,
+    USED,
+    State,
+)
 from mldkit.link import clock
 from mldkit.link.launcher import module_command
 from mldkit.link.namespace import entering, environment, unsharing, ways, what_forbids

@@ -6,6 +6,7 @@
         join.lock                   held while a lab is started or stopped
         join/state.json             the holder: process, its start, nodes, links
         join/progress.json          answers given, hints taken
+        join/used                   its time says when the lab was last used
         join/r1-h1.pcapng           one capture a link
         join/holder.log             what the holder complained about
 
@@ -35,6 +36,8 @@ LAB_VARIABLE = "MLDKIT_LAB"
 DEFAULT_VARIABLE = "MLDKIT_LAB_DEFAULT"
 """Names the lab that is meant where a command names none, for scripts."""
 NODE_VARIABLE = "MLDKIT_LAB_NODE"
+USED = "used"
+"""A file of each lab whose time says when it was last used."""
 _START_TIME_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets
 
 

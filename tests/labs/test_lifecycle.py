@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -208,3 +209,14 @@ def test_two_users_run_the_same_lab(ordinary: Ordinary) -> None:
             user.must("stop", "join")
     for folder in state_folders():
         assert not list(folder.glob("join*"))
+
+
+def test_a_lab_that_nobody_used_for_two_hours_ends(student: Student) -> None:
+    student.must("start", "one")
+    processes = student.processes("one")
+    used = Path(os.environ["XDG_RUNTIME_DIR"], "mldkit", "one", "used")
+    three_hours_ago = time.time() - 3 * 3600
+    os.utime(used, (three_hours_ago, three_hours_ago))
+
+    assert_gone(processes)
+    assert student.running("one") is None

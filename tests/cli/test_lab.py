@@ -1,0 +1,94 @@
+"""`mldkit lab` without a lab that runs: lists, lessons, commands and errors."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mldkit.cli.main import main
+from mldkit.lab import catalogue
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"scapy", "rich"}
+
+
+@pytest.fixture(autouse=True)
+def own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep away from labs that the person who runs the tests has started."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+
+
+def test_the_list_has_every_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "list", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+
+    assert document["schema"] == "mldkit.labs/1"
+    folders = sorted(path.name for path in (ROOT / "labs").iterdir() if path.is_dir())
+    assert [f"{lab['number']:02d}-{lab['id']}" for lab in document["labs"]] == folders
+    assert all(lab["learns"] and lab["minutes"] for lab in document["labs"])
+
+
+def test_the_page_of_labs_lists_them_all() -> None:
+    page = (ROOT / "docs" / "labs.md").read_text()
+    for entry in catalogue.entries():
+        topology = entry.topology()
+        row = f"| {entry.number} | `{entry.id}` | {topology.title} | {topology.level} |"
+        assert f"{row} {topology.minutes} |" in page
+
+
+@pytest.mark.parametrize("name", ["join", "2", "02", "02-join"])
+def test_a_lab_is_named_by_id_number_or_folder(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", "show", name]) == 0
+    assert capsys.readouterr().out == (ROOT / "labs" / "02-join" / "README.md").read_text()
+
+
+def test_a_dry_run_prints_commands_and_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "start", "join", "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("ip netns add r1\nip netns add h1\nip link add ")
+    assert main(["lab", "status"]) == 0
+    assert capsys.readouterr().out == "no lab runs\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        (["start", "nonsense"], 2, "mldkit: LAB 'nonsense': no such lab"),
+        (["check"], 3, "mldkit: no lab runs"),
+        (["check", "join"], 3, "mldkit: join: this lab does not run"),
+        (["exec", "h1"], 2, "mldkit: no command"),
+        (["exec", "h1", "--", "true"], 3, "mldkit: no lab runs"),
+        (["answer", "mac", "1"], 3, "mldkit: no lab runs"),
+    ],
+)
+def test_what_goes_wrong_is_one_line_and_a_hint(
+    arguments: list[str], code: int, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["lab", *arguments]) == code
+    printed = capsys.readouterr().err.splitlines()
+    assert printed[0] == line
+    assert printed[1].startswith("hint: ")
+    assert len(printed) == 2
+
+
+def test_stop_all_without_labs_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["lab", "stop", "--all"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_background_outside_of_a_lab_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["join", "-i", "lo", "239.1.2.3", "--background"]) == 2
+    assert "it works inside a lab only" in capsys.readouterr().err
+
+
+def test_the_list_loads_neither_scapy_nor_rich_when_it_is_data() -> None:
+    program = (
+        "import sys; from mldkit.cli.main import main; main(['lab', 'list', '--json']); "
+        f"sys.exit(bool({HEAVY!r} & set(sys.modules)))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
