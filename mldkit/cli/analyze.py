@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.answers import place, summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.link_state import DEFAULT_PROFILE, PROFILES
-from mldkit.analysis.summary import Analysis, Wanted, analyze
+from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.message_text import plural
@@ -23,6 +23,7 @@ from mldkit.cli.output import (
     printable,
     rule_line,
 )
+from mldkit.cli.progress import reading
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import Capture, open_capture
 from mldkit.model.addresses import text
@@ -135,21 +136,28 @@ def _writes_files(args: argparse.Namespace) -> bool:
 
 
 def _analyze(args: argparse.Namespace, captures: list[Capture]) -> Result:
-    wanted = Wanted(
-        frozenset(args.interface_name) if args.interface_name else None,
-        frozenset(args.vlan) if args.vlan else None,
-    )
     analysis = Analysis(
         args.profile,
         with_data=not args.no_data,
         tunnels=args.tunnels,
-        wanted=wanted,
+        wanted=_wanted(args),
         traced=_writes_files(args),
     )
     if args.format == "ndjson":
         analysis.listener = _event_printer(args)
     analysis.start()
-    return analyze(list(captures), analysis)
+    largest = max(captures, key=lambda capture: capture.size_octets or 0)
+    with reading(args, largest):
+        return analyze(list(captures), analysis)
+
+
+def _wanted(args: argparse.Namespace) -> Wanted:
+    if not args.interface_name and not args.vlan:
+        return EVERYTHING
+    return Wanted(
+        frozenset(args.interface_name) if args.interface_name else None,
+        frozenset(args.vlan) if args.vlan else None,
+    )
 
 
 def _event_printer(args: argparse.Namespace) -> Callable[[Event], None]:
