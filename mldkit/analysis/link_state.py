@@ -63,6 +63,8 @@ class LinkState:
         self._lifetime_ns = self.queriers.variables.membership_ns(profile)
         self._addresses: dict[bytes, Address | None] = {}
         """The one address of a MAC; None where it has several."""
+        self._nameless: set[bytes] = set()
+        """MACs that sent from 0.0.0.0 while they had no address."""
         self._by_mac: dict[bytes, Address] = {}
 
     def keep_trace(self) -> None:
@@ -181,7 +183,11 @@ class LinkState:
             return source
         if mac is None:
             return source
-        return self._addresses.get(mac) or source + mac
+        address = self._addresses.get(mac)
+        if address is None:
+            self._nameless.add(mac)
+            return source + mac
+        return address
 
     def _learn(self, source: Address, mac: bytes | None) -> None:
         if len(source) != 4 or mac is None or source == IPV4_UNSPECIFIED:
@@ -189,7 +195,9 @@ class LinkState:
         known = self._addresses.get(mac, b"")
         if known == b"":
             self._addresses[mac] = source
-            self.memberships.rename(IPV4_UNSPECIFIED + mac, source)
+            if mac in self._nameless:
+                # Looks through all groups, so not for every new host.
+                self.memberships.rename(IPV4_UNSPECIFIED + mac, source)
         elif known != source:
             self._addresses[mac] = None
 
