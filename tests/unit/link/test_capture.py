@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+import zlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -284,13 +285,8 @@ def test_packets_of_other_link_types_are_counted_and_not_given(tmp_path: Path) -
     assert capture.skipped_link_types == {147: 3}
 
 
-def test_memory_stays_flat_over_a_large_file(tmp_path: Path) -> None:
-    path = tmp_path / "large.pcap"
-    head, record = pcap(0xA1B2C3D4, "<")[:24], struct.pack("<IIII", 1, 0, 1400, 1400)
-    with path.open("wb") as file:
-        file.write(head)
-        for _ in range(100):
-            file.write((record + PING + bytes(1400 - len(PING))) * 700)
+def peak_of(path: Path) -> tuple[int, int]:
+    """Return the packets of a capture without candidates, and the peak memory of reading, KiB."""
     program = (
         "import re, sys\n"
         "from mldkit.link.capture import open_capture\n"
@@ -299,12 +295,42 @@ def test_memory_stays_flat_over_a_large_file(tmp_path: Path) -> None:
         "peak = re.search(r'VmHWM:\\s*(\\d+)', open('/proc/self/status').read())[1]\n"
         "print(capture.packets, peak)\n"
     )
-
     done = subprocess.run(
         [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
     )
-
     packets, resident_kib = map(int, done.stdout.split())
+    return packets, resident_kib
+
+
+def test_memory_stays_flat_over_a_gzip_file_that_is_a_thousand_times_larger_inside(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bomb.pcap.gz"
+    record = struct.pack("<IIII", 1, 0, 262_144, 262_144) + PING
+    deflate = zlib.compressobj(wbits=31)
+    with path.open("wb") as file:
+        file.write(deflate.compress(pcap(0xA1B2C3D4, "<")[:24]))
+        for _ in range(1000):
+            file.write(deflate.compress(record + bytes(262_144 - len(PING))))
+        file.write(deflate.flush())
+
+    packets, resident_kib = peak_of(path)
+
+    assert packets == 1000
+    assert path.stat().st_size < 400_000
+    assert resident_kib < 25_000
+
+
+def test_memory_stays_flat_over_a_large_file(tmp_path: Path) -> None:
+    path = tmp_path / "large.pcap"
+    head, record = pcap(0xA1B2C3D4, "<")[:24], struct.pack("<IIII", 1, 0, 1400, 1400)
+    with path.open("wb") as file:
+        file.write(head)
+        for _ in range(100):
+            file.write((record + PING + bytes(1400 - len(PING))) * 700)
+
+    packets, resident_kib = peak_of(path)
+
     assert packets == 70_000
     assert path.stat().st_size > 99_000_000
     assert resident_kib < 25_000
