@@ -4,8 +4,4 @@ mldkit lab exec h1 -- mldkit join -i eth1 ff15::4321:1234 --background
 mldkit lab exec h1 -- mldkit join -i eth1 ff15:1::4321:1234 --background
 mldkit lab exec h1 -- mldkit join -i eth1 239.1.2.3 --background
 mldkit lab exec h1 -- mldkit join -i eth1 ff15::beef --for 2s
-mldkit lab answer mac 33:33:43:21:12:34
-mldkit lab answer frames 0
-mldkit lab answer references 2
-mldkit lab answer leave TO_IN
-mldkit lab answer octets 030201EF
+mldkit lab answer mac 33:33:43:21:12:34 frames 0 references 2 leave TO_IN octets 030201EF

@@ -7,8 +7,4 @@ mldkit lab exec h1 -- mldkit join -i eth1 ff15::8000:1 --block 2001:db8::9 --for
 sleep 1.2
 mldkit lab exec r1 -- mldkit query -i eth1 --max-response 300ms ff15::8000:1
 mldkit lab exec r1 -- mldkit query -i eth1 --max-response 300ms 2001:db8::1,2001:db8::7@ff15::8000:1
-mldkit lab answer first ALLOW
-mldkit lab answer gone BLOCK
-mldkit lab answer all TO_EX
-mldkit lab answer back TO_IN
-mldkit lab answer state IS_IN
+mldkit lab answer first ALLOW gone BLOCK all TO_EX back TO_IN state IS_IN

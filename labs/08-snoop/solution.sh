@@ -4,7 +4,4 @@ mldkit lab exec sw -- ip link set br0 type bridge \
     mcast_startup_query_interval 50 mcast_query_interval 200 \
     mcast_membership_interval 500 mcast_last_member_interval 50 mcast_querier 1
 mldkit lab exec h2 -- mldkit join -i eth1 ff15::4321:1234 --background
-mldkit lab answer flooded 2
-mldkit lab answer unused yes
-mldkit lab answer nobody 0
-mldkit lab answer port p2
+mldkit lab answer flooded 2 unused yes nobody 0 port p2

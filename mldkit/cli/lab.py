@@ -75,6 +75,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     made["answer"].add_argument("question", metavar="QUESTION", help="id of the question")
     made["answer"].add_argument("value", metavar="VALUE", help="your answer")
+    made["answer"].add_argument(
+        "more", metavar="QUESTION VALUE", nargs="*", help="more questions with their answers"
+    )
     made["start"].add_argument(
         "--dry-run", action="store_true", help="print the commands, build nothing"
     )
@@ -136,7 +139,10 @@ def _check(args: argparse.Namespace) -> int:
 def _answer(args: argparse.Namespace) -> int:
     from mldkit.lab import progress
 
-    progress.answer(_running(args), args.question, args.value)
+    words = [args.question, args.value, *args.more]
+    if len(words) % 2:
+        raise UsageError(f"QUESTION {words[-1]!r}: no VALUE for it")
+    progress.answer(_running(args), dict(zip(words[::2], words[1::2], strict=True)))
     note(args, "stored; mldkit lab check tells whether it is right")
     return 0
 

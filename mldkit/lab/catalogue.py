@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LabError, UsageError
-from mldkit.lab import topology
 
 if TYPE_CHECKING:
     from mldkit.lab.topology import Topology
@@ -40,6 +39,8 @@ class Entry:
 
     def topology(self) -> Topology:
         """Read the lab's `lab.toml`."""
+        from mldkit.lab import topology
+
         return topology.load(self.folder)
 
 

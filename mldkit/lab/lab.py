@@ -18,6 +18,7 @@ import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -56,13 +57,17 @@ shift; exec "$@"
 _END_NS = 5 * SECOND
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lab:
     """One running lab."""
 
     state: State
     entry: Entry
-    topology: Topology
+
+    @cached_property
+    def topology(self) -> Topology:
+        """What `lab.toml` says."""
+        return self.entry.topology()
 
     @classmethod
     def running(cls, name: str | None = None) -> Self:
@@ -85,7 +90,7 @@ class Lab:
             )
         with suppress(OSError):
             (state.folder(entry.id) / USED).touch()
-        return cls(found, entry, entry.topology())
+        return cls(found, entry)
 
     @property
     def folder(self) -> Path:
@@ -169,7 +174,7 @@ def start(entry: Entry) -> Lab:
         except BaseException:
             state.remove(entry.id)
             raise
-    return Lab(started, entry, topology)
+    return Lab(started, entry)
 
 
 def stop(lab: str) -> bool:

@@ -20,14 +20,15 @@ def answers(lab: Lab) -> dict[str, str]:
     return found
 
 
-def answer(lab: Lab, question: str, value: str) -> None:
-    """Store an answer; the last one counts."""
+def answer(lab: Lab, given: dict[str, str]) -> None:
+    """Store answers by question; the last one to a question counts."""
     questions = lab.topology.questions
-    if question not in questions:
-        known = " ".join(questions) or "none"
-        raise UsageError(f"QUESTION {question!r}: no such question", hint=f"questions: {known}")
+    for question in given:
+        if question not in questions:
+            known = " ".join(questions) or "none"
+            raise UsageError(f"QUESTION {question!r}: no such question", hint=f"questions: {known}")
     document = _read(lab)
-    document.setdefault("answers", {})[question] = value
+    document.setdefault("answers", {}).update(given)
     state.write_json(lab.folder / _FILE, document)
 
 

@@ -91,14 +91,14 @@ def test_what_the_machine_lacks_is_skipped_with_the_reason(lab: Lab) -> None:
     ],
 )
 def test_an_answer_counts_in_any_notation(lab: Lab, right: str, given: str) -> None:
-    progress.answer(lab, "mac", given)
+    progress.answer(lab, {"mac": given})
     assert statuses(lab, checks.answer("mac", right)) == ["pass"]
-    progress.answer(lab, "mac", "something else")
+    progress.answer(lab, {"mac": "something else"})
     assert statuses(lab, checks.answer("mac", right)) == ["fail"]
 
 
 def test_a_wrong_answer_does_not_give_the_right_one_away(lab: Lab) -> None:
-    progress.answer(lab, "mac", "wrong")
+    progress.answer(lab, {"mac": "wrong"})
     (result,) = checks.run(lab, (checks.answer("mac", "33:33:43:21:12:34"),))
 
     assert result.outcome is not None
@@ -107,7 +107,7 @@ def test_a_wrong_answer_does_not_give_the_right_one_away(lab: Lab) -> None:
 
 def test_a_question_that_is_not_there_is_named(lab: Lab) -> None:
     with pytest.raises(UsageError, match="no such question") as raised:
-        progress.answer(lab, "nonsense", "2")
+        progress.answer(lab, {"nonsense": "2"})
     assert raised.value.hint == "questions: mac frames references leave octets"
 
 
