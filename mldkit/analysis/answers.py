@@ -63,7 +63,7 @@ def _nothing(packets: int) -> list[str]:
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
     return [
-        f"Nothing to analyse: {packets:,} packets, none of them IGMP or MLD.",
+        f"Nothing to analyse: {packets:,} packet{'s' * (packets != 1)}, none of them IGMP or MLD.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
@@ -175,7 +175,8 @@ def _about_members(link: LinkState, result: Result) -> list[str]:
         extra.append(f"{_count(len(older), 'host')} in an older version")
     delays = link.delays
     if delays.count and delays.longest_ns is not None:
-        answers = f"{delays.count} answers, the slowest after {delays.longest_ns / SECOND:.2f} s"
+        slowest = f"the slowest after {delays.longest_ns / SECOND:.2f} s"
+        answers = f"{_count(delays.count, 'answer')}, {slowest}"
         extra.append(f"{answers}, {delays.late} late" if delays.late else answers)
     name = place(link.key)
     return [f"{name}: {line}" + (f"; {', '.join(extra)}." if extra else ".")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.queriers import Variables, variables_of
 from mldkit.model.addresses import text
 from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS, DEFAULT_ROBUSTNESS, IGMP
 from mldkit.model.units import SECOND
@@ -17,7 +18,6 @@ from mldkit.protocol.exchange import late_limit_ns
 if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.queriers import Variables
     from mldkit.analysis.responses import Exchange
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
@@ -35,21 +35,26 @@ class Compatibility:
         """Until when every formula holds an older version."""
         self._possible_ns = -1
         """Until when some formula holds an older version."""
+        self._announced = Variables()
         self._grace_ns = -1
         self._answers_until_ns = -1
         self.older_queriers: dict[Address, tuple[int, Mark]] = {}
         """Version and first query of each older querier."""
 
-    def query(self, query: Query, source: Address, variables: Variables, mark: Mark) -> None:
+    def query(self, query: Query, source: Address, mark: Mark) -> None:
         """Take in an accepted General Query."""
         now_ns = mark.time_ns
         before = self.mode(now_ns)
         self._answers_until_ns = max(self._answers_until_ns, now_ns + late_limit_ns(query))
         version = query.version or 0
         if version == self._link.family.current_version:
+            self._announced = variables_of(query)
             return
         self.older_queriers.setdefault(source, (version, mark))
-        periods = [variables.robustness * variables.interval_ns + variables.response_ns]
+        # Older queries announce nothing: hosts go by what they were told last.
+        announced = self._announced
+        response_ns = min(announced.response_ns, query.max_response_ns)
+        periods = [announced.robustness * announced.interval_ns + response_ns]
         if self._link.family is IGMP:
             periods.append(_DEFAULT_NS + 10 * query.max_response_ns)
         self._certain[version] = now_ns + min(periods)

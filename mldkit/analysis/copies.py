@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import LinkKey, Mark
 from mldkit.model.addresses import text
-from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
     from mldkit.analysis.findings import Ledger
     from mldkit.model.datagram import Decoded
 
 COPY_NS = MILLISECOND
-_LOOP_NS = SECOND
+_LOOP_NS = 50 * MILLISECOND
+"""A loop gives a frame back at once; what comes later was sent again."""
 
 
 class Copies:

@@ -122,7 +122,7 @@ class LinkState:
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
             )
-            self.compatibility.query(query, datagram.source, queriers.variables, mark)
+            self.compatibility.query(query, datagram.source, mark)
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
             self.leaves.query(query, mark)

@@ -168,7 +168,10 @@ class Queriers:
         """Notice that the acting querier has gone."""
         acting = self.acting
         if acting is not None and now_ns - acting.last_ns > acting.variables.other_querier_ns:
-            self._retire(acting.last_ns + acting.variables.other_querier_ns)
+            gone_ns = acting.last_ns + acting.variables.other_querier_ns
+            self._retire(gone_ns)
+            if self._listener is not None:
+                self._listener(Event("querier", gone_ns, self._link))
 
     def finish(self, mark: Mark) -> None:
         """Judge what needs the whole of the capture."""
@@ -273,9 +276,11 @@ class Queriers:
             self._ledger.add("D-06", self._link, mark, detail)
 
     def _compare_identities(self, new: Querier, mark: Mark) -> None:
-        """D-14."""
+        """D-14; a switch that asks from 0.0.0.0 has no part in elections."""
+        if is_unspecified(new.address):
+            return
         for other in self.known.values():
-            if other is new:
+            if other is new or is_unspecified(other.address):
                 continue
             if other.rank() == new.rank():
                 what = "have the same interface identifier, so none of them loses"

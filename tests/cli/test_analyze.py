@@ -252,7 +252,7 @@ def test_a_capture_without_messages_says_why_that_may_be(capture: Capture, capsy
     assert main(["analyze", capture("a.pcapng", stage.frames())]) == 0
 
     out = capsys.readouterr().out
-    assert "Nothing to analyse: 1 packets, none of them IGMP or MLD." in out
+    assert "Nothing to analyse: 1 packet, none of them IGMP or MLD." in out
     assert "icmp6" in out
 
 

@@ -179,6 +179,14 @@ def test_two_queriers_of_their_own_are_no_d14(stage: Stage, diagnose: Diagnose) 
     assert "D-14" not in diagnose(stage, 100).ids
 
 
+def test_a_switch_that_also_asks_from_no_address_is_no_d14(diagnose: Diagnose) -> None:
+    stage = Stage(IGMP)
+    stage.query(0, link_source=b"\x02\0\0\0\0\x09")
+    stage.query(60, source=bytes(4), link_source=b"\x02\0\0\0\0\x09")
+
+    assert "D-14" not in diagnose(stage, 100).ids
+
+
 def test_two_mld_queriers_with_one_interface_identifier_are_d14(diagnose: Diagnose) -> None:
     stage = Stage(MLD)
     stage.query(0, router=1)

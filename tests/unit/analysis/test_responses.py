@@ -179,6 +179,18 @@ def test_a_newer_report_in_an_older_mode_is_d09(
     assert ("D-09" in diagnose(stage, 300).ids) is raised
 
 
+@pytest.mark.parametrize(("at", "raised"), [(24, True), (40, False)])
+def test_the_older_mode_lasts_as_long_as_the_querier_announced(
+    stage: Stage, diagnose: Diagnose, at: float, raised: bool
+) -> None:
+    # 2 x 10 s + 1 s from 10 s on.
+    stage.query(0, interval=10, response=1)
+    stage.query(10, version=stage.family.current_version - 1, response=1)
+    stage.report(at, "TO_EX", 1)
+
+    assert ("D-09" in diagnose(stage, 60).ids) is raised
+
+
 def test_a_specific_older_query_changes_no_mode(stage: Stage, diagnose: Diagnose) -> None:
     # RFC 9776 §7.2.1: only General Queries do.
     stage.query(10, 1, version=stage.family.current_version - 1)
