@@ -152,6 +152,8 @@ class LinkState:
         else:
             records = (GroupRecord(RecordType.IS_EX, message.group),)
         self.compatibility.report(version, datagram.source, mark)
+        if self.trace is not None:
+            self.trace.report(host, records, mark.time_ns)
         responses = self.responses
         deadline_ns = mark.time_ns + self._lifetime_ns
         partial = responses.asked_sources

@@ -220,7 +220,7 @@ def _event_line(event: Told) -> Text:
         line.append(f"{found.severity} {found.id} ", style)
         line.append(printable(found.detail), style)
         return line
-    words = [event.kind, text(event.host)]
+    words = [event.kind, text(event.host) or "has gone, nobody queries"]
     if event.group:
         words.append(text(event.group))
     if event.sources:

@@ -151,9 +151,23 @@ def test_join_change_leave_and_expiry_are_told_when_they_happen() -> None:
 
     # Expiry after RV x QI + 2 x QRI = 2 x 10 + 2 x 1 s (RFC 9776 §8.4).
     assert [item for item in brief(told) if item[1] != "finding"] == [
-        (0.5, "querier"), (1, "join"), (2, "change"), (3, "leave"), (4, "join"), (26, "expire"),
+        (0.5, "querier"), (1, "join"), (2, "change"), (3, "leave"), (4, "join"), (21, "querier"),
+        (26, "expire"),
     ]  # fmt: skip
     assert watch.events == len(told)
+
+
+def test_a_querier_that_falls_silent_is_told_without_an_address() -> None:
+    story = Story(NAME)
+    story.query(1, "10.0.0.1", interval=10, max_response=1)
+    story.query(60, "10.0.0.1", interval=10, max_response=1)
+
+    _, told = follow(Scripted(ALWAYS_UP, story.in_order()), 62)
+
+    # Other Querier Present interval RV x QI + QRI / 2 = 20.5 s (RFC 9776 §8.5).
+    assert brief(told) == [(1, "querier"), (21.5, "querier"), (60, "querier")]
+    hosts = [text(event.host) for event in told if not isinstance(event, LinkEvent)]
+    assert hosts == ["10.0.0.1", "", "10.0.0.1"]
 
 
 def test_an_expiry_is_told_though_nothing_is_heard_any_more() -> None:

@@ -1,0 +1,77 @@
+"""`watch` at 20,000 reports a second on a veth pair: none may be dropped."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.link import clock
+from mldkit.link.device import PacketSocket
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.testing.story import Story
+
+if TYPE_CHECKING:
+    from tests.conftest import Link
+
+pytestmark = [pytest.mark.bench, pytest.mark.netns]
+
+RATE = 20_000
+SECONDS = 10
+HOSTS = 2000
+RECORDS = 1
+"""A host of a few groups; each more costs some microseconds."""
+_BATCH_NS = 10 * MILLISECOND
+
+
+def reports() -> list[bytes]:
+    """Return a report of each host: the current state of some groups of its own and of all."""
+    story = Story()
+    for number in range(HOSTS):
+        host = f"10.1.{number // 250}.{number % 250 + 1}"
+        groups = [(number * 7 + step * 13) % 5000 for step in range(RECORDS)]
+        records = [f"IS_EX(239.1.{group // 250}.{group % 250})" for group in groups]
+        story.report(0, host, *records)
+    return [frame.data for frame in story.frames]
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the processor time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_no_report_is_dropped(link: Link) -> None:
+    frames = reports()
+    batch = RATE * _BATCH_NS // SECOND
+    watcher = link.near.spawn_mldkit("watch", "-i", link.interface, "--json")
+    time.sleep(2)  # it starts; nothing is measured yet
+    started_s = cpu_seconds(watcher.pid)
+    with link.far.entered():
+        device = PacketSocket(link.interface)
+    with device:
+        begun_ns = clock.now_ns()
+        for turn in range(SECONDS * SECOND // _BATCH_NS):
+            first = turn * batch % HOSTS
+            device.send_many(frames[first : first + batch])
+            clock.wait_ns(begun_ns + (turn + 1) * _BATCH_NS - clock.now_ns())
+        sent_s = (clock.now_ns() - begun_ns) / SECOND
+    time.sleep(1)
+    cpu_s = cpu_seconds(watcher.pid) - started_s
+    watcher.send_signal(signal.SIGINT)
+    output, _ = watcher.communicate(timeout=60)
+
+    document = json.loads(output)
+    sys.stdout.write(
+        f"\nwatch: {RATE * SECONDS / sent_s:,.0f} reports/s for {sent_s:.1f} s:"
+        f" {document['messages']:,} taken in, {document['dropped']:,} dropped,"
+        f" {cpu_s / max(document['messages'], 1) * 1e6:.0f} us of CPU each\n"
+    )
+    assert document["dropped"] == 0
+    assert document["messages"] >= RATE * SECONDS
