@@ -87,6 +87,7 @@ class Demo:
         yield self._query()
         yield self._filter()
         yield self._decode()
+        yield self._analyze()
 
     def _build(self) -> Step:
         commands = self._ip(NETWORK)
@@ -171,6 +172,9 @@ class Demo:
 
     def _decode(self) -> Step:
         return self._run("the capture of it all, decoded", ("decode", CAPTURE))
+
+    def _analyze(self) -> Step:
+        return self._run("what the doctor makes of that capture", ("analyze", CAPTURE))
 
     def _run(self, title: str, arguments: tuple[str, ...]) -> Step:
         extra = ("--json",) if self._as_data else ()
