@@ -36,6 +36,7 @@ VERBS: dict[str, str] = {
     "macfilter": "explain and prove which frames a receive filter lets in",
     "lab": "learn by doing in small networks that the kernel checks",
     "doctor": "tell what this machine can do",
+    "completion": "print the script that completes commands in your shell",
     "demo": "run the main job in two network namespaces made for it",
 }
 
