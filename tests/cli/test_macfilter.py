@@ -178,7 +178,10 @@ def test_a_check_that_makes_no_sense_is_refused(
     assert said in captured.err
 
 
-def test_a_guest_that_is_not_there_is_a_skip(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_guest_that_cannot_be_had_is_a_skip(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLDKIT_KERNEL", "/nowhere/kernel.deb")
     assert main(["macfilter", "check", "--on", "qemu"]) == 4
     captured = capsys.readouterr()
     assert captured.out == ""

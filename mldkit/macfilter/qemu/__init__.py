@@ -1,0 +1,1 @@
+"""The real Linux driver e1000e on the device that QEMU emulates, as one more vehicle."""

@@ -1,0 +1,196 @@
+"""The program in the guest: the driver e1000e brought from state to state, each of them tried.
+
+::
+
+    eth1  e1000e, sends  ------ a hub of QEMU ------  eth0  e1000e, under test
+
+Prediction and observation are those of the other vehicles and run here, next to the driver. It
+reads the job that `machine` packed, says `ready`, and ends with one line: the report, compressed,
+in base64.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import fcntl
+import json
+import socket
+import struct
+import sys
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mldkit.errors import LinkError, MldkitError
+from mldkit.link import clock
+from mldkit.link.interfaces import find
+from mldkit.macfilter.devices import find_device
+from mldkit.macfilter.probes import Mode, Probe
+from mldkit.macfilter.receive_filter import BROADCAST, Outcome, ReceiveFilter
+from mldkit.macfilter.stage import PacketCable, Proof, Stage
+from mldkit.model.addresses import group_mac, parse, solicited_node
+from mldkit.model.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from mldkit.model.addresses import Address
+
+READY = "ready"
+REPORT = "report "
+_SPARE = (parse("ff15::4d:77"), parse("239.77.7.7"), parse("ff05::4d:78"))
+_WANTED = 3
+_MANY = 300
+_SLOTS = 14
+_STRANGERS = 12
+_PATIENCE_NS = 10 * SECOND
+_SIOCADDMULTI = 0x8931
+_SIOCDELMULTI = 0x8932
+_SOL_PACKET = 263
+_ADD_MEMBERSHIP = 1
+_UNICAST = 3
+
+
+class QemuVehicle(Stage):
+    """Every verdict is known; the device hashes unicast too, which the driver never asked for."""
+
+    def __init__(self, groups: Iterable[Address], seed: int) -> None:
+        super().__init__("qemu", "eth0", groups, seed)
+        self.device = find_device("e1000e@qemu")
+        self._wanted = self.groups
+        for group in _SPARE:
+            if len(self._wanted) < _WANTED and group not in self._wanted:
+                self._wanted += (group,)
+        self._unicast: tuple[bytes, ...] = ()
+        self._surplus = 0
+
+    def run(self) -> Proof:
+        """Try it with nothing joined, some, many, with unicast addresses, and in each mode."""
+        if find(self.interface).mac != self.own:
+            raise LinkError(f"qemu: {self.interface} of the guest is another interface")
+        self.connect(PacketCable("eth1"))
+        self.join(self._wanted)
+        self.wait_until_ready()
+        self._wait_for_the_address()
+        self.join(())
+        self._state("default")
+        self.join(self._wanted)
+        self._state("joined")
+        self._state_of_many()
+        for number in (_SLOTS, _SLOTS + 1):
+            self._state_of_unicast(number)
+        self._state("allmulti", Mode.ALLMULTICAST)
+        self._state("promisc", Mode.PROMISC)
+        self.join(())
+        self._state("left")
+        self.proof.notes.append(
+            f"qemu: {self._surplus} of these frames passed that the driver did not ask for (row "
+            "e1000e): QEMU's device looks unicast addresses up in the table of groups, too"
+        )
+        return self.proof
+
+    def receive_filter(self, mode: Mode) -> ReceiveFilter:
+        """Return the filter with the secondary addresses."""
+        return dataclasses.replace(super().receive_filter(mode), unicast=self._unicast)
+
+    def control(self) -> Probe:
+        """Return a frame that arrives with nothing joined, too."""
+        return Probe("control", BROADCAST, self._wanted[0])
+
+    def _state(self, state: str, mode: Mode = Mode.DEFAULT, extra: tuple[Probe, ...] = ()) -> None:
+        results = self.try_state(state, (mode,), extra=extra + self._strangers())
+        driver = dataclasses.replace(self.receive_filter(mode), device=find_device("e1000e"))
+        verdicts = ((driver.accepts(result.probe.mac), result.passed) for result in results)
+        self._surplus += sum(v.outcome is Outcome.DROPPED and passed for v, passed in verdicts)
+
+    def _strangers(self) -> tuple[Probe, ...]:
+        """Return frames to groups that may not be joined, and to other hosts.
+
+        Half of the unicast addresses end as a listed group does and so fall on its bit.
+        """
+        probes = [Probe("group", group_mac(group), group) for group in self._wanted]
+        listed = self.listed()
+        for place in range(_STRANGERS):
+            tail = listed[place % len(listed)][4:]
+            same = b"\x02\xfd" + self.chance.randbytes(2) + tail
+            probes.append(Probe("unicast, same bit", same, b""))
+            probes.append(Probe("unicast", b"\x02\xfc" + self.chance.randbytes(4), b""))
+            group = b"\xef" + self.chance.randbytes(3)
+            probes.append(Probe("foreign", group_mac(group), group))
+        # A frame for a joined group has been asked for already, among those of every vehicle.
+        return tuple(probe for probe in probes if probe.group not in self.groups)
+
+    def _state_of_many(self) -> None:
+        """Add 300 addresses to the list by hand, as `ip maddr add` does."""
+        prefixes = (b"\x33\x33\x4d", b"\x01\x00\x5e\x4d")
+        addresses = dict.fromkeys(
+            prefix + self.chance.randbytes(6 - len(prefix))
+            for prefix in (prefixes[number % 2] for number in range(_MANY + _MANY // 10))
+        )
+        chosen = list(addresses)[:_MANY]
+        before = len(self.listed())
+        self._change_list(_SIOCADDMULTI, chosen)
+        self._state("300 more", extra=tuple(Probe("listed", mac, b"") for mac in chosen))
+        self._say(
+            "300 more",
+            f"{len(self.listed())} addresses are listed and IFF_ALLMULTI is not set",
+            holds=len(self.listed()) == before + _MANY and not self._flags() & 0x300,
+        )
+        self._change_list(_SIOCDELMULTI, chosen)
+
+    def _change_list(self, request: int, addresses: Sequence[bytes]) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            for mac in addresses:
+                argument = struct.pack("16sH6s8x", self.interface.encode(), 0, mac)
+                fcntl.ioctl(control, request, argument)
+
+    def _state_of_unicast(self, number: int) -> None:
+        """Add secondary addresses for as long as a socket lives."""
+        self._unicast = tuple(b"\x02\x4d" + self.chance.randbytes(4) for _ in range(number))
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as holder:
+            for mac in self._unicast:
+                wish = struct.pack("iHH8s", find(self.interface).index, _UNICAST, 6, mac)
+                holder.setsockopt(_SOL_PACKET, _ADD_MEMBERSHIP, wish)
+            extra = tuple(Probe("secondary", mac, b"") for mac in self._unicast)
+            state = f"{number} unicast"
+            self._state(state, extra=extra)
+            text = f"with {number} secondary addresses IFF_PROMISC is not set"
+            self._say(state, text, holds=not self._flags() & 0x300)
+        self._unicast = ()
+
+    def _flags(self) -> int:
+        """Return dev->flags as the driver sees them (include/uapi/linux/if.h)."""
+        return int(Path("/sys/class/net", self.interface, "flags").read_text(), 16)
+
+    def _say(self, state: str, text: str, *, holds: bool) -> None:
+        self.proof.statements.append(
+            {"state": state, "mode": str(Mode.DEFAULT), "text": text, "holds": holds}
+        )
+
+    def _wait_for_the_address(self) -> None:
+        """Wait for the list's last entry: the address is taken into use behind the carrier."""
+        wanted = group_mac(solicited_node(self.addresses[0]))
+        deadline_ns = clock.now_ns() + _PATIENCE_NS
+        while wanted not in self.listed():
+            if clock.now_ns() > deadline_ns:
+                raise LinkError("qemu: the guest does not take its IPv6 address into use")
+            clock.wait_ns(10 * MILLISECOND)
+
+
+def main() -> None:
+    """Do the job on standard input and write the report, or the error, to standard output."""
+    job = json.load(sys.stdin)
+    print(READY, flush=True)  # noqa: T201 (read by the machine)
+    vehicle = QemuVehicle(map(parse, job["groups"]), job["seed"])
+    try:
+        with vehicle.held:
+            report = vehicle.run().document()
+    except MldkitError as error:
+        report = {"error": error.message, "hint": error.hint, "unsupported": False}
+    packed = base64.b64encode(zlib.compress(json.dumps(report).encode()))
+    print(REPORT + packed.decode(), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""The driver e1000e of a real kernel on QEMU's device: every verdict, and nothing left behind.
+
+Without QEMU, a static busybox and a kernel (`MLDKIT_KERNEL`, or one in /boot) these skip.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mldkit.cli.main import main
+from mldkit.errors import UnsupportedError
+from mldkit.macfilter.qemu.kernel import find_kernel
+
+pytestmark = pytest.mark.qemu
+
+STATES = [
+    "default", "joined", "300 more", "14 unicast", "15 unicast", "allmulti", "promisc", "left",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def _tools() -> None:
+    for program in ("qemu-system-x86_64", "busybox"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed")
+    try:
+        find_kernel()
+    except UnsupportedError as error:
+        pytest.skip(error.message)
+
+
+@pytest.fixture(scope="module")
+def document(_tools: None) -> dict[str, Any]:
+    command = [sys.executable, "-m", "mldkit", "macfilter", "check", "--on", "qemu", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def observed(document: dict[str, Any], state: str, *kinds: str) -> Counter[str]:
+    return Counter(
+        frame["observed"]
+        for frame in document["frames"]
+        if frame["state"] == state and (not kinds or frame["kind"] in kinds)
+    )
+
+
+def test_the_driver_does_what_the_model_says_of_a_thousand_frames(
+    document: dict[str, Any],
+) -> None:
+    verdicts = Counter((frame["verdict"], frame["observed"]) for frame in document["frames"])
+
+    assert document["vehicle"] == "qemu"
+    assert document["wrong"] == 0
+    assert document["known"] == len(document["frames"]) > 1000
+    assert set(verdicts) == {("passes", "passed"), ("dropped", "dropped")}
+    assert min(verdicts.values()) > 500
+    assert list(dict.fromkeys(frame["state"] for frame in document["frames"])) == STATES
+
+
+def test_too_many_groups_open_nothing_and_too_many_unicast_addresses_open_unicast_only(
+    document: dict[str, Any],
+) -> None:
+    assert set(observed(document, "300 more", "listed")) == {"passed"}
+    assert observed(document, "300 more", "foreign")["dropped"] > 100
+    assert set(observed(document, "14 unicast", "secondary")) == {"passed"}
+    assert observed(document, "14 unicast", "unicast")["dropped"] > 5
+    assert set(observed(document, "15 unicast", "unicast", "secondary")) == {"passed"}
+    assert observed(document, "15 unicast", "foreign")["dropped"] > 100
+    assert all(entry["holds"] for entry in document["statements"])
+    assert set(observed(document, "promisc")) == {"passed"}
+
+
+def test_the_device_hashes_unicast_which_the_driver_never_asked_for(
+    document: dict[str, Any],
+) -> None:
+    assert set(observed(document, "joined", "unicast, same bit")) == {"passed"}
+    assert observed(document, "joined", "unicast")["dropped"] > 5
+
+
+def test_what_joined_sockets_get_ends_with_the_membership(document: dict[str, Any]) -> None:
+    layers = {
+        state: {f["layer"] for f in document["frames"] if f["state"] == state} for state in STATES
+    }
+    assert layers["joined"] == {"none", "device", "ip", "socket"}
+    assert layers["left"] == layers["default"] == {"none", "device"}
+    assert set(observed(document, "left", "group")) == {"dropped"}
+
+
+@pytest.mark.usefixtures("_tools")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_the_guest_ends_with_its_parent(number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "mldkit", "macfilter", "check", "--on", "qemu"]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    guest = wait_for_guest(child)
+    child.send_signal(number)
+    assert child.wait() == -number
+    until = time.monotonic() + 20
+    while Path(f"/proc/{guest}").exists():
+        assert time.monotonic() < until, "QEMU outlives its parent"
+        time.sleep(0.01)
+
+
+def wait_for_guest(parent: subprocess.Popen[bytes]) -> int:
+    """Return the number of the emulator, once its parent has started it."""
+    until = time.monotonic() + 120
+    children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
+    while time.monotonic() < until:
+        assert parent.poll() is None, "the check ended before the guest ran"
+        for number in map(int, children.read_text().split()):
+            if b"qemu-system" in Path(f"/proc/{number}/cmdline").read_bytes().split(b"\0")[0]:
+                return number
+        time.sleep(0.01)
+    raise AssertionError("the guest did not start")
+
+
+@pytest.mark.usefixtures("_tools")
+def test_a_missing_kernel_is_said_and_what_to_do(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "kernel.deb").write_text("no package")
+    for path, said in (
+        (tmp_path, f"qemu: no kernel with the module e1000e in {tmp_path}"),
+        (tmp_path / "kernel.deb", f"qemu: {tmp_path}/kernel.deb: not a Debian package"),
+        (tmp_path / "gone", f"qemu: MLDKIT_KERNEL={tmp_path}/gone: no such file"),
+    ):
+        monkeypatch.setenv("MLDKIT_KERNEL", str(path))
+        assert main(["macfilter", "check", "--on", "qemu"]) == 4
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.startswith(f"mldkit: {said}\nhint: apt-get download linux-image")
