@@ -41,9 +41,18 @@ class Oracle:
 
     def below(self, limit: int, timer: Timer, now_ns: int) -> int:
         self._claims.pop(id(timer), None)
+        if not self.frames:
+            return limit - 1
         extra = 0 if timer.name == "group answer" and timer.family.ip_version == 6 else 2
         if timer.name == "address detection":
             return self._detection(limit, now_ns)
+        # A run that sends nothing leaves no trace: soon for changes, late for answers.
+        ends_ns = self.frames[-1].time_ns
+        if now_ns < self.frames[0].time_ns - 4 * TICK_NS and timer.name == "state change":
+            # Told to nobody: the link is down.
+            return 0
+        soon = timer.name in ("state change", "initial state") and ends_ns > now_ns + 2 * TICK_NS
+        found = 0 if soon else limit - 1
         for index, frame in enumerate(self.frames):
             # A report leaves a little after its timer, which is armed again in that moment.
             if frame.time_ns <= now_ns + (TICK_NS if extra else 0):
@@ -52,12 +61,14 @@ class Oracle:
                 continue
             if index in self._claims.values():
                 continue
-            for draw in range(limit):
+            ticks = (frame.time_ns - now_ns) // TICK_NS + 1 - extra
+            # The wheel rounds up by an eighth at most.
+            for draw in range(max(0, ticks - ticks // 7 - 12), min(limit, ticks + 1)):
                 if self._hits(draw + extra, now_ns, frame.time_ns):
                     self._claims[id(timer)] = index
                     return draw
             break
-        return limit - 1
+        return found
 
     def _hits(self, ticks: int, now_ns: int, frame_ns: int) -> bool:
         base = self.grid.tick(now_ns)
@@ -67,7 +78,8 @@ class Oracle:
     def _detection(self, limit: int, now_ns: int) -> int:
         """Return the delay after which a probe and one second lead to the first valid report."""
         for frame in self.frames:
-            if frame.time_ns <= now_ns or not any(frame.decoded.datagram.source):
+            source = frame.decoded.datagram.source
+            if frame.time_ns <= now_ns or len(source) == 4 or not any(source):
                 continue
             for draw in range(1, limit):
                 probe_ns = self.grid.expires_ns(self.grid.tick(now_ns) + draw, now_ns)
