@@ -96,6 +96,7 @@ class LinkState:
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self._advance(mark.time_ns)
+        self.responses.conclude()
         self.queriers.finish(mark)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.unspecified.finish(mark.time_ns)
@@ -118,6 +119,7 @@ class LinkState:
             self.trace.query(query, datagram.source, mark.time_ns)
         everybody = datagram.destination == decoded.family.all_hosts
         if query.is_general:
+            self.responses.conclude()
             queriers = self.queriers
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
@@ -172,6 +174,7 @@ class LinkState:
     def _left(self, lefts: list[Left], mark: Mark) -> None:
         """Await what the querier does; IGMPv1 queriers know no leave (RFC 9776 §7.3.2)."""
         queriers = self.queriers
+        queriers.poll(mark.time_ns)
         mode = self.compatibility.mode(mark.time_ns)
         if queriers.elected is None or (self.key.family is IGMP and mode == 1):
             return

@@ -105,6 +105,8 @@ class Exchange:
     """Whether every host hears it: it went to all hosts."""
     robustness: int
     answered: set[Host] = field(default_factory=set)
+    silent: dict[Host, Address] = field(default_factory=dict)
+    """Members that answered nothing in time, with one of their groups."""
 
 
 @dataclass(slots=True)
@@ -133,6 +135,8 @@ class Responses:
         self._specific_order: deque[Specific] = deque()
         self.asked_sources: dict[Address, int] = {}
         """Groups of which single sources are being asked for, with the number of queries."""
+        self._awaiting: list[Exchange] = []
+        """Exchanges that can only be answered late."""
         self._closed: list[Exchange] = []
         self._expired: list[Specific] = []
         self._early: dict[Host, int] = {}
@@ -200,6 +204,12 @@ class Responses:
                     del self.asked_sources[specific.group]
             self._expired.append(specific)
 
+    def conclude(self) -> None:
+        """Give up late answers: the next General Query is here, or the end of the capture."""
+        for exchange in self._awaiting:
+            self._tell_silent(exchange)
+        self._awaiting.clear()
+
     def report(
         self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark
     ) -> int | None:
@@ -230,10 +240,11 @@ class Responses:
         return delay_ns
 
     def close(self, memberships: Memberships, compatibility: Compatibility) -> None:
-        """Look for members that answered nothing in the exchanges that have closed."""
+        """Look for members that answered nothing in time in what has closed."""
         for exchange in self._closed:
             if exchange.to_everybody and not compatibility.was_older(exchange):
                 self._find_silent(exchange, memberships)
+            self._awaiting.append(exchange)
         self._closed.clear()
         for specific in self._expired:
             older = compatibility.is_older(specific.asked.time_ns)
@@ -310,20 +321,24 @@ class Responses:
             self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
 
     def _find_silent(self, exchange: Exchange, memberships: Memberships) -> None:
-        """D-07; a host that answered for one of its groups is there."""
+        """Note the members that have not answered; one that did for some group is there."""
         begun_ns = exchange.first.time_ns
         current = self._link.family.current_version
+        for row in memberships.rows():
+            if row.host in exchange.answered or row.version != current:
+                continue
+            if row.from_ns < begun_ns and row.deadline_ns >= exchange.limit_ns:
+                exchange.silent.setdefault(row.host, row.group)
+
+    def _tell_silent(self, exchange: Exchange) -> None:
+        """D-07; a late answer is an answer."""
         for host in exchange.answered:
             self._silent.pop(host, None)
-        silent: dict[Host, Row] = {}
-        for row in memberships.rows():
-            if row.from_ns < begun_ns and row.version == current and row.deadline_ns > begun_ns:
-                silent.setdefault(row.host, row)
-        for host in exchange.answered:
-            silent.pop(host, None)
-        for host, row in silent.items():
+        for host, group in exchange.silent.items():
+            if host in exchange.answered:
+                continue
             times = self._silent[host] = self._silent.get(host, 0) + 1
-            detail = f"{text(host_address(host))} is member of {text(row.group)} and did not answer"
+            detail = f"{text(host_address(host))} is member of {text(group)} and did not answer"
             severity = None
             if times >= exchange.robustness:
                 severity = "error"

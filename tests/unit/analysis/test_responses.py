@@ -76,6 +76,7 @@ def test_answers_past_the_late_limit_are_d08(
     diagnosis = diagnose(stage, 60)
 
     assert ("D-08" in diagnosis.ids) is late
+    assert "D-07" not in diagnosis.ids, "a late answer is an answer"
     assert delays(diagnosis).late == int(late)
 
 
