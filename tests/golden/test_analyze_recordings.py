@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mldkit.analysis.summary import Analysis, Result, analyze
+from mldkit.cli.main import main
 from mldkit.link.capture import open_capture
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -106,3 +107,17 @@ def test_the_host_without_an_address_is_told_by_its_mac(shared: Path) -> None:
     assert key.family.name == "igmp"
     assert row.host == bytes(4) + bytes.fromhex("020000000002")
     assert row.ended_by == "capture-end"
+
+
+def test_the_page_of_questions_shows_what_the_command_prints(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "docs" / "questions.md").read_text()
+    name = "captures/10-igmpv2-querier.pcapng"
+    _, _, shown = page.partition(f"$ mldkit analyze {name}\n")
+    shown, _, _ = shown.partition("```")
+
+    main(["analyze", str(root / name)])
+
+    assert capsys.readouterr().out.startswith(shown)
