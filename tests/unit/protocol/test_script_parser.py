@@ -1,0 +1,110 @@
+"""Scripts: what the notation means, and errors that name line and column."""
+
+from __future__ import annotations
+
+import pytest
+
+from mldkit.model.addresses import parse
+from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.filters import FilterMode
+from mldkit.protocol.script import DeviceAct, MessageAct, SocketAct
+from mldkit.protocol.script_parser import parse_script
+from mldkit.protocol.script_words import ScriptError
+
+HEADER = """\
+host fe80::2 02:00:00:00:00:02
+host 10.9.0.2 02:00:00:00:00:02
+querier fe80::1 02:00:00:00:00:01
+querier 10.9.0.1 02:00:00:00:00:01
+"""
+
+WRONG = [
+    ("0.0 joinn ff05::1", 3 + 2, "is no action"),
+    ("0.0 join", 9, "group is missing"),
+    ("0.0 join fe80::7", 10, "is not a multicast group"),
+    ("0.0 join ff05::1 from 10.0.0.1", 23, "another family"),
+    ("0.0 join ff05::1 extra", 18, "was not expected here"),
+    ("5..6 join ff05::1", 1, "only expectations have a range"),
+    ("5.0 expect none", 1, "an expectation has a range"),
+    ("+2..1 expect none", 1, "ends before it begins"),
+    ("+0..1 expect TO_EX(ff05::1", 14, "is not a record"),
+    ("+0..1 expect TO_EX(ff05::1) TO_EX(239.1.1.1)", 45, "one family"),
+    ("0 query :: version 7", 20, "is not a whole number from 1 to 2"),
+    ("0 query :: hop-limits 7", 12, "is no option of a query"),
+    ("0 query 0.0.0.0 version 2 robustness 2", 39, "has no robustness"),
+    ("0 report 1 ff05::1", 19, "`from-host ADDRESS` is missing"),
+    ("0 sysctl net.ipv4.nonsense 1", 10, "plays no part"),
+    ("0 sysctl net.ipv4.igmp_qrv x", 10, "is no value"),
+    ("0 address add 2001:db8::1/129", 15, "not the length of a prefix"),
+    ("0 link sideways", 8, "is not one of up, down"),
+    ("set hz fast", 8, "is not a whole number"),
+    ("nonsense", 1, "is not one of host, querier, set, sysctl"),
+    ("host fe80::3 02:00:00:00:00:03", 14, "a host has one MAC"),
+]
+
+
+@pytest.mark.parametrize(("line", "column", "reason"), WRONG, ids=[line for line, _, _ in WRONG])
+def test_an_error_names_line_and_column(line: str, column: int, reason: str) -> None:
+    with pytest.raises(ScriptError) as caught:
+        parse_script(HEADER + line, "a.play")
+
+    assert caught.value.message.startswith(f"a.play:5:{column}: ")
+    assert reason in caught.value.message
+    assert caught.value.exit_code == 2
+
+
+def test_a_script_without_a_host_is_refused() -> None:
+    with pytest.raises(ScriptError, match=r"a\.play:1:1: no line `host"):
+        parse_script("# nothing\n", "a.play")
+
+
+def test_the_lines_of_a_script_are_what_they_say() -> None:
+    script = parse_script(
+        HEADER
+        + """
+set hz 1000
+set tolerance 8ms
+0.0   join ff3e::1 from 2001:db8::1,2001:db8::2   # in this order
++0.25 filter 239.1.1.1 exclude {10.0.0.1, 10.0.0.2} socket b
++0    close main
+7     query ff05::1 sources 2001:db8::1 max-response 1s robustness 7 interval 20s suppress
++0..1.5 expect IS_IN(ff3e::1,{2001:db8::1}) IS_EX(ff05::1)
++0..1 expect report 2 239.1.1.1
++0..1 expect leave ff05::1
+8.0   address add 2001:db8::5/64
+"""
+    )
+
+    assert (script.hz, script.tolerance_ns) == (1000, 8 * MILLISECOND)
+    assert [action.time_ns for action in script.actions] == [
+        0,
+        SECOND // 4,
+        SECOND // 4,
+        7 * SECOND,
+        8 * SECOND,
+    ]
+    join, filtered, closed, asked, added = (action.act for action in script.actions)
+    sources = (parse("2001:db8::1"), parse("2001:db8::2"))
+    assert join == SocketAct("join", parse("ff3e::1"), sources)
+    both = (parse("10.0.0.1"), parse("10.0.0.2"))
+    assert filtered == SocketAct("filter", parse("239.1.1.1"), both, FilterMode.EXCLUDE, "b")
+    assert closed == SocketAct("close")
+    assert isinstance(asked, MessageAct)
+    query = Query(2, parse("ff05::1"), 1000, True, 7, 20, (parse("2001:db8::1"),))
+    assert asked.datagram.message == query
+    assert asked.datagram.destination == parse("ff05::1")
+    assert added == DeviceAct("address add", parse("2001:db8::5"), 64)
+    first, second, third = script.expectations
+    assert (first.action, first.from_ns, first.until_ns) == (3, 0, 3 * SECOND // 2)
+    assert first.equals(
+        Report(
+            (
+                GroupRecord(RecordType.IS_IN, parse("ff3e::1"), sources[:1]),
+                GroupRecord(RecordType.IS_EX, parse("ff05::1")),
+            )
+        )
+    )
+    assert second.equals(LegacyReport(2, parse("239.1.1.1")))
+    assert third.equals(Leave(1, parse("ff05::1")))
+    assert not second.equals(LegacyReport(1, parse("239.1.1.1")))
