@@ -106,7 +106,8 @@ def _padding(packet: Packet, carrier: Packet, message: bytes) -> bytes:
     at = len(message)
     layer = packet
     while layer is not carrier:
-        at += len(layer.raw_packet_cache)
+        # Radiotap keeps no octets of its own.
+        at += len(layer.raw_packet_cache or layer.self_build())
         layer = layer.payload
     return bytes(packet.original[at + len(carrier.raw_packet_cache) :])
 

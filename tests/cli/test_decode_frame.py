@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 IPV4, IPV6 = V4[14:], V6[14:]
 SLL = "00020001000602000000000200000800"
 SLL2 = "0800000000000001000102060200000000020000"
+# Data frame from an access point, LLC and SNAP (IEEE 802.11-2020 §9.3.2, RFC 1042).
+AIR = "0802000001005e0000010200000000020200000000010000" + "aaaa030000000800"
 LINKS = [
     pytest.param(LinkType.ETHERNET, V6, id="ethernet"),
     pytest.param(LinkType.RAW, IPV4, id="raw"),
@@ -30,6 +32,12 @@ LINKS = [
     pytest.param(LinkType.IPV6, IPV6, id="ipv6"),
     pytest.param(LinkType.LINUX_SLL, bytes.fromhex(SLL) + IPV4, id="sll"),
     pytest.param(LinkType.LINUX_SLL2, bytes.fromhex(SLL2) + IPV4, id="sll2"),
+    pytest.param(LinkType.IEEE802_11, bytes.fromhex(AIR) + IPV4, id="802.11"),
+    pytest.param(
+        LinkType.IEEE802_11_RADIOTAP,
+        bytes.fromhex("0000080000000000" + AIR) + IPV4,
+        id="802.11 behind radiotap",
+    ),
     pytest.param(LinkType.NULL, bytes.fromhex("1e000000") + IPV6, id="null of macOS"),
     pytest.param(LinkType.NULL, bytes.fromhex("02000000") + IPV4, id="null"),
     pytest.param(LinkType.LOOP, bytes.fromhex("00000018") + IPV6, id="loop of OpenBSD"),
