@@ -75,7 +75,7 @@ class Changes:
             known.mixed = (
                 0 < known.times < robustness
                 or count != len(records)
-                or mark.time_ns - self._begun_ns < _FORGOTTEN_NS
+                or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS
             )
             known.records, known.mark, known.times = records, mark, 1
         known.last_ns = mark.time_ns
