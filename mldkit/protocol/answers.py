@@ -58,6 +58,9 @@ class Answers:
     def _is_delivered(self, decoded: Decoded) -> bool:
         """Return whether the IP layer hands the datagram on (ip6_mc_input, ip_check_mc_rcu)."""
         source, destination = decoded.datagram.source, decoded.datagram.destination
+        if not source or not destination:
+            # The frame ended before its addresses.
+            return False
         if is_multicast(source) or source[:1] == b"\x7f" or source == _BROADCAST:
             return False
         if is_multicast(destination):

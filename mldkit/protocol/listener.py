@@ -66,7 +66,10 @@ class Listener:
 
     def leave(self, group: Address, now_ns: int) -> None:
         """Take one user of a group away (__ipv6_dev_mc_dec, __ip_mc_dec_group)."""
-        membership = self.state.groups[group]
+        membership = self.state.groups.get(group)
+        if membership is None:
+            # The interface lost the family meanwhile, and its groups with it.
+            return
         membership.users -= 1
         if not membership.users:
             del self.state.groups[group]

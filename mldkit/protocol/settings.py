@@ -37,8 +37,9 @@ class Settings:
 
     @property
     def forced_version(self) -> int:
-        """The version that is forced, 0 when none is."""
-        return self.forced_everywhere or self.forced_here
+        """The version that is forced, 0 when none is; of two the older one."""
+        forced = (self.forced_everywhere, self.forced_here)
+        return min((version for version in forced if version), default=0)
 
 
 def defaults(family: Family) -> Settings:

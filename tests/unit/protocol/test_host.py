@@ -1,0 +1,106 @@
+"""The host as a machine: what it promises to whoever drives it, whatever it is fed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from mldkit.link.capture import open_capture
+from mldkit.model.addresses import parse
+from mldkit.model.datagram import Decoded, Frame
+from mldkit.model.units import SECOND
+from mldkit.play import simulate
+from mldkit.protocol.host import Host, HostOptions
+from mldkit.protocol.script_parser import parse_script
+from mldkit.protocol.timer import Draws, Grid
+from mldkit.wire.decode import decode
+from mldkit.wire.split import split_report
+
+MAC = bytes.fromhex("020000000002")
+GROUPS = [parse("ff05::1"), parse("239.1.1.1")]
+CAPTURES = sorted((Path(__file__).resolve().parents[3] / "captures").glob("*.pcapng"))
+HEADER = """\
+host fe80::ff:fe00:2 02:00:00:00:00:02
+host 10.9.0.2 02:00:00:00:00:02
+querier fe80::ff:fe00:1 02:00:00:00:00:01
+querier 10.9.0.1 02:00:00:00:00:01
+"""
+
+
+def make_host(profile: str = "linux") -> Host:
+    options = HostOptions(MAC, profile, Grid(250, 4096))
+    host = Host(options, Draws(Random(1)), split_report)
+    host.link_up(0)
+    host.add_address(parse("fe80::ff:fe00:2"), 64, 0)
+    host.add_address(parse("10.9.0.2"), 24, 0)
+    host.settle()
+    for group in GROUPS:
+        host.sockets.join(group, (), 0)
+    return host
+
+
+@pytest.mark.parametrize("profile", ["linux", "rfc"])
+def test_no_frame_makes_the_host_raise_or_look_back_in_time(profile: str) -> None:
+    host = make_host(profile)
+    generator = Random(7)
+    now_ns = 0
+    for path in CAPTURES:
+        with open_capture(str(path)) as capture:
+            frames = [frame.data for frame in capture.frames()]
+        for data in frames * 3:
+            octets = bytearray(data)
+            for _ in range(generator.randrange(4)):
+                octets[generator.randrange(14, len(octets))] = generator.randrange(256)
+            cut = bytes(octets[: generator.randrange(20, len(octets) + 1)])
+            now_ns += generator.randrange(SECOND // 10)
+            for found in (decode(Frame(cut)), decode(Frame(bytes(octets)))):
+                if isinstance(found, Decoded):
+                    host.receive(found, now_ns)
+            host.poll(now_ns)
+            assert host.deadline_ns is None or host.deadline_ns > now_ns
+
+
+def test_poll_sends_nothing_before_the_deadline() -> None:
+    host = make_host()
+    deadline_ns = host.deadline_ns
+
+    assert deadline_ns is not None
+    assert host.poll(deadline_ns - 1) == []
+    assert host.poll(deadline_ns) != []
+
+
+def test_ipv6_goes_with_an_mtu_below_1280_and_comes_back_without_the_groups_of_sockets() -> None:
+    # Recording of 6.18: the inet6_dev is destroyed, memberships of sockets are not restored.
+    script = parse_script(
+        HEADER
+        + """
+0.0 join ff05::1
+0.0 forwarding on
+3.0 mtu 1000
+3.5 query :: max-response 1s
++0..2 expect none mld
+6.0 mtu 1500
++0..0.012 expect TO_EX(ff02::1:ff00:2)
+9.0 forwarding off
+9.1 leave ff05::1
+"""
+    )
+
+    assert [outcome.passed for outcome in simulate(script).outcomes] == [True, True]
+
+
+def test_version_1_forced_for_all_interfaces_wins_over_2_for_one() -> None:
+    # IGMP_V1_SEEN looks at both settings, and is asked first.
+    script = parse_script(
+        HEADER
+        + """
+sysctl net.ipv4.conf.all.force_igmp_version 2
+sysctl net.ipv4.conf.eth1.force_igmp_version 1
+0.0 join 239.1.1.1
++0.008..0.012 expect report 1 239.1.1.1
+"""
+    )
+
+    assert simulate(script).failed == 0
