@@ -135,7 +135,11 @@ def _module(name: str, module: ModuleType) -> Iterator[tuple[str, bytes]]:
     """Yield a module as it can be loaded without its source; built-in ones need no file."""
     spec = getattr(module, "__spec__", None)  # typing.io is a class among the modules
     path = name.replace(".", "/")
-    if spec is None or spec.loader is None or spec.name != name:
+    if spec is not None and spec.name != name:
+        # A module that put another one in its place, such as collections.abc; os.path has no file.
+        above = getattr(sys.modules.get(name.rpartition(".")[0]), "__path__", None)
+        spec = importlib.machinery.PathFinder.find_spec(name, above) if above else None
+    if spec is None or spec.loader is None:
         return
     if isinstance(spec.loader, importlib.machinery.ExtensionFileLoader):
         yield (

@@ -125,7 +125,9 @@ def _report(
         watchdog.cancel()
     if report is None:
         console.seek(0)
-        last = console.read().decode(errors="replace").strip().splitlines()[-1:]
+        lines = console.read().decode(errors="replace").splitlines()
+        # The kernel says last that it restarts.
+        last = [line.strip() for line in lines if not line.startswith("[")][-1:]
         raise LinkError(f"qemu: the guest ended without a report: {''.join(last)}")
     if "error" in report:
         raise LinkError(report["error"], hint=report["hint"])
