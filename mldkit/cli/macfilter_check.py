@@ -33,12 +33,14 @@ _MOST_GROUPS = 64
 _SHOWN = 10
 _SKIPPED = 4
 _USUAL_NS = 2 * SECOND
+_GUEST_NS = 15 * SECOND
 
 EXAMPLES = """\
 examples:
   mldkit macfilter check
   mldkit macfilter check --on tap --group 239.1.2.3+10 --json
   mldkit macfilter check -i eth1 --peer other/eth1
+  MLDKIT_KERNEL=linux-image-6.1.0-56-amd64.deb mldkit macfilter check --on qemu
 """
 
 
@@ -85,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
         names = args.on or DEFAULT_VEHICLES
         for name in names:
             try:
-                with waiting(args, _USUAL_NS, name):
+                with waiting(args, _GUEST_NS if name == "qemu" else _USUAL_NS, name):
                     reports[name] = run_vehicle(name, groups, seed)
             except UnsupportedError as error:
                 if len(names) == 1:
