@@ -131,6 +131,9 @@ def _findings(findings: Sequence[Grouped]) -> Iterator[str]:
 
 def _entry(entry: Grouped) -> str:
     where = _where(entry)
+    host = text(entry.host)
+    if host and host not in entry.detail:
+        where = f"{host} · {where}" if where else host
     behind = f' <span class="place">{escaped(where)}</span>' if where else ""
     return f"<p>{escaped(entry.detail)}{behind}</p>"
 

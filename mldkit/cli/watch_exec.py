@@ -35,6 +35,11 @@ MOST_CHILDREN = 8
 MOST_WAITING = 1000
 LIMIT_NS = 5 * SECOND
 _WITH_US = ("setpriv", "--pdeathsig", "KILL", "--")
+_IF_WE_LIVE = ("sh", "-c", 'test "$PPID" = "$0" && exec "$@"')
+"""Comes behind: a parent that died before the kernel was asked sends no signal any more.
+
+The words of the command are its parameters and are never read as shell.
+"""
 
 
 @dataclass(slots=True)
@@ -79,8 +84,9 @@ class Commands:
 
         Otherwise what it prints goes to standard error: standard output carries our data.
         """
-        with_us = _WITH_US if shutil.which(_WITH_US[0]) else ()
-        self._words = [*with_us, *words]
+        self._words = list(words)
+        if shutil.which(_WITH_US[0]):
+            self._words = [*_WITH_US, *_IF_WE_LIVE, str(os.getpid()), *words]
         self._output = subprocess.DEVNULL if quiet else 2
         self._waiting: deque[str] = deque()
         self._running: list[tuple[subprocess.Popen[bytes], int]] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,6 +90,23 @@ def test_a_command_that_does_not_read_holds_nobody_up() -> None:
     settle(commands, 0)
 
     assert commands.counts.failed == 0
+
+
+def test_a_child_that_starts_after_our_death_does_not_run_the_command(tmp_path: Path) -> None:
+    target = tmp_path / "ran"
+    program = (
+        "import os, sys\n"
+        "from mldkit.cli.watch_exec import Commands\n"
+        "commands = Commands(['touch', sys.argv[1]])\n"
+        "os.getpid() and os.fork() and os._exit(0)\n"  # the child is not who made the commands
+        "commands.offer('{}')\n"
+        "while commands.is_busy: commands.poll(0)\n"
+        "sys.exit(commands.counts.failed)\n"
+    )
+    # The pipe is closed when the forked child, which nobody waits for, has ended too.
+    subprocess.run([sys.executable, "-c", program, str(target)], stdout=subprocess.PIPE, check=True)
+
+    assert not target.exists()
 
 
 def test_at_most_eight_run_and_a_thousand_wait() -> None:

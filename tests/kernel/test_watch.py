@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
@@ -266,12 +271,22 @@ def _is_zombie(pid: int) -> bool:
 
 
 def test_a_terminal_gets_a_table_and_its_cursor_back(link: Link) -> None:
-    command = f"{link.near.name} {sys.executable} -m mldkit watch -i {link.interface} --duration 1s"
-    done = subprocess.run(
-        ["script", "-qec", f"ip netns exec {command}", "/dev/null"],
-        capture_output=True, text=True, timeout=LONG_S, check=False, stdin=subprocess.DEVNULL,
-        env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30"},
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+    child = subprocess.Popen(
+        ["ip", "netns", "exec", link.near.name, sys.executable, "-m", "mldkit", "watch",
+         "-i", link.interface, "--duration", "1s"],
+        stdin=theirs, stdout=theirs, stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color"},
     )  # fmt: skip
+    os.close(theirs)
+    shown = b""
+    # Reading fails once nobody has the other end any more.
+    with suppress(OSError):
+        while octets := os.read(ours, 65536):
+            shown += octets
+    os.close(ours)
 
-    assert "Group / host" in done.stdout
-    assert done.stdout.rindex("\x1b[?25h") > done.stdout.rindex("\x1b[?25l")
+    assert child.wait(timeout=LONG_S) == 0
+    assert b"Group / host" in shown
+    assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
