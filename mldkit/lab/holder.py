@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from mldkit.lab.topology import Stream, Topology
 
 IDLE_NS = 2 * 3600 * SECOND
-_LOOK_AROUND_NS = 5 * SECOND
+_LOOK_AROUND_NS = 2 * SECOND
 _CARRIER_NS = 5 * SECOND
 _BUFFER_OCTETS = 4 << 20
 _MULTICAST_HOPS = 16

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.netns
 
-SIDE_BY_SIDE = 3
+SIDE_BY_SIDE = 5
 LABS = [entry.id for entry in catalogue.entries()]
 
 
