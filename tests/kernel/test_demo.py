@@ -88,12 +88,14 @@ def test_a_demo_that_is_killed_leaves_nothing() -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "mldkit", "demo"], stdout=subprocess.PIPE, text=True
     )
-    assert child.stdout is not None
-    while "joined ff3e::8000:1" not in child.stdout.readline():
-        assert child.poll() is None
-    assert namespaces() - before, "the sandbox is there"
-    child.send_signal(signal.SIGKILL)
-    child.communicate()
+    try:
+        assert child.stdout is not None
+        while "joined ff3e::8000:1" not in child.stdout.readline():
+            assert child.poll() is None
+        assert namespaces() - before, "the sandbox is there"
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
 
     until = time.monotonic() + 10
     while namespaces() - before:

@@ -1,4 +1,4 @@
-"""docs/macfilter.md shows the rows of the code and what the command really prints."""
+"""docs/mac-filter.md shows the rows of the code and what the command really prints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from mldkit.cli.macfilter_page import device_table
 from mldkit.cli.main import main
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "macfilter.md").read_text()
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "mac-filter.md").read_text()
 SHOWN = re.findall(r"```\n\$ (mldkit macfilter explain .*)\n((?:.*\n)*?)```\n", PAGE)
 
 
