@@ -12,7 +12,6 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from contextlib import suppress
 
 from mldkit.errors import LinkError
 
@@ -50,14 +49,24 @@ def _is_closed(number: int) -> bool:
 
 def say(text: str) -> None:
     """Print one line on standard error; a full or closed one must not end the work."""
-    with suppress(OSError):
+    try:
         print(text, file=sys.stderr, flush=True)
+    except OSError:
+        _send_nowhere(2)
 
 
 def discard_output() -> None:
     """Send what is still in the buffers nowhere: the interpreter would try once more at its end."""
+    _send_nowhere(sys.stdout.fileno())
+
+
+def _send_nowhere(number: int) -> None:
+    """Give a stream that cannot be written to the null device, its buffered words included.
+
+    Left as it is, the interpreter would fail on them at its end and exit with 120.
+    """
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    os.dup2(nowhere, number)
     os.close(nowhere)
 
 
