@@ -61,6 +61,8 @@ def _print_steps(demo: Demo) -> None:
         for line in step.lines:
             emit(f"{INDENT}{line}")
         emit("")
+        # Each step is there to be read when it is done, through a pipe as well.
+        sys.stdout.flush()
 
 
 def _print_data(args: argparse.Namespace, demo: Demo) -> None:

@@ -118,6 +118,8 @@ def print_listing(listing: Listing) -> None:
         say(f"the kernel's tables contradict each other: {invariant.text}", "bold red")
     if not broken and listing.invariants:
         say(f"{len(listing.invariants)} invariants of the kernel's tables hold", "dim")
+    # With --watch it may be long until the next line.
+    sys.stdout.flush()
 
 
 def print_events(events: Sequence[Event], start_ns: int) -> None:
