@@ -23,9 +23,7 @@ from typing import Any
 
 from scapy.config import conf
 from scapy.fields import (
-    BitField,
     ByteField,
-    FieldLenField,
     IPField,
     ShortField,
     XByteField,
@@ -36,15 +34,17 @@ from scapy.layers.inet import IP, DestIPField
 from scapy.utils import checksum
 
 from mldkit.craft.fields import (
-    AddressListField,
     CodeField,
-    ExtensionFlagField,
-    ExtensionListField,
     NameField,
-    RecordListField,
     TrailingField,
 )
-from mldkit.craft.message import Extension, IGMPv3Record, Kind, MembershipMessage
+from mldkit.craft.message import (
+    IGMPv3Record,
+    Kind,
+    MembershipMessage,
+    query_fields,
+    report_fields,
+)
 from mldkit.model import messages as m
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
@@ -160,20 +160,7 @@ class IGMPv3Query(IGMPQuery):
         _time_code(100, floating=True),
         XShortField("checksum", None),
         IPField("group", "0.0.0.0"),
-        ExtensionFlagField("flags", None, 4),
-        BitField("suppress", 0, 1),
-        BitField("qrv", 2, 3),
-        CodeField("qqic", 125, width=8, unit_ns=SECOND),
-        FieldLenField("number_of_sources", None, count_of="sources", fmt="!H"),
-        AddressListField(
-            "sources", [], IPField("", "0.0.0.0"), count_from=lambda pkt: pkt.number_of_sources
-        ),
-        ExtensionListField(
-            "extensions",
-            Extension,
-            has_extensions=lambda pkt: bool(pkt.flags & m.QUERY_EXTENSION_FLAG),
-        ),
-        TrailingField(),
+        *query_fields(IPField("", "0.0.0.0")),
     ]
 
 
@@ -220,15 +207,7 @@ class IGMPv3Report(IGMPMessage):
         _type(m.IGMP_V3_REPORT),
         XByteField("code", 0),
         XShortField("checksum", None),
-        ExtensionFlagField("flags", None, 16),
-        FieldLenField("number_of_records", None, count_of="records", fmt="!H"),
-        RecordListField("records", IGMPv3Record, address_octets=4, count_field="number_of_records"),
-        ExtensionListField(
-            "extensions",
-            Extension,
-            has_extensions=lambda pkt: bool(pkt.flags & m.REPORT_EXTENSION_FLAG),
-        ),
-        TrailingField(),
+        *report_fields(IGMPv3Record, address_octets=4),
     ]
 
 

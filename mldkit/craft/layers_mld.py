@@ -24,10 +24,8 @@ from typing import Any
 
 from scapy.config import conf
 from scapy.fields import (
-    BitField,
     ByteField,
     DestIP6Field,
-    FieldLenField,
     IP6Field,
     ShortField,
     XByteField,
@@ -47,19 +45,20 @@ from scapy.layers.inet6 import (
 )
 
 from mldkit.craft.fields import (
-    AddressListField,
     CodeField,
-    ExtensionFlagField,
-    ExtensionListField,
     NameField,
-    RecordListField,
     TrailingField,
 )
-from mldkit.craft.message import Extension, Kind, MembershipMessage, MLDv2Record
+from mldkit.craft.message import (
+    Kind,
+    MembershipMessage,
+    MLDv2Record,
+    query_fields,
+    report_fields,
+)
 from mldkit.model import messages as m
 from mldkit.model.addresses import text
 from mldkit.model.family import MLD
-from mldkit.model.units import SECOND
 
 NEXT_HEADER = 58
 HOP_BY_HOP = 0
@@ -168,20 +167,7 @@ class MLDv2Query(MLDQuery):
     fields_desc = [
         *_head(m.MLD_QUERY),
         *_body(_time_code(floating=True)),
-        ExtensionFlagField("flags", None, 4),
-        BitField("suppress", 0, 1),
-        BitField("qrv", 2, 3),
-        CodeField("qqic", 125, width=8, unit_ns=SECOND),
-        FieldLenField("number_of_sources", None, count_of="sources", fmt="!H"),
-        AddressListField(
-            "sources", [], IP6Field("", "::"), count_from=lambda pkt: pkt.number_of_sources
-        ),
-        ExtensionListField(
-            "extensions",
-            Extension,
-            has_extensions=lambda pkt: bool(pkt.flags & m.QUERY_EXTENSION_FLAG),
-        ),
-        TrailingField(),
+        *query_fields(IP6Field("", "::")),
     ]
 
 
@@ -216,15 +202,7 @@ class MLDv2Report(MLDMessage):
     least_octets = MLD.report_octets
     fields_desc = [
         *_head(m.MLD_V2_REPORT),
-        ExtensionFlagField("flags", None, 16),
-        FieldLenField("number_of_records", None, count_of="records", fmt="!H"),
-        RecordListField("records", MLDv2Record, address_octets=16, count_field="number_of_records"),
-        ExtensionListField(
-            "extensions",
-            Extension,
-            has_extensions=lambda pkt: bool(pkt.flags & m.REPORT_EXTENSION_FLAG),
-        ),
-        TrailingField(),
+        *report_fields(MLDv2Record, address_octets=16),
     ]
 
 

@@ -16,13 +16,29 @@ from enum import Enum
 from typing import Any
 
 from scapy.config import conf
-from scapy.fields import FieldLenField, IP6Field, IPField, ShortField, XStrLenField
+from scapy.fields import BitField, FieldLenField, IP6Field, IPField, ShortField, XStrLenField
 from scapy.layers.inet import IP
 from scapy.layers.inet6 import IPv6
 from scapy.packet import Packet
 
-from mldkit.craft.fields import WORD, AddressListField, AuxDataField, NameField
-from mldkit.model.messages import RECORD_TYPE_NAMES, record_type_name
+from mldkit.craft.fields import (
+    WORD,
+    AddressListField,
+    AuxDataField,
+    CodeField,
+    ExtensionFlagField,
+    ExtensionListField,
+    NameField,
+    RecordListField,
+    TrailingField,
+)
+from mldkit.model.messages import (
+    QUERY_EXTENSION_FLAG,
+    RECORD_TYPE_NAMES,
+    REPORT_EXTENSION_FLAG,
+    record_type_name,
+)
+from mldkit.model.units import SECOND
 
 
 class Kind(Enum):
@@ -73,6 +89,43 @@ def record_fields(address_field: Any) -> list[Any]:
             "sources", [], address_field, count_from=lambda pkt: pkt.number_of_sources
         ),
         AuxDataField("aux_data"),
+    ]
+
+
+def query_fields(address_field: Any) -> list[Any]:
+    """Return the fields from the flags on of a query (RFC 9776 §4.1.5, RFC 9777 §5.1.7)."""
+    return [
+        ExtensionFlagField("flags", None, 4),
+        BitField("suppress", 0, 1),
+        BitField("qrv", 2, 3),
+        CodeField("qqic", 125, width=8, unit_ns=SECOND),
+        FieldLenField("number_of_sources", None, count_of="sources", fmt="!H"),
+        AddressListField(
+            "sources", [], address_field, count_from=lambda pkt: pkt.number_of_sources
+        ),
+        *_ending(QUERY_EXTENSION_FLAG),
+    ]
+
+
+def report_fields(record: type[Packet], *, address_octets: int) -> list[Any]:
+    """Return the fields from the flags on of a report (RFC 9776 §4.2, RFC 9777 §5.2)."""
+    return [
+        ExtensionFlagField("flags", None, 16),
+        FieldLenField("number_of_records", None, count_of="records", fmt="!H"),
+        RecordListField(
+            "records", record, address_octets=address_octets, count_field="number_of_records"
+        ),
+        *_ending(REPORT_EXTENSION_FLAG),
+    ]
+
+
+def _ending(extension_flag: int) -> list[Any]:
+    """Return what follows the last list: extensions behind their flag, or any octets."""
+    return [
+        ExtensionListField(
+            "extensions", Extension, has_extensions=lambda pkt: bool(pkt.flags & extension_flag)
+        ),
+        TrailingField(),
     ]
 
 
