@@ -18,7 +18,7 @@ from mldkit.errors import MldkitError
 from mldkit.model.addresses import is_unspecified
 from mldkit.model.messages import Query, RecordType
 from mldkit.protocol.exchange import Exchanges, current_state, late_limit_ns
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

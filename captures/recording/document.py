@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.cli.message_json import message_json, time_text
 from mldkit.link.capture import open_capture
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
     from captures.recording.stage import Scenario, Step, Story

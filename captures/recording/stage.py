@@ -32,7 +32,7 @@ from mldkit.model.addresses import parse, parse_mac, text
 from mldkit.model.datagram import Datagram
 from mldkit.model.family import MLD, Family
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.analysis.copies import COPY_NS
 from mldkit.model.messages import Other
 from mldkit.model.units import SECOND
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator

@@ -25,7 +25,7 @@ from mldkit.analysis.link_state import DEFAULT_PROFILE, LinkState
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:

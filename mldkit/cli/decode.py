@@ -16,7 +16,7 @@ from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.messages import Other
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:

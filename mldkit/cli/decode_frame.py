@@ -10,7 +10,8 @@ from mldkit.cli.message_text import finding_lines, plural, summary_text
 from mldkit.cli.output import broken_at, line_printer, output_columns, print_json, printable
 from mldkit.errors import CaptureError, UsageError
 from mldkit.model.datagram import Broken, LinkType
-from mldkit.wire.decode import Decoder, decode
+from mldkit.wire.decode import decode
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from mldkit.model.messages import Query, Report
 from mldkit.model.notation import parse_record
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.exchange import current_state, late_limit_ns
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

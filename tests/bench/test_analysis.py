@@ -26,7 +26,7 @@ PROGRAM = """
 import gc, json, resource, sys, time
 from mldkit.analysis.summary import Analysis, analyze
 from mldkit.link.capture import open_capture
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 
 gc.disable()
 begun = time.process_time()

@@ -12,7 +12,7 @@ from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, RecordType, Report
 from mldkit.query import Answer, Result
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import pytest
 from mldkit.cli.message_json import message_json
 from mldkit.link.capture import open_capture
 from mldkit.model.messages import Other
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
     from types import ModuleType

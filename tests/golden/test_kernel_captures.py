@@ -20,7 +20,7 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.units import SECOND
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 from mldkit.wire.validity import find
 

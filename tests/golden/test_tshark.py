@@ -22,7 +22,7 @@ from mldkit.model.messages import Leave, LegacyReport, Query, Report
 from mldkit.model.units import SECOND
 from mldkit.testing import strategies
 from mldkit.wire.checksum import internet_checksum
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame, encode_packet
 
 if TYPE_CHECKING:

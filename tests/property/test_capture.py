@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from mldkit.link.capture import open_capture
 from mldkit.link.scan import goes_to_group, may_hold_message
 from mldkit.model.datagram import Frame, LinkType
-from mldkit.wire.decode import Decoder, decode
+from mldkit.wire.decode import decode
+from mldkit.wire.decoder import Decoder
 
 ETHERTYPES = (4, 0x0800, 0x86DD, 0x8100, 0x88A8, 0x9100, 0x0806, 0x88CC, 0x0042, 0x05DC, 0x8847)
 IP_ETHERTYPES = {4: b"\x08\x00", 6: b"\x86\xdd"}

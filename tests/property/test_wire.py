@@ -12,7 +12,8 @@ from mldkit.cli.message_json import message_json
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Datagram, Decoded, Frame, LinkType
 from mldkit.testing import strategies
-from mldkit.wire.decode import Decoder, decode
+from mldkit.wire.decode import decode
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 from mldkit.wire.validity import find
 

@@ -23,7 +23,7 @@ from mldkit.testing.envelopes import (
     patched,
     with_ip_sum,
 )
-from mldkit.wire.decode import Decoder
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame, encode_packet
 from mldkit.wire.validity import find
 

@@ -22,7 +22,8 @@ from mldkit.testing.envelopes import (
     with_ip_sum,
 )
 from mldkit.wire.checksum import internet_checksum
-from mldkit.wire.decode import Decoder, decode
+from mldkit.wire.decode import decode
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
 
 
