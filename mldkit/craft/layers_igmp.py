@@ -44,6 +44,7 @@ from mldkit.craft.message import (
     MembershipMessage,
     query_fields,
     report_fields,
+    with_checksum,
 )
 from mldkit.model import messages as m
 from mldkit.model.addresses import text
@@ -109,9 +110,12 @@ class IGMPMessage(MembershipMessage):
             layer = _query_class(octets)
         return layer if len(octets) >= layer.least_octets else conf.raw_layer
 
-    def checksum_of(self, octets: bytes) -> int:
-        """Return the sum over the whole message, trailing octets included (RFC 9776 §4.1.2)."""
-        return int(checksum(octets[:2] + b"\0\0" + octets[4:]))
+    def post_build(self, pkt: bytes, pay: bytes) -> bytes:
+        """Return the octets; unless given, the checksum is filled in (RFC 9776 §4.1.2)."""
+        octets = bytes(pkt + pay)
+        if self.checksum is not None:
+            return octets
+        return with_checksum(octets, checksum(with_checksum(octets, 0)))
 
 
 class IGMPQuery(IGMPMessage):

@@ -55,6 +55,7 @@ from mldkit.craft.message import (
     MLDv2Record,
     query_fields,
     report_fields,
+    with_checksum,
 )
 from mldkit.model import messages as m
 from mldkit.model.addresses import text
@@ -136,9 +137,13 @@ class MLDMessage(MembershipMessage):
             layer = _query_class(octets)
         return layer if len(octets) >= layer.least_octets else conf.raw_layer
 
-    def checksum_of(self, octets: bytes) -> int:
-        """Return the ICMPv6 sum, pseudo-header included (RFC 9777 §5.1.2)."""
-        return int(in6_chksum(NEXT_HEADER, self.underlayer, octets[:2] + b"\0\0" + octets[4:]))
+    def post_build(self, pkt: bytes, pay: bytes) -> bytes:
+        """Return the octets; unless given, the checksum is filled in (RFC 9777 §5.1.2)."""
+        octets = bytes(pkt + pay)
+        if self.checksum is not None:
+            return octets
+        blank = with_checksum(octets, 0)
+        return with_checksum(octets, in6_chksum(NEXT_HEADER, self.underlayer, blank))
 
 
 class MLDQuery(MLDMessage):

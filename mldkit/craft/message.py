@@ -152,22 +152,16 @@ class MLDv2Record(Record):
     fields_desc = record_fields(IP6Field("group", "::"))
 
 
+def with_checksum(octets: bytes, checksum: int) -> bytes:
+    """Return the octets of a message with the checksum at its place."""
+    return octets[:2] + checksum.to_bytes(2, "big") + octets[4:]
+
+
 class MembershipMessage(Packet):  # type: ignore[misc]
     """A message whose checksum stands at octet 2 and covers everything behind the IP headers."""
 
     kind = Kind.OTHER
     version: int | None = None
-
-    def post_build(self, pkt: bytes, pay: bytes) -> bytes:
-        """Return the octets of the message, with the checksum filled in unless it was given."""
-        octets = bytes(pkt + pay)
-        if self.checksum is not None:
-            return octets
-        return octets[:2] + self.checksum_of(octets).to_bytes(2, "big") + octets[4:]
-
-    def checksum_of(self, octets: bytes) -> int:
-        """Return the checksum of a message whose checksum field is zero."""
-        raise NotImplementedError
 
     @property
     def network(self) -> Any:
