@@ -25,8 +25,8 @@ from mldkit.cli.progress import waiting
 from mldkit.errors import LinkError, UsageError
 from mldkit.link import clock, datagrams
 from mldkit.link.interfaces import find
+from mldkit.link.link_watch import LinkWatch
 from mldkit.link.membership import Memberships, Wish
-from mldkit.link.removal import RemovalWatch
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 
@@ -41,6 +41,11 @@ if TYPE_CHECKING:
     from mldkit.model.notation import GroupSpec
 
 INTERRUPTED = 130
+
+_READINESS = {
+    False: "is down: the memberships stay, but nothing is sent or heard until it is up",
+    True: "is up again: the kernel announces the memberships",
+}
 
 EXAMPLES = """\
 examples:
@@ -117,7 +122,7 @@ def _join(
     try:
         with ExitStack() as opened:
             interface = find(args.interface)
-            removal = opened.enter_context(RemovalWatch(interface))
+            link = opened.enter_context(LinkWatch(interface))
             memberships = opened.enter_context(Memberships(interface, opener))
             for spec in args.groups:
                 blocked = tuple(s for s in dict.fromkeys(args.block) if _concerns(s, spec))
@@ -130,7 +135,7 @@ def _join(
             detail(args, f"{interface.name}: memberships held by {sockets}")
             try:
                 with _patience(args):
-                    for received in _hold(receivers, removal, args.hold_ns):
+                    for received in _hold(args, receivers, link):
                         if memberships.wants(received.group, received.source):
                             output.received(received)
             except LinkError as error:
@@ -191,21 +196,22 @@ def _receivers(args: argparse.Namespace, memberships: Memberships) -> list[socke
 
 
 def _hold(
-    receivers: list[socket.socket], removal: RemovalWatch, hold_ns: int | None
+    args: argparse.Namespace, receivers: list[socket.socket], link: LinkWatch
 ) -> Iterator[Received]:
     """Yield what arrives until the time is over; raise LinkError when the interface is gone."""
     # poll, because select takes no more than 1,024 sockets; a signal ends it too.
     descriptors = select.poll()
     by_number = {receiver.fileno(): receiver for receiver in receivers}
-    for number in (*by_number, removal.fileno()):
+    for number in (*by_number, link.fileno()):
         descriptors.register(number, select.POLLIN)
     buffer = datagrams.header_buffer()
-    end_ns = None if hold_ns is None else clock.now_ns() + hold_ns
+    end_ns = None if args.hold_ns is None else clock.now_ns() + args.hold_ns
     while end_ns is None or clock.now_ns() < end_ns:
         left_ms = None if end_ns is None else (end_ns - clock.now_ns()) / MILLISECOND
         for number, _ in descriptors.poll(left_ms):
-            if number == removal.fileno():
-                removal.check()
+            if number == link.fileno():
+                for is_ready in link.changes():
+                    note(args, f"note: {args.interface} {_READINESS[is_ready]}")
                 continue
             received = datagrams.read(by_number[number], buffer)
             if received is not None:

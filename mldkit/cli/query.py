@@ -153,8 +153,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Ask, listen and print; return 1 when an expected answer is missing."""
-    if args.write == "-":
-        raise UsageError("argument -w: standard output carries the answers", hint="name a file")
+    _refuse_what_makes_no_sense(args)
     versions = _chosen_versions(args)
     asked = {family: _queries(args, family, version) for family, version in versions.items()}
     origin = find_origin(args.interface, tuple(versions), args.source)
@@ -179,6 +178,18 @@ def run(args: argparse.Namespace) -> int:
     if result.interrupted:
         return INTERRUPTED
     return 1 if missing else 0
+
+
+def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
+    if args.write == "-":
+        raise UsageError("argument -w: standard output carries the answers", hint="name a file")
+    if args.every is not None and args.count == 1:
+        raise UsageError("argument --every: it needs --count", hint="add --count 2 or more")
+    if args.dry_run:
+        listening = {"--expect": args.expect, "--wait": args.wait is not None, "-w": args.write}
+        for name, is_given in listening.items():
+            if is_given:
+                raise UsageError(f"argument {name}: with --dry-run nothing is sent or heard")
 
 
 def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:

@@ -1,4 +1,4 @@
-"""Hearing that an interface goes for good, while something else is waited for.
+"""Hearing that an interface goes, for a while or for good, while something else is waited for.
 
 A socket that is a member on an interface is not told of its removal: the kernel drops the
 membership and the socket stays as it is (net/ipv4/igmp.c:ip_mc_destroy_dev).
@@ -13,6 +13,7 @@ from mldkit.errors import LinkError
 from mldkit.link.netlink import Notifications
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
@@ -21,14 +22,18 @@ if TYPE_CHECKING:
 # linux/rtnetlink.h, struct ifinfomsg in front of the attributes
 _GROUP_LINK = 1
 _LINK_DELETED = 17
-_FIXED_OCTETS = 16
+_LINK_HEADER = struct.Struct("=HHiII")  # family, hardware type, index, flags, change
+_FIXED_OCTETS = _LINK_HEADER.size
+# linux/if.h: IFF_UP and IFF_RUNNING
+_READY = 0x41
 
 
-class RemovalWatch:
-    """Waits beside other descriptors, and raises when its interface is gone."""
+class LinkWatch:
+    """Waits beside other descriptors; says down and up, and raises when its interface is gone."""
 
     def __init__(self, interface: Interface) -> None:
         self._interface = interface
+        self._is_ready = interface.is_up and interface.is_running
         self._notifications = Notifications((_GROUP_LINK,))
 
     def __enter__(self) -> Self:
@@ -48,10 +53,19 @@ class RemovalWatch:
         """Return the descriptor that is readable when the kernel has told something."""
         return self._notifications.fileno()
 
-    def check(self) -> None:
-        """Read what was told; raise LinkError when the interface is gone."""
+    def changes(self) -> Iterator[bool]:
+        """Give whether the interface carries frames, each time that this changed.
+
+        Raises LinkError when the interface is gone.
+        """
+        name = self._interface.name
         for told in self._notifications.read(fixed_octets=_FIXED_OCTETS):
-            (index,) = struct.unpack_from("=i", told.fixed, 4)
-            if told.kind == _LINK_DELETED and index == self._interface.index:
-                name = self._interface.name
+            _, _, index, flags, _ = _LINK_HEADER.unpack(told.fixed)
+            if index != self._interface.index:
+                continue
+            if told.kind == _LINK_DELETED:
                 raise LinkError(f"{name}: the interface was removed, and its memberships with it")
+            is_ready = flags & _READY == _READY
+            if is_ready != self._is_ready:
+                self._is_ready = is_ready
+                yield is_ready
