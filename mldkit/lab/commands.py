@@ -7,6 +7,8 @@ of `lab.toml`, and number 2 has the MAC 02:00:00:00:00:02, hence fe80::ff:fe00:2
     create    namespaces, links, bridges, settings, addresses; the captured ends are switched on
               -- here the captures are opened --
     connect   the other ends are switched on: from here on there are frames
+              -- here the lab joins its groups --
+    setup     what a lab does to its nodes on top of that
 """
 
 from __future__ import annotations
@@ -43,11 +45,12 @@ class Plan:
 
     create: tuple[str, ...]
     connect: tuple[str, ...]
+    setup: tuple[str, ...]
 
     @property
     def lines(self) -> tuple[str, ...]:
         """All of them."""
-        return self.create + self.connect
+        return self.create + self.connect + self.setup
 
 
 def build(topology: Topology) -> Plan:
@@ -69,6 +72,11 @@ def build(topology: Topology) -> Plan:
                 for node in topology.nodes.values()
                 if node.bridge
             ),
+        ),
+        setup=tuple(
+            f"ip netns exec {node.name} {command}"
+            for node in topology.nodes.values()
+            for command in node.setup
         ),
     )
 

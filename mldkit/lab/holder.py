@@ -105,6 +105,7 @@ class Holder:
                 for spec in join.groups:
                     for group in spec.groups:
                         memberships.join(Wish(group, spec.sources))
+        execute(plan.setup)
         for stream in self._topology.streams:
             with inside(stream.node):
                 self._senders.append((stream, self._held.enter_context(_sender(stream))))

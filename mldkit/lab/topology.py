@@ -8,6 +8,7 @@
     [questions]        users = "How many users has the group?"
     [nodes.h1]         addresses = { eth1 = ["10.9.0.1/24"] }    down = ["eth1"]    dad = false
     [nodes.sw]         bridge = "br0"       bridge_options = ["mcast_snooping 1"]
+                       setup = ["bridge link set dev p1 mcast_router 0"]   run last of all
     [[links]]          ends = ["r1:eth1", "h1:eth1"]      captured at the first end
     [sysctls.h1]       "net.ipv4.igmp_max_memberships" = 5
     [[joins]]          node = "h1"  interface = "eth1"  groups = ["ff15::1"]
@@ -57,6 +58,8 @@ class Node:
     """The bridge device that all links of this node are ports of."""
     bridge_options: tuple[str, ...]
     sysctls: dict[str, str]
+    setup: tuple[str, ...]
+    """Commands that run on the node when the network and its members are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +269,7 @@ def _node(nodes: _Table, name: str, sysctls: _Table) -> Node:
         bridge=table.text("bridge", _NAME) if "bridge" in table.keys() else None,  # noqa: SIM118
         bridge_options=table.texts("bridge_options"),
         sysctls=settings,
+        setup=table.texts("setup"),
     )
 
 

@@ -25,6 +25,8 @@ def test_the_commands_come_in_an_order_that_captures_the_first_frame() -> None:
     assert "ip -n h1 address add 10.9.0.1/24 dev eth1" in plan.create
     assert plan.create[-1] == "ip -n h1 link set eth1 up"
     assert plan.connect == ("ip -n sw link set p1 up", "ip -n sw link set br0 up")
+    assert plan.setup == ("ip netns exec sw bridge link set dev p1 mcast_router 0",)
+    assert plan.lines == plan.create + plan.connect + plan.setup
 
 
 def test_every_setting_that_a_lab_depends_on_is_set() -> None:

@@ -27,6 +27,7 @@ addresses = { eth1 = ["10.9.0.1/24"] }
 [nodes.sw]
 bridge = "br0"
 bridge_options = ["mcast_snooping 1"]
+setup = ["bridge link set dev p1 mcast_router 0"]
 [[links]]
 ends = ["h1:eth1", "sw:p1"]
 [sysctls.h1]
