@@ -23,12 +23,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mldkit.analysis.facts import Event
-from mldkit.analysis.link_state import DEFAULT_PROFILE
 from mldkit.analysis.summary import Analysis
 from mldkit.errors import LinkError
 from mldkit.link import clock, interfaces
 from mldkit.link.device import InterfaceDown, InterfaceRemoved, PacketSocket
 from mldkit.model.units import MILLISECOND
+from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.rules import ERROR
 
 if TYPE_CHECKING:

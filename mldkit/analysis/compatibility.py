@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.queriers import Variables, variables_of
 from mldkit.model.addresses import text
 from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS, DEFAULT_ROBUSTNESS, IGMP
 from mldkit.model.units import SECOND
 from mldkit.protocol.exchange import late_limit_ns
+from mldkit.protocol.variables import Variables, variables_of
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark

@@ -19,6 +19,7 @@ from mldkit.analysis.unspecified import Unspecified
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast, mac_text, text
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.protocol.variables import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Listener
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 # One is made for every report: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
-
-DEFAULT_PROFILE = "rfc9776"
-PROFILES = (DEFAULT_PROFILE, "rfc3376")
 
 
 class LinkState:

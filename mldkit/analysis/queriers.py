@@ -15,12 +15,9 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import Event, Mark
 from mldkit.model.addresses import is_unspecified, mac_text, text
-from mldkit.model.family import (
-    DEFAULT_QUERY_INTERVAL_NS,
-    DEFAULT_RESPONSE_NS,
-    DEFAULT_ROBUSTNESS,
-)
+from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS
 from mldkit.model.units import SECOND
+from mldkit.protocol.variables import Variables, election_rank, variables_of
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Listener
@@ -31,37 +28,6 @@ if TYPE_CHECKING:
 _MOST_GAPS = 1000
 _GAPS_TO_JUDGE = 3
 _CHANGES_ALLOWED = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Variables:
-    """What a General Query says about its querier; zero and absent fields are the defaults."""
-
-    robustness: int = DEFAULT_ROBUSTNESS
-    interval_ns: int = DEFAULT_QUERY_INTERVAL_NS
-    response_ns: int = DEFAULT_RESPONSE_NS
-
-    @property
-    def other_querier_ns(self) -> int:
-        """Other Querier Present interval."""
-        return self.robustness * self.interval_ns + self.response_ns // 2
-
-    def membership_ns(self, profile: str) -> int:
-        """Return how long a membership lives without a report.
-
-        RV x QI + 2 x QRI; RFC 3376 and RFC 3810 (§8.4, §9.4) had one QRI.
-        """
-        responses = 1 if profile == "rfc3376" else 2
-        return self.robustness * self.interval_ns + responses * self.response_ns
-
-
-def variables_of(query: Query) -> Variables:
-    """Return the variables that a query announces (RFC 9776 §4.1.6, §4.1.7)."""
-    return Variables(
-        query.robustness or DEFAULT_ROBUSTNESS,
-        query.interval_ns or DEFAULT_QUERY_INTERVAL_NS,
-        query.max_response_ns,
-    )
 
 
 @dataclass(slots=True)
@@ -94,7 +60,7 @@ class Querier:
 
     def rank(self) -> tuple[bool, bytes]:
         """Return what the election compares; the lowest wins."""
-        return is_unspecified(self.address), self.address[-8:]
+        return election_rank(self.address)
 
 
 class Queriers:

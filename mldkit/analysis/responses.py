@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import NEVER_NS, Mark, host_address
-from mldkit.analysis.queriers import variables_of
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.exchange import late_limit_ns
+from mldkit.protocol.variables import variables_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

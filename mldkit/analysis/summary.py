@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Protocol
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LinkKey, Listener, Mark
 from mldkit.analysis.findings import Grouped, Ledger
-from mldkit.analysis.link_state import DEFAULT_PROFILE, LinkState
+from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other
+from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
 

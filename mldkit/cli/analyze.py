@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.answers import place, summary
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.link_state import DEFAULT_PROFILE, PROFILES
 from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
@@ -28,6 +27,7 @@ from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import Capture, open_capture
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
+from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 
 if TYPE_CHECKING:
     import argparse

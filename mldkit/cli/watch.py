@@ -8,7 +8,6 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn
 
-from mldkit.analysis.link_state import DEFAULT_PROFILE, PROFILES
 from mldkit.cli.analysis_json import event_json
 from mldkit.cli.arguments import add_format, add_interface, duration
 from mldkit.cli.main import INTERRUPTED
@@ -16,6 +15,7 @@ from mldkit.cli.message_json import Json, time_text
 from mldkit.cli.message_text import plural
 from mldkit.cli.output import json_text, note, print_json
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 
 if TYPE_CHECKING:
     import argparse
