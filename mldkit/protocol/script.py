@@ -61,6 +61,8 @@ class SysctlAct:
 
     name: str
     value: str
+    column: int = 1
+    """Where the name stands in its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Action:
     text: str
     time_ns: int
     act: Act
+    column: int = 1
+    """Where the verb stands in its line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,8 +150,9 @@ def _timed(script: Script, words: Words, text: str) -> None:
     if verb not in _ACTIONS:
         words.position -= 1
         words.fail(f"{verb!r} is no action", hint="actions: expect " + " ".join(_ACTIONS))
+    column = words.column
     act = _ACTIONS[verb](script, words, verb)
-    script.actions.append(Action(words.line, text, time_ns, act))
+    script.actions.append(Action(words.line, text, time_ns, act, column))
 
 
 def _expect(script: Script, words: Words, text: str, begin_ns: int, until_ns: int) -> None:
@@ -224,13 +225,14 @@ def _check_family(script: Script, words: Words, address: bytes) -> None:
 
 def _sysctl(script: Script, words: Words) -> SysctlAct:
     name = words.next("sysctl")
+    column = words.column
     value = words.next("value")
     try:
         parse_setting(name, value, script.interface)
     except UsageError as error:
         words.position -= 2
         words.fail(error.message, error.hint)
-    return SysctlAct(name, value)
+    return SysctlAct(name, value, column)
 
 
 def _device_act(script: Script, words: Words, verb: str) -> Act:

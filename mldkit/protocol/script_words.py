@@ -39,6 +39,11 @@ class Words:
         """Whether every word has been read."""
         return self.position == len(self.words)
 
+    @property
+    def column(self) -> int:
+        """The column of the word that was read last."""
+        return self.words[self.position - 1][0]
+
     def peek(self) -> str:
         """Return the next word, empty at the end."""
         return "" if self.is_done else self.words[self.position][1]

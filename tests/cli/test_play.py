@@ -116,7 +116,7 @@ def test_what_the_kernel_would_refuse_is_exit_2_with_its_line(
 
     assert main(["play", str(script)]) == 2
 
-    assert ":7:1: the socket is a member of ff05::1 already (EADDRINUSE)" in capsys.readouterr().err
+    assert ":7:5: the socket is a member of ff05::1 already (EADDRINUSE)" in capsys.readouterr().err
 
 
 def test_a_script_that_is_not_there_is_exit_3(

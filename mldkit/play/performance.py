@@ -1,0 +1,119 @@
+"""What happened while a script was played, and what became of its expectations.
+
+::
+
+    Performance: actions began at ... -> events on the link -> outcomes of expectations
+                                    stalls of this machine -'
+
+Times are script time: nanoseconds since time 0 of the script.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from mldkit.model.datagram import Decoded
+    from mldkit.protocol.events import Event
+    from mldkit.protocol.script import Expectation, Script
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A message on the link."""
+
+    time_ns: int
+    """Script time."""
+    who: str
+    """`host`, `querier` or `other`."""
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a host in another process did and why, as the line it was told in."""
+
+    time_ns: int
+    text: str
+
+    def __str__(self) -> str:
+        """Return the line."""
+        return self.text
+
+
+Reason: TypeAlias = "Event | Told"
+"""Why a timer was set or a message sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """A time in which this machine ran nothing of ours although it should have."""
+
+    from_ns: int
+    until_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An expectation and what became of it."""
+
+    expectation: Expectation
+    got: tuple[Played, ...]
+    """The message that was taken; where it failed, what the host sent within the range."""
+    passed: bool
+
+
+@dataclass(slots=True)
+class Performance:
+    """Everything that happened."""
+
+    script: Script
+    began_ns: list[int] = field(default_factory=list)
+    """When each action really happened."""
+    events: list[Played] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
+    stalls: list[Stall] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    @property
+    def failed(self) -> int:
+        """How many expectations failed."""
+        return sum(not outcome.passed for outcome in self.outcomes)
+
+    def range_of(self, expectation: Expectation, tolerance_ns: int) -> tuple[int, int]:
+        """Return first and last moment at which an expected message counts.
+
+        Both follow the moment at which the action really happened. Only what is expected may be
+        late by the tolerance: a range in which nothing is expected stays as it is.
+        """
+        begin = 0 if expectation.action < 0 else self.began_ns[expectation.action]
+        late_ns = 0 if expectation.message is None else tolerance_ns
+        return begin + expectation.from_ns, begin + expectation.until_ns + late_ns
+
+    def end_ns(self, tolerance_ns: int) -> int:
+        """Return when nothing more can matter, once every action has begun."""
+        ends = [self.range_of(known, tolerance_ns)[1] for known in self.script.expectations]
+        return max(self.began_ns + ends, default=0)
+
+
+def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
+    """Return what became of the expectations, in the order of the file."""
+    left = [event for event in performance.events if event.who == "host"]
+    outcomes = []
+    for expectation in performance.script.expectations:
+        low, high = performance.range_of(expectation, tolerance_ns)
+        inside = [event for event in left if low <= event.time_ns <= high]
+        if expectation.message is None:
+            wanted = expectation.family
+            unwanted = [e for e in inside if wanted is None or e.decoded.family is wanted]
+            outcomes.append(Outcome(expectation, tuple(unwanted), not unwanted))
+            continue
+        for event in inside:
+            if expectation.equals(event.decoded.datagram.message):
+                left.remove(event)
+                outcomes.append(Outcome(expectation, (event,), passed=True))
+                break
+        else:
+            outcomes.append(Outcome(expectation, tuple(inside), passed=False))
+    return outcomes
