@@ -31,6 +31,21 @@ def from_wall(stamp_ns: int) -> int:
     return time.monotonic_ns() - (time.time_ns() - stamp_ns)
 
 
+def wall_offset_ns() -> int:
+    """Return what a wall time lacks to the monotonic time of the same instant.
+
+    The quickest of three readings: one that was interrupted in its middle is wrong by as much.
+    """
+    best = None
+    for _ in range(3):
+        before_ns = time.monotonic_ns()
+        wall_now_ns = time.time_ns()
+        taken_ns = time.monotonic_ns() - before_ns
+        if best is None or taken_ns < best[0]:
+            best = (taken_ns, before_ns + taken_ns // 2 - wall_now_ns)
+    return best[1] if best else 0
+
+
 def tick_ns() -> int:
     """Return the length of one jiffy of this kernel, which is 1 s / HZ.
 

@@ -185,6 +185,11 @@ class PacketSocket:
             count += 1
         return count
 
+    def take(self) -> Frame | None:
+        """Return a frame that waits already, None when there is none."""
+        frame, self._held = self._held, None
+        return self._read() if frame is None else frame
+
     def receive(self, until_ns: int | None = None) -> Frame | None:
         """Return the next frame, or None when the monotonic time `until_ns` has come.
 
