@@ -37,10 +37,13 @@ _BROADCAST = b"\xff\xff\xff\xff"
 class Answers:
     """The answering half of one family on one interface."""
 
+    __slots__ = ("_profile", "_state", "general")
+
     def __init__(self, state: InterfaceState) -> None:
         self._state = state
         self._profile = state.profile
         self.general = Timer(state.family, GENERAL, self._answer_general)
+        state.answer = self.answer_group
 
     def hear(self, decoded: Decoded, now_ns: int) -> None:
         """Take in a message of another node."""
@@ -175,9 +178,9 @@ class Answers:
         timer = self._state.timer_of(membership)
         if not self._profile.excludes_tell_all:
             if not sources or (timer.is_running and not membership.asked):
-                membership.asked.clear()
+                membership.asked = frozenset()
             else:
-                membership.asked.update(sources)
+                membership.asked |= frozenset(sources)
             self._ask(membership, limit, now_ns)
             return
         if timer.is_running:
@@ -219,7 +222,7 @@ class Answers:
     def _answer_general(self, now_ns: int) -> None:
         """Tell the whole state, in the current version whatever has been heard since."""
         state = self._state
-        told = [current_state(m) for m in state.newest_first() if state.reports(m)]
+        told = [current_state(membership) for membership in state.reported()]
         state.transmitter.send_records(told, self._profile, GENERAL, now_ns)
 
     def answer_group(self, membership: Membership, now_ns: int) -> None:
@@ -258,6 +261,6 @@ class Answers:
             return
         is_older = state.version(now_ns) != state.family.current_version
         if is_older or self._profile.always_suppressed:
-            state.timers.stop(state.timer_of(membership))
+            state.stop_answer(membership)
             membership.is_last_reporter = False
             membership.older_reports_left = 0

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 def current_state(membership: Membership) -> GroupRecord:
     """Return the record that answers a query, and take the marks of the query away."""
     kind = RecordType.IS_EX if membership.excludes else RecordType.IS_IN
+    if not membership.sources:
+        membership.is_restricted = False
+        return GroupRecord(kind, membership.group)
     told = [source for source in membership.sources.values() if _answers(membership, source, kind)]
     for source in told:
         source.is_marked = False
@@ -44,7 +47,7 @@ def asked_state(membership: Membership) -> GroupRecord | None:
     """
     if not membership.asked:
         return current_state(membership)
-    asked, membership.asked = membership.asked, set()
+    asked, membership.asked = membership.asked, frozenset()
     if membership.excludes:
         shut = {s.address for s in membership.sources.values() if membership.is_excluded(s)}
         told = tuple(sorted(asked - shut))
@@ -86,7 +89,7 @@ def pending_changes(
         if gone.repeats:
             gone.repeats -= 1
             if not gone.repeats:
-                gone.dropped = [source for source in gone.dropped if source.repeats]
+                gone.dropped = _untold(gone.dropped)
                 gone.sources = {a: source for a, source in gone.sources.items() if source.repeats}
         if not gone.repeats and not gone.dropped and not gone.sources:
             del departed[gone.group]
@@ -108,7 +111,7 @@ def _of_departed(gone: Departed) -> Iterator[GroupRecord]:
     if gone.dropped:
         yield GroupRecord(RecordType.BLOCK, gone.group, _addresses(gone.dropped))
         _count(gone.dropped)
-        gone.dropped = [source for source in gone.dropped if source.repeats]
+        gone.dropped = _untold(gone.dropped)
 
 
 def _of_live(membership: Membership) -> Iterator[GroupRecord]:
@@ -124,7 +127,7 @@ def _of_live(membership: Membership) -> Iterator[GroupRecord]:
     if gone and not held_back:
         yield GroupRecord(old, membership.group, _addresses(gone))
     _count(gone)
-    membership.dropped = [source for source in membership.dropped if source.repeats]
+    membership.dropped = _untold(membership.dropped)
     if held_back:
         yield _mode_change(membership)
         membership.repeats -= 1
@@ -150,6 +153,10 @@ def _answers(membership: Membership, source: Source, kind: RecordType) -> bool:
 
 def _addresses(sources: Iterable[Source]) -> tuple[Address, ...]:
     return tuple(source.address for source in sources)
+
+
+def _untold(sources: Iterable[Source]) -> tuple[Source, ...]:
+    return tuple(source for source in sources if source.repeats)
 
 
 def _count(sources: Iterable[Source]) -> None:

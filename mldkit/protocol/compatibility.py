@@ -58,6 +58,8 @@ class Learned:
         """Return the version to speak now."""
         family = self.profile.family
         forced = self.settings.forced_version
+        if not (forced or self.older_until):
+            return family.current_version
         if forced == family.current_version and self.profile.setting_can_force_current:
             return forced
         now = self.grid.tick(now_ns)

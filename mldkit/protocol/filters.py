@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,6 +31,14 @@ class FilterMode(IntEnum):
     INCLUDE = 1
 
 
+_EXCLUDE, _INCLUDE = FilterMode.EXCLUDE, FilterMode.INCLUDE
+
+Counts: TypeAlias = "tuple[int, int]"
+"""Sockets by `FilterMode`."""
+_NONE = (0, 0)
+_ONE = ((1, 0), (0, 1))
+
+
 class Change(Enum):
     """What a request did to the state of a group."""
 
@@ -44,13 +52,16 @@ class Source:
     """One source of a group: how many sockets exclude and include it, and what is to be told."""
 
     address: Address
-    counts: list[int] = field(default_factory=lambda: [0, 0])
-    """Sockets by `FilterMode`."""
+    counts: Counts = _NONE
     was_active: bool = False
     is_marked: bool = False
     """A query asked for it and the answer is pending."""
     repeats: int = 0
     """Reports that still tell of its change."""
+
+
+NO_SOURCES: dict[Address, Source] = {}
+"""The sources of every group that has none; never put anything into it."""
 
 
 @dataclass(slots=True)
@@ -60,11 +71,10 @@ class Membership:
     group: Address
     mode: FilterMode
     users: int = 1
-    counts: list[int] = field(default_factory=lambda: [0, 0])
-    """Sockets by `FilterMode`."""
-    sources: dict[Address, Source] = field(default_factory=dict)
+    counts: Counts = _NONE
+    sources: dict[Address, Source] = field(default_factory=lambda: NO_SOURCES)
     """Active sources in the order of their arrival."""
-    dropped: list[Source] = field(default_factory=list)
+    dropped: tuple[Source, ...] = ()
     """Sources that have gone and are still to be told, newest first."""
     repeats: int = 0
     """Reports that still tell of the change of mode."""
@@ -72,28 +82,31 @@ class Membership:
     is_last_reporter: bool = False
     is_restricted: bool = False
     """The pending answer names only the marked sources."""
-    asked: set[Address] = field(default_factory=set)
+    asked: frozenset[Address] = frozenset()
     """RFC profile: sources of the queries that the pending answer is for; empty: all."""
     older_reports_left: int = 0
     timer: Timer | None = None
+    """Made when it is needed first; most groups are never asked for one by one."""
+
+    @classmethod
+    def joined(cls, group: Address, mode: FilterMode, *, is_reportable: bool) -> Membership:
+        """Return the membership of the first user of a group."""
+        return cls(group, mode, 1, _ONE[mode], is_reportable=is_reportable)
 
     @property
     def excludes(self) -> bool:
         """Whether at least one socket is in EXCLUDE mode."""
-        return self.counts[FilterMode.EXCLUDE] > 0
+        return self.counts[_EXCLUDE] > 0
 
     def is_excluded(self, source: Source) -> bool:
         """Return whether every excluding socket shuts `source` out and none wants it."""
-        return (
-            source.counts[FilterMode.EXCLUDE] == self.counts[FilterMode.EXCLUDE]
-            and not source.counts[FilterMode.INCLUDE]
-        )
+        return source.counts[_EXCLUDE] == self.counts[_EXCLUDE] and not source.counts[_INCLUDE]
 
     def is_active(self, source: Source) -> bool:
         """Return whether `source` belongs to the list that the current mode tells."""
         if self.excludes:
             return self.is_excluded(source)
-        return source.counts[FilterMode.INCLUDE] > 0
+        return source.counts[_INCLUDE] > 0
 
     def add(
         self, mode: FilterMode, sources: Iterable[Address], robustness: int, *, joins: bool
@@ -102,13 +115,17 @@ class Membership:
         self._remember()
         did_exclude = self.mode is FilterMode.EXCLUDE
         if joins:
-            self.counts[mode] += 1
+            self.counts = _counted(self.counts, mode, 1)
         for address in sources:
-            self.sources.setdefault(address, Source(address)).counts[mode] += 1
+            if not self.sources:
+                # What groups without sources share stays empty.
+                self.sources = {}
+            source = self.sources.setdefault(address, Source(address))
+            source.counts = _counted(source.counts, mode, 1)
         if did_exclude != self.excludes:
             if self.excludes:
                 self.mode = FilterMode.EXCLUDE
-            elif self.counts[FilterMode.INCLUDE]:
+            elif self.counts[_INCLUDE]:
                 self.mode = FilterMode.INCLUDE
             return self._change_mode(robustness)
         return Change.SOURCES if self._compare(robustness) else Change.NOTHING
@@ -130,9 +147,9 @@ class Membership:
         if leaves:
             if not self.counts[mode]:
                 return Change.NOTHING
-            self.counts[mode] -= 1
+            self.counts = _counted(self.counts, mode, -1)
         gone = [self._remove_one(mode, address, robustness, keeps=keeps) for address in sources]
-        if self.mode is FilterMode.EXCLUDE and not self.excludes and self.counts[1]:
+        if self.mode is FilterMode.EXCLUDE and not self.excludes and self.counts[_INCLUDE]:
             self.mode = FilterMode.INCLUDE
             return self._change_mode(robustness)
         return Change.SOURCES if self._compare(robustness) or any(gone) else Change.NOTHING
@@ -143,14 +160,14 @@ class Membership:
         source = self.sources.get(address)
         if source is None or not source.counts[mode]:
             return False
-        source.counts[mode] -= 1
+        source.counts = _counted(source.counts, mode, -1)
         if any(source.counts):
             return False
         del self.sources[address]
         if not (source.was_active and keeps and self.is_reportable):
             return False
         source.repeats = robustness
-        self.dropped.insert(0, source)
+        self.dropped = (source, *self.dropped)
         return True
 
     def _remember(self) -> None:
@@ -169,7 +186,7 @@ class Membership:
         for source in self.sources.values():
             is_active = self.is_active(source)
             if is_active and not source.was_active:
-                self.dropped = [gone for gone in self.dropped if gone.address != source.address]
+                self.dropped = tuple(g for g in self.dropped if g.address != source.address)
                 source.repeats = robustness
                 changed = True
             elif source.was_active and not is_active:
@@ -183,8 +200,7 @@ class Membership:
             if gone.address == source.address:
                 gone.repeats = robustness
                 return
-        copy = replace(source, counts=list(source.counts), repeats=robustness)
-        self.dropped.insert(0, copy)
+        self.dropped = (replace(source, repeats=robustness), *self.dropped)
 
     def mark(self, asked: Sequence[Address]) -> bool:
         """Mark the sources a query asks for; return whether there is something to answer.
@@ -208,7 +224,7 @@ class Membership:
     def forget_changes(self) -> None:
         """Drop every change that is still to be told."""
         self.repeats = 0
-        self.dropped.clear()
+        self.dropped = ()
         for source in self.sources.values():
             source.repeats = 0
 
@@ -221,5 +237,10 @@ class Departed:
     mode: FilterMode
     repeats: int
     is_reportable: bool
-    sources: dict[Address, Source] = field(default_factory=dict)
-    dropped: list[Source] = field(default_factory=list)
+    sources: dict[Address, Source] = field(default_factory=lambda: NO_SOURCES)
+    dropped: tuple[Source, ...] = ()
+
+
+def _counted(counts: Counts, mode: FilterMode, step: int) -> Counts:
+    excluding, including = counts
+    return (excluding + step, including) if mode is _EXCLUDE else (excluding, including + step)

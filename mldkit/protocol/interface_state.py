@@ -6,15 +6,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from mldkit.model.family import IGMP, Family
+from mldkit.model.family import IGMP
 from mldkit.protocol.timer import Timer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mldkit.model.addresses import Address
+    from mldkit.model.family import Family
     from mldkit.protocol.compatibility import Learned
     from mldkit.protocol.filters import Departed, Membership
     from mldkit.protocol.profile import HostProfile
@@ -44,14 +46,14 @@ class InterfaceState:
     changes_left: int = 0
     """Runs of the change timer that are left (`mr_ifc_count`, `mc_ifc_count`)."""
     change: Timer = field(init=False)
+    family: Family = field(init=False)
+    """The family of the groups."""
+    answer: Callable[[Membership, int], None] = field(init=False)
+    """What the timer of a group does."""
 
     def __post_init__(self) -> None:
+        self.family = self.profile.family
         self.change = Timer(self.family, "state change", _idle)
-
-    @property
-    def family(self) -> Family:
-        """The family of the groups."""
-        return self.profile.family
 
     @property
     def grid(self) -> Grid:
@@ -70,18 +72,31 @@ class InterfaceState:
         """Give the groups, the last joined one first."""
         return reversed(self.groups.values())
 
+    def reported(self) -> list[Membership]:
+        """Return the groups that are ever reported, the last joined one first."""
+        if self.settings.reports_local:
+            return [known for known in reversed(self.groups.values()) if known.is_reportable]
+        return [known for known in reversed(self.groups.values()) if self.reports(known)]
+
     def reports(self, membership: Membership) -> bool:
         """Return whether a group is ever reported, which a setting can change for IGMP."""
-        if not membership.is_reportable:
-            return False
+        if self.settings.reports_local:
+            return membership.is_reportable
         is_local = self.family is IGMP and membership.group[:3] == _LOCAL_GROUPS
-        return not is_local or self.settings.reports_local
+        return membership.is_reportable and not is_local
 
     def timer_of(self, membership: Membership) -> Timer:
         """Return the timer of a group."""
-        if membership.timer is None:
-            raise ValueError("a membership without timer")
-        return membership.timer
+        timer = membership.timer
+        if timer is None:
+            act = partial(self.answer, membership)
+            timer = membership.timer = Timer(self.family, "group answer", act, membership.group)
+        return timer
+
+    def stop_answer(self, membership: Membership) -> None:
+        """Stop the timer of a group."""
+        if membership.timer is not None:
+            self.timers.stop(membership.timer)
 
     def repeat_ticks(self, now_ns: int) -> int:
         """Return the unsolicited report interval of the version spoken now, at least one tick."""
@@ -96,4 +111,4 @@ class InterfaceState:
         self.timers.stop(self.change)
         self.departed.clear()
         for membership in self.groups.values():
-            membership.dropped.clear()
+            membership.dropped = ()

@@ -20,7 +20,13 @@ from mldkit.model.family import MLD
 from mldkit.model.messages import Leave, LegacyReport
 from mldkit.protocol.answers import Answers
 from mldkit.protocol.changes import initial_state, pending_changes
-from mldkit.protocol.filters import Change, Departed, FilterMode, Membership
+from mldkit.protocol.filters import (
+    NO_SOURCES,
+    Change,
+    Departed,
+    FilterMode,
+    Membership,
+)
 from mldkit.protocol.timer import Timer
 
 if TYPE_CHECKING:
@@ -33,6 +39,8 @@ if TYPE_CHECKING:
 
 class Listener:
     """One family of a host."""
+
+    __slots__ = ("_answers", "_initial", "_initial_left", "_profile", "state")
 
     def __init__(self, state: InterfaceState) -> None:
         self.state = state
@@ -57,9 +65,7 @@ class Listener:
             change = membership.add(mode, (), state.learned.robustness, joins=True)
             self._note(change, now_ns)
             return
-        membership = Membership(group, mode, is_reportable=is_reportable(group))
-        membership.counts[mode] = 1
-        membership.timer = self._group_timer(membership)
+        membership = Membership.joined(group, mode, is_reportable=is_reportable(group))
         state.groups[group] = membership
         self._restore(membership)
         self._announce(membership, now_ns)
@@ -147,15 +153,9 @@ class Listener:
         state.departed.clear()
         for membership in state.groups.values():
             membership.forget_changes()
-            state.timers.stop(state.timer_of(membership))
+            state.stop_answer(membership)
 
     # Telling
-
-    def _group_timer(self, membership: Membership) -> Timer:
-        def answer(now_ns: int) -> None:
-            self._answers.answer_group(membership, now_ns)
-
-        return Timer(self.state.family, "group answer", answer, membership.group)
 
     def _note(self, change: Change, now_ns: int) -> None:
         if change is not Change.NOTHING:
@@ -173,7 +173,7 @@ class Listener:
             return
         if membership.mode is FilterMode.EXCLUDE:
             membership.repeats = state.learned.robustness
-        self._start_changes(now_ns)
+        self._arm_changes(now_ns)
 
     def _announce_older(self, membership: Membership, now_ns: int) -> None:
         state, timers = self.state, self.state.timers
@@ -193,9 +193,8 @@ class Listener:
     def _withdraw(self, membership: Membership, now_ns: int) -> None:
         """Tell that a group is not listened to any more (igmp6_leave_group, igmp_group_dropped)."""
         state = self.state
-        timer = state.timer_of(membership)
+        state.stop_answer(membership)
         if not state.reports(membership):
-            state.timers.stop(timer)
             return
         version = state.version(now_ns)
         if version == state.family.current_version:
@@ -204,7 +203,6 @@ class Listener:
         elif membership.is_last_reporter and (version == 2 or state.family is MLD):
             leave = Leave(version, membership.group)
             state.transmitter.send_older(leave, "leave", now_ns)
-        state.timers.stop(timer)
         if state.family is not MLD:
             membership.is_last_reporter = False
             membership.older_reports_left = 0
@@ -215,8 +213,8 @@ class Listener:
         repeats = state.learned.robustness
         gone = Departed(membership.group, membership.mode, repeats, membership.is_reportable)
         if gone.mode is FilterMode.INCLUDE:
-            gone.sources, membership.sources = membership.sources, {}
-            gone.dropped, membership.dropped = membership.dropped, []
+            gone.sources, membership.sources = membership.sources, NO_SOURCES
+            gone.dropped, membership.dropped = membership.dropped, ()
             for source in gone.sources.values():
                 source.repeats = repeats
         state.departed.pop(gone.group, None)
@@ -236,9 +234,11 @@ class Listener:
             source.repeats = robustness
 
     def _start_changes(self, now_ns: int) -> None:
+        if not self.state.speaks_older(now_ns):
+            self._arm_changes(now_ns)
+
+    def _arm_changes(self, now_ns: int) -> None:
         state = self.state
-        if state.speaks_older(now_ns):
-            return
         state.changes_left = state.learned.robustness
         extra = self._profile.extra_ticks if self._profile.draws_first_change else 0
         state.timers.arm_randomly(state.change, 1, extra, now_ns)
@@ -246,8 +246,7 @@ class Listener:
     def _tell_changes(self, now_ns: int) -> None:
         """Send one state-change report (mld_ifc_work, igmp_ifc_timer_expire)."""
         state = self.state
-        reported = [m for m in state.newest_first() if state.reports(m)]
-        records = pending_changes(state.departed, reported)
+        records = pending_changes(state.departed, state.reported())
         state.transmitter.send_records(records, self._profile, "state change", now_ns)
         if not state.changes_left:
             return

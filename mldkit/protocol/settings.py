@@ -38,8 +38,8 @@ class Settings:
     @property
     def forced_version(self) -> int:
         """The version that is forced, 0 when none is; of two the older one."""
-        forced = (self.forced_everywhere, self.forced_here)
-        return min((version for version in forced if version), default=0)
+        everywhere, here = self.forced_everywhere, self.forced_here
+        return min(everywhere, here) if everywhere and here else everywhere or here
 
 
 def defaults(family: Family) -> Settings:

@@ -14,7 +14,7 @@ What the kernel refuses is a `UsageError` with the name of its error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
@@ -29,16 +29,31 @@ if TYPE_CHECKING:
     from mldkit.protocol.listener import Listener
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SocketFilter:
     """One group of one socket."""
 
     mode: FilterMode
-    sources: list[Address] = field(default_factory=list)
+    sources: tuple[Address, ...] = ()
+
+    def added(self, source: Address) -> SocketFilter:
+        """Return the filter with one source more."""
+        return SocketFilter(self.mode, (*self.sources, source))
+
+    def removed(self, source: Address) -> SocketFilter:
+        """Return the filter without a source."""
+        index = self.sources.index(source)
+        return SocketFilter(self.mode, self.sources[:index] + self.sources[index + 1 :])
+
+
+_BARE = {mode: SocketFilter(mode) for mode in FilterMode}
+"""The filters without sources, which all sockets share."""
 
 
 class Socket:
     """One socket of one family."""
+
+    __slots__ = ("_filters", "_listener")
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
@@ -50,7 +65,7 @@ class Socket:
             raise _refused("EADDRINUSE", f"the socket is a member of {text(group)} already")
         if len(self._filters) >= self._listener.state.settings.max_memberships:
             raise _refused("ENOBUFS", "the socket has as many groups as igmp_max_memberships")
-        self._filters[group] = SocketFilter(mode)
+        self._filters[group] = _BARE[mode]
         self._listener.join(group, mode, now_ns)
 
     def join_sources(self, group: Address, sources: Sequence[Address], now_ns: int) -> None:
@@ -81,7 +96,7 @@ class Socket:
             raise _refused("ENOBUFS", f"{text(group)} has as many sources as the sysctl allows")
         if source in held.sources:
             raise _refused("EADDRNOTAVAIL", f"{text(source)} is in the filter already")
-        held.sources.append(source)
+        self._filters[group] = held.added(source)
         self._listener.add_sources(group, mode, [source], now_ns)
 
     def drop(self, group: Address, mode: FilterMode, source: Address, now_ns: int) -> None:
@@ -92,7 +107,7 @@ class Socket:
         if mode is FilterMode.INCLUDE and len(held.sources) == 1:
             self.leave(group, now_ns)
             return
-        held.sources.remove(source)
+        self._filters[group] = held.removed(source)
         self._listener.remove_sources(group, mode, [source], now_ns)
 
     def replace(
@@ -108,7 +123,7 @@ class Socket:
         listener = self._listener
         listener.add_sources(group, mode, sources, now_ns, joins=True)
         listener.remove_sources(group, held.mode, held.sources, now_ns, leaves=True)
-        self._filters[group] = SocketFilter(mode, list(sources))
+        self._filters[group] = SocketFilter(mode, tuple(sources))
 
     def _prepare(self, group: Address, mode: FilterMode, now_ns: int) -> SocketFilter:
         """Return the filter; one without sources may change its mode."""
@@ -118,7 +133,7 @@ class Socket:
                 raise _refused("EINVAL", f"the filter of {text(group)} is in the other mode")
             self._listener.add_sources(group, mode, (), now_ns, joins=True)
             self._listener.remove_sources(group, held.mode, (), now_ns, leaves=True)
-            held.mode = mode
+            held = self._filters[group] = _BARE[mode]
         return held
 
     def _held(self, group: Address) -> SocketFilter:
@@ -130,6 +145,8 @@ class Socket:
 
 class SocketTable:
     """The sockets of one host by name; each name stands for a socket of either family."""
+
+    __slots__ = ("_listener", "_sockets")
 
     def __init__(self, listener: Callable[[Family], Listener]) -> None:
         self._listener = listener
@@ -192,9 +209,10 @@ class SocketTable:
     def _socket(self, name: str, group: Address) -> Socket:
         family = family_of(group)
         key = (name, family.ip_version)
-        if key not in self._sockets:
-            self._sockets[key] = Socket(self._listener(family))
-        return self._sockets[key]
+        held = self._sockets.get(key)
+        if held is None:
+            held = self._sockets[key] = Socket(self._listener(family))
+        return held
 
 
 def _refused(error: str, reason: str) -> UsageError:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 _LEVELS = 8
 _LEVEL_ZERO_TICKS = 63
+_MOST_STALE = 4
 
 
 def wheel_level(expiry: int, base: int) -> int:
@@ -89,7 +90,7 @@ class Grid:
 class Timer:
     """One timer: what to do at its end, and when that is if it runs."""
 
-    __slots__ = ("action", "expiry", "family", "fires_ns", "name", "serial", "subject")
+    __slots__ = ("action", "base", "expiry", "family", "fires_ns", "name", "serial", "subject")
 
     def __init__(
         self,
@@ -104,6 +105,8 @@ class Timer:
         """Called with the time of the expiry."""
         self.subject = subject
         """The group or address that it is for; empty for the interface."""
+        self.base = 0
+        """The tick in which it was armed."""
         self.expiry = 0
         """The tick that was asked for."""
         self.fires_ns = 0
@@ -126,16 +129,20 @@ class Chance(Protocol):
 class Draws:
     """Uniform draws of one generator, in the order in which timers are armed."""
 
+    __slots__ = ("_draw",)
+
     def __init__(self, generator: Random) -> None:
-        self._generator = generator
+        self._draw = generator.randrange
 
     def below(self, limit: int, timer: Timer, now_ns: int) -> int:  # noqa: ARG002 (as Chance)
         """Return a uniform number from 0 to `limit` - 1."""
-        return self._generator.randrange(limit)
+        return self._draw(limit)
 
 
 class Timers:
     """The timers of one host in the order of their expiry."""
+
+    __slots__ = ("_chance", "_queue", "_serial", "_stale", "grid", "observe")
 
     def __init__(
         self, grid: Grid, chance: Chance, observe: Callable[[Event], None] | None = None
@@ -145,6 +152,8 @@ class Timers:
         self._chance = chance
         self._queue: list[tuple[int, int, int, int, Timer]] = []
         self._serial = 0
+        self._stale = 0
+        """Entries of the queue whose timer was stopped or armed again."""
 
     def draw(self, limit: int, timer: Timer, now_ns: int) -> int:
         """Return a random number from 0 to `limit` - 1; there is no choice for a limit of 1."""
@@ -157,20 +166,28 @@ class Timers:
 
     def arm(self, timer: Timer, ticks: int, now_ns: int, *, drawn: int = 0, limit: int = 0) -> None:
         """Start or restart a timer `ticks` from the current tick; 0 means at once."""
-        base = self.grid.tick(now_ns)
+        grid = self.grid
+        base = grid.tick(now_ns)
+        expiry = base + ticks
+        at_once = ticks == 0
+        if timer.serial:
+            is_same = timer.base == base and timer.expiry == expiry and not at_once
+            if is_same and timer.serial == self._serial and self.observe is None:
+                # One of many joins in a row: nothing was armed in between.
+                return
+            self.stop(timer)
         self._serial += 1
         timer.serial = self._serial
-        timer.expiry = expiry = base + ticks
-        at_once = ticks == 0
-        timer.fires_ns = now_ns if at_once else self.grid.expires_ns(expiry, now_ns)
-        level = wheel_level(expiry, base) if self.grid.wheel else 0
+        timer.base, timer.expiry = base, expiry
+        timer.fires_ns = now_ns if at_once else grid.expires_ns(expiry, now_ns)
+        level = wheel_level(expiry, base) if grid.wheel else 0
         # IGMP runs in the timer itself, MLD in a work that the timer queues. Upper levels go
         # first, and within a bucket the timer that was put in last
         # (kernel/time/timer.c:__run_timers, enqueue_timer).
         rank = timer.family.ip_version
         heapq.heappush(self._queue, (timer.fires_ns, rank, -level, -self._serial, timer))
         if self.observe is not None:
-            step = 0 if at_once or not self.grid.wheel else 1 << 3 * level
+            step = 0 if at_once or not grid.wheel else 1 << 3 * level
             event = TimerSet(
                 now_ns, timer.family, timer.name, limit, drawn, ticks, expiry, step, timer.fires_ns
             )
@@ -178,9 +195,15 @@ class Timers:
 
     def stop(self, timer: Timer) -> bool:
         """Stop a timer; return whether it ran."""
-        was_running = timer.is_running
+        if not timer.serial:
+            return False
         timer.serial = 0
-        return was_running
+        self._stale += 1
+        if self._stale > _MOST_STALE and self._stale * 2 > len(self._queue):
+            self._queue = [entry for entry in self._queue if entry[4].serial == -entry[3]]
+            heapq.heapify(self._queue)
+            self._stale = 0
+        return True
 
     def remaining(self, timer: Timer, now_ns: int) -> int:
         """Return the ticks until the tick that was asked for, negative when it has passed."""
@@ -194,6 +217,7 @@ class Timers:
             if timer.serial == -serial:
                 return fires_ns
             heapq.heappop(self._queue)
+            self._stale -= 1
         return None
 
     def run(self, now_ns: int) -> None:

@@ -137,6 +137,8 @@ def encode_record(record: GroupRecord, family: Family) -> bytes:
     group = _check_address(record.group, family, "group")
     aux_words = len(record.aux_data) // 4
     head = struct.pack("!BBH", record.type, aux_words, len(record.sources))
+    if not (record.sources or aux_words):
+        return head + group
     sources = [_check_address(source, family, "source") for source in record.sources]
     return b"".join((head, group, *sources, record.aux_data))
 

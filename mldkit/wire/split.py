@@ -40,7 +40,14 @@ def split_report(records: Iterable[GroupRecord], family: Family, mtu: int) -> tu
     packer = _Packer(family, records_room(family, mtu))
     if packer.size < family.record_octets + family.address_octets:
         raise BuildError(f"an MTU of {mtu} octets is too small for a report")
-    for record in records:
+    listed = tuple(records)
+    octets = sum(
+        family.record_octets + len(record.aux_data) + family.address_octets * len(record.sources)
+        for record in listed
+    )
+    if octets <= packer.size:
+        return (Report(listed),) if listed else ()
+    for record in listed:
         packer.add(record)
     return packer.finish()
 
