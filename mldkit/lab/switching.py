@@ -55,6 +55,22 @@ def forwarded(node: str, group: str, port: str) -> Look:
     return look
 
 
+def router_port(node: str, bridge: str, port: str) -> Look:
+    """Look whether a bridge takes a port for one with a router behind it."""
+
+    def look(lab: Lab) -> Outcome:
+        document = _json(lab, node, "bridge", "-d", "-j", "mdb", "show")
+        ports = [entry["port"] for table in document for entry in table["router"].get(bridge, ())]
+        return Outcome(
+            holds=port in ports,
+            expected=f"router ports: {port}",
+            got=f"router ports: {', '.join(sorted(ports)) or 'none'}",
+            where=f"{node}: bridge -d mdb show",
+        )
+
+    return look
+
+
 def received(link: str, group: str, port: int, *, wanted: bool) -> Look:
     """Look whether datagrams of a stream crossed a link in the last second, or none did.
 
