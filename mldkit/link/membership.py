@@ -9,36 +9,26 @@ one can: `Memberships` opens as many as it takes. The limits that show, per sock
 Blocked sources are the exception: with several sockets a source is blocked only where all block
 it, so they must fit into one.
 
-Requests of RFC 3678, in the layout of linux/in.h (both families)::
-
-    group_req          | interface 32 | pad to a long | group 128 octets |
-    group_source_req   | interface 32 | pad to a long | group 128 octets | source 128 octets |
+The octets of the requests stand in `group_sockets`.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import socket
-import struct
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from mldkit.errors import LinkError
+from mldkit.link import group_sockets
 from mldkit.model.addresses import Address, text
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator
 
     from mldkit.link.interfaces import Interface
-
-# linux/in.h, linux/in6.h
-_MCAST_JOIN_GROUP = 42
-_MCAST_BLOCK_SOURCE = 43
-_MCAST_JOIN_SOURCE_GROUP = 46
-_REQUEST_HEAD = struct.Struct("@I0l")
-_SOCKET_ADDRESS_OCTETS = 128
 
 _FULL = (errno.ENOBUFS, errno.ENOMEM)
 _LIMITS = {
@@ -74,7 +64,7 @@ class Memberships:
         open_socket: Callable[[socket.AddressFamily], socket.socket] | None = None,
     ) -> None:
         self.interface = interface
-        self._open_socket = open_socket or _silent_socket
+        self._open_socket = open_socket or group_sockets.silent_socket
         self._wishes: dict[Address, list[Wish]] = {}
         self._held = ExitStack()
         self._sockets: dict[int, list[socket.socket]] = {4: [], 16: []}
@@ -108,13 +98,13 @@ class Memberships:
         group = wish.group
         self._wishes.setdefault(group, []).append(wish)
         for source in wish.sources:
-            self._request(_MCAST_JOIN_SOURCE_GROUP, group, source)
+            self._request(group_sockets.JOIN_SOURCE_GROUP, group, source)
         if wish.sources:
             return
-        holder = self._request(_MCAST_JOIN_GROUP, group, None)
+        holder = self._request(group_sockets.JOIN_GROUP, group, None)
         self._any_source[len(group)].add(group)
         for source in wish.blocked:
-            error = self._try(holder, _MCAST_BLOCK_SOURCE, group, source)
+            error = self._try(holder, group_sockets.BLOCK_SOURCE, group, source)
             if error is not None:
                 raise self._failure(error, group, f"{len(wish.blocked)} blocked sources", 1)
 
@@ -139,7 +129,7 @@ class Memberships:
 
     def _new_socket(self, group: Address) -> socket.socket:
         try:
-            return self._open_socket(socket.AF_INET if len(group) == 4 else socket.AF_INET6)
+            return self._open_socket(group_sockets.family_and_level(group)[0])
         except LinkError:
             raise
         except OSError as error:
@@ -148,10 +138,8 @@ class Memberships:
     def _try(
         self, holder: socket.socket, option: int, group: Address, source: Address | None
     ) -> OSError | None:
-        request = _REQUEST_HEAD.pack(self.interface.index) + _socket_address(group)
-        if source is not None:
-            request += _socket_address(source)
-        level = socket.IPPROTO_IP if len(group) == 4 else socket.IPPROTO_IPV6
+        request = group_sockets.group_request(self.interface.index, group, source)
+        _, level = group_sockets.family_and_level(group)
         try:
             holder.setsockopt(level, option, request)
         except OSError as error:
@@ -168,16 +156,3 @@ class Memberships:
         if error.errno == errno.EMFILE:
             return LinkError(f"{where}: too many sockets", hint="raise the limit: ulimit -n 65536")
         return LinkError(f"{where}: {os.strerror(error.errno or 0)}")
-
-
-def _silent_socket(family: socket.AddressFamily) -> socket.socket:
-    """Return a socket that no datagram reaches, as it is bound to no port."""
-    return socket.socket(family, socket.SOCK_DGRAM)
-
-
-def _socket_address(address: Address) -> bytes:
-    if len(address) == 4:
-        packed = struct.pack("=HH4s", socket.AF_INET, 0, address)
-    else:
-        packed = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, address, 0)
-    return packed.ljust(_SOCKET_ADDRESS_OCTETS, b"\0")
