@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import shlex
 import shutil
@@ -128,12 +129,13 @@ def _start(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from mldkit.cli import lab_output
+    from mldkit.cli import lab_output, progress
     from mldkit.lab import checks
 
     lab = _running(args)
     loaded = checks.load(lab.entry.folder)
-    return lab_output.print_results(args, lab.entry.id, checks.run(lab, loaded))
+    results = checks.run(lab, loaded, functools.partial(progress.waiting, args))
+    return lab_output.print_results(args, lab.entry.id, results)
 
 
 def _answer(args: argparse.Namespace) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ipaddress
 import runpy
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -20,6 +21,7 @@ from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from mldkit.lab.lab import Lab
@@ -43,6 +45,8 @@ class Outcome:
 
 
 Look: TypeAlias = "Callable[[Lab], Outcome]"
+Patience: TypeAlias = "Callable[[int, str], AbstractContextManager[None]]"
+"""What tells a person that something takes so many nanoseconds, while it lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,8 @@ class Check:
     look: Look
     after: tuple[str, ...] = ()
     """Checks that must hold before this one makes sense."""
+    takes_ns: int = 0
+    """How long one look lasts where it is an experiment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,9 @@ def load(folder: Path) -> tuple[Check, ...]:
     return found
 
 
-def run(lab: Lab, checks: tuple[Check, ...]) -> Iterator[Result]:
+def run(
+    lab: Lab, checks: tuple[Check, ...], patience: Patience = lambda *_: nullcontext()
+) -> Iterator[Result]:
     """Carry out the checks in order and give each result when it is known."""
     held: set[str] = set()
     for check in checks:
@@ -96,7 +104,7 @@ def run(lab: Lab, checks: tuple[Check, ...]) -> Iterator[Result]:
             yield Result(check, WAITING, reason=f"after {', '.join(missing)}")
             continue
         try:
-            outcome = _ask(check, lab)
+            outcome = _ask(check, lab, patience)
         except UnsupportedError as error:
             yield Result(check, SKIP, reason=error.message)
             continue
@@ -127,12 +135,15 @@ def answer(question: str, *right: str, after: tuple[str, ...] = ()) -> Check:
     return Check(f"answer-{question}", f"answer: {question}", look, after)
 
 
-def _ask(check: Check, lab: Lab) -> Outcome:
-    while True:
+def _ask(check: Check, lab: Lab, patience: Patience) -> Outcome:
+    with patience(check.takes_ns, check.title):
         outcome = check.look(lab)
-        if outcome.holds or clock.wall_ns() >= outcome.until_ns:
-            return outcome
-        clock.wait_ns(_POLL_NS)
+    left_ns = 0 if outcome.holds else outcome.until_ns - clock.wall_ns()
+    with patience(left_ns, check.title):
+        while not outcome.holds and clock.wall_ns() < outcome.until_ns:
+            clock.wait_ns(_POLL_NS)
+            outcome = check.look(lab)
+    return outcome
 
 
 def _plain(text: str) -> str:

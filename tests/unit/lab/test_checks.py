@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from mldkit.link import clock
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -70,6 +71,24 @@ def test_a_check_is_asked_again_only_while_the_protocol_has_a_timer(lab: Lab) ->
     soon = clock.wall_ns() + 5 * SECOND
     assert statuses(lab, Check("a", "first", says(False, False, True, until_ns=soon))) == ["pass"]
     assert statuses(lab, Check("a", "first", says(False, True, until_ns=1))) == ["fail"]
+
+
+def test_who_waits_is_told_how_long(lab: Lab) -> None:
+    told: list[tuple[str, float]] = []
+
+    @contextmanager
+    def patience(total_ns: int, what: str) -> Iterator[None]:
+        told.append((what, total_ns / SECOND))
+        yield
+
+    listed = (
+        Check("a", "an experiment", says(True), takes_ns=2 * SECOND),
+        Check("b", "a timer", says(False, True, until_ns=clock.wall_ns() + 60 * SECOND)),
+    )
+    assert [result.status for result in checks.run(lab, listed, patience)] == ["pass", "pass"]
+    assert told[0] == ("an experiment", 2)
+    assert [what for what, _ in told[1:]] == ["an experiment", "a timer", "a timer"]
+    assert 30 < told[3][1] <= 60
 
 
 def test_what_the_machine_lacks_is_skipped_with_the_reason(lab: Lab) -> None:
