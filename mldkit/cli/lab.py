@@ -89,6 +89,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     capture = made["capture"]
     capture.add_argument("--link", metavar="LINK", help="one link (default: each in turn)")
     capture.add_argument("--follow", action="store_true", help="go on until interrupted")
+    capture.add_argument(
+        "--data", action="store_true", help="UDP datagrams to groups instead of messages"
+    )
     capture.add_argument("--path", action="store_true", help="print the names of the files")
 
 
@@ -208,6 +211,9 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _capture(args: argparse.Namespace) -> int:
+    from mldkit.cli import lab_output
+    from mldkit.lab import datagrams
+    from mldkit.lab.evidence import frames
     from mldkit.link.launcher import mldkit_command
 
     lab = _running(args)
@@ -216,6 +222,8 @@ def _capture(args: argparse.Namespace) -> int:
     if args.path:
         print("\n".join(map(str, paths)))
         return 0
+    if args.follow and args.data:
+        raise UsageError("--follow shows messages only", hint="leave --data away")
     if args.follow:
         if len(links) > 1:
             raise UsageError("--follow needs --link", hint=f"links: {' '.join(links)}")
@@ -231,6 +239,9 @@ def _capture(args: argparse.Namespace) -> int:
     for link, path in zip(links, paths, strict=True):
         if len(links) > 1:
             print(f"link {link}:")
+        if args.data:
+            lab_output.print_flows(datagrams.flows(datagrams.datagrams(frames(lab, link))))
+            continue
         sys.stdout.flush()
         command = mldkit_command("-q", "decode", str(path))
         code = max(code, subprocess.run(command, check=False).returncode)  # noqa: S603

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.cli.output import line_printer, note, print_json, print_table
 from mldkit.lab import checks, state
+from mldkit.model.addresses import mac_text, text
 
 if TYPE_CHECKING:
     import argparse
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from mldkit.lab.catalogue import Entry
     from mldkit.lab.checks import Result
+    from mldkit.lab.datagrams import Flow
     from mldkit.lab.state import State
 
 SKIPPED = 4
@@ -119,6 +121,28 @@ def print_status(args: argparse.Namespace, states: Sequence[State]) -> None:
             print(f"  nodes    {' '.join(entry.nodes)}")
             print(f"  links    {' '.join(entry.links)}")
             print(f"  captures {state.folder(entry.lab)}/LINK.pcapng")
+
+
+def print_flows(flows: Iterable[Flow]) -> None:
+    """Print who sent how many datagrams to which group."""
+    rows = [
+        (
+            text(flow.last.source),
+            text(flow.last.group),
+            mac_text(flow.last.frame.data[:6]),
+            str(flow.last.port),
+            str(flow.last.hops),
+            str(flow.count),
+            str(flow.first.frame.number),
+            str(flow.last.frame.number),
+        )
+        for flow in flows
+    ]
+    if not rows:
+        print("no datagrams to groups")
+        return
+    headings = ("source", "group", "to MAC", "port", "hops", "datagrams", "first frame", "last")
+    print_table(headings, rows, right=set(headings[3:]))
 
 
 def _entry(result: Result) -> dict[str, Any]:

@@ -60,6 +60,7 @@ def build(topology: Topology) -> Plan:
             *(f"ip netns add {name}" for name in topology.nodes),
             *_links(topology),
             *(line for node in topology.nodes.values() for line in _bridge(topology, node)),
+            *_macvlans(topology),
             *(_sysctls(topology, node) for node in topology.nodes.values()),
             *_addresses(topology),
             *(f"ip -n {name} link set lo up" for name in topology.nodes),
@@ -84,23 +85,40 @@ def build(topology: Topology) -> Plan:
 def mac(topology: Topology, node: str, interface: str) -> str:
     """Return the MAC of an interface: the last octet is the node, the one before the interface."""
     number = list(topology.nodes).index(node) + 1
-    names = topology.interfaces(node)
+    names = topology.devices(node)
     position = names.index(interface) if interface in names else 0xBB  # a bridge
     return f"02:00:00:00:{position:02x}:{number:02x}"
 
 
+def index(topology: Topology, node: str, interface: str) -> int:
+    """Return the number of an interface; no two of a lab have the same.
+
+    Where an end has the number of its peer the kernel takes it for a plain device and tells that
+    it is up as much as a second later (net/core/link_watch.c).
+    """
+    numbered = [end for link in topology.links for end in link.ends]
+    numbered += [(owner.name, name) for owner in topology.nodes.values() for name in owner.macvlans]
+    return 11 + numbered.index((node, interface))
+
+
 def _links(topology: Topology) -> Iterator[str]:
-    # Numbers that differ: where an end has the number of its peer the kernel takes it for a plain
-    # device and tells that it is up as much as a second later (net/core/link_watch.c).
-    number = 11
     for link in topology.links:
-        (near, near_name), (far, far_name) = link.ends
+        near, far = link.ends
         yield (
-            f"ip link add {near_name} index {number} address {mac(topology, near, near_name)} "
-            f"netns {near} type veth peer name {far_name} index {number + 1} "
-            f"address {mac(topology, far, far_name)} netns {far}"
+            f"ip link add {near[1]} index {index(topology, *near)} "
+            f"address {mac(topology, *near)} netns {near[0]} "
+            f"type veth peer name {far[1]} index {index(topology, *far)} "
+            f"address {mac(topology, *far)} netns {far[0]}"
         )
-        number += 2
+
+
+def _macvlans(topology: Topology) -> Iterator[str]:
+    for node in topology.nodes.values():
+        for name, lower in node.macvlans.items():
+            yield (
+                f"ip -n {node.name} link add {name} index {index(topology, node.name, name)} "
+                f"link {lower} address {mac(topology, node.name, name)} type macvlan mode private"
+            )
 
 
 def _bridge(topology: Topology, node: Node) -> Iterator[str]:
@@ -116,15 +134,14 @@ def _bridge(topology: Topology, node: Node) -> Iterator[str]:
 
 def _sysctls(topology: Topology, node: Node) -> str:
     settings = dict(_NODE_SYSCTLS)
-    for interface in (*topology.interfaces(node.name), node.bridge):
+    for interface in (*topology.devices(node.name), node.bridge):
         if interface is None:
             continue
         settings |= {name.format(interface): value for name, value in _INTERFACE_SYSCTLS.items()}
         settings[f"net.ipv6.conf.{interface}.accept_dad"] = str(int(node.dad))
-    if node.bridge:
-        # Ports of a bridge have no addresses: only the bridge itself is a host.
-        for port in topology.interfaces(node.name):
-            settings[f"net.ipv6.conf.{port}.addr_gen_mode"] = "1"
+    # Ports of a bridge and what carries a macvlan have no addresses: only what is above is a host.
+    for lower in topology.interfaces(node.name) if node.bridge else node.macvlans.values():
+        settings[f"net.ipv6.conf.{lower}.addr_gen_mode"] = "1"
     settings |= node.sysctls
     words = " ".join(f"{name}={value}" for name, value in settings.items())
     return f"ip netns exec {node.name} sysctl -qw {words}"
@@ -142,3 +159,6 @@ def _up(topology: Topology, *, captured: bool) -> Iterator[str]:
         node, interface = link.ends[0 if captured else 1]
         if interface not in topology.nodes[node].down:
             yield f"ip -n {node} link set {interface} up"
+            for name, lower in topology.nodes[node].macvlans.items():
+                if lower == interface:
+                    yield f"ip -n {node} link set {name} up"

@@ -11,8 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError
+from mldkit.lab import commands
 from mldkit.lab.checks import Outcome
-from mldkit.lab.commands import mac
 from mldkit.link import clock
 from mldkit.link.capture import open_capture
 from mldkit.link.kernel_tables import parse_dev_mcast, parse_igmp, parse_igmp6, parse_mcfilter
@@ -71,7 +71,7 @@ def filtered(node: str, interface: str, group: str, sources: dict[str, tuple[int
 
     def look(lab: Lab) -> Outcome:
         path = "/proc/net/" + ("mcfilter" if "." in group else "mcfilter6")
-        index = _index(lab, node, interface)
+        index = commands.index(lab.topology, node, interface)
         found = {
             text(entry.source): (entry.includes, entry.excludes)
             for entry in parse_mcfilter(lab.read(node, path))
@@ -87,18 +87,19 @@ def filtered(node: str, interface: str, group: str, sources: dict[str, tuple[int
     return look
 
 
-def mac_listed(node: str, interface: str, address: str, references: int) -> Look:
+def mac_listed(node: str, interface: str, address: str, references: int | None = None) -> Look:
     """Look for a MAC in the multicast list of a device, with so many references."""
+    wanted = address if references is None else f"{address} with references {references}"
 
     def look(lab: Lab) -> Outcome:
-        index = _index(lab, node, interface)
+        index = commands.index(lab.topology, node, interface)
         found = 0
         for entry in parse_dev_mcast(lab.read(node, "/proc/net/dev_mcast")):
             if entry.index == index and mac_text(entry.mac) == address:
                 found = entry.references
         return Outcome(
-            holds=found == references,
-            expected=f"{address} with references {references}",
+            holds=found > 0 if references is None else found == references,
+            expected=wanted,
             got=f"references {found}" if found else "not there",
             where=f"{node}: /proc/net/dev_mcast",
         )
@@ -199,7 +200,7 @@ def listed(lab: Lab, node: str, interface: str, group: str) -> ListedGroup | Non
         entries = parse_igmp(lab.read(node, "/proc/net/igmp"))[1]
     else:
         entries = parse_igmp6(lab.read(node, "/proc/net/igmp6"))
-    index = _index(lab, node, interface)
+    index = commands.index(lab.topology, node, interface)
     for entry in entries:
         if entry.index == index and entry.group == parse(group):
             return entry
@@ -249,8 +250,8 @@ def _sender(lab: Lab, decoded: Decoded) -> str | None:
     """Return the node that a message came from."""
     address = mac_text(decoded.datagram.link_source or b"")
     for node in lab.topology.nodes:
-        for name in lab.topology.interfaces(node):
-            if mac(lab.topology, node, name) == address:
+        for name in filter(None, (*lab.topology.devices(node), lab.topology.nodes[node].bridge)):
+            if commands.mac(lab.topology, node, name) == address:
                 return node
     return None
 
@@ -262,12 +263,6 @@ def _times(number: int) -> str:
 def listed_backwards(group: str) -> str:
     """Return an IPv4 group as /proc/net/igmp writes it: a number of this machine."""
     return f"{int.from_bytes(parse(group), sys.byteorder):08X}"
-
-
-def _index(lab: Lab, node: str, interface: str) -> int:
-    """Return the number that the plan gave to an interface (`mldkit.lab.commands`)."""
-    ends = [end for link in lab.topology.links for end in link.ends]
-    return 11 + ends.index((node, interface))
 
 
 def _table_of(node: str, group: str) -> str:

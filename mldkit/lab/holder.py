@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LabError, LinkError, MldkitError, UnsupportedError
 from mldkit.lab import commands
+from mldkit.lab.lab import PROGRAMS
 from mldkit.lab.state import USED
 from mldkit.lab.topology import load
 from mldkit.link import clock
@@ -40,13 +41,12 @@ from mldkit.model.units import MILLISECOND, SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.lab.topology import Stream, Topology
+    from mldkit.lab.topology import Stream
 
 IDLE_NS = 2 * 3600 * SECOND
 _LOOK_AROUND_NS = 2 * SECOND
 _CARRIER_NS = 5 * SECOND
 _BUFFER_OCTETS = 4 << 20
-_MULTICAST_HOPS = 16
 _TERMINAL_FIELD = 4  # of /proc/PID/stat, counted behind the name in brackets
 
 
@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
     """Be the holder of the lab in the folder that is the first argument."""
     with ExitStack() as held:
         try:
-            holder = Holder(load(Path(arguments[0])), held)
+            holder = Holder(Path(arguments[0]), held)
             holder.build()
         except MldkitError as error:
             reply = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
@@ -81,8 +81,9 @@ class _Tap:
 class Holder:
     """Builds and holds one lab."""
 
-    def __init__(self, topology: Topology, held: ExitStack) -> None:
-        self._topology = topology
+    def __init__(self, folder: Path, held: ExitStack) -> None:
+        self._folder = folder
+        self._topology = load(folder)
         self._held = held
         self._taps: dict[int, _Tap] = {}
         self._senders: list[tuple[Stream, socket.socket]] = []
@@ -93,12 +94,13 @@ class Holder:
             _require(need)
         plan = commands.build(self._topology)
         execute(plan.create)
-        for link in self._topology.links:
-            (node, interface), _ = link.ends
+        for name, (node, interface) in self._topology.captures().items():
             if interface not in self._topology.nodes[node].down:
-                self._capture(node, interface, link.name)
+                self._capture(node, interface, name)
         execute(plan.connect)
         self._wait_for_carriers()
+        for tool in self._topology.tools:
+            _install(tool, self._folder)
         for join in self._topology.joins:
             with inside(join.node):
                 memberships = self._held.enter_context(Memberships(find(join.interface)))
@@ -160,6 +162,11 @@ class Holder:
                 for owner, interface in link.ends
                 if owner == node
             }
+            names |= {
+                name
+                for name, lower in self._topology.nodes[node].macvlans.items()
+                if lower in names
+            }
             while True:
                 with inside(node):
                     running = {entry.name for entry in interfaces() if entry.is_running}
@@ -219,12 +226,22 @@ def _require(need: str) -> None:
         if not Path("/proc/sys", name.replace(".", "/")).exists():
             raise UnsupportedError(f"this kernel has no sysctl {name}")
     else:
-        lower = ["link lo"] if kind == "macvlan" else []
+        lower = "link mldkit1 " if kind == "macvlan" else ""
         try:
-            execute([" ".join(["ip link add mldkit0", *lower, "type", kind])])
+            if lower:
+                execute(["ip link add mldkit1 type veth"])
+            execute([f"ip link add mldkit0 {lower}type {kind}"])
         except LabError as error:
             raise UnsupportedError(f"this kernel has no links of type {kind}") from error
-        execute(["ip link delete mldkit0"])
+        execute(["ip link delete mldkit1" if lower else "ip link delete mldkit0"])
+
+
+def _install(tool: str, folder: Path) -> None:
+    """Make a program of a lesson one that every node has."""
+    program = Path(PROGRAMS, tool)
+    argv = ["env", f"PYTHONPATH={os.environ['PYTHONPATH']}", sys.executable, "-P"]
+    program.write_text(f'#!/bin/sh\nexec {shlex.join([*argv, str(folder / tool)])}.py "$@"\n')
+    program.chmod(0o755)
 
 
 def _sender(stream: Stream) -> socket.socket:
@@ -233,13 +250,15 @@ def _sender(stream: Stream) -> socket.socket:
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         request = bytes(8) + index.to_bytes(4, sys.byteorder)
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, request)
-        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, _MULTICAST_HOPS)
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, stream.hops)
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
     else:
         sender = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
         sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
-        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, _MULTICAST_HOPS)
+        sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, stream.hops)
         sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+    if stream.source is not None:
+        sender.bind((text(stream.source), 0))
     sender.setblocking(False)  # noqa: FBT003 (as the socket module has it)
     return sender
 

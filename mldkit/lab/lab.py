@@ -229,7 +229,7 @@ def _hold(entry: Entry, topology: Topology) -> State:
                 started=state.start_time(holder.pid) or "",
                 rootless=is_rootless,
                 nodes=tuple(topology.nodes),
-                links=tuple(link.name for link in topology.links),
+                links=tuple(topology.captures()),
             )
             state.write(found)
             _stream(holder.stdin).write("go\n")

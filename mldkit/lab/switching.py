@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LabError
 from mldkit.lab.checks import Outcome
+from mldkit.lab.datagrams import datagrams
 from mldkit.lab.evidence import frames, messages
 from mldkit.link import clock
-from mldkit.model.addresses import parse
+from mldkit.model.addresses import parse, text
 from mldkit.model.messages import Query
 from mldkit.model.units import SECOND
 
@@ -71,7 +72,7 @@ def router_port(node: str, bridge: str, port: str) -> Look:
     return look
 
 
-def received(link: str, group: str, port: int, *, wanted: bool) -> Look:
+def received(link: str, group: str, port: int, *, wanted: bool, source: str | None = None) -> Look:
     """Look whether datagrams of a stream crossed a link in the last second, or none did.
 
     A bridge trusts its own querier only after the maximum response time of its first query
@@ -80,11 +81,13 @@ def received(link: str, group: str, port: int, *, wanted: bool) -> Look:
     address = parse(group)
 
     def look(lab: Lab) -> Outcome:
-        numbers: list[int] = []
         since_ns = clock.wall_ns() - SECOND
-        for frame in frames(lab, link):
-            if (frame.time_ns or 0) > since_ns and _is_for(frame.data, address, port):
-                numbers.append(frame.number)
+        lately = (frame for frame in frames(lab, link) if (frame.time_ns or 0) > since_ns)
+        numbers = [
+            sent.frame.number
+            for sent in datagrams(lately)
+            if (sent.group, sent.port) == (address, port) and source in (None, text(sent.source))
+        ]
         trusted_ns = 0
         for decoded in messages(lab, link):
             message = decoded.datagram.message
@@ -93,7 +96,8 @@ def received(link: str, group: str, port: int, *, wanted: bool) -> Look:
                 break
         return Outcome(
             holds=bool(numbers) == wanted,
-            expected=f"{'datagrams' if wanted else 'no datagram'} to {group}",
+            expected=f"{'datagrams' if wanted else 'no datagram'} to {group}"
+            + (f" from {source}" if source else ""),
             got=f"{len(numbers)} in the last second",
             where=f"capture of {link}",
             frames=tuple(numbers),
@@ -101,12 +105,6 @@ def received(link: str, group: str, port: int, *, wanted: bool) -> Look:
         )
 
     return look
-
-
-def _is_for(data: bytes, group: bytes, port: int) -> bool:
-    """Return whether an Ethernet frame is a UDP datagram to a group, without IP options."""
-    head, at = (14 + 24, 14 + 40) if len(group) == 16 else (14 + 16, 14 + 20)
-    return data[head : head + len(group)] == group and data[at + 2 : at + 4] == port.to_bytes(2)
 
 
 def _json(lab: Lab, node: str, *argv: str) -> Any:  # noqa: ANN401 (whatever iproute2 prints)

@@ -7,13 +7,15 @@
     hints = ["...", "..."]                  from vague to plain
     [questions]        users = "How many users has the group?"
     [nodes.h1]         addresses = { eth1 = ["10.9.0.1/24"] }    down = ["eth1"]    dad = false
+                       macvlans = { mv0 = "eth1" }
     [nodes.sw]         bridge = "br0"       bridge_options = ["mcast_snooping 1"]
                        setup = ["bridge link set dev p1 mcast_router 0"]   run last of all
     [[links]]          ends = ["r1:eth1", "h1:eth1"]      captured at the first end
     [sysctls.h1]       "net.ipv4.igmp_max_memberships" = 5
     [[joins]]          node = "h1"  interface = "eth1"  groups = ["ff15::1"]
     [[streams]]        node = "h1"  interface = "eth1"  group = "ff15::1"  port = 5000
-                       every = "200ms"
+                       every = "200ms"    source = "2001:db8::1"    hops = 1
+    tools = ["mroute"]                      programs on all nodes: mroute.py in the lab's folder
 
 A key that is missing, misspelt or of the wrong kind is a `LabError` that names file and key.
 """
@@ -29,6 +31,7 @@ from mldkit.errors import LabError, UsageError
 from mldkit.model import notation
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from mldkit.model.addresses import Address
@@ -38,7 +41,9 @@ FILE = "lab.toml"
 # A name with a digit is no keyword of `ip`; 15 octets are all that a device name holds.
 _NAME = re.compile(r"(?=.*[0-9])[a-z][a-z0-9]{1,14}|[a-z]{2}")
 _NEED = re.compile(r"veth|bridge|macvlan|program [a-z0-9-]+|sysctl [a-z0-9_./]+")
+_NAME_OF_TOOL = re.compile(r"[a-z][a-z0-9]*")
 _SYSCTL = re.compile(r"net\.[A-Za-z0-9_.]+")
+_HOPS = 16
 _REQUIRED = ("title", "level", "minutes", "learns", "nodes", "links")
 _KINDS = {list: "a list", dict: "a table", str: "a text", int: "a number", bool: "true or false"}
 
@@ -57,6 +62,8 @@ class Node:
     bridge: str | None
     """The bridge device that all links of this node are ports of."""
     bridge_options: tuple[str, ...]
+    macvlans: dict[str, str]
+    """Devices with a MAC address and a receive filter of their own, on top of an interface."""
     sysctls: dict[str, str]
     setup: tuple[str, ...]
     """Commands that run on the node when the network and its members are there."""
@@ -92,6 +99,8 @@ class Stream:
     group: Address
     port: int
     every_ns: int
+    hops: int
+    source: Address | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +118,22 @@ class Topology:
     links: tuple[Link, ...]
     joins: tuple[Join, ...]
     streams: tuple[Stream, ...]
+    tools: tuple[str, ...]
 
     def interfaces(self, node: str) -> tuple[str, ...]:
         """Return the names of a node's interfaces, in the order of the links."""
         return tuple(name for link in self.links for owner, name in link.ends if owner == node)
+
+    def devices(self, node: str) -> tuple[str, ...]:
+        """Return the names of its interfaces and of what stands on top of them."""
+        return (*self.interfaces(node), *self.nodes[node].macvlans)
+
+    def captures(self) -> dict[str, tuple[str, str]]:
+        """Return where the captures are taken: links at their first end, and macvlans."""
+        found = {link.name: link.ends[0] for link in self.links}
+        for node in self.nodes.values():
+            found |= {f"{node.name}-{name}": (node.name, name) for name in node.macvlans}
+        return found
 
 
 def load(folder: Path) -> Topology:
@@ -149,6 +170,7 @@ def parse(document: dict[str, Any], where: str) -> Topology:
         links=links,
         joins=tuple(_join(entry, names, links) for entry in table.tables("joins")),
         streams=tuple(_stream(entry, names, links) for entry in table.tables("streams")),
+        tools=table.texts("tools", _NAME_OF_TOOL),
     )
     for name in sysctls.keys():  # noqa: SIM118 (no dict)
         sysctls.one_of(name, name, tuple(topology.nodes))
@@ -158,8 +180,12 @@ def parse(document: dict[str, Any], where: str) -> Topology:
             raise table.wrong("links", f"{node}:{interface} is an end of two links")
     for name, node_ in topology.nodes.items():
         for interface in (*node_.addresses, *node_.down):
-            if interface not in (*topology.interfaces(name), node_.bridge):
+            if interface not in (*topology.devices(name), node_.bridge):
                 raise table.wrong(f"nodes.{name}", f"{interface!r} is on no link")
+        for lower in node_.macvlans.values():
+            # Its capture is opened while it is up, before anything can send to it.
+            if (name, lower) not in [link.ends[0] for link in links]:
+                raise table.wrong(f"nodes.{name}", f"{lower!r} is no first end of a link")
     table.finish()
     return topology
 
@@ -224,13 +250,13 @@ class _Table:
     def all_texts(self) -> dict[str, str]:
         return {key: self.text(key) for key in self._values}
 
-    def number(self, key: str, low: int, high: int) -> int:
-        value: int = self.value(key, int)
+    def number(self, key: str, low: int, high: int, default: int | None = None) -> int:
+        value: int = self.value(key, int, default)
         if not low <= value <= high:
             raise self.wrong(key, f"{value} is not from {low} to {high}")
         return value
 
-    def one_of(self, key: str, value: str, known: tuple[str, ...]) -> str:
+    def one_of(self, key: str, value: str, known: Sequence[str]) -> str:
         if value not in known:
             raise self.wrong(key, f"{value!r} is none of: {', '.join(known)}")
         return value
@@ -268,9 +294,17 @@ def _node(nodes: _Table, name: str, sysctls: _Table) -> Node:
         dad=table.value("dad", bool, False),  # noqa: FBT003 (a default)
         bridge=table.text("bridge", _NAME) if "bridge" in table.keys() else None,  # noqa: SIM118
         bridge_options=table.texts("bridge_options"),
+        macvlans=_macvlans(table.table("macvlans")),
         sysctls=settings,
         setup=table.texts("setup"),
     )
+
+
+def _macvlans(table: _Table) -> dict[str, str]:
+    for name in table.keys():  # noqa: SIM118 (no dict)
+        if not _NAME.fullmatch(name):
+            raise table.wrong(name, "a device is named like mv0: small letters and a digit")
+    return table.all_texts()
 
 
 def _link(table: _Table, nodes: _Table) -> Link:
@@ -289,7 +323,7 @@ def _link(table: _Table, nodes: _Table) -> Link:
 
 def _place(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> tuple[str, str]:
     node = table.one_of("node", table.text("node"), nodes.keys())
-    there = tuple(name for link in links for owner, name in link.ends if owner == node)
+    there = [name for link in links for owner, name in link.ends if owner == node]
     return node, table.one_of("interface", table.text("interface"), there)
 
 
@@ -307,6 +341,16 @@ def _stream(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Stream:
     try:
         group = notation.parse_group(table.text("group"))
         every_ns = notation.parse_duration(table.text("every"))
+        source = table.value("source", str, "")
+        source = notation.parse_address(source) if source else None
     except UsageError as error:
-        raise table.wrong("group or every", error.message) from error
-    return Stream(node, interface, group, table.number("port", 1, 65535), every_ns)
+        raise table.wrong("group, every or source", error.message) from error
+    return Stream(
+        node=node,
+        interface=interface,
+        group=group,
+        port=table.number("port", 1, 65535),
+        every_ns=every_ns,
+        hops=table.number("hops", 1, 255, default=_HOPS),
+        source=source,
+    )

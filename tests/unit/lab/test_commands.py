@@ -23,7 +23,11 @@ def test_the_commands_come_in_an_order_that_captures_the_first_frame() -> None:
     )
     assert "ip -n sw link set br0 type bridge mcast_snooping 1" in plan.create
     assert "ip -n h1 address add 10.9.0.1/24 dev eth1" in plan.create
-    assert plan.create[-1] == "ip -n h1 link set eth1 up"
+    assert (
+        "ip -n h1 link add mv0 index 13 link eth1 address 02:00:00:00:01:01 "
+        "type macvlan mode private"
+    ) in plan.create
+    assert plan.create[-2:] == ("ip -n h1 link set eth1 up", "ip -n h1 link set mv0 up")
     assert plan.connect == ("ip -n sw link set p1 up", "ip -n sw link set br0 up")
     assert plan.setup == ("ip netns exec sw bridge link set dev p1 mcast_router 0",)
     assert plan.lines == plan.create + plan.connect + plan.setup

@@ -18,12 +18,14 @@ title = "A title"
 level = 1
 minutes = 10
 learns = ["a thing"]
+tools = ["send"]
 needs = ["bridge", "program tc", "sysctl net.ipv4.igmp_qrv"]
 hints = ["try"]
 [questions]
 users = "How many?"
 [nodes.h1]
 addresses = { eth1 = ["10.9.0.1/24"] }
+macvlans = { mv0 = "eth1" }
 [nodes.sw]
 bridge = "br0"
 bridge_options = ["mcast_snooping 1"]
@@ -42,6 +44,8 @@ interface = "eth1"
 group = "ff15::1"
 port = 5000
 every = "200ms"
+source = "2001:db8::1"
+hops = 1
 """
 
 
@@ -57,6 +61,9 @@ def test_a_whole_file_is_read() -> None:
     assert found.nodes["h1"].sysctls == {"net.ipv4.igmp_max_memberships": "5"}
     assert [len(spec.groups) for spec in found.joins[0].groups] == [2, 1]
     assert found.streams[0].every_ns == 200_000_000
+    assert found.streams[0].source == bytes.fromhex("20010db8") + bytes(11) + b"\1"
+    assert found.devices("h1") == ("eth1", "mv0")
+    assert found.captures() == {"h1-sw": ("h1", "eth1"), "h1-mv0": ("h1", "mv0")}
 
 
 @pytest.mark.parametrize(
@@ -79,6 +86,11 @@ def test_a_whole_file_is_read() -> None:
         ('"net.ipv4.igmp_max', '"kernel.igmp_max', "is not a sysctl of the network"),
         ("ff15::1+2", "fe80::1", "joins[0].groups: 'fe80::1' is not a multicast group"),
         ('every = "200ms"', 'every = "often"', "'often' is not a duration"),
+        ("hops = 1", "hops = 256", "streams[0].hops: 256 is not from 1 to 255"),
+        ('"2001:db8::1"\nhops', '"h1"\nhops', "streams[0].group, every or source: 'h1' is not an"),
+        ("{ mv0 =", "{ macvlan =", "nodes.h1.macvlans.macvlan: a device is named like mv0"),
+        ('mv0 = "eth1"', 'mv0 = "p1"', "nodes.h1: 'p1' is no first end of a link"),
+        ('["send"]', '["../send"]', "tools: '../send' makes no sense here"),
         ("port = 5000", "port = 0", "streams[0].port: 0 is not from 1 to 65535"),
     ],
 )
