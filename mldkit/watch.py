@@ -260,7 +260,6 @@ class Watch:
         for link in self.analysis.links.values():
             # Stays that are over have been told; a watch may run for months.
             link.memberships.ended.clear()
-            link.leaves.latencies.clear()
 
     def _enter(self, state: str, words: str) -> None:
         if state != self.state:

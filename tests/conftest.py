@@ -155,6 +155,19 @@ class Link:
 @pytest.fixture
 def make_namespace() -> Iterator[Callable[[], Namespace]]:
     """Give a function that makes an empty namespace with its loopback up."""
+    with _namespaces() as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def make_common_namespace() -> Iterator[Callable[[], Namespace]]:
+    """Give the same for namespaces that all tests of a module look at."""
+    with _namespaces() as make:
+        yield make
+
+
+@contextmanager
+def _namespaces() -> Iterator[Callable[[], Namespace]]:
     made: list[Namespace] = []
 
     def make() -> Namespace:
@@ -164,9 +177,11 @@ def make_namespace() -> Iterator[Callable[[], Namespace]]:
         namespace.ip("link set lo up")
         return namespace
 
-    yield make
-    for namespace in made:
-        namespace.remove()
+    try:
+        yield make
+    finally:
+        for namespace in made:
+            namespace.remove()
 
 
 @pytest.fixture

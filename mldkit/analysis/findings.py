@@ -40,6 +40,8 @@ class Grouped:
     group: Address = b""
     frames: list[int] = field(default_factory=list)
     count: int = 0
+    weight: int = 0
+    """How bad the case of `detail` is, compared with other cases of the same entry."""
 
     @property
     def rule(self) -> Rule:
@@ -80,25 +82,42 @@ class Ledger:
         host: Address = b"",
         group: Address = b"",
         severity: str | None = None,
+        weight: int = 0,
     ) -> None:
         """Take in a finding of a fold; a worse severity later lifts the whole entry.
 
-        Frame 0 stands for something that did not happen in any frame.
+        Frame 0 stands for something that did not happen in any frame. The detail of an entry is
+        that of the case with the largest `weight`, or the first one.
         """
         severity = severity or BY_ID[rule].severity
         key = (rule, mark.capture, link, host, group)
         entry = self._entries.get(key)
         if entry is None:
-            entry = Grouped(rule, severity, detail, mark.capture, link, mark.time_ns, host, group)
+            entry = Grouped(
+                rule, severity, detail, mark.capture, link, mark.time_ns, host, group, weight=weight
+            )
             self._entries[key] = entry
         is_worse = RANK[severity] < RANK[entry.severity]
         if is_worse:
-            entry.severity, entry.detail = severity, detail
+            entry.severity, entry.detail, entry.weight = severity, detail, weight
+        elif severity == entry.severity and weight > entry.weight:
+            entry.detail, entry.weight = detail, weight
         entry.count += 1
         if mark.frame and len(entry.frames) < MOST_FRAMES:
             entry.frames.append(mark.frame)
         if is_worse or entry.count == 1:
             self._tell(entry)
+
+    def amend(self, rule: str, link: LinkKey | None, detail: str, weight: int) -> None:
+        """Say how bad a case became that was taken in before, where no other was worse."""
+        found = [
+            entry
+            for entry in self._entries.values()
+            if entry.id == rule and entry.link == link and entry.weight
+        ]
+        for entry in found:
+            if weight > entry.weight:
+                entry.detail, entry.weight = detail, weight
 
     def entries(self) -> list[Grouped]:
         """Return the findings, the worst first, then in order of time."""

@@ -21,6 +21,7 @@ from mldkit.analysis.facts import (
     NEVER_NS,
     host_address,
 )
+from mldkit.analysis.responses import Delays
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 
@@ -69,8 +70,10 @@ class Leaves:
         self._pending: dict[Address, _Pending] = {}
         self._due: list[tuple[int, Address]] = []
         """A heap of the times at which leaves may be judged; longer intervals put them off."""
-        self.latencies: list[tuple[Address, int, int]] = []
-        """Group, time of the leave, and time until the first specific query."""
+        self.count = 0
+        """Leaves, and sources that were stopped, that a querier had to ask about."""
+        self.delays = Delays()
+        """Time from the leave to the first specific query."""
 
     def left(self, left: Left, robustness: int, mark: Mark) -> None:
         """Take in a leave that a querier, which is there, must ask about."""
@@ -81,6 +84,7 @@ class Leaves:
         if group in self._pending or (left.sources and older):
             # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
             return
+        self.count += 1
         pending = self._pending[group] = _Pending(left, mark, robustness)
         heappush(self._due, (pending.until_ns, group))
 
@@ -92,9 +96,7 @@ class Leaves:
         pending.queries += 1
         if pending.queries == 1:
             pending.first_ns = mark.time_ns
-            self.latencies.append(
-                (query.group, pending.mark.time_ns, mark.time_ns - pending.mark.time_ns)
-            )
+            self.delays.add(mark.time_ns - pending.mark.time_ns, late=False)
         pending.interval_ns = max(pending.interval_ns, query.max_response_ns)
         self._judge_flag(query, pending, mark)
 

@@ -126,7 +126,7 @@ class LinkState:
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
             self.leaves.query(query, mark)
-        self.responses.query(query, mark, to_everybody=everybody)
+        self.responses.query(query, datagram.source, mark, to_everybody=everybody)
 
     def _host_message(
         self,

@@ -75,10 +75,11 @@ class Queriers:
         self.acting: Querier | None = None
         self.variables = Variables()
         self.last_general_ns: int | None = None
-        self.longest_gap: tuple[int, int, int] = (0, 0, 0)
-        """Longest time without a General Query: length, from, to."""
+        self.silences: list[tuple[int, int]] = []
+        """Times without a General Query that were too long: from, to."""
         self._silent_from_ns = begun_ns + self.variables.other_querier_ns
         self._acting_since_ns = 0
+        self._acted_last: Querier | None = None
         self._versions: dict[int, int] = {}
         self._changes: deque[int] = deque(maxlen=_CHANGES_ALLOWED + 1)
         self._reports = 0
@@ -108,7 +109,7 @@ class Queriers:
         now_ns = mark.time_ns
         # A querier that comes back after its time was not acting in between.
         self.poll(now_ns)
-        self._close_gap(now_ns)
+        self._close_gap(mark)
         self.last_general_ns = now_ns
         self._compare_versions(query, source, mark)
         querier = self.known.get(source)
@@ -117,6 +118,8 @@ class Queriers:
             querier.session_ns = querier.round_ns = now_ns
             self.known[source] = querier
             self._compare_identities(querier, mark)
+        elif self._comes_back(querier):
+            querier.rounds = 0
         self._count(querier, query, now_ns, to_everybody=to_everybody)
         self._elect(querier, mark)
         if self.acting is querier:
@@ -141,11 +144,7 @@ class Queriers:
 
     def finish(self, mark: Mark) -> None:
         """Judge what needs the whole of the capture."""
-        self._close_gap(mark.time_ns)
-        since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
-        silence_ns = mark.time_ns - since_ns
-        if self._reports and silence_ns > self.silence_limit_ns and not self._reported_gap:
-            self._nobody_queries(mark, silence_ns)
+        self._close_gap(mark)
         self.poll(mark.time_ns)
         if self.acting is not None:
             self.acting.acting.append((self._acting_since_ns, mark.time_ns))
@@ -175,25 +174,33 @@ class Queriers:
         self.poll(mark.time_ns)
         acting = self.acting
         if acting is None:
-            self._act(querier, mark.time_ns)
+            self._act(querier, mark)
         elif querier is not acting and querier.rank() < acting.rank():
             self._retire(mark.time_ns)
-            self._act(querier, mark.time_ns)
-            self._count_change(mark)
+            self._act(querier, mark)
         elif querier is not acting and not is_unspecified(querier.address):
             self._judge_loser(querier, acting, mark)
 
-    def _act(self, querier: Querier, now_ns: int) -> None:
+    def _act(self, querier: Querier, mark: Mark) -> None:
+        if self._acted_last is not None and self._acted_last is not querier:
+            self._count_change(mark)
         self.acting = querier
-        self._acting_since_ns = now_ns
+        self._acting_since_ns = mark.time_ns
         if self._listener is not None:
-            event = Event("querier", now_ns, self._link, querier.address, querier.mac)
+            event = Event("querier", mark.time_ns, self._link, querier.address, querier.mac)
             self._listener(event)
 
     def _retire(self, now_ns: int) -> None:
         if self.acting is not None:
             self.acting.acting.append((self._acting_since_ns, now_ns))
-            self.acting = None
+            self._acted_last, self.acting = self.acting, None
+
+    def _comes_back(self, querier: Querier) -> bool:
+        """Return whether a known querier takes over: it starts anew, with quick queries."""
+        acting = self.acting
+        if acting is None:
+            return self._acted_last is not querier
+        return acting is not querier and querier.rank() < acting.rank()
 
     def _judge_loser(self, querier: Querier, acting: Querier, mark: Mark) -> None:
         """D-02; a router that starts may send its first queries before it hears another."""
@@ -272,17 +279,27 @@ class Queriers:
             place = mark._replace(time_ns=querier.last_ns)
             self._ledger.add("D-04", self._link, place, detail, host=querier.address)
 
-    def _close_gap(self, now_ns: int) -> None:
+    def _close_gap(self, mark: Mark) -> None:
+        """Judge the time since the last General Query, now that the next one is here."""
         since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
-        gap_ns = now_ns - since_ns
-        if gap_ns > self.longest_gap[0]:
-            self.longest_gap = gap_ns, since_ns, now_ns
+        silence_ns = mark.time_ns - since_ns
+        if silence_ns > self.silence_limit_ns:
+            if len(self.silences) < _MOST_GAPS:
+                self.silences.append((since_ns, mark.time_ns))
+            if self._reported_gap:
+                self._ledger.amend("D-01", self._link, self._silence(silence_ns), silence_ns)
+            elif self._reports:
+                self._nobody_queries(mark, silence_ns)
         self._reported_gap = False
 
     def _nobody_queries(self, mark: Mark, silence_ns: int) -> None:
-        """D-01."""
+        """D-01, in the words of the longest silence."""
         self._reported_gap = True
-        detail = f"no General Query for {silence_ns / SECOND:.0f} s"
+        detail = self._silence(silence_ns)
+        self._ledger.add("D-01", self._link, mark, detail, weight=silence_ns)
+
+    def _silence(self, silence_ns: int) -> str:
+        seconds = f"{silence_ns / SECOND:.0f} s"
         if self.last_general_ns is None:
-            detail = f"no General Query in {silence_ns / SECOND:.0f} s of capture"
-        self._ledger.add("D-01", self._link, mark, detail)
+            return f"no General Query in {seconds} of capture"
+        return f"no General Query for {seconds}"

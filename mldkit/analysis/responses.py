@@ -104,6 +104,7 @@ class Exchange:
     to_everybody: bool
     """Whether every host hears it: it went to all hosts."""
     robustness: int
+    askers: set[Address] = field(default_factory=set)
     answered: set[Host] = field(default_factory=set)
     silent: dict[Host, Address] = field(default_factory=dict)
     """Members that answered nothing in time, with one of their groups."""
@@ -142,7 +143,7 @@ class Responses:
         self._early: dict[Host, int] = {}
         self._silent: dict[Host, int] = {}
 
-    def query(self, query: Query, mark: Mark, *, to_everybody: bool) -> None:
+    def query(self, query: Query, source: Address, mark: Mark, *, to_everybody: bool) -> None:
         """Take in an accepted query; `to_everybody` says that it went to all hosts."""
         now_ns = mark.time_ns
         limit_ns = now_ns + late_limit_ns(query)
@@ -169,6 +170,7 @@ class Responses:
             latest.limit_ns = max(latest.limit_ns, limit_ns)
             latest.until_ns = max(latest.until_ns, until_ns)
             latest.to_everybody |= to_everybody
+            latest.askers.add(source)
             if latest not in self._open:
                 self._open.append(latest)
             return
@@ -176,6 +178,7 @@ class Responses:
             self._numbers, mark, now_ns, deque((asked,)), limit_ns, until_ns,
             to_everybody=to_everybody, robustness=variables.robustness,
         )  # fmt: skip
+        exchange.askers.add(source)
         self._numbers += 1
         self._latest = exchange
         self._open.append(exchange)
@@ -311,7 +314,7 @@ class Responses:
         """D-08, after the window."""
         limit_s = (asked.limit_ns - asked.time_ns) / SECOND
         detail = f"answered after {delay_ns / SECOND:.3f} s, the limit is {limit_s:.3f} s"
-        self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
+        self._ledger.add("D-08", self._link, mark, detail, host=host_address(host), weight=delay_ns)
 
     def _tell_early(self, host: Host, mark: Mark) -> None:
         """D-08, without the random delay."""
@@ -321,14 +324,19 @@ class Responses:
             self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
 
     def _find_silent(self, exchange: Exchange, memberships: Memberships) -> None:
-        """Note the members that have not answered; one that did for some group is there."""
+        """Note the members that have not answered; one that did for some group is there.
+
+        A querier that is a member too does not hear itself: the Linux bridge joins the group of
+        router discovery, and its own IPv4 stack drops what comes from its own address.
+        """
         begun_ns = exchange.first.time_ns
         current = self._link.family.current_version
         for row in memberships.rows():
-            if row.host in exchange.answered or row.version != current:
+            host = row.host
+            if host in exchange.answered or host in exchange.askers or row.version != current:
                 continue
             if row.from_ns < begun_ns and row.deadline_ns >= exchange.limit_ns:
-                exchange.silent.setdefault(row.host, row.group)
+                exchange.silent.setdefault(host, row.group)
 
     def _tell_silent(self, exchange: Exchange) -> None:
         """D-07; a late answer is an answer."""

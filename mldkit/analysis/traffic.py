@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, MARGIN_NS
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.units import SECOND
-from mldkit.wire.link_layer import ETHERTYPE_IPV4, ETHERTYPE_IPV6, READERS, LinkHeader
+from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
+from mldkit.wire.link_layer import READERS
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
@@ -85,6 +86,8 @@ class Stream:
     packets: int = 0
     hop_limit: int = 255
     """The lowest seen."""
+    pause: tuple[int, int] = (0, 0)
+    """The longest time without a packet: from, to."""
 
 
 class Traffic:
@@ -106,6 +109,8 @@ class Traffic:
             self.streams[key] = stream
             self._check_mac(packet, mark)
         stream.packets += 1
+        if mark.time_ns - stream.last_ns > stream.pause[1] - stream.pause[0]:
+            stream.pause = stream.last_ns, mark.time_ns
         stream.last_ns = mark.time_ns
         stream.hop_limit = min(stream.hop_limit, packet.hop_limit)
         left_ns = memberships.emptied.get(packet.group)
@@ -135,8 +140,9 @@ class Traffic:
                 " after the last member left"
             )
             self._ledger.add(
-                "D-12", self._link, mark, detail, host=stream.source, group=stream.group
-            )
+                "D-12", self._link, mark, detail,
+                host=stream.source, group=stream.group, weight=after_ns,
+            )  # fmt: skip
 
     def _tell_stopped(self, stream: Stream, end_ns: int, mark: Mark) -> None:
         """D-12, data stop."""

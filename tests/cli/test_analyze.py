@@ -236,7 +236,7 @@ def test_a_missing_querier_is_said_in_words_with_the_end_of_the_stream(
     first = capsys.readouterr().out.splitlines()[0]
     assert "IGMP on VLAN 20: no querier in 311 s" in first or "no querier in 312 s" in first
     assert "260 s (RFC 3376, the Linux bridge) or 270 s (RFC 9776)" in first
-    assert "the stream to 239.1.1.1 stopped 260 s after the last one, at 22:17:50 UTC" in first
+    assert "your stream to 239.1.1.1 stopped 260 s after the last one, at 22:17:50 UTC" in first
 
 
 def test_without_data_streams_are_not_looked_at(capture: Capture, capsys: Output) -> None:

@@ -157,3 +157,18 @@ def test_suppress_after_another_member_reported_is_right(stage: Stage, diagnose:
     stage.query(21.001, 1, response=1, suppress=True)
 
     assert "D-13" not in diagnose(stage, 60).ids
+
+
+def test_the_time_from_a_leave_to_the_first_query_is_measured(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    join_and_leave(stage)
+    stage.query(20.25, 1, response=1)
+    stage.query(21.25, 1, response=1)
+    stage.report(40, "TO_EX", 2)
+    stage.report(45, "TO_IN", 2)
+
+    (link,) = diagnose(stage, 60).result.links
+
+    assert link.leaves.count == 2
+    assert (link.leaves.delays.count, link.leaves.delays.longest_ns) == (1, 250_000_000)

@@ -224,3 +224,65 @@ def test_a_query_that_hosts_drop_is_no_querier(diagnose: Diagnose) -> None:
     (link,) = diagnose(stage, 100).result.links
 
     assert link.queriers.known == {}
+
+
+def test_a_silence_between_queries_is_d01_in_its_full_length(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    # Members say nothing while nobody asks, so no report falls into the silence.
+    stage.query(0)
+    stage.report(1, "IS_EX", 1)
+    stage.query(700)
+    stage.report(701, "IS_EX", 1)
+
+    diagnosis = diagnose(stage, 800)
+
+    assert diagnosis.finding("D-01").detail == "no General Query for 700 s"
+    assert diagnosis.finding("D-01").count == 1
+
+
+def test_d01_tells_the_longest_of_several_silences(stage: Stage, diagnose: Diagnose) -> None:
+    for at in (0, 300, 900, 1200):
+        stage.query(at)
+        stage.report(at + 1, "IS_EX", 1)
+    for at in (260, 560, 1160):
+        stage.report(at, "TO_EX", 2)
+
+    finding = diagnose(stage, 1210).finding("D-01")
+
+    assert finding.detail == "no General Query for 600 s"
+    assert finding.count == 3
+
+
+def test_changes_back_and_forth_are_d03_too(stage: Stage, diagnose: Diagnose) -> None:
+    # Router 1 announces 10 s, so router 2 is heard again 25 s after it went.
+    for at in (0, 50, 110):
+        stage.query(at, router=2)
+    for at in (10, 70, 80):
+        stage.query(at, router=1, interval=10, response=1)
+
+    diagnosis = diagnose(stage, 120)
+
+    assert "D-03" in diagnosis.ids
+    assert acting(querier(diagnosis, stage, 2)) == [(0, 10), (50, 70), (110, 120)]
+
+
+def test_a_querier_that_dies_and_returns_is_no_d03(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, router=1)
+    stage.query(256, router=2)
+    stage.query(260, router=1)
+
+    assert "D-03" not in diagnose(stage, 300).ids
+
+
+def test_the_time_in_which_another_one_acted_is_no_interval(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    for at in (0, 31, 60, 560, 591, 620, 745, 870, 995):
+        stage.query(at, router=2)
+    for at in (100, 200, 300):
+        stage.query(at, router=1)
+
+    diagnosis = diagnose(stage, 1000)
+
+    assert querier(diagnosis, stage, 2).observed_ns == 125 * SECOND

@@ -229,3 +229,15 @@ def test_percentiles_are_by_nearest_rank_and_memory_is_bounded() -> None:
     assert abs((found.quantile(0.5) or 0) - 100_000) < 10
     assert abs((found.quantile(0.95) or 0) - 190_000) < 10
     assert len(found.kept) <= 65_537
+
+
+def test_a_querier_need_not_answer_itself(stage: Stage, diagnose: Diagnose) -> None:
+    # The Linux bridge joins the group of router discovery and drops IPv4 from its own address.
+    for at in (0, 125, 250):
+        stage.query(at, source=stage.host(1))
+    stage.report(10, "TO_EX", 1)
+    stage.report(20, "TO_EX", 2, host=2)
+
+    diagnosis = diagnose(stage, 300)
+
+    assert diagnosis.finding("D-07").host == stage.host(2)

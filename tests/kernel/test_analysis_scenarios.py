@@ -1,0 +1,412 @@
+"""What goes wrong on a link with the real Linux bridge as querier, and whether `analyze` says so.
+
+::
+
+    querier bridge 10.9.0.1 ---+
+    querier bridge 10.9.0.5 ---+--- hub (a bridge without snooping) --- host 10.9.0.101
+                               |             |                      --- host 10.9.0.102
+                                        captured here
+
+All scenarios run at the same time, each on a hub of its own, with intervals of a second instead
+of two minutes; bridges, hosts and timers are the kernel's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import struct
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mldkit.cli.main import main
+from mldkit.link import clock
+from mldkit.link.capture_writer import CaptureWriter
+from mldkit.link.device import PacketSocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.conftest import Namespace
+
+    Tell = Callable[["Scene"], None]
+    Diagnose = Callable[[Tell], "Diagnosis"]
+
+pytestmark = pytest.mark.netns
+
+LENGTH_S = 12.0
+QUICK = (
+    "mcast_snooping 1 mcast_igmp_version 3 mcast_mld_version 2 mcast_query_use_ifaddr 1"
+    " mcast_query_interval 100 mcast_query_response_interval 50 mcast_startup_query_interval 100"
+    " mcast_membership_interval 300 mcast_querier_interval 225"
+)
+"""Hundredths of a second: queries each second, half a second to answer (RFC 9776 §8)."""
+OLDER = "mcast_igmp_version 2 mcast_mld_version 1"
+GROUP4, GROUP6 = "239.1.1.1", "ff15::1:1"
+HOST = "10.9.0.101"
+OTHER4, OTHER6 = "239.1.1.2", "ff15::1:2"
+_JOIN4, _LEAVE4 = 35, 36
+_JOIN6, _LEAVE6 = 20, 21
+
+
+@dataclass
+class Host:
+    """A namespace with one interface on the hub."""
+
+    space: Namespace
+    address: str
+    port: str
+
+    def __post_init__(self) -> None:
+        with self.space.entered():
+            self._four = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            self._six = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            self._index = socket.if_nametoindex("eth1")
+
+    def membership(self, group4: str, group6: str, *, join: bool) -> None:
+        """Join or leave a group of each family."""
+        request = struct.pack("=4s4si", socket.inet_aton(group4), bytes(4), self._index)
+        self._four.setsockopt(socket.IPPROTO_IP, _JOIN4 if join else _LEAVE4, request)
+        request = struct.pack("=16si", socket.inet_pton(socket.AF_INET6, group6), self._index)
+        self._six.setsockopt(socket.IPPROTO_IPV6, _JOIN6 if join else _LEAVE6, request)
+
+    def join(self) -> None:
+        self.membership(GROUP4, GROUP6, join=True)
+
+    def join_another(self) -> None:
+        self.membership(OTHER4, OTHER6, join=True)
+
+    def leave(self) -> None:
+        self.membership(GROUP4, GROUP6, join=False)
+
+    def fall_silent(self) -> None:
+        """Throw away whatever the host sends, while it goes on hearing."""
+        self.space.run("tc", "qdisc", "add", "dev", "eth1", "root", "pfifo", "limit", "0")
+
+    def close(self) -> None:
+        self._four.close()
+        self._six.close()
+
+
+@dataclass(frozen=True)
+class Querier:
+    """A namespace with a bridge that has one port, to the hub."""
+
+    space: Namespace
+
+    def set(self, settings: str) -> None:
+        self.space.ip(f"link set br0 type bridge {settings}")
+
+    def up(self) -> None:
+        self.set("mcast_querier 1")
+        self.space.ip("link set br0 up")
+
+    def down(self) -> None:
+        self.space.ip("link set br0 down")
+
+    def stop(self) -> None:
+        self.set("mcast_querier 0")
+
+
+class Scene:
+    """One hub, what is plugged into it, and what happens when."""
+
+    def __init__(self, number: int, switch: Namespace, make: Callable[[], Namespace]) -> None:
+        self._number = number
+        self.switch = switch
+        self._make = make
+        self.hub = f"hub{number}"
+        self.hosts: list[Host] = []
+        self.events: list[tuple[float, Callable[[], object]]] = []
+        switch.ip(f"link add {self.hub} type bridge mcast_snooping 0")
+        switch.ip(f"link set {self.hub} addrgenmode none")
+        switch.ip(f"link set {self.hub} up")
+
+    def host(self, number: int = 1) -> Host:
+        space, port = self._make(), f"h{self._number}x{number}"
+        self.switch.ip(f"link add {port} type veth peer name eth1 netns {space.name}")
+        space.sysctl("net.ipv6.conf.eth1.accept_dad", 0)
+        space.sysctl("net.ipv6.conf.eth1.router_solicitations", 0)
+        self._plug(port)
+        space.ip(f"link set eth1 address 02:00:00:00:01:{number:02x} up")
+        space.ip(f"address add 10.9.0.{100 + number}/24 dev eth1")
+        host = Host(space, f"10.9.0.{100 + number}", port)
+        self.hosts.append(host)
+        return host
+
+    def querier(self, number: int, settings: str = "", *, isolated: bool = False) -> Querier:
+        """Plug in a bridge that can query from 10.9.0.NUMBER; lower numbers win elections."""
+        space, port = self._make(), f"q{self._number}x{number}"
+        self.switch.ip(f"link add {port} type veth peer name eth1 netns {space.name}")
+        space.ip(f"link add br0 type bridge {QUICK} {settings}")
+        space.sysctl("net.ipv6.conf.br0.accept_dad", 0)
+        space.sysctl("net.ipv6.conf.br0.router_solicitations", 0)
+        space.ip(f"link set br0 address 02:00:00:00:00:{number:02x}")
+        space.ip(f"address add 10.9.0.{number}/24 dev br0")
+        space.ip("link set eth1 addrgenmode none")
+        space.ip("link set eth1 master br0 up")
+        self._plug(port)
+        if isolated:
+            self.switch.run("bridge", "link", "set", "dev", port, "isolated", "on")
+        return Querier(space)
+
+    def at(self, second: float, action: Callable[..., object], *arguments: object) -> None:
+        self.events.append((second, lambda: action(*arguments)))
+
+    def _plug(self, port: str) -> None:
+        self.switch.ip(f"link set {port} addrgenmode none")
+        self.switch.ip(f"link set {port} master {self.hub} up")
+
+
+def healthy(scene: Scene) -> None:
+    host = scene.host()
+    scene.querier(1).up()
+    scene.at(2, host.join)
+    scene.at(6, host.leave)
+
+
+def no_querier(scene: Scene) -> None:
+    scene.at(1, scene.host().join)
+
+
+def querier_dies(scene: Scene) -> None:
+    host, querier = scene.host(), scene.querier(1)
+    querier.up()
+    scene.at(1, host.join)
+    scene.at(4, querier.stop)
+    scene.at(9, host.join_another)
+
+
+def two_queriers(scene: Scene) -> None:
+    scene.at(1, scene.host().join)
+    scene.querier(5).up()
+    scene.at(4, scene.querier(1).up)
+
+
+def two_that_do_not_hear_each_other(scene: Scene) -> None:
+    scene.at(1, scene.host().join)
+    scene.querier(1, isolated=True).up()
+    scene.querier(5, isolated=True).up()
+
+
+def older_querier(scene: Scene) -> None:
+    scene.at(1, scene.host().join)
+    scene.querier(1, OLDER).up()
+
+
+def querier_gets_older(scene: Scene) -> None:
+    scene.at(1, scene.host().join)
+    querier = scene.querier(1)
+    querier.up()
+    scene.at(4, querier.set, OLDER)
+
+
+def no_answers(scene: Scene) -> None:
+    mute, sound = scene.host(1), scene.host(2)
+    scene.querier(1).up()
+    scene.at(1, mute.join)
+    scene.at(1, sound.join)
+    scene.at(4, mute.fall_silent)
+
+
+def silent_leave(scene: Scene) -> None:
+    gone, stays = scene.host(1), scene.host(2)
+    scene.querier(1).up()
+    scene.at(1, gone.join)
+    scene.at(1, stays.join)
+    scene.at(4, scene.switch.ip, f"link set {gone.port} down")
+
+
+def flapping(scene: Scene) -> None:
+    scene.at(1, scene.host().join)
+    scene.querier(5, "mcast_query_interval 3000 mcast_querier_interval 300").up()
+    lower = scene.querier(1)
+    for second in (1, 6):
+        scene.at(second, lower.up)
+        scene.at(second + 1.2, lower.down)
+
+
+def no_address(scene: Scene) -> None:
+    scene.at(1, scene.host().join)
+    scene.querier(1, "mcast_query_use_ifaddr 0").up()
+
+
+SCENARIOS = (
+    healthy, no_querier, querier_dies, two_queriers, two_that_do_not_hear_each_other,
+    older_querier, querier_gets_older, no_answers, silent_leave, flapping, no_address,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `analyze` says of one scenario."""
+
+    document: dict[str, Any]
+    code: int
+
+    @property
+    def errors(self) -> set[str]:
+        return self._ids("error")
+
+    @property
+    def warnings(self) -> set[str]:
+        return self._ids("warning")
+
+    @property
+    def words(self) -> str:
+        return "\n".join(self.document["summary"])
+
+    def _ids(self, severity: str) -> set[str]:
+        return {item["id"] for item in self.document["findings"] if item["severity"] == severity}
+
+    def ended(self, group: str) -> dict[str, str]:
+        """How the stays of a group ended, by host."""
+        rows = self.document["memberships"]
+        return {row["host"]: row["ended_by"] for row in rows if row["group"] == group}
+
+    def findings(self, rule: str) -> list[dict[str, Any]]:
+        return [item for item in self.document["findings"] if item["id"] == rule]
+
+
+@pytest.fixture(scope="module")
+def recordings(
+    make_common_namespace: Callable[[], Namespace], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """Run all scenarios at once; give their captures by name."""
+    switch = make_common_namespace()
+    scenes: dict[str, Scene] = {}
+    for number, tell in enumerate(SCENARIOS):
+        scenes[tell.__name__] = Scene(number, switch, make_common_namespace)
+        tell(scenes[tell.__name__])
+    with switch.entered():
+        listeners = {
+            name: PacketSocket(scene.hub, promiscuous=True) for name, scene in scenes.items()
+        }
+    events = sorted(
+        (event for scene in scenes.values() for event in scene.events), key=lambda event: event[0]
+    )
+    begun = time.monotonic()
+    for second, action in [*events, (LENGTH_S, lambda: None)]:
+        time.sleep(max(begun + second - time.monotonic(), 0))
+        action()
+    folder = tmp_path_factory.mktemp("scenarios")
+    paths = {}
+    for name, listener in listeners.items():
+        paths[name] = folder / f"{name}.pcapng"
+        with listener, CaptureWriter(str(paths[name])) as writer:
+            while (frame := listener.receive(clock.now_ns())) is not None:
+                writer.write(frame)
+    for scene in scenes.values():
+        for host in scene.hosts:
+            host.close()
+    return paths
+
+
+@pytest.fixture
+def diagnose(recordings: dict[str, Path], capsys: pytest.CaptureFixture[str]) -> Diagnose:
+    """Analyse the recording of a scenario."""
+
+    def run(scenario: Tell) -> Diagnosis:
+        code = main(["analyze", "--json", str(recordings[scenario.__name__])])
+        return Diagnosis(json.loads(capsys.readouterr().out), code)
+
+    return run
+
+
+def test_a_bridge_that_does_its_work_is_no_fault(diagnose: Diagnose) -> None:
+    found = diagnose(healthy)
+
+    assert (found.code, found.errors, found.warnings) == (0, set(), set())
+    assert "querier is 10.9.0.1, IGMPv3, announces 1 s, asks every 1." in found.words
+    assert "querier is fe80::ff:fe00:1, MLDv2, announces 1 s, asks every 1." in found.words
+    assert "IGMP on hub0: the leave was asked about after" in found.words
+    assert found.ended(GROUP4) == {HOST: "leave"}
+    assert found.document["responses"]["count"] > 10
+    assert found.document["responses"]["late"] == 0
+
+
+def test_a_capture_of_seconds_cannot_tell_that_nobody_queries(diagnose: Diagnose) -> None:
+    found = diagnose(no_querier)
+
+    assert (found.code, found.errors, found.warnings) == (0, set(), set())
+    assert found.words.count("too short to tell whether a querier is missing") == 2
+
+
+def test_a_querier_that_stops_is_missed_after_its_own_interval(diagnose: Diagnose) -> None:
+    found = diagnose(querier_dies)
+
+    assert (found.code, found.errors, found.warnings) == (1, {"D-01"}, set())
+    assert {item["family"] for item in found.findings("D-01")} == {"ipv4", "ipv6"}
+    assert re.search(r"no querier in \d s, since 10\.9\.0\.1 fell silent at", found.words)
+    assert re.search(r"no querier in \d s, since fe80::ff:fe00:1 fell silent at", found.words)
+    assert found.ended(GROUP4) == {HOST: "expiry"}
+
+
+def test_an_election_between_bridges_is_no_fault(diagnose: Diagnose) -> None:
+    found = diagnose(two_queriers)
+
+    assert (found.code, found.errors, found.warnings) == (0, set(), set())
+    assert "querier is 10.9.0.1, IGMPv3" in found.words
+    assert "also heard: 10.9.0.5" in found.words
+    elected = {item["address"] for item in found.document["queriers"] if item["elected"]}
+    assert elected == {"10.9.0.1", "fe80::ff:fe00:1"}
+
+
+def test_bridges_that_do_not_hear_each_other_both_query(diagnose: Diagnose) -> None:
+    found = diagnose(two_that_do_not_hear_each_other)
+
+    assert (found.code, found.errors, found.warnings) == (1, {"D-02"}, set())
+    assert {item["host"] for item in found.findings("D-02")} == {"10.9.0.5", "fe80::ff:fe00:5"}
+
+
+def test_a_link_of_older_versions_is_no_fault(diagnose: Diagnose) -> None:
+    found = diagnose(older_querier)
+
+    assert (found.code, found.errors, found.warnings) == (0, set(), set())
+    assert f"{HOST} fell back to IGMPv2 because of 10.9.0.1" in found.words
+    assert "fe80::ff:fe00:101 fell back to MLDv1 because of fe80::ff:fe00:1" in found.words
+
+
+def test_a_querier_that_gets_older_takes_the_hosts_along(diagnose: Diagnose) -> None:
+    found = diagnose(querier_gets_older)
+
+    assert (found.code, found.errors, found.warnings) == (1, {"D-06"}, set())
+    assert f"{HOST} fell back to IGMPv2 because of 10.9.0.1" in found.words
+    assert "fe80::ff:fe00:101 fell back to MLDv1 because of fe80::ff:fe00:1" in found.words
+
+
+@pytest.mark.parametrize("scenario", [no_answers, silent_leave])
+def test_a_member_that_answers_no_more_is_named_and_expires(
+    diagnose: Diagnose, scenario: Tell
+) -> None:
+    found = diagnose(scenario)
+
+    assert (found.code, found.errors, found.warnings) == (1, {"D-07"}, set())
+    assert {item["host"] for item in found.findings("D-07")} == {HOST, "fe80::ff:fe00:101"}
+    assert f"{HOST} is member of {GROUP4} and did not answer" in found.words
+    assert found.ended(GROUP4) == {HOST: "expiry", "10.9.0.102": "capture-end"}
+    assert found.ended(GROUP6)["fe80::ff:fe00:101"] == "expiry"
+
+
+def test_a_querier_that_comes_and_goes_is_flapping(diagnose: Diagnose) -> None:
+    found = diagnose(flapping)
+
+    assert {item["family"] for item in found.findings("D-03")} == {"ipv4", "ipv6"}
+    # The slow querier waits longer than the quick one announced; the bridge of the quick one
+    # is member of the group of router discovery while it is up.
+    assert found.errors <= {"D-01"}
+    assert found.warnings <= {"D-03", "D-07"}
+    assert "also heard: 10.9.0.1; the querier changed 4 times" in found.words
+
+
+def test_a_switch_without_an_address_queries_but_is_not_elected(diagnose: Diagnose) -> None:
+    found = diagnose(no_address)
+
+    assert (found.code, found.errors, found.warnings) == (0, set(), set())
+    assert found.findings("D-23")
+    assert "querier is 0.0.0.0 (a snooping switch, no elected querier)" in found.words
