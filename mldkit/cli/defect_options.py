@@ -9,7 +9,7 @@ from mldkit.cli.arguments import address, mac, octets, whole_number
 from mldkit.errors import UsageError
 from mldkit.model.family import IGMP, MLD, Family, family_of
 from mldkit.sender import frame_of
-from mldkit.wire.link_layer import MAX_VLAN_TAGS
+from mldkit.wire.ethernet import MAX_VLAN_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

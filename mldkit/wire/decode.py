@@ -16,8 +16,9 @@ from mldkit.model.family import IGMP, MLD, Family
 from mldkit.wire import decode_igmp, decode_mld, ipv4, ipv6
 from mldkit.wire.checksum import ones_sum, pseudo_header_sum
 from mldkit.wire.envelope import Fragment, Place
+from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader, Stop
 from mldkit.wire.ipv6 import ICMPV6
-from mldkit.wire.link_layer import ETHERTYPE_IPV4, ETHERTYPE_IPV6, READERS, LinkHeader, Stop
+from mldkit.wire.link_layer import READERS
 
 
 def decode(frame: Frame) -> Decoded | Broken | None:

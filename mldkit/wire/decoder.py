@@ -17,9 +17,9 @@ from mldkit.model.family import MLD
 from mldkit.wire import decode_mld, ipv4, ipv6
 from mldkit.wire.decode import read_frame, read_packet
 from mldkit.wire.envelope import Fragment
+from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
 from mldkit.wire.fragments import Assembly, Reassembler
 from mldkit.wire.ipv6 import ICMPV6
-from mldkit.wire.link_layer import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
 from mldkit.wire.tunnels import decode_inside
 
 if TYPE_CHECKING:

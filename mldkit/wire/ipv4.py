@@ -12,10 +12,10 @@ from mldkit.model.datagram import Datagram, Decoded, Frame, Malformed, Remark
 from mldkit.model.family import IGMP
 from mldkit.wire.checksum import ones_sum
 from mldkit.wire.envelope import Fragment, Place
-from mldkit.wire.link_layer import Stop
+from mldkit.wire.ethernet import Stop
 
 if TYPE_CHECKING:
-    from mldkit.wire.link_layer import LinkHeader
+    from mldkit.wire.ethernet import LinkHeader
 
 PROTOCOL_IGMP = 2
 _ROUTER_ALERT = 0x94

@@ -14,10 +14,10 @@ from mldkit.model.datagram import Datagram, Decoded, Frame, Remark
 from mldkit.model.family import MLD
 from mldkit.wire.decode_mld import MEMBERSHIP_TYPES
 from mldkit.wire.envelope import Fragment, Place
-from mldkit.wire.link_layer import Stop
+from mldkit.wire.ethernet import Stop
 
 if TYPE_CHECKING:
-    from mldkit.wire.link_layer import LinkHeader
+    from mldkit.wire.ethernet import LinkHeader
 
 HOP_BY_HOP = 0
 ROUTING = 43

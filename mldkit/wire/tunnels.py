@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.wire.decode import read_packet
-from mldkit.wire.link_layer import (
+from mldkit.wire.ethernet import (
     ETHERTYPE_BRIDGED,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
-    READERS,
     LinkHeader,
     Stop,
     read_ethernet,
 )
+from mldkit.wire.link_layer import READERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

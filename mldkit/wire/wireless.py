@@ -13,7 +13,7 @@ fragmented carry no message that is read.
 
 from __future__ import annotations
 
-from mldkit.wire.link_layer import LinkHeader, Stop, read_llc
+from mldkit.wire.ethernet import LinkHeader, Stop, read_llc
 
 _DATA = 2
 _WITHOUT_DATA, _QOS = 0x4, 0x8  # of the subtype
