@@ -1,11 +1,11 @@
-"""Runs a machine without I/O in real time on one interface.
+"""Runs machines without I/O in real time on one interface.
 
 ::
 
     frame, kernel stamp -> decode -> machine.receive(decoded, stamp)
     machine.deadline_ns -> alarm  -> machine.poll(deadline) -> encode -> send -> lateness
 
-All times given to the machine are monotonic nanoseconds (`clock.now_ns`), never going back. The
+All times given to a machine are monotonic nanoseconds (`clock.now_ns`), never going back. The
 "now" of a message is when the kernel received it, not when it is read here: timers that expired
 before are carried out first. A timer is carried out at its deadline, never before, and the machine
 is told the deadline as "now": how late this process really was is in `lateness` alone.
@@ -15,50 +15,46 @@ The caller says how octets are read and made, because layers of one height do no
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 from mldkit.link import clock
 from mldkit.link.alarm import Alarm
+from mldkit.link.crowd import Crowd
 from mldkit.link.lateness import Lateness
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mldkit.link.crowd import Machine
     from mldkit.link.device import PacketSocket
     from mldkit.model.datagram import Datagram, Decoded, Frame
 
 _FRAMES_AT_ONCE = 64
 """Frames that are read before due timers are looked at again."""
-_POLLS_AT_ONCE = 16
-
-
-class Machine(Protocol):
-    """Rules over time: `mldkit.protocol.host.Host` is one, a querier another."""
-
-    @property
-    def deadline_ns(self) -> int | None:
-        """When `poll` has something to do; None: nothing is pending."""
-
-    def receive(self, decoded: Decoded, now_ns: int) -> None:
-        """Take in a message that arrived at `now_ns`."""
-
-    def poll(self, now_ns: int) -> list[Datagram]:
-        """Carry out what is due, or a part of it, and return what is to be sent, in order."""
+_MACHINES_AT_ONCE = 16
+"""Machines that do something before anything is sent and the socket is read again."""
 
 
 class Runner:
-    """Drives one machine over one device until it is stopped.
+    """Drives one machine, or many, over one device until it is stopped.
 
     `device`    what it listens to and sends on; stays open. Its interface must be up.
-    `machine`   what is driven. Its deadline is asked for after every call, so the owner may change
-                it between two runs (`host.sockets.join(..., now_ns)`), or from a callback.
+    `machine`   what is driven: one `Machine` or a sequence of them (`mldkit.link.crowd`). The owner
+                may change them between two runs (`host.sockets.join(..., runner.now_ns)`) and in
+                callbacks of `watch`; elsewhere `refresh` makes it known.
     `decode`    frame to messages: `mldkit.wire.decoder.Decoder().decode`.
     `encode`    datagram to octets: `mldkit.wire.encode.encode_frame`.
+    `audience`  message to the positions of the machines that hear it, those in a hurry first;
+                without it all do.
     `on_frame`  called with every frame that is heard, own ones too (`Frame.outgoing`, with the
                 stamp of leaving): captures are written from it.
+    `on_message` called with (decoded, now_ns) of what the machines hear.
     `on_sent`   called with (datagrams, intended_ns, sent_ns) after they were sent.
+    `on_idle`   called with the next deadline, or None, when there is nothing to do until then;
+                returns whether it did something, and is called again after a look around if so.
 
-    What this machine sends (`Frame.outgoing`) is not given to the machine, as a kernel does not
+    What this machine sends (`Frame.outgoing`) is not given to the machines, as a kernel does not
     hear its own. Use::
 
         with PacketSocket("eth1") as device:
@@ -69,25 +65,31 @@ class Runner:
                 runner.run()                                    # until stop() or an exception
 
     `run` raises `InterfaceDown`, `InterfaceRemoved` or `LinkError` when the link fails, and lets
-    KeyboardInterrupt through; `lateness` and the machine are complete then as always.
+    KeyboardInterrupt through; `lateness` and the machines are complete then as always.
     """
 
     def __init__(
         self,
         device: PacketSocket,
-        machine: Machine,
+        machine: Machine | Sequence[Machine],
         *,
         decode: Callable[[Frame], Iterable[Decoded]],
         encode: Callable[[Datagram], bytes],
+        audience: Callable[[Decoded], Sequence[int]] | None = None,
         on_frame: Callable[[Frame], None] | None = None,
+        on_message: Callable[[Decoded, int], None] | None = None,
         on_sent: Callable[[list[Datagram], int, int], None] | None = None,
+        on_idle: Callable[[int | None], bool] | None = None,
     ) -> None:
         self.lateness = Lateness()
         """Of every frame that was sent: from the deadline to the moment it was handed over."""
         self.on_frame = on_frame
+        self.on_message = on_message
         self.on_sent = on_sent
+        self.on_idle = on_idle
         self._device = device
-        self._machine = machine
+        machines = machine if isinstance(machine, Sequence) else (machine,)
+        self._crowd = Crowd(machines, audience)
         self._decode = decode
         self._encode = encode
         self._reached_ns = 0
@@ -110,13 +112,22 @@ class Runner:
 
     @property
     def now_ns(self) -> int:
-        """The time for acts of the owner: the clock, but never before what the machine knows."""
+        """The time for acts of the owner: the clock, but never before what the machines know."""
         return max(clock.now_ns(), self._reached_ns)
+
+    @property
+    def deadline_ns(self) -> int | None:
+        """When the first machine has something to do, None when nothing is pending."""
+        return self._crowd.next_ns
 
     def watch(self, descriptor: int, callback: Callable[[], None]) -> None:
         """Call `callback` whenever `descriptor` is readable while `run` goes on."""
         self._callbacks[descriptor] = callback
         self._alarm.watch(descriptor)
+
+    def refresh(self) -> None:
+        """Look at the deadlines of all machines again."""
+        self._crowd.refresh()
 
     def stop(self) -> None:
         """Let `run` return soon; may be called by a callback or a signal handler."""
@@ -128,26 +139,41 @@ class Runner:
 
         What was due until `until_ns` has been carried out when it returns.
         """
+        crowd = self._crowd
+        crowd.refresh()
         while not self._is_stopped:
             self._hear()
             now_ns = clock.now_ns()
-            self._carry_out(now_ns, _POLLS_AT_ONCE)
-            wake_ns = self._machine.deadline_ns
-            if wake_ns is not None and wake_ns <= now_ns:
-                continue
-            if until_ns is not None:
-                if now_ns >= until_ns:
+            self._reached_ns = max(self._reached_ns, crowd.poll(now_ns, _MACHINES_AT_ONCE))
+            self._send()
+            next_ns = crowd.next_ns
+            if until_ns is not None and now_ns >= until_ns:
+                if next_ns is None or next_ns > until_ns:
                     break
-                wake_ns = until_ns if wake_ns is None else min(wake_ns, until_ns)
-            for descriptor in self._alarm.wait(wake_ns):
-                if descriptor in self._callbacks:
-                    self._callbacks[descriptor]()
+            elif next_ns is None or next_ns > now_ns:
+                self._rest(next_ns, until_ns)
+                continue
+            deadline_ns = crowd.deadline_ns
+            if crowd.waiting and (deadline_ns is None or deadline_ns > now_ns):
+                crowd.deliver(_MACHINES_AT_ONCE)
+                self._send()
         self._is_stopped = False
 
+    def _rest(self, wake_ns: int | None, until_ns: int | None) -> None:
+        """Wait for a deadline, a frame or the end; whoever has other work may do it first."""
+        if self.on_idle is not None and self.on_idle(wake_ns):
+            return
+        if until_ns is not None:
+            wake_ns = until_ns if wake_ns is None else min(wake_ns, until_ns)
+        for descriptor in self._alarm.wait(wake_ns):
+            if descriptor in self._callbacks:
+                self._callbacks[descriptor]()
+                self._crowd.refresh()
+
     def _hear(self) -> None:
-        """Give the machine what has arrived, each message at its own time."""
+        """Take in what has arrived, each message at its own time."""
         offset_ns = None
-        for _ in range(_FRAMES_AT_ONCE):
+        while self._crowd.waiting < _FRAMES_AT_ONCE:
             frame = self._device.take()
             if frame is None:
                 return
@@ -158,28 +184,19 @@ class Runner:
             for decoded in self._decode(frame):
                 if offset_ns is None:
                     offset_ns = clock.wall_offset_ns()
-                now_ns = clock.now_ns()
-                stamp_ns = min(frame.time_ns + offset_ns, now_ns) if frame.time_ns else now_ns
-                self._carry_out(stamp_ns)
-                self._reached_ns = max(self._reached_ns, stamp_ns)
-                self._machine.receive(decoded, self._reached_ns)
+                self._take_in(decoded, (frame.time_ns or clock.wall_ns()) + offset_ns)
 
-    def _carry_out(self, until_ns: int, polls: int | None = None) -> None:
-        """Carry out what is due until `until_ns`, with no more than so many calls."""
-        machine = self._machine
-        while (deadline_ns := machine.deadline_ns) is not None and deadline_ns <= until_ns:
-            if polls is not None:
-                if not polls:
-                    return
-                polls -= 1
-            self._reached_ns = max(self._reached_ns, deadline_ns)
-            datagrams = machine.poll(deadline_ns)
-            if datagrams:
-                self._send(datagrams, deadline_ns)
+    def _take_in(self, decoded: Decoded, stamp_ns: int) -> None:
+        heard_ns = max(min(stamp_ns, clock.now_ns()), self._reached_ns)
+        self._reached_ns = heard_ns
+        self._crowd.hear(decoded, heard_ns)
+        if self.on_message is not None:
+            self.on_message(decoded, heard_ns)
 
-    def _send(self, datagrams: list[Datagram], intended_ns: int) -> None:
-        self._device.send_many(map(self._encode, datagrams))
-        sent_ns = clock.now_ns()
-        self.lateness.add(sent_ns - intended_ns, len(datagrams))
-        if self.on_sent is not None:
-            self.on_sent(datagrams, intended_ns, sent_ns)
+    def _send(self) -> None:
+        for datagrams, intended_ns in self._crowd.sent():
+            self._device.send_many(map(self._encode, datagrams))
+            sent_ns = clock.now_ns()
+            self.lateness.add(sent_ns - intended_ns, len(datagrams))
+            if self.on_sent is not None:
+                self.on_sent(datagrams, intended_ns, sent_ns)
