@@ -39,13 +39,7 @@ def forwarded(node: str, group: str, port: str) -> Look:
     """Look for a group and port in the table of a bridge."""
 
     def look(lab: Lab) -> Outcome:
-        document = _json(lab, node, "bridge", "-j", "mdb", "show")
-        ports = {
-            entry["port"]
-            for table in document
-            for entry in table.get("mdb", ())
-            if entry["grp"] == group
-        }
+        ports = {entry["port"] for entry in table(lab, node) if entry["grp"] == group}
         return Outcome(
             holds=port in ports,
             expected=f"{group} goes out at {port}",
@@ -61,7 +55,7 @@ def router_port(node: str, bridge: str, port: str) -> Look:
 
     def look(lab: Lab) -> Outcome:
         document = _json(lab, node, "bridge", "-d", "-j", "mdb", "show")
-        ports = [entry["port"] for table in document for entry in table["router"].get(bridge, ())]
+        ports = [entry["port"] for found in document for entry in found["router"].get(bridge, ())]
         return Outcome(
             holds=port in ports,
             expected=f"router ports: {port}",
@@ -105,6 +99,12 @@ def received(link: str, group: str, port: int, *, wanted: bool, source: str | No
         )
 
     return look
+
+
+def table(lab: Lab, node: str) -> list[dict[str, Any]]:
+    """Return the entries of the multicast table of a bridge, as iproute2 names their fields."""
+    document = _json(lab, node, "bridge", "-j", "mdb", "show")
+    return [entry for bridge in document for entry in bridge.get("mdb", ())]
 
 
 def _json(lab: Lab, node: str, *argv: str) -> Any:  # noqa: ANN401 (whatever iproute2 prints)
