@@ -1,0 +1,216 @@
+"""What a router knows of all groups of one family on one link, and what it asks about them.
+
+::
+
+    record or older message -> version of the group's oldest listener -> state table -> queries
+    query of another router -> timers lowered, unless its S flag is set
+    time                    -> timers end: sources and groups fall away
+
+A group with an older listener is treated as that version knows it: its reports and leaves stand
+for IS_EX({}) and TO_IN({}), BLOCK and the sources of TO_EX say nothing, and IGMPv1 knows no
+leaving (RFC 9776 §7.3.2, RFC 9777 §8.3.2).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mldkit.model.family import IGMP
+from mldkit.model.messages import GroupRecord, RecordType
+from mldkit.protocol.querier_asking import Asking
+from mldkit.protocol.querier_events import MembershipChanged
+from mldkit.protocol.querier_filter import RouterFilter
+from mldkit.protocol.timer import Timer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Leave, LegacyReport, Query
+    from mldkit.protocol.election import Election
+    from mldkit.protocol.querier_events import Observer
+    from mldkit.protocol.timer import Timers
+
+
+@dataclass(slots=True)
+class _Group:
+    """One group that somebody listens to."""
+
+    address: Address
+    filter: RouterFilter
+    asking: Asking
+    timer: Timer
+    current_version: int
+    host: Address = b""
+    """Who reported it last."""
+    lives_until_ns: int = 0
+    """When it would end if nobody left and nobody reported any more."""
+    older_until: dict[int, int] = field(default_factory=dict)
+
+    def version(self, now_ns: int) -> int:
+        """Return the version of its oldest listener (Group Compatibility Mode)."""
+        older = [version for version, until_ns in self.older_until.items() if until_ns > now_ns]
+        return min(older, default=self.current_version)
+
+    def shown(self, kind: str, now_ns: int, host: Address = b"") -> MembershipChanged:
+        """Return the state as an event of a kind."""
+        state = self.filter
+        family = self.timer.family
+        return MembershipChanged(
+            kind,
+            now_ns,
+            family,
+            self.address,
+            state.exclude,
+            state.stopped if state.exclude else state.running,
+            state.running if state.exclude else (),
+            self.version(now_ns),
+            host,
+        )
+
+
+class Groups:
+    """The groups of one family on one link."""
+
+    def __init__(
+        self,
+        election: Election,
+        timers: Timers,
+        send: Callable[[Query, int], None],
+        observe: Observer = None,
+    ) -> None:
+        self._election = election
+        self._timers = timers
+        self._send = send
+        self._observe = observe
+        self._groups: dict[Address, _Group] = {}
+
+    def __len__(self) -> int:
+        """Return how many groups somebody listens to."""
+        return len(self._groups)
+
+    def members(self, now_ns: int) -> Iterator[MembershipChanged]:
+        """Give the state of every group, the first one reported first."""
+        for group in self._groups.values():
+            yield group.shown("member", now_ns, group.host)
+
+    def record(self, record: GroupRecord, host: Address, now_ns: int) -> None:
+        """Take in an accepted record of a report of the current version."""
+        group = self._groups.get(record.group)
+        kind, sources = record.type, record.sources
+        if group is not None:
+            version = group.version(now_ns)
+            if version < group.current_version:
+                if kind == RecordType.BLOCK:
+                    return
+                if kind == RecordType.TO_IN and self._knows_no_leaving(version):
+                    return
+                if kind == RecordType.TO_EX:
+                    sources = ()
+        self._apply(GroupRecord(kind, record.group, sources), host, now_ns)
+
+    def older_report(self, report: LegacyReport, host: Address, now_ns: int) -> None:
+        """Take in an accepted report of an older version."""
+        version = report.version
+        older = None
+        if version is not None:
+            older = (version, now_ns + self._election.variables.older_host_ns)
+        self._apply(GroupRecord(RecordType.IS_EX, report.group), host, now_ns, older=older)
+
+    def leave(self, leave: Leave, host: Address, now_ns: int) -> None:
+        """Take in an accepted Leave Group or Done."""
+        group = self._groups.get(leave.group)
+        if group is None or self._knows_no_leaving(group.version(now_ns)):
+            return
+        self._apply(GroupRecord(RecordType.TO_IN, leave.group), host, now_ns)
+
+    def hear_query(self, query: Query, now_ns: int) -> None:
+        """Take in a query of another router for one group (RFC 9776 §6.6.1, RFC 9777 §7.6.1)."""
+        group = self._groups.get(query.group)
+        if group is None or query.suppress:
+            return
+        robustness = query.robustness or self._election.variables.robustness
+        until_ns = now_ns + robustness * query.max_response_ns
+        before = _seen(group, now_ns)
+        group.filter.expire(now_ns)
+        if query.sources:
+            group.filter.lower(until_ns, query.sources)
+        elif group.filter.exclude:
+            group.filter.lower(until_ns)
+        self._settle(group, before, now_ns)
+
+    def _knows_no_leaving(self, version: int) -> bool:
+        return version == 1 and self._election.settings.family is IGMP
+
+    def _apply(
+        self,
+        record: GroupRecord,
+        host: Address,
+        now_ns: int,
+        *,
+        older: tuple[int, int] | None = None,
+    ) -> None:
+        group = self._groups.get(record.group)
+        is_new = group is None
+        if group is None:
+            group = self._made(record.group)
+        before = _seen(group, now_ns)
+        variables = self._election.variables
+        lifetime_ns = variables.membership_ns(self._election.settings.profile)
+        group.filter.expire(now_ns)
+        asked = group.filter.apply(record.type, record.sources, now_ns, lifetime_ns)
+        if group.filter.is_empty and is_new:
+            return
+        if older is not None:
+            group.older_until[older[0]] = older[1]
+        group.host = host
+        if record.sources or record.type in (RecordType.IS_EX, RecordType.TO_EX):
+            group.lives_until_ns = now_ns + lifetime_ns
+        if is_new:
+            self._groups[record.group] = group
+            self._tell(group.shown("join", now_ns, host))
+            before = _seen(group, now_ns)
+        group.asking.begin(asked, now_ns)
+        self._settle(group, before, now_ns, host)
+
+    def _made(self, address: Address) -> _Group:
+        family = self._election.settings.family
+        state = RouterFilter()
+        asking = Asking(address, state, self._election, self._timers, self._send)
+
+        def end(now_ns: int) -> None:
+            before = _seen(group, now_ns)
+            state.expire(now_ns)
+            self._settle(group, before, now_ns)
+
+        timer = Timer(family, "membership", end, address)
+        group = _Group(address, state, asking, timer, family.current_version)
+        return group
+
+    def _settle(self, group: _Group, before: object, now_ns: int, host: Address = b"") -> None:
+        """Tell what is different, and look again when the next timer of the group ends."""
+        if group.filter.is_empty:
+            group.asking.stop()
+            self._timers.stop(group.timer)
+            del self._groups[group.address]
+            kind = "expire" if now_ns >= group.lives_until_ns else "leave"
+            self._tell(group.shown(kind, now_ns, host))
+            return
+        if _seen(group, now_ns) != before:
+            self._tell(group.shown("change", now_ns, host))
+        next_ns = group.filter.next_end_ns
+        # A timer that comes too early looks again; moving it with every report would cost more.
+        if not group.timer.is_running or group.timer.fires_ns > next_ns:
+            self._timers.arm(group.timer, max(next_ns - now_ns, 0), now_ns)
+
+    def _tell(self, event: MembershipChanged) -> None:
+        if self._observe is not None:
+            self._observe(event)
+
+
+def _seen(group: _Group, now_ns: int) -> object:
+    """Return what makes a group another one for whoever forwards data or reads about it."""
+    state = group.filter
+    filtered = state.exclude, frozenset(state.running), frozenset(state.stopped)
+    return *filtered, group.version(now_ns)

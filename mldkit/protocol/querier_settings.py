@@ -1,0 +1,124 @@
+"""How a querier of one family is set up, and the queries that follow from it.
+
+::
+
+    General Query              every interval, to all hosts       max response = QRI
+    Group-Specific Query       when somebody left, to the group   max response = LMQI
+    ... and-Source-Specific    when sources are unwanted          max response = LMQI
+
+Versions before the current one carry no robustness, interval, sources or S flag, and their
+response time is linear (RFC 9776 §7.3.1, RFC 9777 §8.3.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mldkit.errors import UsageError
+from mldkit.model import codes
+from mldkit.model.family import DEFAULT_RESPONSE_NS, IGMP, Family
+from mldkit.model.messages import Query
+from mldkit.model.units import SECOND
+from mldkit.protocol.variables import DEFAULT_PROFILE, Variables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mldkit.model.addresses import Address
+
+LARGEST_ROBUSTNESS = 7
+"""What QRV can carry (RFC 9776 §4.1.6)."""
+
+
+def response_code(family: Family, version: int, response_ns: int) -> int:
+    """Return the code of the longest response time not above `response_ns` of a version."""
+    if (family, version) == (IGMP, 1):
+        return 0
+    value = response_ns // family.response_unit_ns
+    if version == family.current_version:
+        return codes.encode(value, width=family.response_code_width)
+    return min(value, (1 << family.response_code_width) - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class QuerierSettings:
+    """One family of a querier; the constructor raises UsageError for what cannot be."""
+
+    family: Family
+    version: int
+    variables: Variables = field(default_factory=Variables)
+    last_member_interval_ns: int = SECOND
+    """LMQI; a group is asked for robustness times, so long after each other."""
+    profile: str = DEFAULT_PROFILE
+    mtu: int = 1500
+
+    def __post_init__(self) -> None:
+        """Refuse what the fields of a query cannot say or the RFC forbids."""
+        family, variables = self.family, self.variables
+        if self.version not in family.versions:
+            raise UsageError(f"there is no {family!r}v{self.version}")
+        if not 1 <= variables.robustness <= LARGEST_ROBUSTNESS:
+            raise UsageError(f"the robustness of a querier is 1 to {LARGEST_ROBUSTNESS}")
+        if variables.interval_ns < SECOND:
+            raise UsageError("the query interval is announced in seconds, 1 s at least")
+        if min(self.response_ns, self.last_member_interval_ns) < family.response_unit_ns:
+            unit_ms = family.response_unit_ns // 1_000_000
+            raise UsageError(f"{family!r} carries no response time below {unit_ms} ms")
+        if self.response_ns >= variables.interval_ns:
+            raise UsageError(
+                f"{family!r}v{self.version}: the response time of {self.response_ns / SECOND:g} s "
+                f"is not below the query interval of {variables.interval_ns / SECOND:g} s",
+                hint="RFC 9776 §8.3, RFC 9777 §9.3",
+            )
+
+    @property
+    def response_ns(self) -> int:
+        """Time that hosts have for a General Query; IGMPv1 hosts take 10 s."""
+        if (self.family, self.version) == (IGMP, 1):
+            return DEFAULT_RESPONSE_NS
+        return self.variables.response_ns
+
+    @property
+    def startup_interval_ns(self) -> int:
+        """Time between the queries of a start (RFC 9776 §8.6, RFC 9777 §9.6)."""
+        return self.variables.interval_ns // 4
+
+    @property
+    def startup_count(self) -> int:
+        """How many queries come at that interval (RFC 9776 §8.7, RFC 9777 §9.7)."""
+        return self.variables.robustness
+
+    @property
+    def most_sources(self) -> int:
+        """How many sources a query can carry without fragments."""
+        family = self.family
+        room = self.mtu - family.header_octets - family.query_octets
+        return max(room // family.address_octets, 1)
+
+    def general_query(self, version: int) -> Query:
+        """Return the General Query in a version."""
+        return self._query(version, self.family.unspecified, self.response_ns)
+
+    def group_query(
+        self, version: int, group: Address, sources: Sequence[Address] = (), *, suppress: bool
+    ) -> Query:
+        """Return the query for a group or for sources of it."""
+        interval_ns = self.last_member_interval_ns
+        return self._query(version, group, interval_ns, tuple(sources), suppress=suppress)
+
+    def _query(
+        self,
+        version: int,
+        group: Address,
+        response_ns: int,
+        sources: tuple[Address, ...] = (),
+        *,
+        suppress: bool = False,
+    ) -> Query:
+        code = response_code(self.family, version, response_ns)
+        if version != self.family.current_version:
+            return Query(version, group, code)
+        variables = self.variables
+        interval_code = codes.encode(variables.interval_ns // SECOND, width=8)
+        return Query(version, group, code, suppress, variables.robustness, interval_code, sources)

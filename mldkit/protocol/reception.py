@@ -1,0 +1,80 @@
+"""What a router takes in at all: a message that must be dropped changes nothing.
+
+Malformed or wrong in its checksum, an MLD message that is not link-local with hop limit 1 and
+Router Alert 0, a General Query that names sources, a message for what is no group (RFC 9776
+§4.1 and §4.2, RFC 9777 §5.1, §5.2, §6.2 and §7.4). IGMP asks neither for the TTL nor for Router
+Alert (RFC 9776 §9.4 has them sent, not checked). In reports single records may fall away.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.model.addresses import (
+    is_link_local,
+    is_multicast,
+    is_reportable,
+    is_source_specific,
+)
+from mldkit.model.family import MLD
+from mldkit.model.messages import (
+    RECORD_TYPE_NAMES,
+    Leave,
+    LegacyReport,
+    Query,
+    RecordType,
+    Report,
+)
+
+if TYPE_CHECKING:
+    from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Decoded
+    from mldkit.model.messages import GroupRecord
+
+_BROKEN_HEADER = "V-25"
+_EXCLUDES = (RecordType.IS_EX, RecordType.TO_EX)
+
+
+def accepted(decoded: Decoded) -> Query | Report | LegacyReport | Leave | None:
+    """Return the message if a conforming router may act on it, None otherwise."""
+    datagram = decoded.datagram
+    message = datagram.message
+    if not isinstance(message, Query | Report | LegacyReport | Leave):
+        return None
+    if decoded.checksum == "bad" or decoded.malformed is not None:
+        return None
+    if any(mark.id == _BROKEN_HEADER for mark in decoded.remarks):
+        return None
+    if decoded.family is MLD:
+        if datagram.hop_limit != 1 or datagram.router_alert != 0:
+            return None
+        if not is_link_local(datagram.source):
+            return None
+    if isinstance(message, Query):
+        return message if _is_sound(message) else None
+    if isinstance(message, Report):
+        return message
+    return message if _is_for_routers(message.group) else None
+
+
+def is_accepted(record: GroupRecord) -> bool:
+    """Return whether a router may act on one record of an accepted report.
+
+    In the source-specific range nobody can want all but some sources (RFC 4604 §2.2).
+    """
+    if record.type not in RECORD_TYPE_NAMES or not is_multicast(record.group):
+        return False
+    if record.type in _EXCLUDES and is_source_specific(record.group):
+        return False
+    return is_reportable(record.group)
+
+
+def _is_sound(query: Query) -> bool:
+    if query.version is None:
+        return False
+    return not query.sources if query.is_general else is_multicast(query.group)
+
+
+def _is_for_routers(group: Address) -> bool:
+    """Return whether an older report or leave can be for a group that routers know."""
+    return is_multicast(group) and is_reportable(group) and not is_source_specific(group)
