@@ -5,8 +5,10 @@ What a conforming receiver must drop gives its findings and goes no further.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
+from mldkit.analysis import senders
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.facts import Mark, is_dropped
@@ -98,6 +100,8 @@ class LinkState:
         self.queriers.finish(mark)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.unspecified.finish(mark.time_ns)
+        stays = chain(self.memberships.ended, self.memberships.rows())
+        senders.judge(self.key, self._ledger, self.queriers.known.values(), stays)
 
     def _advance(self, now_ns: int) -> None:
         responses = self.responses

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import Event, Mark
+from mldkit.analysis.facts import Event
 from mldkit.model.addresses import is_unspecified, mac_text, text
 from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS
 from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables, election_rank, variables_of
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import LinkKey, Listener
+    from mldkit.analysis.facts import LinkKey, Listener, Mark
     from mldkit.analysis.findings import Ledger
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
@@ -37,7 +37,7 @@ class Querier:
     address: Address
     mac: bytes | None
     version: int | None
-    first_ns: int
+    first: Mark
     last_ns: int
     variables: Variables
     announced_ns: int | None = None
@@ -52,6 +52,11 @@ class Querier:
     """Queries that do not follow another one within the response time."""
     round_ns: int = 0
     gaps: deque[int] = field(default_factory=lambda: deque(maxlen=_MOST_GAPS))
+
+    @property
+    def first_ns(self) -> int:
+        """Time of its first query."""
+        return self.first.time_ns
 
     @property
     def observed_ns(self) -> int | None:
@@ -114,7 +119,7 @@ class Queriers:
         self._compare_versions(query, source, mark)
         querier = self.known.get(source)
         if querier is None:
-            querier = Querier(source, mac, query.version, now_ns, now_ns, variables_of(query))
+            querier = Querier(source, mac, query.version, mark, now_ns, variables_of(query))
             querier.session_ns = querier.round_ns = now_ns
             self.known[source] = querier
             self._compare_identities(querier, mark)

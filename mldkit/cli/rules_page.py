@@ -31,7 +31,9 @@ ANALYSIS_HEAD = """
 ## Rules that need more than one frame
 
 Printed from the table in `mldkit/analysis/rules.py`. `analyze` holds whole captures against these
-too. A member that answers none of several General Queries in a row is an error of D-07.
+too. A member that answers none of several General Queries in a row is an error of D-07. V-23 is
+here also for a query from the address of a host with another MAC, and for the only IPv4 sender that
+shares no subnet with all others.
 
 | id | severity | what is wrong | reference | also known as |
 | --- | --- | --- | --- | --- |

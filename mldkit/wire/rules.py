@@ -259,14 +259,16 @@ def unknown_extension(decoded: Decoded) -> Outcome:
 
 
 def querier_variables(decoded: Decoded) -> Outcome:
-    """D-05; a QQIC of 0 means the default interval."""
+    """D-05; a QQIC of 0 means the default interval (RFC 9776 §4.1.7), which is no fault."""
     message = decoded.datagram.message
     if not isinstance(message, Query) or message.interval_ns is None:
         return None
     if message.robustness < 2:
         return f"robustness {message.robustness}: one lost report ends a membership"
     interval_ns = message.interval_ns
-    if message.is_general and 0 < interval_ns <= message.max_response_ns:
+    if interval_ns == 0:
+        return Hit(INFO, "the query interval is 0, which other routers take for their default")
+    if message.is_general and interval_ns <= message.max_response_ns:
         delay = message.max_response_ns / SECOND
         return (
             f"response time {delay:g} s is not below the query interval {interval_ns // SECOND} s"
