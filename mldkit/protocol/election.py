@@ -48,7 +48,7 @@ class Election:
         self.address = address
         self.is_querier = False
         self.elected: Address | None = None
-        """The acting querier; None before the start."""
+        """The acting querier as far as is known; None before anything was heard or sent."""
         self.variables = self._own_variables
         """Those in force on the link."""
         self._timers = timers
@@ -64,9 +64,10 @@ class Election:
         self._rival: Address | None = None
 
     def start(self, now_ns: int) -> None:
-        """Begin as the querier; the first query is due at once."""
-        self._startup_left = self.settings.startup_count
-        self._win("start", now_ns)
+        """Begin as the querier; whoever has heard a lower address before stays silent instead."""
+        if self.elected is None:
+            self._startup_left = self.settings.startup_count
+            self._win("start", now_ns)
 
     def version(self, now_ns: int) -> int:
         """Return the version of the queries that are sent now."""

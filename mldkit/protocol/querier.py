@@ -2,7 +2,7 @@
 
 A machine without I/O and clock, driven like `mldkit.protocol.host.Host`::
 
-    start(now_ns)                 the interface is up: the first queries are due
+    start(now_ns)                 the first queries are due; it may have listened before
     receive(decoded, now_ns)      a message arrived
     poll(now_ns) -> datagrams     carry out what is due, return what is to be sent
     deadline_ns                   when poll should be called next; None: nothing is pending
@@ -81,7 +81,7 @@ class Querier:
         return self._oldest_ns if self._outbox else self._timers.deadline_ns
 
     def start(self, now_ns: int) -> None:
-        """Begin as the querier of the link; one with a lower address will be heard."""
+        """Begin as the querier of the link, where no lower address has been heard before."""
         for side in self._sides.values():
             side.election.start(now_ns)
 
@@ -115,7 +115,7 @@ class Querier:
         return sent
 
     def elected(self, family: Family) -> Address | None:
-        """Return who queries the link as far as is known; None before the start."""
+        """Return who queries the link as far as is known, None where nothing is."""
         return self._sides[family].election.elected
 
     def is_querier(self, family: Family) -> bool:

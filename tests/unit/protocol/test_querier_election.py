@@ -56,6 +56,25 @@ def test_before_the_start_nothing_is_pending(family: Family) -> None:
     assert router.querier.elected(family) is None
 
 
+def test_a_lower_address_heard_before_the_start_keeps_it_silent(family: Family) -> None:
+    router = Router(family, starts=False)
+    router.general(router=1)
+    router.run(2)
+    router.querier.start(router.now_ns)
+    router.run(OTHER_QUERIER_PRESENT - 1)
+    assert router.times() == []
+    router.run(OTHER_QUERIER_PRESENT)
+    assert router.times() == [OTHER_QUERIER_PRESENT]
+
+
+def test_a_higher_address_heard_before_the_start_keeps_nobody_silent(family: Family) -> None:
+    router = Router(family, starts=False)
+    router.general(router=OWN + 1)
+    router.querier.start(router.now_ns)
+    router.run(2)
+    assert router.is_querier()
+
+
 def test_a_lower_address_silences_until_it_has_gone(family: Family) -> None:
     router = Router(family)
     router.run(200)
