@@ -69,7 +69,7 @@ def summary_text(decoded: Decoded) -> str:
     family = decoded.family.name.upper()
     name = family if decoded.version is None else f"{family}v{decoded.version}"
     if isinstance(message, Query):
-        return f"{name} {_query_text(message)}"
+        return f"{name} {query_text(message)}"
     if isinstance(message, Report):
         return f"{name} report, {plural(len(message.records), 'record')}"
     if isinstance(message, LegacyReport):
@@ -93,7 +93,8 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"
 
 
-def _query_text(query: Query) -> str:
+def query_text(query: Query) -> str:
+    """Return a query in a few words, with what it asks and announces."""
     what = "General Query" if query.is_general else f"query for {text(query.group)}"
     if query.sources:
         what += " from {" + ", ".join(map(text, query.sources)) + "}"

@@ -23,13 +23,15 @@ from mldkit.cli.defect_options import (
 from mldkit.cli.main import INTERRUPTED
 from mldkit.cli.message_text import duration_text, plural
 from mldkit.cli.output import detail, note, print_json
+from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import UsageError
 from mldkit.model import codes
 from mldkit.model.addresses import Address, mac_text, parse_mac, text
-from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.family import IGMP, Family
 from mldkit.model.messages import Query
 from mldkit.model.notation import parse_group_spec
 from mldkit.model.units import SECOND
+from mldkit.protocol.querier_settings import response_code
 from mldkit.sender import check_source, envelope, families_for, find_origin
 
 if TYPE_CHECKING:
@@ -55,14 +57,6 @@ time (255 s by default). The own machine does not hear its own query.
 exit codes: 0 done, 1 an expected answer is missing, 2 wrong usage,
 3 no permission or no such interface, 130 interrupted
 """
-
-_VERSIONS: dict[str, tuple[Family, int]] = {
-    "igmp1": (IGMP, 1),
-    "igmp2": (IGMP, 2),
-    "igmp3": (IGMP, 3),
-    "mld1": (MLD, 1),
-    "mld2": (MLD, 2),
-}
 
 
 def _expectation(value: str) -> Expectation:
@@ -96,16 +90,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="GROUP",
         help="[SOURCE{,SOURCE}@]GROUP[+COUNT]; without it a General Query of both families",
     )
-    parser.add_argument("-4", dest="ipv4", action="store_true", help="IGMP only")
-    parser.add_argument("-6", dest="ipv6", action="store_true", help="MLD only")
-    parser.add_argument(
-        "--version",
-        dest="versions",
-        action="append",
-        choices=sorted(_VERSIONS),
-        default=[],
-        help="protocol version, one per family (default: igmp3 and mld2)",
-    )
+    add_versions(parser)
     parser.add_argument(
         "--max-response",
         type=duration,
@@ -194,11 +179,7 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
 
 def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
     """Return the families that are asked, each with its version."""
-    versions: dict[Family, int] = {}
-    for name in args.versions:
-        family, version = _VERSIONS[name]
-        if versions.setdefault(family, version) != version:
-            raise UsageError("argument --version: two versions of one family")
+    versions = versions_given(args.versions)
     given = {"--source": args.source, "--destination": args.destination}
     if args.group is not None:
         given["GROUP"] = args.group.groups[0]
@@ -238,18 +219,13 @@ def _queries(args: argparse.Namespace, family: Family, version: int) -> list[Que
 
 
 def _response_code(args: argparse.Namespace, family: Family, version: int) -> int:
-    value = args.max_response // family.response_unit_ns
+    code = response_code(family, version, args.max_response)
     if (family, version) == (IGMP, 1):
         if args.group is not None:
             note(args, "note: IGMPv1 asks for no group: hosts answer for all of theirs")
         if args.max_response != 10 * SECOND:
             note(args, "note: IGMPv1 carries no response time: hosts take 10 s")
-        return 0
-    if version == family.current_version:
-        code = codes.encode(value, width=family.response_code_width)
-    else:
-        # Versions before the current one are linear (RFC 9776 §7.2.1, RFC 9777 §8.2.1).
-        code = min(value, (1 << family.response_code_width) - 1)
+        return code
     if (family, version) == (IGMP, 2) and code == 0:
         raise UsageError("argument --max-response: IGMPv2 carries 0.1s to 25.5s")
     sent_ns = Query(version, family.unspecified, code).max_response_ns
