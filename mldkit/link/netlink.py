@@ -1,4 +1,4 @@
-"""Route netlink dumps: how the kernel lists its interfaces and addresses.
+"""Route netlink: how the kernel lists its interfaces and addresses, and how it is told to change.
 
 A socket belongs to the network namespace that its process lives in, so a dump tells the truth
 after the launcher has entered another one, while /sys still shows the old namespace.
@@ -37,6 +37,8 @@ SOCKET_DIAGNOSTICS = 4
 SOCKETS_BY_FAMILY = 20
 
 _REQUEST_DUMP = 0x001 | 0x300
+_REQUEST_ACKNOWLEDGED = 0x001 | 0x004
+_CREATE = 0x400
 _ERROR = 2
 _DONE = 3
 _INTERRUPTED = 0x10
@@ -139,6 +141,26 @@ class Notifications:
                 Notification(kind, body[:fixed_octets], dict(attributes(body[fixed_octets:])))
                 for kind, _, body in _messages(data)
             ]
+
+
+def request(kind: int, sequence: int, body: bytes, *, creates: bool = False) -> bytes:
+    """Return a request for a change, which the kernel is to acknowledge."""
+    flags = _REQUEST_ACKNOWLEDGED | (_CREATE if creates else 0)
+    return _HEADER.pack(_HEADER.size + len(body), kind, flags, sequence, 0) + body
+
+
+def acknowledgement(data: bytes) -> int:
+    """Return the error number of an answer to `request`, 0 when the change was made."""
+    for kind, _, payload in _messages(data):
+        if kind == _ERROR:
+            return -int(struct.unpack_from("=i", payload)[0])
+    return 0
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """Return one attribute, padded to four octets; a nested one holds attributes as its value."""
+    head = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(value), kind)
+    return head + value + bytes(-len(value) % 4)
 
 
 def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:

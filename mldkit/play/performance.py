@@ -13,10 +13,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from mldkit.protocol.script_words import ScriptError
+
 if TYPE_CHECKING:
+    from mldkit.errors import UsageError
     from mldkit.model.datagram import Decoded
     from mldkit.protocol.events import Event
-    from mldkit.protocol.script import Expectation, Script
+    from mldkit.protocol.script import Action, Expectation, Script
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,12 @@ class Performance:
         late_ns = 0 if expectation.message is None else tolerance_ns
         return begin + expectation.from_ns, begin + expectation.until_ns + late_ns
 
+    def was_hindered(self, expectation: Expectation, tolerance_ns: int) -> bool:
+        """Return whether this machine stalled within the range, or right before its action."""
+        low, high = self.range_of(expectation, tolerance_ns)
+        low -= expectation.from_ns + tolerance_ns
+        return any(stall.until_ns >= low and stall.from_ns <= high for stall in self.stalls)
+
     def end_ns(self, tolerance_ns: int) -> int:
         """Return when nothing more can matter, once every action has begun."""
         ends = [self.range_of(known, tolerance_ns)[1] for known in self.script.expectations]
@@ -117,3 +126,9 @@ def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
         else:
             outcomes.append(Outcome(expectation, tuple(inside), passed=False))
     return outcomes
+
+
+def refused(script: Script, action: Action, error: UsageError) -> ScriptError:
+    """Return the error that names the line whose request was refused."""
+    place = f"{script.name}:{action.line}:{action.column}"
+    return ScriptError(f"{place}: {error.message}", hint=error.hint)

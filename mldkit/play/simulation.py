@@ -19,10 +19,9 @@ from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import SECOND
 from mldkit.play import host_acts
 from mldkit.play.frames import frame_of
-from mldkit.play.performance import Performance, Played, judge
+from mldkit.play.performance import Performance, Played, judge, refused
 from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.script import MessageAct
-from mldkit.protocol.script_words import ScriptError
 from mldkit.protocol.timer import Chance, Draws, Grid
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
@@ -109,9 +108,3 @@ class _Simulation:
             return None
         self._performance.events.append(Played(now_ns, who, decoded))
         return decoded
-
-
-def refused(script: Script, action: Action, error: UsageError) -> ScriptError:
-    """Return the error that names the line whose request was refused."""
-    place = f"{script.name}:{action.line}:{action.column}"
-    return ScriptError(f"{place}: {error.message}", hint=error.hint)

@@ -133,6 +133,8 @@ class Script:
     """A whole script."""
 
     name: str
+    text: str = ""
+    """What it was read from."""
     hosts: list[Station] = field(default_factory=list)
     queriers: list[Station] = field(default_factory=list)
     sysctls: list[tuple[int, SysctlAct]] = field(default_factory=list)

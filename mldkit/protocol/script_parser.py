@@ -50,7 +50,7 @@ _PREFIXES = {4: 24, 6: 64}
 
 def parse_script(text: str, name: str = "script") -> Script:
     """Return the script that `text` says; raise ScriptError at the first line that is wrong."""
-    script = Script(name)
+    script = Script(name, text)
     for number, line in enumerate(text.splitlines(), start=1):
         found = split_words(line)
         if found:
