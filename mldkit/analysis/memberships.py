@@ -138,7 +138,7 @@ class Memberships:
         self.new_groups: list[Address] = []
         """Groups that nobody was in before, for who wants to know."""
         self.emptied: dict[Address, int] = {}
-        """When the last member of a group left it."""
+        """When the last member of a group left it, as long as nobody joins again."""
         self._changes_kept = 0
 
     def rows(self) -> Iterator[Row]:
@@ -251,6 +251,7 @@ class Memberships:
         if members is None:
             members = self.groups[record.group] = {}
             self.new_groups.append(record.group)
+            self.emptied.pop(record.group, None)
         row = members[heard.host] = Row(heard, record.group)
         return row
 

@@ -114,7 +114,7 @@ class Traffic:
         stream.last_ns = mark.time_ns
         stream.hop_limit = min(stream.hop_limit, packet.hop_limit)
         left_ns = memberships.emptied.get(packet.group)
-        if left_ns is not None and packet.group not in memberships.groups:
+        if left_ns is not None:
             self._judge_after_leave(stream, left_ns, queries, mark)
 
     def finish(self, memberships: Memberships, end_ns: int, mark: Mark) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.answers import family_name, summary
+from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.incidents import data_after_leaves
 from mldkit.analysis.responses import Delays
+from mldkit.analysis.words import family_name
 from mldkit.cli.message_json import Json, number, time_text
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -38,6 +40,20 @@ def analysis_json(result: Result, captures: Sequence[Capture]) -> Json:
         ],
         "memberships": [row_json(key, row) for key, row in result.rows],
         "responses": _responses([link.delays for link in result.links]),
+        "leaves": [
+            {
+                **_link(link.key),
+                "count": link.leaves.count,
+                "asked": link.leaves.delays.count,
+                "query_delay_ms": _delays(link.leaves.delays),
+                "data_after_s": {
+                    text(group): number(after_ns, SECOND)
+                    for group, after_ns in data_after_leaves(link, result).items()
+                },
+            }
+            for link in result.links
+            if link.leaves.count
+        ],
         "streams": [
             {
                 **_link(key),
@@ -125,13 +141,17 @@ def _responses(all_delays: Iterable[Delays]) -> Json:
         total.merge(delays)
     return {
         "count": total.count,
-        "delay_ms": {
-            "min": _milliseconds(total.shortest_ns),
-            "median": _milliseconds(total.quantile(0.5)),
-            "p95": _milliseconds(total.quantile(0.95)),
-            "max": _milliseconds(total.longest_ns),
-        },
+        "delay_ms": _delays(total),
         "late": total.late,
+    }
+
+
+def _delays(delays: Delays) -> Json:
+    return {
+        "min": _milliseconds(delays.shortest_ns),
+        "median": _milliseconds(delays.quantile(0.5)),
+        "p95": _milliseconds(delays.quantile(0.95)),
+        "max": _milliseconds(delays.longest_ns),
     }
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.answers import place, summary
+from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.incidents import data_after_leaves
 from mldkit.analysis.memberships import CAPTURE_END, EXPIRY
+from mldkit.analysis.words import clock_text, place
 from mldkit.cli.analysis_page_style import style_sheet
 from mldkit.cli.message_text import plural
 from mldkit.cli.output import printable
@@ -33,7 +35,6 @@ MOST_FINDINGS = 500
 _SHOWN_OF_RULE = 5
 _MOST_FRAMES = 12
 _MOST_SOURCES = 6
-_DAY_S = 86_400
 
 
 def escaped(value: str) -> str:
@@ -63,6 +64,7 @@ def page(
         "</ul>",
         *_findings(result.findings),
         *_queriers(result, by_title.pop("Queriers", None)),
+        *_leaves(result),
         *_memberships(result, by_title.pop("Memberships", None)),
         *_streams(result),
     ]
@@ -83,7 +85,7 @@ def _header(result: Result, captures: Sequence[Capture], names: str) -> Iterator
     length_s = (result.ended_ns - result.begun_ns) / SECOND
     facts = [plural(packets, "packet"), plural(messages, "message")]
     if packets:
-        facts.append(f"{length_s:,.1f} s from {_clock(result.begun_ns)}")
+        facts.append(f"{length_s:,.1f} s from {clock_text(result.begun_ns)}")
     yield f"<header><h1>{escaped(names)}</h1>"
     yield f'<p class="muted">{escaped(", ".join(facts))}</p>'
     for capture in captures:
@@ -91,11 +93,6 @@ def _header(result: Result, captures: Sequence[Capture], names: str) -> Iterator
             where = f"{capture.name}: damaged at octet {capture.damage.offset}"
             yield f'<p class="expiry">{escaped(f"{where}: {capture.damage.reason}")}</p>'
     yield "</header>"
-
-
-def _clock(time_ns: int) -> str:
-    seconds = time_ns // SECOND % _DAY_S
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d} UTC"
 
 
 def _answer(line: str) -> str:
@@ -217,6 +214,30 @@ def _memberships(result: Result, svg: str | None) -> Iterator[str]:
         yield f'<p class="muted">{len(ordered) - MOST_ROWS:,} more; --json has all.</p>'
 
 
+def _leaves(result: Result) -> Iterator[str]:
+    rows = []
+    for link in result.links:
+        leaves = link.leaves
+        if leaves.count:
+            after = data_after_leaves(link, result).values()
+            rows.append(
+                [
+                    ("", place(link.key)),
+                    ("number", f"{leaves.count:,}"),
+                    ("number", f"{leaves.delays.count:,}"),
+                    ("number", _seconds(leaves.delays.quantile(0.5))),
+                    ("number", _seconds(leaves.delays.longest_ns)),
+                    ("number", _seconds(max(after, default=None))),
+                ]
+            )
+    if rows:
+        yield "<h2>Leaves<small>and how soon the querier asks who is left</small></h2>"
+        headings = (
+            "link", "leaves", "asked about", "median delay", "slowest", "data went on at most",
+        )  # fmt: skip
+        yield from _table(headings, rows)
+
+
 def _streams(result: Result) -> Iterator[str]:
     rows = [
         [
@@ -226,13 +247,15 @@ def _streams(result: Result) -> Iterator[str]:
             ("number", f"{stream.packets:,}"),
             ("number", f"{(stream.first_ns - result.begun_ns) / SECOND:,.3f}"),
             ("number", f"{(stream.last_ns - result.begun_ns) / SECOND:,.3f}"),
+            ("number", str(stream.hop_limit)),
         ]
         for key, traffic in result.traffic.items()
         for stream in traffic.streams.values()
     ]
     if rows:
         yield "<h2>Data to groups</h2>"
-        yield from _table(("link", "group", "source", "packets", "first", "last"), rows[:MOST_ROWS])
+        headings = ("link", "group", "source", "packets", "first", "last", "lowest TTL")
+        yield from _table(headings, rows[:MOST_ROWS])
 
 
 def _table(

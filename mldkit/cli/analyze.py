@@ -6,9 +6,10 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.answers import place, summary
+from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze
+from mldkit.analysis.words import place
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.message_text import plural
@@ -52,6 +53,7 @@ exit codes: 0 no error found, 1 a finding of severity error, 3 nothing readable
 """
 
 _MOST_ROWS = 300
+_MOST_STREAMS = 50
 _MOST_FRAMES_SHOWN = 6
 
 
@@ -225,6 +227,7 @@ def _print_text(result: Result, packets: int) -> None:
         emit(printable(line))
     _print_queriers(result)
     _print_rows(result)
+    _print_streams(result)
     if result.findings:
         emit("")
         emit("findings", "bold")
@@ -275,6 +278,34 @@ def _print_rows(result: Result) -> None:
     print_table(headings, rows, right={"from s", "to s"}, merge=2)
     if len(ordered) > _MOST_ROWS:
         print(f"{len(ordered) - _MOST_ROWS} more; --json has all, --group and --host choose")
+
+
+def _print_streams(result: Result) -> None:
+    streams = [
+        (key, stream)
+        for key, traffic in result.traffic.items()
+        for stream in traffic.streams.values()
+    ]
+    if not streams:
+        return
+    print("\ndata")
+    rows = [
+        (
+            printable(place(key)),
+            text(stream.group),
+            text(stream.source),
+            str(stream.packets),
+            f"{(stream.first_ns - result.begun_ns) / SECOND:.3f}",
+            f"{(stream.last_ns - result.begun_ns) / SECOND:.3f}",
+            str(stream.hop_limit),
+        )
+        for key, stream in streams[:_MOST_STREAMS]
+    ]
+    headings = ("link", "group", "source", "packets", "from s", "to s", "lowest TTL")
+    numbers = {"packets", "from s", "to s", "lowest TTL"}
+    print_table(headings, rows, right=numbers, merge=2)
+    if len(streams) > _MOST_STREAMS:
+        print(f"{len(streams) - _MOST_STREAMS} more; --json has all")
 
 
 def _link_order(item: tuple[object, Row]) -> tuple[str, bytes]:

@@ -25,8 +25,8 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from mldkit.analysis.answers import place
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.words import place
 from mldkit.cli.message_text import plural
 from mldkit.cli.output import SEVERITY_STYLES, printable
 from mldkit.model.addresses import is_unspecified, text

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from mldkit.analysis.answers import place
+from mldkit.analysis.words import place
 from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.model.printing import printable
 from mldkit.model.units import SECOND

@@ -122,6 +122,10 @@ def test_values_are_those_that_happened(capture: Capture, capsys: Output) -> Non
     assert found["responses"]["delay_ms"]["max"] == 2500
     (stream,) = found["streams"]
     assert stream["packets"] == 50
+    (leaves,) = found["leaves"]
+    assert (leaves["count"], leaves["asked"]) == (1, 1)
+    assert leaves["query_delay_ms"] == {"min": 10, "median": 10, "p95": 10, "max": 10}
+    assert leaves["data_after_s"] == {"239.1.1.1": 0}
 
 
 def test_an_error_makes_the_exit_code_1(capture: Capture, capsys: Output) -> None:

@@ -1,0 +1,169 @@
+"""What happened on a link besides what is always told, in plain words.
+
+Silences of the querier and the streams that stopped in them, hosts that fell back to an older
+version and because of whom, how soon leaves are asked about, and data that nobody can receive.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.facts import host_address
+from mldkit.analysis.words import clock_text, named, place
+from mldkit.model.addresses import text
+from mldkit.model.family import IGMP
+from mldkit.model.units import MILLISECOND, SECOND
+
+if TYPE_CHECKING:
+    from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.summary import Result
+    from mldkit.model.addresses import Address
+
+OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S = 260, 270
+"""How long a switch remembers a member by RFC 3376 (and the Linux bridge) and by RFC 9776."""
+_SLACK_NS = 15 * SECOND
+_PAUSE_NS = 5 * SECOND
+
+
+def incidents(link: LinkState, result: Result) -> list[str]:
+    """Return what happened on a link besides what is always told, the gravest first."""
+    where = place(link.key)
+    found = (
+        _silence_text(link, result),
+        _older_hosts_text(link, result),
+        _leaves_text(link, result),
+        _streams_text(link, result),
+    )
+    return [f"{where}: {line}." for line in found if line]
+
+
+def _silence_text(link: LinkState, result: Result) -> str:
+    """Return in words when nobody queried, though somebody does at the end."""
+    silences = [silence for silence in link.queriers.silences if silence[1] != result.ended_ns]
+    if not silences:
+        return ""
+    longest = max(silences, key=lambda silence: silence[1] - silence[0])
+    line = f"nobody queried for {(longest[1] - longest[0]) / SECOND:.0f} s"
+    line += f", from {clock_text(longest[0])} on"
+    if len(silences) > 1:
+        line += f", the longest of {len(silences)} silences"
+    stopped = stopped_stream(link, result, longest)
+    return f"{line}; {stopped}" if stopped else line
+
+
+def _older_hosts_text(link: LinkState, result: Result) -> str:
+    """Return in words which hosts fell back to an older version, and because of whom."""
+    current = link.key.family.current_version
+    hosts: dict[bytes, int] = {}
+    back: dict[bytes, bool] = {}
+    for key, row in result.rows:
+        if key != link.key:
+            continue
+        older = [change.version for change in row.changes if (change.version or 0) < current]
+        if older:
+            lowest = min(version or 0 for version in older)
+            hosts[row.host] = min(lowest, hosts.get(row.host, lowest))
+            back[row.host] = back.get(row.host, True) and row.version == current
+    if not hosts:
+        return ""
+    name = link.key.family.name.upper()
+    versions = " and ".join(f"{name}v{version}" for version in sorted(set(hosts.values())))
+    names = named([host_address(host) for host in hosts])
+    queriers = link.compatibility.older_queriers
+    if not queriers:
+        speak = "speaks" if len(hosts) == 1 else "speak"
+        return f"{names} {speak} {versions} though no querier asks in it"
+    line = f"{names} fell back to {versions} because of {named(list(queriers))}"
+    first_ns = min(mark.time_ns for _, mark in queriers.values())
+    line += f", which asked so from {clock_text(first_ns)} on"
+    returned = sum(back.values())
+    if returned == len(hosts):
+        return f"{line}, and came back to {name}v{current}"
+    return f"{line}; {returned} came back" if returned else line
+
+
+def _leaves_text(link: LinkState, result: Result) -> str:
+    """Return in words how soon the querier asks who is left, and how long data go on."""
+    asked = link.leaves.delays
+    if not asked.count or asked.longest_ns is None:
+        return ""
+    slowest = f"{asked.longest_ns / MILLISECOND:.0f} ms"
+    if link.leaves.count == 1:
+        line = f"the leave was asked about after {slowest}"
+    else:
+        which = "all" if asked.count == link.leaves.count else f"{asked.count} of"
+        line = f"{which} {link.leaves.count} leaves were asked about, after {slowest} at most"
+    after = data_after_leaves(link, result)
+    if after:
+        line += f"; data went on for {max(after.values()) / SECOND:.1f} s"
+        line += " at most" if len(after) > 1 else " after it"
+    return line
+
+
+def data_after_leaves(link: LinkState, result: Result) -> dict[Address, int]:
+    """Return how long data to a group went on after its last member left, in nanoseconds."""
+    traffic = result.traffic.get(link.key)
+    found: dict[Address, int] = {}
+    if traffic is not None:
+        for stream in traffic.streams.values():
+            left_ns = link.memberships.emptied.get(stream.group)
+            if left_ns is not None and stream.first_ns < left_ns:
+                after_ns = max(stream.last_ns - left_ns, 0)
+                found[stream.group] = max(after_ns, found.get(stream.group, 0))
+    return found
+
+
+def _streams_text(link: LinkState, result: Result) -> str:
+    """Return in words which data reach nobody, though all messages may be in order."""
+    traffic = result.traffic.get(link.key)
+    if traffic is None:
+        return ""
+    streams = traffic.streams.values()
+    short = list(dict.fromkeys(stream.group for stream in streams if stream.hop_limit <= 1))
+    if short:
+        name = "TTL" if link.key.family is IGMP else "hop limit"
+        return (
+            f"data to {named(short)} have {name} 1, so no router forwards them,"
+            " whatever the memberships are"
+        )
+    groups = {row.group for key, row in result.rows if key == link.key}
+    alone = list(dict.fromkeys(stream.group for stream in streams if stream.group not in groups))
+    return f"data to {named(alone)}, of which nobody reported to be a member" if alone else ""
+
+
+def stopped_stream(
+    link: LinkState, result: Result, silence: tuple[int, int], last: str = "report"
+) -> str:
+    """Return in words that a stream stopped in a silence, when a switch forgot its members.
+
+    `last` is what the last report is called in the sentence.
+    """
+    traffic = result.traffic.get(link.key)
+    if traffic is None:
+        return ""
+    reported: dict[bytes, list[int]] = {}
+    for key, row in result.rows:
+        if key == link.key:
+            reported.setdefault(row.group, []).append(row.last_ns)
+    for stream in traffic.streams.values():
+        for stopped_ns, again_ns in (stream.pause, (stream.last_ns, result.ended_ns)):
+            if again_ns - stopped_ns < _PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
+                continue
+            before = [at_ns for at_ns in reported.get(stream.group, ()) if at_ns <= stopped_ns]
+            if before and _is_lifetime(link, stopped_ns - max(before)):
+                line = (
+                    f"your stream to {text(stream.group)} stopped"
+                    f" {(stopped_ns - max(before)) / SECOND:.0f} s after the last {last},"
+                    f" at {clock_text(stopped_ns)}"
+                )
+                goes_on = again_ns != result.ended_ns
+                return f"{line}, and went on at {clock_text(again_ns)}" if goes_on else line
+    return ""
+
+
+def _is_lifetime(link: LinkState, after_ns: int) -> bool:
+    """Return whether a switch may have forgotten a member after that time."""
+    variables = link.queriers.variables
+    lifetimes = [OLD_MEMBERSHIP_S * SECOND, NEW_MEMBERSHIP_S * SECOND]
+    lifetimes += [variables.membership_ns(profile) for profile in ("rfc3376", "rfc9776")]
+    return any(abs(after_ns - lifetime_ns) <= _SLACK_NS for lifetime_ns in lifetimes)

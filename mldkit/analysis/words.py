@@ -1,0 +1,50 @@
+"""Words that answers, tables and pictures share: links, times of day, lists of addresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.model.addresses import text
+from mldkit.model.family import IGMP
+from mldkit.model.units import SECOND
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mldkit.analysis.facts import LinkKey
+    from mldkit.model.addresses import Address
+
+_MOST_NAMES = 3
+_DAY_S = 86_400
+
+
+def place(link: LinkKey) -> str:
+    """Return a link in words: `IGMP on eth0, VLAN 20`."""
+    name = link.family.name.upper()
+    where = [link.interface] if link.interface else []
+    if link.vlan:
+        where.append("VLAN " + " in ".join(map(str, link.vlan)))
+    return f"{name} on {', '.join(where)}" if where else name
+
+
+def clock_text(time_ns: int) -> str:
+    """Return the time of day, UTC."""
+    seconds = time_ns // SECOND % _DAY_S
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d} UTC"
+
+
+def family_name(link: LinkKey) -> str:
+    """Return `ipv4` or `ipv6`."""
+    return "ipv4" if link.family is IGMP else "ipv6"
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: `1 host`, `2 hosts`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def named(addresses: Sequence[Address]) -> str:
+    """Return the first few addresses in words and how many more there are."""
+    names = ", ".join(text(address) for address in addresses[:_MOST_NAMES])
+    more = len(addresses) - _MOST_NAMES
+    return f"{names} and {more} more" if more > 0 else names

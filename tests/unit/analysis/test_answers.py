@@ -1,0 +1,129 @@
+"""The answers in plain words: what people ask first is told, and only what was seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.answers import MOST_LINES, summary
+from mldkit.model.addresses import text
+from mldkit.model.family import IGMP
+from mldkit.testing.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.unit.analysis.conftest import Diagnosis
+
+    Diagnose = Callable[..., Diagnosis]
+
+
+def words(diagnosis: Diagnosis) -> str:
+    lines = summary(diagnosis.result, 1000)
+    assert len(lines) <= MOST_LINES
+    return "\n".join(lines)
+
+
+def test_a_stream_that_stops_in_a_silence_and_goes_on_after_it(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    for at in (0, 700):
+        stage.query(at)
+        stage.report(at + 2, "IS_EX", 1)
+    for at in (*range(262), *range(702, 720)):
+        stage.data(at, 1)
+
+    told = words(diagnose(stage, 720))
+
+    group = text(stage.group(1))
+    assert "nobody queried for 700 s, from 22:13:20 UTC on" in told
+    assert (
+        f"your stream to {group} stopped 259 s after the last report, at 22:17:41 UTC,"
+        " and went on at 22:25:02 UTC"
+    ) in told
+
+
+def test_the_querier_that_fell_silent_is_named(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(2, "IS_EX", 1)
+    stage.report(300, "TO_EX", 2)
+
+    told = words(diagnose(stage, 312))
+
+    router = text(stage.router())
+    assert f"no querier in 312 s, since {router} fell silent at 22:13:20 UTC." in told
+
+
+def test_hosts_that_fell_back_are_named_with_who_made_them(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    current = stage.family.current_version
+    stage.query(0)
+    for host in (1, 2):
+        stage.report(3, "IS_EX", 1, host=host)
+    stage.query(60, router=2, version=current - 1)
+    stage.older_report(63, 1, host=1)
+    stage.report(1000, "IS_EX", 1, host=1)
+
+    told = words(diagnose(stage, 1001))
+
+    name = stage.family.name.upper()
+    host, router = text(stage.host(1)), text(stage.router(2))
+    assert f"{host} fell back to {name}v{current - 1} because of {router}" in told
+    assert text(stage.host(2)) not in told
+
+
+def test_a_host_may_speak_an_older_version_by_itself(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.older_report(5, 1)
+
+    assert "though no querier asks in it" in words(diagnose(stage, 60))
+
+
+def test_leaves_and_the_data_after_them(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(2, "IS_EX", 1)
+    stage.report(20, "TO_IN", 1)
+    stage.query(20.25, 1, response=1)
+    stage.query(21.25, 1, response=1)
+    for tenth in range(30, 223):
+        stage.data(tenth / 10, 1)
+
+    told = words(diagnose(stage, 60))
+
+    assert "the leave was asked about after 250 ms; data went on for 2.2 s after it" in told
+
+
+def test_data_that_no_router_forwards(diagnose: Diagnose) -> None:
+    stage = Stage(IGMP)
+    stage.query(0)
+    stage.report(2, "IS_EX", 1)
+    for at in range(3, 20):
+        stage.data(at, 1, hop_limit=1)
+
+    assert "data to 239.1.1.1 have TTL 1, so no router forwards them" in words(diagnose(stage, 20))
+
+
+def test_data_without_a_member(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(2, "IS_EX", 1)
+    stage.data(3, 9)
+
+    told = words(diagnose(stage, 20))
+
+    assert f"data to {text(stage.group(9))}, of which nobody reported to be a member" in told
+
+
+def test_ten_lines_hold_three_links_and_the_worst_findings(diagnose: Diagnose) -> None:
+    crowd = Stage(IGMP)
+    for vlan in range(1, 6):
+        crowd.query(0, vlan=(vlan,), hop_limit=9)
+        crowd.query(60, router=2, version=2, vlan=(vlan,))
+        crowd.report(62, "IS_EX", 1, vlan=(vlan,))
+        crowd.report(63, "IS_EX", 2, vlan=(vlan,), hop_limit=7)
+
+    lines = summary(diagnose(crowd, 100).result, 20)
+
+    assert len(lines) == MOST_LINES
+    assert "2 more links are in the tables below." in lines
+    assert sum(line.startswith("error ") for line in lines) >= 2
+    assert lines[-1].endswith("remarks.")
