@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from mldkit.link import clock
 from mldkit.link.runner import Runner
+from mldkit.model.messages import Query
 from mldkit.protocol.querier import Querier
 from mldkit.protocol.querier_events import QuerierEvent
 from mldkit.wire.decoder import Decoder
@@ -37,7 +38,8 @@ class QuerySent:
 
     time_ns: int
     family: Family
-    datagram: Datagram
+    source: Address
+    query: Query
 
 
 Told: TypeAlias = QuerierEvent | QuerySent
@@ -129,5 +131,7 @@ class QuerierJob:
 
     def _sent(self, datagrams: list[Datagram], _intended_ns: int, sent_ns: int) -> None:
         for datagram in datagrams:
-            self.queries += 1
-            self._tell(QuerySent(sent_ns, datagram.family, datagram))
+            query = datagram.message
+            if isinstance(query, Query):
+                self.queries += 1
+                self._tell(QuerySent(sent_ns, query.family, datagram.source, query))

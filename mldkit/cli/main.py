@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 VERBS: dict[str, str] = {
     "query": "ask a link who listens to what and list the answers",
+    "querier": "be the querier of a link: elections, queries, who listens",
     "report": "send reports with any records",
     "join": "join groups with real sockets of this kernel",
     "decode": "print every IGMP and MLD message of a capture",

@@ -1,0 +1,281 @@
+"""`mldkit querier`: be the querier of a link, for labs and for links that lack one."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mldkit.cli import background
+from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
+from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.message_text import duration_text
+from mldkit.cli.output import note
+from mldkit.cli.progress import waiting
+from mldkit.cli.version_options import add_versions, versions_given
+from mldkit.errors import LinkError, UsageError
+from mldkit.model.addresses import text
+from mldkit.model.units import SECOND
+from mldkit.protocol.querier_settings import LARGEST_ROBUSTNESS, QuerierSettings
+from mldkit.protocol.variables import Variables
+from mldkit.sender import check_source, families_for, find_origin
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mldkit.cli.background import Ready
+    from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Frame
+    from mldkit.model.family import Family
+    from mldkit.querier import Standing
+    from mldkit.sender import Origin
+
+EPILOG = """\
+examples:
+  sudo mldkit querier -i eth0                        both families, until Ctrl-C
+  sudo mldkit querier -i eth0 -6 --interval 20s --max-response 2s --for 5m
+  sudo mldkit querier -i eth0 --version igmp2        hosts fall back to IGMPv2
+  sudo mldkit querier -i eth0 --standby              take over when the querier goes
+  mldkit lab exec r1 -- mldkit querier -i eth1 --background
+
+It first listens without sending anything (--listen). A querier with a lower address that is heard
+then keeps it from starting; one that is heard later wins the election, and this one is silent
+until that has gone. General Queries are rare, 125 s apart by default, so a short silence proves
+little: --listen 125s is sure. Messages of this machine itself are not heard.
+
+events: query querier other version join change leave expire end
+
+exit codes: 0 done, 2 wrong usage, 3 no permission, no such interface, or a
+querier with a lower address, 130 interrupted
+"""
+
+LISTEN_NS = 2 * SECOND
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `querier`."""
+    parser.epilog = EPILOG
+    add_interface(parser)
+    add_versions(parser)
+    parser.add_argument(
+        "--interval",
+        type=duration,
+        metavar="TIME",
+        default=125 * SECOND,
+        help="query interval (default: 125s)",
+    )
+    parser.add_argument(
+        "--max-response",
+        type=duration,
+        metavar="TIME",
+        default=10 * SECOND,
+        help="time that hosts have to answer, less than --interval (default: 10s)",
+    )
+    parser.add_argument(
+        "--robustness",
+        type=whole_number(1, LARGEST_ROBUSTNESS),
+        default=2,
+        metavar="N",
+        help="queries of a start, questions after a leave, lost intervals (default: 2)",
+    )
+    parser.add_argument(
+        "--last-member-interval",
+        type=duration,
+        metavar="TIME",
+        default=SECOND,
+        help="time between questions after a leave, and to answer them (default: 1s)",
+    )
+    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    parser.add_argument(
+        "--listen",
+        dest="listen_ns",
+        type=duration,
+        metavar="T",
+        default=LISTEN_NS,
+        help="listen so long before anything is sent (default: 2s)",
+    )
+    parser.add_argument(
+        "--standby",
+        action="store_true",
+        help="stay where a lower querier is heard, silent until it has gone",
+    )
+    parser.add_argument(
+        "--for",
+        dest="hold_ns",
+        type=duration,
+        metavar="T",
+        help="end so long after the first query (default: run until interrupted)",
+    )
+    parser.add_argument(
+        "--background", action="store_true", help="inside a lab: until the lab is stopped"
+    )
+    parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_format(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Announce, listen, be the querier, sum up; return 130 when a signal ended it."""
+    if args.write == "-":
+        raise UsageError("argument -w: standard output carries the events", hint="name a file")
+    if args.background and not background.is_possible():
+        raise UsageError(
+            "argument --background: it works inside a lab only",
+            hint="leave it away and end the command with &",
+        )
+    setup = _Setup.of(args)
+    if args.background:
+        return background.run(lambda announce: _serve(args, setup, announce))
+    return _serve(args, setup, lambda: None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """From which addresses it is going to ask, and how."""
+
+    origin: Origin
+    addresses: dict[Address, QuerierSettings]
+
+    @classmethod
+    def of(cls, args: argparse.Namespace) -> _Setup:
+        """Return what the arguments ask for; wrong ones are said before the interface is used."""
+        settings = {
+            family: _settings(args, family, version)
+            for family, version in _chosen_versions(args).items()
+        }
+        origin = find_origin(args.interface, tuple(settings), args.source)
+        sources = origin.sources.items()
+        return cls(origin, {source: settings[family] for family, source in sources})
+
+
+def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
+    given = {} if args.source is None else {"--source": args.source}
+    families = families_for(given, ipv4=args.ipv4, ipv6=args.ipv6)
+    versions = versions_given(args.versions)
+    is_chosen = bool(given) or args.ipv4 or args.ipv6
+    if versions and not is_chosen:
+        families = tuple(versions)
+    elif not set(versions) <= set(families):
+        raise UsageError("argument --version: it belongs to the other family")
+    return {family: versions.get(family, family.current_version) for family in families}
+
+
+def _settings(args: argparse.Namespace, family: Family, version: int) -> QuerierSettings:
+    """Return the settings; raises UsageError that names the argument."""
+    variables = Variables(args.robustness, args.interval, args.max_response)
+    unit_ns = family.response_unit_ns
+    least = duration_text(unit_ns)
+    for name in ("--max-response", "--last-member-interval"):
+        if getattr(args, name[2:].replace("-", "_")) < unit_ns:
+            raise UsageError(f"argument {name}: {family!r} carries {least} at least")
+    try:
+        return QuerierSettings(family, version, variables, args.last_member_interval)
+    except UsageError as error:
+        raise UsageError(f"argument --interval: {error.message}", hint=error.hint) from error
+
+
+def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
+    from mldkit.cli.querier_output import Output
+    from mldkit.link.device import PacketSocket
+    from mldkit.querier import QuerierJob
+
+    # `timeout`, labs and service managers end it so: what was learned is worth as much.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    output = Output(args)
+    code, failure = 0, None
+    lower: tuple[Standing, ...] = ()
+    with ExitStack() as stack:
+        device = stack.enter_context(PacketSocket(args.interface))
+        writer = _writer(args, stack)
+        job = stack.enter_context(QuerierJob(device, setup.addresses, output.tell, writer))
+        output.job = job
+        for line in (*_announcement(args, setup), *device.notes):
+            note(args, f"note: {line}")
+        try:
+            with waiting(args, args.listen_ns, "listening"):
+                lower = job.listen(args.listen_ns)
+            if args.standby or not lower:
+                ready()
+                job.run(args.hold_ns)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except LinkError as error:
+            failure = error
+        if lower and not args.standby:
+            raise _refusal(args.interface, lower)
+        output.finish(job, is_partial=bool(code or failure))
+    if failure is not None:
+        raise failure
+    return code
+
+
+def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
+    if args.write is None:
+        return None
+    from mldkit.link.capture_writer import CaptureWriter
+
+    return stack.enter_context(CaptureWriter(args.write)).write
+
+
+def _refusal(interface: str, lower: Iterable[Standing]) -> LinkError:
+    """Return why it does not start: somebody with a lower address queries already."""
+    heard = " and ".join(
+        f"{text(one.elected or b'')} ({one.family!r}, lower than {text(one.own)})" for one in lower
+    )
+    return LinkError(
+        f"{interface} has a querier already: {heard}",
+        hint="--standby waits until it has gone; --listen 0 starts all the same",
+    )
+
+
+def _announcement(args: argparse.Namespace, setup: _Setup) -> Iterator[str]:
+    """Give what is going to be done and what that does to others, one line each."""
+    yield from setup.origin.notes
+    for source, settings in setup.addresses.items():
+        yield _plan(settings, source)
+        yield from _roundings(args, settings)
+        warning = check_source(source, settings.family)
+        if warning is not None:
+            yield warning
+        if settings.version != settings.family.current_version:
+            yield (
+                f"hosts speak {settings.family!r}v{settings.version} from the first query on,"
+                " and their answers name no sources"
+            )
+    silent = duration_text(max(one.variables.other_querier_ns for one in setup.addresses.values()))
+    yield (
+        f"hosts answer, snooping switches go by it and send multicast here; queriers with a higher"
+        f" address fall silent until {silent} after the last query"
+    )
+    if args.listen_ns:
+        yield f"nothing is sent for {duration_text(args.listen_ns)}, to hear who queries already"
+
+
+def _plan(settings: QuerierSettings, source: Address) -> str:
+    variables = settings.variables
+    return (
+        f"{settings.family!r}v{settings.version} from {text(source)}: a General Query every"
+        f" {duration_text(variables.interval_ns)}, {duration_text(settings.response_ns)} to answer,"
+        f" robustness {variables.robustness},"
+        f" last-member interval {duration_text(settings.last_member_interval_ns)}"
+    )
+
+
+def _roundings(args: argparse.Namespace, settings: QuerierSettings) -> Iterator[str]:
+    """Give the values that the fields of the queries cannot say exactly."""
+    family, version = settings.family, settings.version
+    general = settings.general_query(version)
+    specific = settings.group_query(version, family.all_hosts, suppress=False)
+    wanted = {
+        "a response time": (args.max_response, general.max_response_ns),
+        "an interval": (args.interval, general.interval_ns),
+        "a last-member interval": (args.last_member_interval, specific.max_response_ns),
+    }
+    for name, (asked_ns, sent_ns) in wanted.items():
+        has_field = sent_ns is not None and (version > 1 or family.ip_version == 6)
+        if has_field and sent_ns not in (None, asked_ns):
+            told = duration_text(sent_ns or 0)
+            yield f"{family!r} sends {name} of {duration_text(asked_ns)} as {told}"
+    if (family.ip_version, version) == (4, 1) and args.max_response != settings.response_ns:
+        yield "IGMPv1 carries no response time: hosts take 10 s"

@@ -1,0 +1,255 @@
+"""What `querier` prints: one line an event as it happens, and what was learned at the end."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from mldkit.cli.message_json import Json, number, time_text
+from mldkit.cli.message_text import plural, query_text
+from mldkit.cli.output import line_printer, note, print_json, print_table
+from mldkit.model.addresses import text
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.querier_events import (
+    Elected,
+    MembershipChanged,
+    OtherQuerier,
+    VersionChanged,
+)
+from mldkit.querier import QuerySent
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+    from mldkit.model.addresses import Address
+    from mldkit.model.family import Family
+    from mldkit.querier import QuerierJob, Standing, Told
+
+SCHEMA = "mldkit.querier/1"
+MOST_EVENTS = 100_000
+"""In the one document of --json."""
+_STYLES = {"join": "green", "leave": "yellow", "expire": "yellow", "query": "dim"}
+_NOTHING = (
+    "host", "own", "reason", "group", "filter_mode", "sources", "requested", "version",
+    "suppress", "max_response_ms",
+)  # fmt: skip
+
+
+class Output:
+    """Says what happens in the format that was asked for."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self._args = args
+        self._print = line_printer()
+        self._events: list[Json] = []
+        self._left_out = 0
+        self.job: QuerierJob | None = None
+
+    def tell(self, event: Told) -> None:
+        """Print or keep one event."""
+        if self.job is None:
+            return
+        if self._args.format == "text":
+            after_s = (event.time_ns - self.job.begun_ns) / SECOND
+            style = _STYLES.get(_kind(event), "bold")
+            self._print(f"{after_s:9.3f}  {_kind(event):8} {_words(event)}", style)
+            sys.stdout.flush()
+            return
+        document = event_json(event, self._args.interface, self.job.wall_ns(event.time_ns))
+        if self._args.format == "ndjson":
+            print_json(document)
+        elif len(self._events) < MOST_EVENTS:
+            self._events.append(document)
+        else:
+            self._left_out += 1
+
+    def finish(self, job: QuerierJob, *, is_partial: bool) -> None:
+        """Print who listens to what, and what the querier did."""
+        members = job.members()
+        if self._args.format == "text":
+            _print_members(members)
+        else:
+            end = _summary(job, self._args.interface, members, is_partial=is_partial)
+            if self._args.format == "ndjson":
+                print_json({"event": "end", **end})
+            else:
+                print_json(
+                    {
+                        "schema": SCHEMA,
+                        **end,
+                        "events": self._events,
+                        "events_left_out": self._left_out,
+                    }
+                )
+        note(self._args, f"{job.elapsed_ns / SECOND:.1f} s: {_counts(job, len(members))}")
+
+
+def event_json(event: Told, interface: str, wall_ns: int) -> Json:
+    """Return the JSON object of one event; every key is always there."""
+    document: Json = {
+        "event": _kind(event),
+        "time": time_text(wall_ns),
+        "interface": interface,
+        "vlan": [],
+        "family": family_name(event.family),
+        **dict.fromkeys(_NOTHING),
+    }
+    if isinstance(event, MembershipChanged):
+        return document | _filter(event)
+    if isinstance(event, QuerySent):
+        return document | _sent(event)
+    document["host"] = _address(event.address)
+    if isinstance(event, Elected):
+        document |= {"own": event.is_own, "reason": event.reason}
+    elif isinstance(event, OtherQuerier):
+        document["own"] = False
+        document["reason"] = "tie" if event.is_tie else "higher address"
+    else:
+        document["version"] = event.version
+    return document
+
+
+def family_name(family: Family) -> str:
+    """Return the family as the documents of the command line name it."""
+    return f"ipv{family.ip_version}"
+
+
+def _summary(
+    job: QuerierJob, interface: str, members: Sequence[MembershipChanged], *, is_partial: bool
+) -> Json:
+    return {
+        "interface": interface,
+        "seconds": round(job.elapsed_ns / SECOND, 3),
+        "queries": job.queries,
+        "queriers": [_standing(one) for one in job.standings()],
+        "memberships": [
+            {"family": family_name(member.family), **_filter(member)} for member in members
+        ],
+        "interrupted": is_partial,
+    }
+
+
+def _standing(one: Standing) -> Json:
+    return {
+        "family": family_name(one.family),
+        "address": text(one.own),
+        "version": one.version,
+        "elected": None if one.elected is None else text(one.elected),
+        "own": one.is_querier,
+    }
+
+
+def _filter(event: MembershipChanged) -> Json:
+    return {
+        "group": text(event.group),
+        "host": _address(event.host),
+        "filter_mode": _mode(event),
+        "sources": [text(source) for source in event.sources],
+        "requested": [text(source) for source in event.requested],
+        "version": event.version,
+    }
+
+
+def _sent(event: QuerySent) -> Json:
+    query = event.query
+    return {
+        "host": text(event.source),
+        "own": True,
+        "group": text(query.group),
+        "sources": [text(source) for source in query.sources],
+        "version": query.version,
+        "suppress": query.suppress,
+        "max_response_ms": number(query.max_response_ns, MILLISECOND),
+    }
+
+
+def _kind(event: Told) -> str:
+    match event:
+        case MembershipChanged():
+            return event.kind
+        case QuerySent():
+            return "query"
+        case Elected():
+            return "querier"
+        case OtherQuerier():
+            return "other"
+        case VersionChanged():
+            return "version"
+
+
+def _words(event: Told) -> str:
+    """Return what an event says, for people."""
+    match event:
+        case MembershipChanged():
+            return _membership_words(event)
+        case QuerySent():
+            return f"{event.family!r}v{event.query.version} {query_text(event.query)}"
+        case Elected(is_own=True):
+            return f"{text(event.address)}, this one: {event.reason}"
+        case Elected():
+            return f"{text(event.address)} queries the link: {event.reason}; this one is silent"
+        case OtherQuerier(is_tie=True):
+            return f"{text(event.address)} has the same interface identifier, so nobody loses"
+        case OtherQuerier():
+            return f"{text(event.address)} queries too and has to fall silent: higher address"
+        case VersionChanged(address=b""):
+            return f"{event.family!r}v{event.version} again: the older querier has gone"
+        case VersionChanged():
+            return (
+                f"{event.family!r}v{event.version} from now on,"
+                f" because {text(event.address)} queries in it"
+            )
+
+
+def _membership_words(event: MembershipChanged) -> str:
+    words = text(event.group)
+    if event.kind in ("leave", "expire"):
+        end = "nobody answered" if event.kind == "leave" else "nobody reported it any more"
+        return f"{words}: {end}"
+    words += f" {_mode(event)} {_listed(event.sources)}"
+    if event.requested:
+        words += f", in doubt {_listed(event.requested)}"
+    if event.version != event.family.current_version:
+        words += f", as in version {event.version}"
+    return f"{words}, reported by {text(event.host)}" if event.host else words
+
+
+def _print_members(members: Sequence[MembershipChanged]) -> None:
+    if not members:
+        print("nobody listens to anything")
+        return
+    rows = [
+        (
+            text(member.group),
+            _mode(member),
+            ", ".join(map(text, member.sources)),
+            ", ".join(map(text, member.requested)),
+            str(member.version),
+            text(member.host),
+        )
+        for member in members
+    ]
+    print_table(("group", "mode", "sources", "in doubt", "version", "last reporter"), rows)
+
+
+def _counts(job: QuerierJob, groups: int) -> str:
+    roles = ", ".join(
+        f"{one.family!r} "
+        + ("querier" if one.is_querier else f"silent beside {_address(one.elected or b'')}")
+        for one in job.standings()
+    )
+    sent = plural(job.queries, "query", "queries")
+    return f"{sent} sent, {plural(groups, 'group')} listened to; {roles}"
+
+
+def _mode(event: MembershipChanged) -> str:
+    return "EXCLUDE" if event.exclude else "INCLUDE"
+
+
+def _listed(addresses: Iterable[Address]) -> str:
+    return "{" + ", ".join(map(text, addresses)) + "}"
+
+
+def _address(address: Address) -> str | None:
+    return text(address) or None
