@@ -30,6 +30,8 @@ from mldkit.protocol.filters import FilterMode
 from mldkit.protocol.script import DeviceAct, SocketAct, SysctlAct
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mldkit.link.device import PacketSocket
     from mldkit.protocol.script import Act, Script
 
@@ -97,12 +99,13 @@ class KernelHost:
         self._store(_HASTY)
         self._generate(MAKES_NONE)
         own.set_up(index, is_up=True)
-        self._wait_for_link()
+        self._wait_for(self._is_ready, "the link did not come up")
         for address, prefix in self._prefixes.items():
             self._add_address(address, prefix)
         # Before the silence: IPv6 tells its groups again at every change of a device
         # (net/ipv6/addrconf.c:addrconf_notify).
         self._generate_link_local()
+        self._wait_for(self._has_valid_addresses, "its addresses did not become valid")
         _await_silence(device)
         self._store({name: _USUAL[name] for name in _HASTY} | wished)
 
@@ -205,15 +208,15 @@ class KernelHost:
             if path.exists():
                 path.write_text(value)
 
-    def _wait_for_link(self) -> None:
-        """Wait until the kernel has told its protocols that the link is there."""
+    def _wait_for(self, condition: Callable[[], bool], complaint: str) -> None:
         deadline_ns = clock.now_ns() + _PATIENCE_NS
-        while not self._is_ready():
+        while not condition():
             if clock.now_ns() > deadline_ns:
-                raise LinkError(f"{self._script.interface}: the link did not come up")
+                raise LinkError(f"{self._script.interface}: {complaint}")
             clock.wait_ns(_POLL_NS)
 
     def _is_ready(self) -> bool:
+        """Return whether the kernel has told its protocols that the link is there."""
         name = self._script.interface
         if not interfaces.find(name).is_running:
             return False
@@ -222,6 +225,10 @@ class KernelHost:
         # The last thing that IPv6 makes when a link comes up is the route of its groups.
         routes = Path("/proc/thread-self/net/ipv6_route").read_text().splitlines()
         return any(line.startswith("ff00") and line.split()[-1] == name for line in routes)
+
+    def _has_valid_addresses(self) -> bool:
+        """Return whether no address is tentative, as each tells its group once it is valid."""
+        return all(entry.is_usable for entry in interfaces.addresses(self._script.interface))
 
 
 def from_mac(mac: bytes) -> Address:
