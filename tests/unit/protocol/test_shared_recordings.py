@@ -1,13 +1,19 @@
 """The host machine against the kernel recordings that several projects share.
 
-Their notes say when a command was issued, which can be long before it took effect; the moment of a
-change is taken from the first report that tells it.
+Every frame of the host must come out octet by octet, in order, and in a bucket of the timer wheel
+that a legal draw leads to: for each timer an oracle looks for the draw whose bucket is the recorded
+firing, and the test fails where there is none. The phase of the ticks is taken from the host's own
+frames.
+
+The notes say when a command was issued, which can be long before it took effect. The moment of a
+change is the noted one if the first report that tells it follows within three ticks, else three
+ticks before that report.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,15 +21,14 @@ import pytest
 from mldkit.link.capture import open_capture
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram, Decoded
+from mldkit.model.family import family_of
 from mldkit.model.messages import Leave, LegacyReport, Other, RecordType, Report
 from mldkit.model.units import SECOND
-from mldkit.play import ZERO_TICK_MULTIPLE, simulate
 from mldkit.protocol.filters import FilterMode
 from mldkit.protocol.script import Action, DeviceAct, MessageAct, Script, SocketAct, SysctlAct
 from mldkit.protocol.script_parser import parse_script
-from mldkit.protocol.timer import Grid
 from mldkit.wire.decode import decode
-from tests.unit.protocol.recorded import TICK_NS, HostFrame, Oracle, phase_of
+from tests.unit.protocol.recorded import TICK_NS, Explanation, HostFrame, explained, phase_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,11 +36,6 @@ if TYPE_CHECKING:
     from mldkit.protocol.script import Act
 
 HOST_MAC = bytes.fromhex("020000000002")
-HEADER = """\
-host {igmp} 02:00:00:00:00:02
-host {mld} 02:00:00:00:00:02
-set interface h0
-"""
 _STATE = (RecordType.IS_IN, RecordType.IS_EX)
 _SOCKET_VERBS = {
     "join": "join",
@@ -47,23 +47,34 @@ _SOCKET_VERBS = {
     "msfilter": "filter",
     "close": "close",
 }
-# 26 is left out: on the busy machine it was taken on several timers ran some ticks late, and which
-# answer was the general one cannot be told from a host with a single group.
-RECORDINGS = [
-    "01-mldv2-general",
-    "02-igmpv3-general",
-    "03-mldv2-gsq-gssq",
-    "05-mldv2-statechange",
-    "07-mldv1-compat",
-    "08-igmpv2-compat",
-    "10-mld-query-validation",
-    "12-mld-repeated-general",
-    "14-mld-split-truncate",
-    "16-linkup-dad",
-    "17-forwarding-proxy-addr",
-    "20-no-address",
-    "28-suppression-in-v2v3-mode",
-]
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """By how many ticks the machine that was recorded ran late."""
+
+    ticks: int = 1
+    """At any frame: a busy machine runs a timer a tick after its bucket, seldom more."""
+    stalls: dict[int, int] = field(default_factory=dict)
+    """At single frames: the timer was over, its work waited for a processor."""
+
+
+RECORDINGS = {
+    "01-mldv2-general": Lateness(0),
+    "02-igmpv3-general": Lateness(),
+    "03-mldv2-gsq-gssq": Lateness(0, {14: 2, 19: 4, 20: 2}),
+    "05-mldv2-statechange": Lateness(1, {30: 39, 32: 34}),
+    "07-mldv1-compat": Lateness(0, {9: 2, 10: 3, 12: 3}),
+    "08-igmpv2-compat": Lateness(),
+    "10-mld-query-validation": Lateness(0),
+    "12-mld-repeated-general": Lateness(0),
+    "14-mld-split-truncate": Lateness(),
+    "16-linkup-dad": Lateness(),
+    "17-forwarding-proxy-addr": Lateness(),
+    "20-no-address": Lateness(),
+    "26-mld-gq-then-gsq": Lateness(0, {9: 1, 13: 1, 15: 37}),
+    "28-suppression-in-v2v3-mode": Lateness(0),
+}
 
 Seen = list[tuple[int, Decoded]]
 
@@ -181,11 +192,15 @@ def sent(decoded: Decoded) -> MessageAct:
     return MessageAct("querier", datagram)
 
 
-def script_of(name: str, story: dict[str, Any], seen: Seen, phase_ns: int) -> Script:
+def script_of(
+    name: str, story: dict[str, Any], seen: Seen, phase_ns: int, families: tuple[str, ...]
+) -> Script:
     cold = name.startswith("16-")
-    bare = name.startswith("20-")
-    addresses = {"igmp": "0.0.0.0", "mld": "::"} if bare else {}
-    header = HEADER.format(**({"igmp": "10.9.0.2", "mld": "fe80::ff:fe00:2"} | addresses))
+    addresses = {"igmp": "10.9.0.2", "mld": "fe80::ff:fe00:2"}
+    if name.startswith("20-"):
+        addresses = {"igmp": "0.0.0.0", "mld": "::"}
+    header = "".join(f"host {addresses[family]} 02:00:00:00:00:02\n" for family in families)
+    header += "set interface h0\n"
     header += "set start cold\n" if cold else "sysctl net.ipv6.conf.h0.accept_dad 0\n"
     header += "set mtu 1280\nsysctl net.ipv6.mld_max_msf 200\n" if name.startswith("14-") else ""
     script = parse_script(header, name)
@@ -202,21 +217,30 @@ def script_of(name: str, story: dict[str, Any], seen: Seen, phase_ns: int) -> Sc
             is_dark = False
             continue
         for act, groups in host_acts(step["act"]):
+            if isinstance(act, SocketAct) and act.verb != "close" and not _is_of(act, families):
+                continue
             # Commands are issued in order, whatever their notes say.
             told_by = [] if is_dark else groups
             near = [entry for entry in hosts if entry[0] < following_ns + SECOND // 10]
             before_ns = moment(max(noted_ns, before_ns), act, told_by, near, phase_ns)
             acts.append((before_ns, act))
     acts += [(at, sent(d)) for at, d in seen if d.datagram.link_source != HOST_MAC]
-    acts.append((seen[-1][0] + 5 * TICK_NS, SysctlAct("net.ipv4.igmp_qrv", "2")))
+    # The performance goes on a little longer than the recording.
+    nothing = "net.ipv4.igmp_qrv" if "igmp" in families else "net.ipv6.mld_qrv"
+    acts.append((seen[-1][0] + 5 * TICK_NS, SysctlAct(nothing, "2")))
     for at_ns, act in sorted(acts, key=lambda entry: entry[0]):
         script.actions.append(Action(0, str(act), at_ns, act))
     return script
 
 
-def play(name: str, path: Path) -> tuple[list[str], list[str], list[int]]:
-    """Return the recorded and the played frames, and how much later the recorded ones were."""
+def _is_of(act: SocketAct, families: tuple[str, ...]) -> bool:
+    return family_of(act.group).name in families
+
+
+def explain(name: str, path: Path, families: tuple[str, ...]) -> tuple[Explanation, Seen]:
+    """Return the performance that explains a recording, and what the host sent in the latter."""
     story, seen = load(path)
+    seen = [entry for entry in seen if entry[1].family.name in families]
     if name.startswith("10-"):
         # The host was still telling of its address when the story began.
         seen = [
@@ -226,26 +250,26 @@ def play(name: str, path: Path) -> tuple[list[str], list[str], list[int]]:
         ]
     hosts = [HostFrame(at, d) for at, d in seen if d.datagram.link_source == HOST_MAC]
     phase_ns = phase_of(hosts)
-    script = script_of(name, story, seen, phase_ns)
+    script = script_of(name, story, seen, phase_ns, families)
     script.phase = phase_ns / TICK_NS
-    wanted = [frame.decoded.frame.data.hex() for frame in hosts]
-    got: list[str] = []
-    late: list[int] = []
-    for slack, origin in itertools.product((1, 2, 4), range(64)):
-        script.jiffies = ZERO_TICK_MULTIPLE + origin
-        grid = Grid(250, script.jiffies, phase_ns)
-        oracle = Oracle(hosts, grid, slack * TICK_NS)
-        performance = simulate(script, chance=oracle)
-        told = [event for event in performance.events if event.who == "host"]
-        got = [event.decoded.frame.data.hex() for event in told]
-        late = [frame.time_ns - event.time_ns for frame, event in zip(hosts, told, strict=False)]
-        if got == wanted:
-            break
-    return wanted, got, late
+    late = RECORDINGS[name]
+    explanation = explained(script, hosts, lambda number: late.stalls.get(number, late.ticks))
+    return explanation, [(frame.time_ns, frame.decoded) for frame in hosts]
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_the_host_sends_what_the_kernel_sent(name: str, shared: Path) -> None:
-    wanted, got, _ = play(name, shared / "kernel-captures" / name)
+def test_every_frame_of_the_kernel_is_explained_by_legal_draws(name: str, shared: Path) -> None:
+    families: list[tuple[str, ...]] = [("igmp", "mld")]
+    if name.startswith("16-"):
+        # The kernel starts IPv6 when it is told of the carrier, up to a second after the link is
+        # up (net/core/link_watch.c), so each family has a beginning of its own.
+        families = [("igmp",), ("mld",)]
+    for chosen in families:
+        explanation, recorded = explain(name, shared / "kernel-captures" / name, chosen)
+        played = [(event.time_ns, event.decoded) for event in explanation.played]
 
-    assert got == wanted
+        assert [str(d.datagram.message) for _, d in played] == [
+            str(d.datagram.message) for _, d in recorded
+        ]
+        assert [d.frame.data.hex() for _, d in played] == [d.frame.data.hex() for _, d in recorded]
+        assert explanation.agreed == len(recorded), explanation.late
