@@ -38,9 +38,11 @@ def summary(result: Result, packets: int) -> list[str]:
     if not messages:
         return _nothing(packets)
     links = _by_weight([link for link in result.links if link.messages])
+    if not links:
+        return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link, result), *_about_members(link, result)] for link in shown]
-    serious = sum(entry.severity != INFO for entry in result.findings)
+    serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result) for link in shown]
@@ -172,17 +174,21 @@ def _late_text(link: LinkState, result: Result) -> str:
 
 
 def _about_findings(findings: list[Grouped], room: int) -> list[str]:
-    serious = [entry for entry in findings if entry.severity != INFO]
     counts = {
         severity: sum(entry.severity == severity for entry in findings)
         for severity in sorted(RANK, key=lambda name: RANK[name])
     }
-    if not serious:
+    alike: dict[tuple[object, ...], list[Grouped]] = {}
+    for entry in findings:
+        if entry.severity != INFO:
+            alike.setdefault((entry.id, entry.severity, entry.link), []).append(entry)
+    if not alike:
         return ["No errors and no warnings."]
     lines = []
-    for entry in serious[:room]:
-        where = f"{place(entry.link)}: " if entry.link is not None else ""
-        lines.append(f"{entry.severity} {entry.id}: {where}{entry.rule.title}: {entry.detail}.")
+    for first, *others in list(alike.values())[:room]:
+        where = f"{place(first.link)}: " if first.link is not None else ""
+        line = f"{first.severity} {first.id}: {where}{first.rule.title}: {first.detail}"
+        lines.append(f"{line}, and {len(others)} more like it." if others else f"{line}.")
     total = f"{counted(counts[ERROR], 'error')}, {counted(counts[WARNING], 'warning')}"
     lines.append(f"{total}, {counted(counts[INFO], 'remark')}.")
     return lines

@@ -195,14 +195,18 @@ class Analysis:
         return _new(Mark, (capture, frame.number, time_ns))
 
     def _see_message(self, decoded: Decoded, part: Part, mark: Mark) -> None:
-        part.messages += 1
         datagram = decoded.datagram
+        is_other = type(datagram.message) is Other
+        part.messages += not is_other
         interface = decoded.frame.interface
         if self.wanted is not EVERYTHING and not self.wanted.takes(interface, datagram.vlan):
             return
-        if type(datagram.message) is Other or self.copies.is_copy(decoded, mark):
-            return
         key = _new(LinkKey, (interface, datagram.vlan, decoded.family))
+        if is_other:
+            self.ledger.take(find(decoded), key, mark, datagram.source)
+            return
+        if self.copies.is_copy(decoded, mark):
+            return
         link = self.links.get(key) or self._link(key)
         found = find(decoded)
         if found:

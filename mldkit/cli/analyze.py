@@ -54,6 +54,8 @@ exit codes: 0 no error found, 1 a finding of severity error, 3 nothing readable
 
 _MOST_ROWS = 300
 _MOST_STREAMS = 50
+_MOST_ALIKE = 10
+"""Findings of one rule on one link."""
 _MOST_FRAMES_SHOWN = 6
 
 
@@ -231,8 +233,20 @@ def _print_text(result: Result, packets: int) -> None:
     if result.findings:
         emit("")
         emit("findings", "bold")
-        for entry in result.findings:
-            emit(printable(_finding_text(entry)), SEVERITY_STYLES[entry.severity])
+        _print_findings(result.findings, emit)
+
+
+def _print_findings(findings: list[Grouped], emit: Callable[..., None]) -> None:
+    alike: dict[tuple[object, ...], list[Grouped]] = {}
+    for entry in findings:
+        alike.setdefault((entry.id, entry.severity, entry.link), []).append(entry)
+    for entries in alike.values():
+        style = SEVERITY_STYLES[entries[0].severity]
+        for entry in entries[:_MOST_ALIKE]:
+            emit(printable(_finding_text(entry)), style)
+        if len(entries) > _MOST_ALIKE:
+            more = len(entries) - _MOST_ALIKE
+            emit(f"{more} more of {entries[0].id}; --json has all, --group and --host choose")
 
 
 def _print_queriers(result: Result) -> None:

@@ -31,6 +31,8 @@ _REPORT = ("report",)
 _HOST = ("report", "leave")
 _LISTS = ("query", "report")
 _ALL = ("query", "report", "leave")
+_OURS = (*_ALL, "mrd-advertisement", "mrd-solicitation", "mrd-termination")
+"""Not the messages of other protocols on top of IGMP, which have rules of their own."""
 _IGNORED_BY_LINUX = "Linux does not check it"
 
 RULES: tuple[Rule, ...] = (
@@ -40,11 +42,12 @@ RULES: tuple[Rule, ...] = (
          "RFC 9776 §4; RFC 9777 §5",
          lambda d: f"type 0x{d.type:02x}" if d.kind == "other" and d.type is not None else None),
     Rule("V-03", ERROR, "The hop limit is not 1",
-         "RFC 9776 §4; RFC 9777 §6.2, §7.4", rules.hop_limit),
+         "RFC 9776 §4; RFC 9777 §6.2, §7.4", rules.hop_limit, kinds=_OURS),
     Rule("V-04", ERROR, "Router Alert is missing",
-         "RFC 9776 §4; RFC 9777 §6.2, §7.4", rules.no_router_alert, aliases=("D-19",)),
+         "RFC 9776 §4; RFC 9777 §6.2, §7.4", rules.no_router_alert, aliases=("D-19",),
+         kinds=_OURS),
     Rule("V-05", ERROR, "Router Alert does not have the value for this protocol",
-         "RFC 2711 §2.1; RFC 2113 §2.1", rules.router_alert_value),
+         "RFC 2711 §2.1; RFC 2113 §2.1", rules.router_alert_value, kinds=_OURS),
     Rule("V-06", ERROR, "An MLD query does not come from a link-local address",
          "RFC 9777 §5.1.14", rules.query_source, kinds=_QUERY),
     Rule("V-07", INFO, "An MLD report comes from the unspecified address",

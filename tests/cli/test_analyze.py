@@ -316,3 +316,33 @@ def test_two_sides_of_a_switch_are_compared(capture: Capture, capsys: Output) ->
     assert other["only_a"] == [len(frames)]
     assert main(["analyze", "--compare", host_side, router_side]) == 1
     assert "only in" in capsys.readouterr().out
+
+
+def test_messages_of_other_protocols_are_a_remark_and_nothing_else(
+    shared: Path, capsys: Output
+) -> None:
+    # mrinfo asks routers with IGMP type 0x13, by unicast and with a TTL of 255.
+    assert main(["analyze", "--json", str(shared / "corpus" / "tcpdump-mrinfo.pcap")]) == 0
+
+    found = document(capsys)
+    assert {item["id"] for item in found["findings"]} == {"V-02"}
+    assert found["summary"][0] == "Nothing to analyse: 2 packets, none of them IGMP or MLD."
+
+
+def test_a_filter_that_leaves_nothing_says_so(capture: Capture, capsys: Output) -> None:
+    assert main(["analyze", "--vlan", "77", capture("a.pcapng", busy().frames())]) == 0
+    assert "is on a link that was chosen" in capsys.readouterr().out
+
+
+def test_many_findings_of_one_rule_are_cut_in_text_only(capture: Capture, capsys: Output) -> None:
+    stage = Stage(MLD)
+    for host in range(1, 31):
+        stage.report(2, "IS_EX", 1, host=host, hop_limit=9)
+    name = capture("a.pcapng", stage.frames())
+
+    main(["analyze", name])
+    shown = capsys.readouterr().out
+    main(["analyze", "--json", name])
+
+    assert "20 more of V-03" in shown
+    assert len(document(capsys)["findings"]) == 30

@@ -67,8 +67,8 @@ def test_hosts_that_fell_back_are_named_with_who_made_them(
     told = words(diagnose(stage, 1001))
 
     name = stage.family.name.upper()
-    host, router = text(stage.host(1)), text(stage.router(2))
-    assert f"{host} fell back to {name}v{current - 1} because of {router}" in told
+    fallen, router = text(stage.host(1)), text(stage.router(2))
+    assert f"{fallen} fell back to {name}v{current - 1} because of {router}" in told
     assert text(stage.host(2)) not in told
 
 
@@ -127,3 +127,14 @@ def test_ten_lines_hold_three_links_and_the_worst_findings(diagnose: Diagnose) -
     assert "2 more links are in the tables below." in lines
     assert sum(line.startswith("error ") for line in lines) >= 2
     assert lines[-1].endswith("remarks.")
+
+
+def test_findings_that_are_alike_are_one_line(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    for host in range(1, 21):
+        stage.report(2, "IS_EX", 1, host=host, router_alert=None)
+
+    told = words(diagnose(stage, 20))
+
+    assert told.count(" V-04: ") == 1
+    assert "and 19 more like it." in told

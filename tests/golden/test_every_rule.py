@@ -1,0 +1,317 @@
+"""Every rule that `analyze` can name: something that raises it, and a neighbour that does not.
+
+Rules about what one frame says stand in the table of defects; here are those about envelopes and
+those that need more than one frame. A rule without a case fails the last test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from mldkit.analysis.rules import BY_ID
+from mldkit.analysis.summary import Analysis
+from mldkit.model.addresses import parse
+from mldkit.model.datagram import Datagram, Frame, LinkType
+from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.messages import GroupRecord, Other, Query, RecordType, Report
+from mldkit.model.units import SECOND
+from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
+from mldkit.testing.stage import BEGIN_NS, Stage
+from mldkit.wire.encode import encode_frame
+from tests.golden.test_defect_table import DEFECTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Tell = Callable[[Stage], None]
+
+G4, S4 = parse("239.1.1.1"), parse("10.0.0.9")
+QUERY, SAID = Query(3, bytes(4), 100, robustness=2, interval_code=125), RecordType.IS_EX
+TAG = b"\x81\0\0\5"
+SNAP = b"\xaa\xaa\3\0\0\0\x08\0"
+AIR = b"\x08%c\0\0" + V4[:6] + bytes(6) + V4[6:12] + b"\0\0"
+"""Header of an 802.11 data frame from an access point."""
+
+
+class Case(NamedTuple):
+    """Frames that raise a rule, and frames that do not."""
+
+    hit: list[Frame]
+    neighbour: list[Frame]
+
+
+def igmp(message: Query | Report | Other, **envelope: object) -> bytes:
+    to = parse("224.0.0.1" if isinstance(message, Query) else "224.0.0.22")
+    fields = {"traffic_class": 0xC0, "link_source": bytes(6)} | envelope
+    return encode_frame(Datagram(parse("10.0.0.1"), to, message, **fields))  # type: ignore[arg-type]
+
+
+def says(*records: GroupRecord) -> bytes:
+    return igmp(Report(records))
+
+
+def one(
+    data: bytes, link_type: int = LinkType.ETHERNET, original: int | None = None
+) -> list[Frame]:
+    return [Frame(data, SECOND, 1, link_type, original)]
+
+
+def fragments(data: bytes) -> list[Frame]:
+    """Return an IPv4 frame in two fragments, the second from the ninth octet of the message."""
+    end = 14 + (data[14] & 15) * 4
+    first = with_ip_sum(patched(patched(data, 16, (end - 6).to_bytes(2)), 20, b"\x20\0"))
+    second = with_ip_sum(patched(patched(data, 16, (len(data) - 22).to_bytes(2)), 20, b"\0\1"))
+    parts = first[: end + 8], second[:end] + second[end + 8 :]
+    return [Frame(part, number * SECOND, number) for number, part in enumerate(parts, 1)]
+
+
+FRAMES = {
+    "V-02": Case(one(igmp(Other(0, b"\x1f\0\0\0\0\0\0\0"))), one(igmp(QUERY))),
+    "V-24": Case(fragments(V4), one(V4)),
+    "V-26": Case(one(with_ip_sum(patched(V4, 16, b"\0\x60"))), one(V4, original=None)),
+    "D-22": Case(one(igmp(QUERY, traffic_class=0)), one(igmp(QUERY))),
+    "D-24": Case(one(says(GroupRecord(RecordType.ALLOW, G4))),
+                 one(says(GroupRecord(RecordType.ALLOW, G4, (S4,))))),
+    "M-01": Case(one(V4[:13]), one(V4)),
+    "M-02": Case(one(V4[:20]), one(V4)),
+    "M-03": Case(one(V4[:-4], original=len(V4)), one(V4, original=len(V4))),
+    "M-05": Case(one(V6[:56]), one(V6)),
+    "M-06": Case(one(patched(V6, 18, b"\0\0")), one(V6)),
+    "M-28": Case(one(says(GroupRecord(SAID, G4), GroupRecord(SAID, G4))),
+                 one(says(GroupRecord(SAID, G4), GroupRecord(SAID, parse("239.1.1.2"))))),
+    "M-29": Case(one(says(GroupRecord(SAID, G4, (S4, S4)))),
+                 one(says(GroupRecord(SAID, G4, (S4,))))),
+    "M-37": Case(one(v6_with(bytes.fromhex("3a01050200000106010000000000")+ b"\0\0", 0)), one(V6)),
+    "M-44": Case(one(patched(V4, 14, b"\x66")), one(V4)),
+    "M-45": Case(one(V4[:12] + TAG * 9 + V4[12:]), one(V4[:12] + TAG * 8 + V4[12:])),
+    "M-49": Case(one(AIR % 0x42 + SNAP + V4[14:], LinkType.IEEE802_11),
+                 one(AIR % 0x02 + SNAP + V4[14:], LinkType.IEEE802_11)),
+    "M-55": Case([Frame(V4, 5 * SECOND, 1), Frame(V4, 3 * SECOND, 2)],
+                 [Frame(V4, 3 * SECOND, 1), Frame(V4, 5 * SECOND, 2)]),
+    "M-56": Case([Frame(V4, SECOND, 1), Frame(V4, SECOND + 900_000, 2)],
+                 [Frame(V4, SECOND, 1), Frame(V4, SECOND + 1_100_000, 2)]),
+}  # fmt: skip
+
+
+def silent_for(seconds: float) -> Tell:
+    def tell(stage: Stage) -> None:
+        stage.report(0, "IS_EX", 1)
+        stage.report(seconds, "IS_EX", 1)
+
+    return tell
+
+
+def two_queriers(*times: float) -> Tell:
+    def tell(stage: Stage) -> None:
+        every(125, 3)(stage)
+        for at in times:
+            stage.query(at, router=2)
+
+    return tell
+
+
+def elections(*routers: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        for place, router in enumerate(routers):
+            stage.query(20 * place, router=router)
+
+    return tell
+
+
+def every(interval: float, times: int = 8) -> Tell:
+    def tell(stage: Stage) -> None:
+        for number in range(times):
+            stage.query(interval * number)
+
+    return tell
+
+
+def older_after(seconds: float) -> Tell:
+    def tell(stage: Stage) -> None:
+        stage.query(0)
+        stage.query(seconds, version=stage.family.current_version - 1)
+
+    return tell
+
+
+def answered(*delays: float | None) -> Tell:
+    """A member that answers queries after delays, or not at all."""
+
+    def tell(stage: Stage) -> None:
+        stage.report(0, "TO_EX", 1)
+        for number, delay in enumerate(delays):
+            at = 100 + 125 * number
+            stage.query(at)
+            if delay is not None:
+                stage.report(at + delay, "IS_EX", 1)
+        stage.query(100 + 125 * len(delays))
+
+    return tell
+
+
+def newer_report(seconds: float) -> Tell:
+    """An older query, the answer to it, and a report of the current version."""
+
+    def tell(stage: Stage) -> None:
+        stage.query(0, version=stage.family.current_version - 1)
+        stage.older_report(3, 1)
+        stage.report(seconds, "IS_EX", 1)
+
+    return tell
+
+
+def changed(times: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        every(40, 2)(stage)
+        for number in range(times):
+            stage.report(20 + number / 2, "TO_EX", 1)
+
+    return tell
+
+
+def left(*queries: float, suppress: bool = False) -> Tell:
+    def tell(stage: Stage) -> None:
+        every(60, 2)(stage)
+        stage.report(3, "IS_EX", 1)
+        stage.report(20, "TO_IN", 1)
+        for at in queries:
+            stage.query(at, 1, response=1, suppress=suppress)
+
+    return tell
+
+
+def data_until(seconds: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        left(20.1, 21.1)(stage)
+        for at in range(5, seconds):
+            stage.data(at, 1)
+
+    return tell
+
+
+def queries_of(*macs: str) -> Tell:
+    def tell(stage: Stage) -> None:
+        for number, mac in enumerate(macs):
+            stage.query(60 * number, router=1 + number, link_source=bytes.fromhex(mac))
+
+    return tell
+
+
+def flood(groups: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        for number in range(20):
+            stage.report(10 + number / 25, "TO_EX", *range(1, groups + 1))
+
+    return tell
+
+
+def suppressed(*, older: bool) -> Tell:
+    def tell(stage: Stage) -> None:
+        stage.report(0, "TO_EX", 1)
+        stage.report(5, "TO_EX", 1, host=2)
+        stage.query(10, 1, response=1)
+        if older:
+            stage.older_report(10.3, 1, host=3)
+        else:
+            stage.report(10.3, "IS_EX", 1, host=3)
+        stage.query(60)
+
+    return tell
+
+
+def groups(four: str, six: str) -> Tell:
+    """A member of group 1, 239.1.1.1 or ff05::1, and of another one."""
+
+    def tell(stage: Stage) -> None:
+        other = parse(four if stage.family is IGMP else six)
+        stage.report(1, "TO_EX", 1)
+        stage.records(2, [GroupRecord(RecordType.TO_EX, other)])
+
+    return tell
+
+
+def from_nowhere(*, again: bool) -> Tell:
+    def tell(stage: Stage) -> None:
+        stage.report(40, "TO_EX", 1, source=bytes(16))
+        if again:
+            stage.report(41, "TO_EX", 1)
+        stage.report(60, "IS_EX", 2, host=2)
+
+    return tell
+
+
+def forwarded(*hop_limits: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        for number, hop_limit in enumerate(hop_limits):
+            stage.report(5 + number / 500, "IS_EX", 1, hop_limit=hop_limit)
+
+    return tell
+
+
+STORIES: dict[str, tuple[Tell, Tell]] = {
+    "D-01": (silent_for(256), silent_for(254)),
+    "D-02": (two_queriers(60, 185, 310), two_queriers(60, 91.25)),
+    "D-03": (elections(4, 3, 2, 1), elections(3, 2, 1)),
+    "D-04": (every(100), every(120)),
+    "D-06": (older_after(254), older_after(256)),
+    "D-07": (answered(5, None, 5), answered(5, 9.9, 5)),
+    "D-08": (answered(5, 11.4, 5), answered(5, 11.2, 5)),
+    "D-09": (newer_report(200), newer_report(400)),
+    "D-10": (changed(1), changed(2)),
+    "D-11": (left(), left(20.1, 21.1)),
+    "D-12": (data_until(30), data_until(22)),
+    "D-13": (left(20.1, 21.1, suppress=True), left(20.1, 21.1)),
+    "D-14": (
+        queries_of("020000000077", "020000000077"),
+        queries_of("020000000077", "020000000078"),
+    ),
+    "D-17": (flood(60), flood(40)),
+    "D-18": (suppressed(older=True), suppressed(older=False)),
+    "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
+    "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
+    "D-30": (forwarded(3, 2), forwarded(3, 3)),
+}
+ONLY_MLD = {"D-29"}
+ON_A_LINK = [
+    pytest.param(rule, family, id=f"{rule} {family.name}")
+    for rule in STORIES
+    for family in ((MLD,) if rule in ONLY_MLD else (IGMP, MLD))
+]
+
+
+def ids(frames: Iterable[Frame], begun_ns: int | None = None) -> set[str]:
+    """Return the rules that an analysis of the frames names."""
+    analysis = Analysis()
+    analysis.begun_ns = begun_ns
+    for frame in frames:
+        analysis.see(replace(frame))
+    return {entry.id for entry in analysis.finish().findings}
+
+
+@pytest.mark.parametrize("rule", FRAMES)
+def test_a_rule_on_frames_is_raised_and_its_neighbour_is_not(rule: str) -> None:
+    hit, neighbour = FRAMES[rule]
+
+    assert rule in ids(hit)
+    assert rule not in ids(neighbour)
+
+
+@pytest.mark.parametrize(("rule", "family"), ON_A_LINK)
+def test_a_rule_on_a_link_is_raised_and_its_neighbour_is_not(rule: str, family: Family) -> None:
+    found = []
+    for tell in STORIES[rule]:
+        stage = Stage(family)
+        tell(stage)
+        found.append(ids(stage.frames(), BEGIN_NS))
+
+    assert rule in found[0]
+    assert rule not in found[1]
+
+
+def test_every_rule_has_a_case() -> None:
+    told = {case.id for case in DEFECTS if case.id is not None}
+
+    assert told | set(FRAMES) | set(STORIES) == set(BY_ID)
