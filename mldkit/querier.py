@@ -17,7 +17,7 @@ from mldkit.link import clock
 from mldkit.link.runner import Runner
 from mldkit.model.messages import Query
 from mldkit.protocol.querier import Querier
-from mldkit.protocol.querier_events import QuerierEvent
+from mldkit.protocol.querier_events import Elected, QuerierEvent
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 
@@ -70,8 +70,9 @@ class QuerierJob:
         self.queries = 0
         """Queries that were sent."""
         self._tell = tell
+        self._ends_with_election = False
         self._own = {settings.family: address for address, settings in addresses.items()}
-        self.querier = Querier(device.interface.mac, addresses, tell)
+        self.querier = Querier(device.interface.mac, addresses, self._observe)
         self._runner = Runner(
             device,
             self.querier,
@@ -95,9 +96,14 @@ class QuerierJob:
         """Return the time since the epoch of an event."""
         return time_ns - self._wall_offset_ns
 
-    def listen(self, duration_ns: int) -> tuple[Standing, ...]:
-        """Send nothing for a while; return where somebody with a lower address queries."""
+    def listen(self, duration_ns: int, *, to_the_end: bool) -> tuple[Standing, ...]:
+        """Send nothing for so long; return the families in which a lower address queries.
+
+        Unless `to_the_end`, the first of these ends it.
+        """
+        self._ends_with_election = not to_the_end
         self._runner.run(self._runner.now_ns + duration_ns)
+        self._ends_with_election = False
         return tuple(one for one in self.standings() if one.elected is not None)
 
     def run(self, duration_ns: int | None = None) -> None:
@@ -128,6 +134,11 @@ class QuerierJob:
     def elapsed_ns(self) -> int:
         """How long it has been going on."""
         return self._runner.now_ns - self.begun_ns
+
+    def _observe(self, event: QuerierEvent) -> None:
+        self._tell(event)
+        if self._ends_with_election and isinstance(event, Elected):
+            self._runner.stop()
 
     def _sent(self, datagrams: list[Datagram], _intended_ns: int, sent_ns: int) -> None:
         for datagram in datagrams:

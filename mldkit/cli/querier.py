@@ -23,7 +23,7 @@ from mldkit.sender import check_source, families_for, find_origin
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from mldkit.cli.background import Ready
     from mldkit.model.addresses import Address
@@ -194,7 +194,7 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
             note(args, f"note: {line}")
         try:
             with waiting(args, args.listen_ns, "listening"):
-                lower = job.listen(args.listen_ns)
+                lower = job.listen(args.listen_ns, to_the_end=args.standby)
             if args.standby or not lower:
                 ready()
                 job.run(args.hold_ns)
@@ -203,7 +203,7 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
         except LinkError as error:
             failure = error
         if lower and not args.standby:
-            raise _refusal(args.interface, lower)
+            raise _refusal(args.interface, lower, setup)
         output.finish(job, is_partial=bool(code or failure))
     if failure is not None:
         raise failure
@@ -218,14 +218,17 @@ def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], Non
     return stack.enter_context(CaptureWriter(args.write)).write
 
 
-def _refusal(interface: str, lower: Iterable[Standing]) -> LinkError:
+def _refusal(interface: str, lower: Sequence[Standing], setup: _Setup) -> LinkError:
     """Return why it does not start: somebody with a lower address queries already."""
+    busy = {one.family for one in lower}
+    free = [one.family for one in setup.addresses.values() if one.family not in busy]
+    other = f"; -{free[0].ip_version} leaves that family alone" if free else ""
     heard = " and ".join(
         f"{text(one.elected or b'')} ({one.family!r}, lower than {text(one.own)})" for one in lower
     )
     return LinkError(
         f"{interface} has a querier already: {heard}",
-        hint="--standby waits until it has gone; --listen 0 starts all the same",
+        hint=f"--standby waits until it has gone{other}",
     )
 
 

@@ -31,7 +31,7 @@ class Asking:
     """The queries for one group that are still to be sent."""
 
     __slots__ = (
-        "_election", "_group", "_group_left", "_group_timer", "_send", "_source_timer",
+        "_election", "_given_ns", "_group", "_group_left", "_group_timer", "_send", "_source_timer",
         "_sources_left", "_timers", "filter",
     )  # fmt: skip
 
@@ -52,6 +52,8 @@ class Asking:
         self._group_timer = Timer(family, "group query", self._ask_group, group)
         self._source_timer = Timer(family, "source query", self._ask_sources, group)
         self._group_left = 0
+        self._given_ns = 0
+        """When the filter timer ends by the last question; reports move it further."""
         self._sources_left: dict[Address, int] = {}
 
     @property
@@ -87,11 +89,11 @@ class Asking:
         return election.version(now_ns) == election.settings.family.current_version
 
     def _begin_group(self, now_ns: int) -> None:
-        until_ns = now_ns + self._last_member_ns
-        if self._group_left and self.filter.ends_ns <= until_ns:
-            # Hosts tell a change several times; the question is on its way.
+        if self.filter.ends_ns == self._given_ns:
+            # Hosts tell a change several times; the question has been put, its time is running.
             return
-        self.filter.lower(until_ns)
+        self.filter.lower(now_ns + self._last_member_ns)
+        self._given_ns = self.filter.ends_ns
         self._group_left = self._election.variables.robustness
         self._ask_group(now_ns)
 

@@ -14,15 +14,14 @@ import termios
 import time
 from contextlib import suppress
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mldkit.link.capture import open_capture
 from mldkit.link.device import PacketSocket
 from mldkit.testing.story import Story
+from tests.kernel.event_stream import LONG_S, EventStream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,47 +31,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.netns
 
 HOST = "10.9.0.2"
-LONG_S = 20.0
 
 
-class Watcher:
-    """A running `watch` whose events are read as they come."""
-
-    def __init__(self, namespace: Namespace, interface: str, *arguments: str) -> None:
-        self.process = namespace.spawn_mldkit("watch", "-i", interface, *arguments)
-        self.events: list[dict[str, Any]] = []
-        self._lines: Queue[str] = Queue()
-        Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self._lines.put(line)
-
-    def wait_for(self, **wanted: object) -> dict[str, Any]:
-        """Return the next event with these values; the ones before it are kept in `events`."""
-        until = time.monotonic() + LONG_S
-        while True:
-            try:
-                line = self._lines.get(timeout=max(until - time.monotonic(), 0.001))
-            except Empty:
-                pytest.fail(f"no event {wanted}; there were {self.events}")
-            event = json.loads(line)
-            self.events.append(event)
-            if wanted.items() <= event.items():
-                return dict(event)
-
-    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Interrupt it and return its exit code and what it said."""
-        self.process.send_signal(number)
-        code = self.process.wait(timeout=LONG_S)
-        assert self.process.stderr is not None
-        return code, self.process.stderr.read()
-
-
-def begin(link: Link, *arguments: str) -> Watcher:
+def begin(link: Link, *arguments: str) -> EventStream:
     """Start a watch on the near end, and wait until it hears the far end."""
-    watcher = Watcher(link.near, link.interface, *arguments)
+    watcher = EventStream(link.near.spawn_mldkit("watch", "-i", link.interface, *arguments))
     until = time.monotonic() + LONG_S
     while not _is_listening(link.near):
         assert time.monotonic() < until
