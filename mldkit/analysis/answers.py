@@ -185,7 +185,11 @@ def _about_findings(findings: list[Grouped], room: int) -> list[str]:
     if not alike:
         return ["No errors and no warnings."]
     lines = []
-    for first, *others in list(alike.values())[:room]:
+    # What concerns the whole link comes before what one host does.
+    ordered = sorted(
+        alike.values(), key=lambda group: (RANK[group[0].severity], group[0].host != b"")
+    )
+    for first, *others in ordered[:room]:
         where = f"{place(first.link)}: " if first.link is not None else ""
         line = f"{first.severity} {first.id}: {where}{first.rule.title}: {first.detail}"
         lines.append(f"{line}, and {len(others)} more like it." if others else f"{line}.")

@@ -87,7 +87,7 @@ def _leaves_text(link: LinkState, result: Result) -> str:
     asked = link.leaves.delays
     if not asked.count or asked.longest_ns is None:
         return ""
-    slowest = f"{asked.longest_ns / MILLISECOND:.0f} ms"
+    slowest = f"{max(asked.longest_ns / MILLISECOND, 0.1):.3g} ms"
     if link.leaves.count == 1:
         line = f"the leave was asked about after {slowest}"
     else:

@@ -39,8 +39,8 @@ def family_name(link: LinkKey) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: `1 host`, `2 hosts`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """Return a number with its noun: `1 host`, `2,000 hosts`."""
+    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def named(addresses: Sequence[Address]) -> str:

@@ -14,12 +14,11 @@ from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.incidents import data_after_leaves
 from mldkit.analysis.memberships import CAPTURE_END, EXPIRY
-from mldkit.analysis.words import clock_text, place
+from mldkit.analysis.words import clock_text, counted, place
 from mldkit.cli.analysis_page_style import style_sheet
-from mldkit.cli.message_text import plural
 from mldkit.cli.output import printable
 from mldkit.model.addresses import mac_text, text
-from mldkit.model.units import SECOND
+from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -83,7 +82,7 @@ def _header(result: Result, captures: Sequence[Capture], names: str) -> Iterator
     packets = sum(capture.packets for capture in captures)
     messages = sum(part.messages for part in result.parts.values())
     length_s = (result.ended_ns - result.begun_ns) / SECOND
-    facts = [plural(packets, "packet"), plural(messages, "message")]
+    facts = [counted(packets, "packet"), counted(messages, "message")]
     if packets:
         facts.append(f"{length_s:,.1f} s from {clock_text(result.begun_ns)}")
     yield f"<header><h1>{escaped(names)}</h1>"
@@ -138,7 +137,7 @@ def _entry(entry: Grouped) -> str:
 def _counts(findings: Sequence[Grouped]) -> str:
     words = {"error": "error", "warning": "warning", "info": "remark"}
     found = [
-        plural(count, word)
+        counted(count, word)
         for severity, word in words.items()
         if (count := sum(entry.severity == severity for entry in findings))
     ]
@@ -184,7 +183,7 @@ def _queriers(result: Result, svg: str | None) -> Iterator[str]:
 
 
 def _memberships(result: Result, svg: str | None) -> Iterator[str]:
-    stays = plural(len(result.rows), "stay")
+    stays = counted(len(result.rows), "stay")
     yield f"<h2>Memberships<small>{stays} of a host in a group</small></h2>"
     if svg:
         yield _figure(svg)
@@ -225,8 +224,8 @@ def _leaves(result: Result) -> Iterator[str]:
                     ("", place(link.key)),
                     ("number", f"{leaves.count:,}"),
                     ("number", f"{leaves.delays.count:,}"),
-                    ("number", _seconds(leaves.delays.quantile(0.5))),
-                    ("number", _seconds(leaves.delays.longest_ns)),
+                    ("number", _milliseconds(leaves.delays.quantile(0.5))),
+                    ("number", _milliseconds(leaves.delays.longest_ns)),
                     ("number", _seconds(max(after, default=None))),
                 ]
             )
@@ -297,6 +296,10 @@ def _filter(row: Row) -> str:
 
 def _end(row: Row) -> str:
     return "still member" if row.ended_by == CAPTURE_END else row.ended_by
+
+
+def _milliseconds(value_ns: int | None) -> str:
+    return "-" if value_ns is None else f"{value_ns / MILLISECOND:,.1f} ms"
 
 
 def _seconds(value_ns: int | None) -> str:

@@ -138,7 +138,7 @@ def draw(axes: Axes, result: Result, lines: list[Line], left_out: int = 0) -> No
     labels = [_label(line) for line in lines if not line.is_heading]
     axes.set_yticks(places, labels, fontsize=7 if small else 8.5)
     axes.tick_params(axis="y", length=0)
-    _draw_queries(axes, result)
+    _draw_queries(axes, result, lines)
     time_axis(axes, result.begun_ns, result.ended_ns)
     if left_out:
         note = f"{left_out} more groups with fewer members are not drawn"
@@ -266,28 +266,44 @@ def _draw_group(canvas: _Canvas, number: int, line: Line) -> None:
         shade, since_ns = next_shade, time_ns
 
 
-def _draw_queries(axes: Axes, result: Result) -> None:
-    """Draw General Queries as lines through all members, specific ones dotted."""
+def _draw_queries(axes: Axes, result: Result, lines: list[Line]) -> None:
+    """Draw General Queries as lines through the members of their link, specific ones dotted."""
     found = [
-        (query.time_ns, bool(query.group))
+        (link.key, query.time_ns, bool(query.group))
         for link in result.links
         if link.trace is not None
         for query in link.trace.queries
     ]
-    generals = [time_ns for time_ns, is_specific in found if not is_specific]
+    generals = [time_ns for _, time_ns, is_specific in found if not is_specific]
     few = len(generals) <= _MOST_LABELLED_QUERIES
     if not few:
-        found = [item for item in found if not item[1]]
+        found = [item for item in found if not item[2]]
     if len(found) > _MOST_DRAWN_QUERIES:
         return
-    for time_ns, is_specific in found:
-        axes.axvline(
-            seconds(time_ns, result.begun_ns), color=ALARM, linewidth=0.9,
+    reach = _reach(lines)
+    for key, time_ns, is_specific in found:
+        if key not in reach:
+            continue
+        place = seconds(time_ns, result.begun_ns)
+        axes.plot(
+            (place, place), reach[key], color=ALARM, linewidth=0.9,
             zorder=2 if few else 0.6, alpha=0.85 if few else 0.3,
             linestyle=(0, (1, 2)) if is_specific else "-",
         )  # fmt: skip
     if few:
         _label_queries(axes, sorted(generals), result)
+
+
+def _reach(lines: list[Line]) -> dict[LinkKey, tuple[float, float]]:
+    """Return from where to where the lines of each link go, its headings among them."""
+    reach: dict[LinkKey, tuple[float, float]] = {}
+    top = -0.9
+    for number, line in enumerate(lines):
+        if line.link is not None:
+            begun, _ = reach.get(line.link, (top, 0.0))
+            reach[line.link] = begun, number + 0.6
+            top = number + 0.6
+    return reach
 
 
 def _label_queries(axes: Axes, times_ns: list[int], result: Result) -> None:

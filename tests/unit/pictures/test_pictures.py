@@ -120,3 +120,30 @@ def test_the_trace_stops_where_its_store_is_full(monkeypatch: pytest.MonkeyPatch
     assert not link.trace.is_complete
     assert sum(map(len, link.trace.reports.values())) == 3
     assert (parse("239.1.0.0"), parse("10.1.0.1")) in link.trace.reports
+
+
+def test_queries_are_drawn_through_the_members_of_their_own_link() -> None:
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    story = Story()
+    story.query(0, "10.0.0.1")
+    story.query(50, "fe80::1")
+    story.report(1, "10.0.0.2", "IS_EX(239.1.2.3)")
+    story.report(51, "fe80::2", "IS_EX(ff15::1)")
+    story.report(60, "10.0.0.2", "IS_EX(239.1.2.3)")
+    result = traced(story)
+    lines, _ = timeline.lines_of(result)
+    axes = Figure().add_subplot()
+
+    timeline.draw(axes, result, lines)
+
+    # Lines 0 and 1 are the group of IGMP and its member, 2 and 3 those of MLD.
+    corners = [
+        np.asarray(line.get_xydata()).tolist()
+        for line in axes.get_lines()
+        if line.get_color() == paper.ALARM and line.get_linestyle() == "-"
+    ]
+    assert len(corners) == 2
+    assert all(x == 0 and y < 1.7 for x, y in corners[0])
+    assert all(x == 50 and y > 1.5 for x, y in corners[1])
