@@ -170,14 +170,14 @@ def answered(
             message = decoded.datagram.message
             if not isinstance(message, Query):
                 since.append(decoded)
-            elif (_sender(lab, decoded), message.group, set(message.sources)) == wanted:
+            elif (sender(lab, decoded), message.group, set(message.sources)) == wanted:
                 asked, since = decoded, []
         if asked is None or not isinstance(asked.datagram.message, Query):
             got, where = "no such query", f"capture of {link}"
             return Outcome(holds=False, expected=f"{what} of {querier}", got=got, where=where)
         end_ns = (asked.frame.time_ns or 0) + late_limit_ns(asked.datagram.message)
         answers = {
-            _sender(lab, decoded): decoded.frame.number
+            sender(lab, decoded): decoded.frame.number
             for decoded in since
             if (decoded.frame.time_ns or 0) <= end_ns and _answers(decoded, address)
         }
@@ -225,7 +225,7 @@ def messages(lab: Lab, link: str) -> Iterator[Decoded]:
 
 def sent_by(lab: Lab, link: str, node: str) -> Iterator[Decoded]:
     """Give the messages of one node, told by its MAC addresses."""
-    return (decoded for decoded in messages(lab, link) if _sender(lab, decoded) == node)
+    return (decoded for decoded in messages(lab, link) if sender(lab, decoded) == node)
 
 
 def _contains(report: Report, wanted: GroupRecord) -> bool:
@@ -246,7 +246,7 @@ def _answers(decoded: Decoded, group: Address) -> bool:
     return any(record.group == group for record in records)
 
 
-def _sender(lab: Lab, decoded: Decoded) -> str | None:
+def sender(lab: Lab, decoded: Decoded) -> str | None:
     """Return the node that a message came from."""
     address = mac_text(decoded.datagram.link_source or b"")
     for node in lab.topology.nodes:
