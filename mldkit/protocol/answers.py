@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Decoded
+    from mldkit.model.datagram import Datagram, Decoded
     from mldkit.protocol.filters import Membership
     from mldkit.protocol.interface_state import InterfaceState
 
@@ -176,6 +176,7 @@ class Answers:
         self, membership: Membership, sources: Sequence[Address], limit: int, now_ns: int
     ) -> None:
         timer = self._state.timer_of(membership)
+        self._state.kept = None
         if not self._profile.excludes_tell_all:
             if not sources or (timer.is_running and not membership.asked):
                 membership.asked = frozenset()
@@ -221,9 +222,33 @@ class Answers:
 
     def _answer_general(self, now_ns: int) -> None:
         """Tell the whole state, in the current version whatever has been heard since."""
-        state = self._state
+        state, transmitter = self._state, self._state.transmitter
+        if self._is_kept():
+            for datagram in state.kept or ():
+                transmitter.send(datagram, GENERAL, now_ns)
+            return
         told = [current_state(membership) for membership in state.reported()]
-        state.transmitter.send_records(told, self._profile, GENERAL, now_ns)
+        transmitter.send_records(told, self._profile, GENERAL, now_ns)
+
+    def prepare(self) -> tuple[Datagram, ...]:
+        """Make the general answer ahead and return it; nothing if it is kept already.
+
+        While the answer to a query for sources is pending nothing is made: telling the state
+        would take the marks of that query away.
+        """
+        state = self._state
+        if self._is_kept() or any(known.is_asked for known in state.groups.values()):
+            return ()
+        told = [current_state(membership) for membership in state.reported()]
+        state.kept = state.transmitter.build(told, self._profile)
+        return state.kept
+
+    def _is_kept(self) -> bool:
+        """Whether an answer was made ahead that would be made just the same now."""
+        kept = self._state.kept
+        if not kept:
+            return kept is not None
+        return kept[0].source == self._state.transmitter.source(self._state.family)
 
     def answer_group(self, membership: Membership, now_ns: int) -> None:
         """Tell the state of one group at the end of its timer (igmp_timer_expire, mld_mca_work)."""

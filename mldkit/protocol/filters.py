@@ -98,6 +98,11 @@ class Membership:
         """Whether at least one socket is in EXCLUDE mode."""
         return self.counts[_EXCLUDE] > 0
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether the answer to a query for sources is pending, or was lost on the way."""
+        return self.is_restricted or any(source.is_marked for source in self.sources.values())
+
     def is_excluded(self, source: Source) -> bool:
         """Return whether every excluding socket shuts `source` out and none wants it."""
         return source.counts[_EXCLUDE] == self.counts[_EXCLUDE] and not source.counts[_INCLUDE]

@@ -114,6 +114,14 @@ class Host:
         sent, self._transmitter.outbox = self._transmitter.outbox, []
         return sent
 
+    def prepare(self) -> list[Datagram]:
+        """Make the answers to General Queries ahead, where that was not done already.
+
+        Return those that were made. `poll` returns these very objects as long as they are right,
+        so whoever encodes them now has their octets when time is short.
+        """
+        return [made for known in self._listeners.values() for made in known.prepare()]
+
     def group_addresses(self, family: Family) -> tuple[Address, ...]:
         """Return the groups that the interface listens to, the first joined one first."""
         return tuple(self._listener(family).state.groups)
@@ -213,6 +221,8 @@ class Host:
     def set_mtu(self, mtu: int, now_ns: int) -> None:
         """Change the MTU; below 1280 octets the interface loses IPv6 (RFC 8200 §5)."""
         before, self._transmitter.mtu = self._transmitter.mtu, mtu
+        for known in self._listeners.values():
+            known.state.kept = None
         if 6 not in self._listeners:
             return
         if mtu < _SMALLEST_IPV6_MTU <= before:
@@ -233,6 +243,7 @@ class Host:
         settings = listener.state.settings
         did_forward = settings.forwards
         setting.store(settings)
+        listener.state.kept = None
         if setting.family is MLD and settings.forwards != did_forward:
             self._change_forwarding(listener, now_ns)
 

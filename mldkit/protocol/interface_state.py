@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Datagram
     from mldkit.model.family import Family
     from mldkit.protocol.compatibility import Learned
     from mldkit.protocol.filters import Departed, Membership
@@ -45,6 +46,8 @@ class InterfaceState:
     departed: dict[Address, Departed] = field(default_factory=dict)
     changes_left: int = 0
     """Runs of the change timer that are left (`mr_ifc_count`, `mc_ifc_count`)."""
+    kept: tuple[Datagram, ...] | None = None
+    """The answer to a General Query, made ahead; whatever changes a group drops it."""
     change: Timer = field(init=False)
     family: Family = field(init=False)
     """The family of the groups."""

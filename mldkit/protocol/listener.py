@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Decoded
+    from mldkit.model.datagram import Datagram, Decoded
     from mldkit.protocol.interface_state import InterfaceState
 
 
@@ -54,11 +54,16 @@ class Listener:
         """Take in a message of another node."""
         self._answers.hear(decoded, now_ns)
 
+    def prepare(self) -> tuple[Datagram, ...]:
+        """Make the answer to a General Query ahead; return it if it was not kept already."""
+        return self._answers.prepare()
+
     # Groups, as sockets and the kernel itself ask for them
 
     def join(self, group: Address, mode: FilterMode, now_ns: int) -> None:
         """Add one user of a group (__ipv6_dev_mc_inc, ____ip_mc_inc_group)."""
         state = self.state
+        state.kept = None
         membership = state.groups.get(group)
         if membership is not None:
             membership.users += 1
@@ -76,6 +81,7 @@ class Listener:
         if membership is None:
             # The interface lost the family meanwhile, and its groups with it.
             return
+        self.state.kept = None
         membership.users -= 1
         if not membership.users:
             del self.state.groups[group]
@@ -95,6 +101,7 @@ class Listener:
         membership = state.groups.get(group)
         if membership is None:
             return
+        state.kept = None
         change = membership.add(mode, sources, state.learned.robustness, joins=joins)
         self._note(change, now_ns)
 
@@ -112,6 +119,7 @@ class Listener:
         membership = state.groups.get(group)
         if membership is None:
             return
+        state.kept = None
         keeps = not state.speaks_older(now_ns)
         change = membership.remove(
             mode, sources, state.learned.robustness, leaves=leaves, keeps=keeps
@@ -125,6 +133,7 @@ class Listener:
 
         (ipv6_mc_up, ip_mc_up)
         """
+        self.state.kept = None
         self.state.learned.reset(link_up=True)
         for membership in tuple(self.state.newest_first()):
             self._restore(membership)
@@ -133,6 +142,7 @@ class Listener:
     def stop(self, now_ns: int) -> None:
         """Fall silent and keep in mind what to tell when the link returns (ipv6_mc_down)."""
         state = self.state
+        state.kept = None
         for membership in tuple(state.newest_first()):
             self._withdraw(membership, now_ns)
         state.changes_left = 0

@@ -71,39 +71,44 @@ class Transmitter:
         """Return whether `address` is one of the interface's own and valid."""
         return any(own.address == address and not own.is_tentative for own in self.addresses)
 
+    def build(self, records: Iterable[GroupRecord], profile: HostProfile) -> tuple[Datagram, ...]:
+        """Return as many reports as the records need; none without records."""
+        family = profile.family
+        listed = list(records)
+        if not listed or self.mtu < _SMALLEST_MTU[family.ip_version]:
+            return ()
+        reports = self.split(listed, family, min(self.mtu, profile.largest_report_octets))
+        return tuple(self._enveloped(report, family.reports) for report in reports)
+
     def send_records(
         self, records: Iterable[GroupRecord], profile: HostProfile, rule: str, now_ns: int
     ) -> None:
         """Send as many reports as the records need; none without records."""
-        family = profile.family
-        listed = list(records)
-        if not listed or self.mtu < _SMALLEST_MTU[family.ip_version]:
-            return
-        for report in self.split(listed, family, min(self.mtu, profile.largest_report_octets)):
-            self._send(report, family.reports, rule, now_ns)
+        for datagram in self.build(records, profile):
+            self.send(datagram, rule, now_ns)
 
     def send_older(self, message: LegacyReport | Leave, rule: str, now_ns: int) -> None:
         """Send a message of an older version about one group."""
         family = family_of(message.group)
         destination = family.all_routers if isinstance(message, Leave) else message.group
-        self._send(message, destination, rule, now_ns)
+        self.send(self._enveloped(message, destination), rule, now_ns)
 
-    def _send(
-        self, message: Report | LegacyReport | Leave, destination: Address, rule: str, now_ns: int
-    ) -> None:
+    def send(self, datagram: Datagram, rule: str, now_ns: int) -> None:
+        """Send a datagram that was built before; it is lost where the link is down."""
         if not (self.is_up and self.has_carrier):
             return
-        family = family_of(destination)
         if not self.outbox:
             self.oldest_ns = now_ns
-        self.outbox.append(
-            Datagram(
-                self.source(family),
-                destination,
-                message,
-                traffic_class=family.traffic_class,
-                link_source=self.mac,
-            )
+        self.outbox.append(datagram)
+        if self.observe is not None and datagram.message is not None:
+            self.observe(Sent(now_ns, datagram.family, rule, datagram.message))
+
+    def _enveloped(self, message: Report | LegacyReport | Leave, destination: Address) -> Datagram:
+        family = family_of(destination)
+        return Datagram(
+            self.source(family),
+            destination,
+            message,
+            traffic_class=family.traffic_class,
+            link_source=self.mac,
         )
-        if self.observe is not None:
-            self.observe(Sent(now_ns, family, rule, message))
