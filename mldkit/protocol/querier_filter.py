@@ -71,7 +71,7 @@ class RouterFilter:
     def expire(self, now_ns: int) -> None:
         """Carry out the timers that have ended (RFC 9776 §6.3, §6.5; RFC 9777 §7.2.3, §7.5)."""
         sources = self.sources
-        ended = [source for source, ends_ns in sources.items() if 0 < ends_ns <= now_ns]
+        ended = [source for source, ends_ns in sources.items() if _STOPPED < ends_ns <= now_ns]
         for source in ended:
             if self.exclude:
                 sources[source] = _STOPPED

@@ -20,7 +20,7 @@ from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.protocol.querier_asking import Asking
 from mldkit.protocol.querier_events import MembershipChanged
-from mldkit.protocol.querier_filter import RouterFilter
+from mldkit.protocol.querier_filter import NOTHING, RouterFilter
 from mldkit.protocol.timer import Timer
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class _Group:
 
     def version(self, now_ns: int) -> int:
         """Return the version of its oldest listener (Group Compatibility Mode)."""
+        if not self.older_until:
+            return self.current_version
         older = [version for version, until_ns in self.older_until.items() if until_ns > now_ns]
         return min(older, default=self.current_version)
 
@@ -171,7 +173,8 @@ class Groups:
             self._groups[record.group] = group
             self._tell(group.shown("join", now_ns, host))
             before = _seen(group, now_ns)
-        group.asking.begin(asked, now_ns)
+        if asked is not NOTHING:
+            group.asking.begin(asked, now_ns)
         self._settle(group, before, now_ns, host)
 
     def _made(self, address: Address) -> _Group:
@@ -212,5 +215,7 @@ class Groups:
 def _seen(group: _Group, now_ns: int) -> object:
     """Return what makes a group another one for whoever forwards data or reads about it."""
     state = group.filter
-    filtered = state.exclude, frozenset(state.running), frozenset(state.stopped)
-    return *filtered, group.version(now_ns)
+    version = group.version(now_ns)
+    if not state.sources:
+        return state.exclude, version
+    return state.exclude, version, frozenset(state.running), frozenset(state.stopped)
