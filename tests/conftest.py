@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+    from collections.abc import Callable, Generator, Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 INTERFACE = "eth1"
@@ -77,6 +77,17 @@ class Namespace:
     def ip(self, command: str) -> str:
         """Run one `ip` command in the namespace and return what it printed."""
         return _output("ip", "-n", self.name, *command.split())
+
+    def batch(self, commands: Iterable[str]) -> None:
+        """Run many `ip` commands in the namespace, all by one program."""
+        done = subprocess.run(
+            ["ip", "-n", self.name, "-batch", "-"],
+            input="\n".join(commands),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
 
     def run(self, *argv: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a program in the namespace to its end."""

@@ -1,0 +1,210 @@
+"""Delays of general answers: this kernel, the host machine in virtual time, the responder.
+
+All three are gathered in one run, over the same moments of asking. The table is printed, and kept
+for docs/host-behaviour.md where MLDKIT_KEEP_MEASURED is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.cli.host_page import MEASURED, measured_table
+from mldkit.link import clock
+from mldkit.model.datagram import Decoded, Frame
+from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.timer import Draws, Grid, wheel_level
+from mldkit.testing.samples import distance, p_value
+from mldkit.testing.stalls import StallWatch
+from mldkit.wire.decode import decode
+from tests.kernel.agreement_stage import LINKS, MAXIMUM_NS, Answer, Stage, query_frame
+from tests.kernel.answering_hosts import host_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.conftest import Namespace
+
+pytestmark = pytest.mark.netns
+
+ROUNDS = 8
+SIMULATED = 5
+"""Hosts that are simulated for each query."""
+SMALLEST_P = 1e-4
+EXTRA_TICKS = 2
+BESIDES_NS = 8 * MILLISECOND
+"""What a busy machine takes to run a timer in its tick or the next, and to send."""
+
+
+@dataclass
+class Sample:
+    """The answers of one kind of host in one family."""
+
+    family: Family
+    who: str
+    answers: list[Answer] = field(default_factory=list)
+
+    @property
+    def delays_ms(self) -> list[float]:
+        return [answer.delay_ns / MILLISECOND for answer in self.answers]
+
+
+@dataclass
+class Run:
+    """What was gathered, and when the machine stood still meanwhile."""
+
+    grid: Grid
+    stalls: StallWatch
+    samples: dict[tuple[Family, str], Sample]
+
+    @property
+    def latest_ns(self) -> int:
+        """The longest delay that there is: the largest draw, two ticks, a step of the wheel."""
+        ticks = self.grid.ticks(MAXIMUM_NS) - 1 + EXTRA_TICKS
+        return (ticks + (1 << 3 * wheel_level(ticks, 0))) * SECOND // self.grid.hz
+
+    def late(self, sample: Sample) -> list[Answer]:
+        """Return the answers that came later than a busy machine explains."""
+        latest_ns = self.latest_ns + BESIDES_NS
+        return [answer for answer in sample.answers if answer.delay_ns > latest_ns]
+
+    def is_explained(self, answer: Answer) -> bool:
+        """Return whether the machine stood still for as long as an answer is late."""
+        due_ns = answer.query_ns + self.latest_ns
+        stood_still_ns = self.stalls.within(answer.query_ns, answer.answer_ns)
+        return stood_still_ns + BESIDES_NS >= answer.answer_ns - due_ns
+
+    def row(self, sample: Sample) -> dict[str, object]:
+        """Return what the table says about one sample."""
+        delays = sample.delays_ms
+        kernel = self.samples[sample.family, "kernel"].delays_ms
+        row: dict[str, object] = {
+            "family": sample.family.name,
+            "host": sample.who,
+            "answers": len(delays),
+            "least_ms": round(min(delays), 1),
+            "mean_ms": round(sum(delays) / len(delays), 1),
+            "most_ms": round(max(delays), 1),
+            "after_maximum": sum(delay > MAXIMUM_NS / MILLISECOND for delay in delays),
+            "late": len(self.late(sample)),
+        }
+        if sample.who != "kernel":
+            row["distance"] = round(distance(delays, kernel), 4)
+            row["p"] = round(p_value(delays, kernel), 4)
+        return row
+
+    def document(self) -> dict[str, object]:
+        """Return the whole measurement."""
+        return {
+            "kernel": platform.release().partition("-")[0],
+            "hz": self.grid.hz,
+            "links": LINKS,
+            "rounds": ROUNDS,
+            "latest_ms": self.latest_ns // MILLISECOND,
+            "longest_stall_ms": round(self.stalls.longest_ns / MILLISECOND, 1),
+            "rows": [self.row(sample) for sample in self.samples.values()],
+        }
+
+
+def grid_of_kernel() -> Grid:
+    """Return the grid of this kernel's timers; the number of the first tick if it is told."""
+    hz = SECOND // clock.tick_ns()
+    try:
+        text = Path("/proc/timer_list").read_text()
+    except OSError:
+        return Grid(hz)
+    now = re.search(r"^now at (\d+) nsecs", text, re.MULTILINE)
+    ticks = re.search(r"^jiffies: (\d+)", text, re.MULTILINE)
+    if now is None or ticks is None:
+        return Grid(hz)
+    return Grid(hz, int(ticks[1]) - int(now[1]) * hz // SECOND)
+
+
+def gather(stage: Stage) -> dict[tuple[Family, str], Sample]:
+    """Ask in rounds and return the answers of the kernel and of the responder."""
+    samples = {
+        (family, who): Sample(family, who)
+        for family in (IGMP, MLD)
+        for who in ("kernel", "simulator", "responder")
+    }
+    chance = Random()
+    for _ in range(ROUNDS):
+        stage.ask_all(chance)
+        for family in (IGMP, MLD):
+            for end in stage.ends:
+                samples[family, "kernel"].answers += end.answers[family].values()
+            found = stage.responder_end.answers[family].values()
+            samples[family, "responder"].answers += found
+    return samples
+
+
+def simulate(queries_ns: list[int], family: Family, grid: Grid) -> Iterator[Answer]:
+    """Give the answers of the host machine to queries at these moments, some for each."""
+    decoded = decode(Frame(query_frame(family), 0, 1))
+    assert isinstance(decoded, Decoded)
+    draws = Draws(Random())
+    for query_ns in queries_ns:
+        for number in range(SIMULATED):
+            host = host_of(bytes((2, 0, 0, 0, 3, number)), grid, draws, query_ns)
+            host.receive(decoded, query_ns)
+            answer_ns = host.deadline_ns
+            assert answer_ns is not None
+            assert len(host.poll(answer_ns)) == 1
+            yield Answer(query_ns, answer_ns)
+
+
+@pytest.fixture(scope="module")
+def run(make_common_namespace: Callable[[], Namespace]) -> Run:
+    """What was measured, for all tests of this module."""
+    grid, watch = grid_of_kernel(), StallWatch()
+    with Stage(make_common_namespace, responders=LINKS) as stage:
+        module = "tests.kernel.answering_hosts"
+        child = stage.answering.spawn(sys.executable, "-m", module, f"h{LINKS}", str(LINKS))
+        assert child.stdout is not None
+        assert "answer" in child.stdout.readline()
+        with watch:
+            samples = gather(stage)
+    for family in (IGMP, MLD):
+        asked = [answer.query_ns for answer in samples[family, "kernel"].answers]
+        samples[family, "simulator"].answers += simulate(asked, family, grid)
+    return Run(grid, watch, samples)
+
+
+def test_the_delays_of_all_three_are_one_distribution(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = run.document()
+    with capsys.disabled():
+        sys.stdout.write("\n\n" + measured_table(document))
+    if os.environ.get("MLDKIT_KEEP_MEASURED"):
+        MEASURED.write_text(json.dumps(document, indent=1) + "\n")
+
+    for (family, who), sample in run.samples.items():
+        kernel = run.samples[family, "kernel"]
+        assert len(sample.answers) >= 300
+        assert p_value(sample.delays_ms, kernel.delays_ms) > SMALLEST_P, (family.name, who)
+
+
+@pytest.mark.parametrize("who", ["kernel", "simulator", "responder"])
+def test_no_answer_is_later_than_the_wheel_and_this_machine_explain(run: Run, who: str) -> None:
+    for family in (IGMP, MLD):
+        sample = run.samples[family, who]
+        unexplained = [a.delay_ns for a in run.late(sample) if not run.is_explained(a)]
+        assert not unexplained, f"{family.name}: {unexplained}, {run.stalls.stalls}"
+
+
+@pytest.mark.parametrize("who", ["kernel", "simulator", "responder"])
+def test_no_answer_comes_before_its_second_tick_is_over(run: Run, who: str) -> None:
+    least_ns = EXTRA_TICKS * SECOND // run.grid.hz
+    for family in (IGMP, MLD):
+        assert min(a.delay_ns for a in run.samples[family, who].answers) > least_ns
