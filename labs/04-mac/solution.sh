@@ -6,7 +6,8 @@ mldkit lab exec r1 -- bash -c '
     done
     for i in {0..1023}; do echo >/dev/udp/ff15::1:$(printf %x $i)/5000; done'
 mldkit lab exec h1 -- ip link set mv0 allmulticast on
-mldkit lab exec r1 -- bash -c 'for i in {0..63}; do echo >/dev/udp/ff15::2:$(printf %x $i)/5000; done'
+mldkit lab exec r1 -- bash -c '
+    for i in {0..63}; do echo >/dev/udp/ff15::2:$(printf %x $i)/5000; done'
 mldkit lab exec h1 -- ip link set mv0 allmulticast off
 found=$(mldkit lab capture --data --link h1-mv0 | awk '$2 ~ /^ff15::1:/ { print $2; exit }')
 mldkit lab answer mac 01:00:5e:01:01:01 groups 32 twin yes program no collision "$found"
