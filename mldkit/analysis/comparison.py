@@ -58,6 +58,9 @@ class Comparison:
     only_a: list[Seen] = field(default_factory=list)
     only_b: list[Seen] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
+    elsewhere: list[Seen] = field(default_factory=list)
+    """Of `only_b`: reports and leaves of hosts that A never heard, behind other ports. A snooping
+    switch sends them to routers only (RFC 4541 §2.1.1)."""
 
 
 def read_messages(frames: Iterable[Frame]) -> list[Seen]:
@@ -99,6 +102,12 @@ def compare(side_a: list[Seen], side_b: list[Seen]) -> Comparison:
     result.only_a.sort()
     result.only_b.sort()
     result.changed.sort(key=lambda change: (change.a, change.b))
+    heard = {seen.decoded.datagram.source for seen in side_a}
+    result.elsewhere = [
+        seen
+        for seen in result.only_b
+        if seen.decoded.kind in ("report", "leave") and seen.decoded.datagram.source not in heard
+    ]
     return result
 
 

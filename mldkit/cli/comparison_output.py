@@ -52,6 +52,7 @@ def comparison_json(result: Comparison) -> Json:
         "matched": result.matched,
         "only_a": [seen.frame for seen in result.only_a],
         "only_b": [seen.frame for seen in result.only_b],
+        "elsewhere": [seen.frame for seen in result.elsewhere],
         "changed": [
             {"a": change.a, "b": change.b, "fields": list(change.fields)}
             for change in result.changed
@@ -80,6 +81,12 @@ def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
                 datagram = seen.decoded.datagram
                 route = f"{text(datagram.source)} > {text(datagram.destination)}"
                 emit(f"  frame {seen.frame}: {route}  {summary_text(seen.decoded)}")
+    if result.elsewhere:
+        count = plural(len(result.elsewhere), "message")
+        emit(
+            f"{count} of those only in {name_b}: from hosts behind other ports, whose reports a"
+            " snooping switch sends to routers only"
+        )
     for change in result.changed:
         fields = ", ".join(change.fields)
         emit(f"changed between: frame {change.a} of A, frame {change.b} of B: {fields}", "yellow")
