@@ -1,0 +1,1 @@
+../12-route/mroute.py
