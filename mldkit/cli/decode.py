@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from mldkit.cli.output import detail, json_text, line_printer, note
 from mldkit.cli.progress import reading
 from mldkit.cli.streams import say
 from mldkit.errors import CaptureError, UsageError
-from mldkit.link.capture import open_capture
+from mldkit.link.capture import STANDARD_INPUT, open_capture
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.messages import Other
 from mldkit.wire.decoder import Decoder
@@ -73,6 +74,9 @@ def run(args: argparse.Namespace) -> int:
         return _run_hex(args)
     if args.link_type is not None:
         raise UsageError("argument --link-type: it belongs to --hex; a capture has its own")
+    if args.file == STANDARD_INPUT and isinstance(sys.stdout, io.TextIOWrapper):
+        # Frames may come as they happen; who reads our output through a pipe sees them then.
+        sys.stdout.reconfigure(line_buffering=True)
     with open_capture(args.file, tunnels=args.tunnels) as capture:
         if args.frame is not None:
             return print_frame_of(args, capture)

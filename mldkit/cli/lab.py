@@ -5,20 +5,20 @@ from __future__ import annotations
 import argparse
 import functools
 import os
-import shlex
 import shutil
+import signal
 import subprocess
 import sys
-from pathlib import Path
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import mldkit
 from mldkit.cli.arguments import add_format
 from mldkit.cli.output import note
 from mldkit.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from mldkit.lab.lab import Lab
 
@@ -124,6 +124,7 @@ def _start(args: argparse.Namespace) -> int:
     if args.dry_run:
         print("\n".join(commands.build(entry.topology()).lines))
         return 0
+    _end_in_order()
     started = lab.start(entry)
     print(f"{entry.id}: {started.topology.title}")
     print(f"nodes {' '.join(started.state.nodes)}, links {' '.join(started.state.links)}")
@@ -138,7 +139,9 @@ def _check(args: argparse.Namespace) -> int:
     lab = _running(args)
     loaded = checks.load(lab.entry.folder)
     results = checks.run(lab, loaded, functools.partial(progress.waiting, args))
-    return lab_output.print_results(args, lab.entry.id, results)
+    code = lab_output.print_results(args, lab.entry.id, results)
+    _tell_ended_captures(args, lab)
+    return code
 
 
 def _answer(args: argparse.Namespace) -> int:
@@ -162,26 +165,14 @@ def _hint(args: argparse.Namespace) -> int:
 
 
 def _solution(args: argparse.Namespace) -> int:
-    from mldkit.lab import catalogue
-    from mldkit.lab.state import DEFAULT_VARIABLE
-    from mldkit.link.launcher import mldkit_command
+    from mldkit.lab import catalogue, solution
 
     if not args.run:
         entry = catalogue.find(args.lab) if args.lab else _running(args).entry
-        print((entry.folder / "solution.sh").read_text(encoding="utf-8"), end="")
+        print(solution.read(entry), end="")
         return 0
-    lab = _running(args)
-    # The script says `mldkit`: let that be this very one, whatever the path has.
-    script = f'mldkit() {{ {shlex.join(mldkit_command())} "$@"; }}; . ./solution.sh'
-    variables = {**os.environ, "PYTHONPATH": str(Path(mldkit.__file__).parents[1])}
-    variables[DEFAULT_VARIABLE] = lab.entry.id
-    sys.stdout.flush()
-    return subprocess.run(  # noqa: S603
-        ["sh", "-euc", script],  # noqa: S607
-        cwd=lab.entry.folder,
-        env=variables,
-        check=False,
-    ).returncode
+    _end_in_order()
+    return solution.carry_out(_running(args))
 
 
 def _shell(args: argparse.Namespace) -> int:
@@ -227,14 +218,7 @@ def _capture(args: argparse.Namespace) -> int:
     if args.follow:
         if len(links) > 1:
             raise UsageError("--follow needs --link", hint=f"links: {' '.join(links)}")
-        tail = ["tail", "-c", "+1", "-f", str(paths[0])]
-        with subprocess.Popen(tail, stdout=subprocess.PIPE) as source:  # noqa: S603
-            try:
-                return subprocess.run(  # noqa: S603
-                    mldkit_command("decode", "-"), stdin=source.stdout, check=False
-                ).returncode
-            finally:
-                source.kill()
+        return _follow(paths[0])
     code = 0
     for link, path in zip(links, paths, strict=True):
         if len(links) > 1:
@@ -245,13 +229,44 @@ def _capture(args: argparse.Namespace) -> int:
         sys.stdout.flush()
         command = mldkit_command("-q", "decode", str(path))
         code = max(code, subprocess.run(command, check=False).returncode)  # noqa: S603
+    _tell_ended_captures(args, lab)
     return code
+
+
+def _tell_ended_captures(args: argparse.Namespace, lab: Lab) -> None:
+    from mldkit.lab import captures
+
+    for link, reason in captures.ended(lab.entry.id, lab.state.links).items():
+        note(args, f"note: the capture of {link} has ended: {reason}; mldkit lab reset starts anew")
+
+
+def _follow(path: Path) -> int:
+    """Decode what a capture has and gets, until the lab ends or somebody interrupts us."""
+    from mldkit.lab.captures import growing
+    from mldkit.link.launcher import mldkit_command
+
+    _end_in_order()
+    # What decodes lives as long as we feed it, however we end.
+    reader, writer = os.pipe()
+    with subprocess.Popen(mldkit_command("decode", "-"), stdin=reader) as child:  # noqa: S603
+        os.close(reader)
+        with open(writer, "wb", buffering=0) as feed, suppress(BrokenPipeError):  # noqa: PTH123
+            for octets in growing(path):
+                feed.write(octets)
+        return child.wait()
+
+
+def _end_in_order() -> None:
+    """Let a signal to end be an interrupt: what was begun is taken back."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _reset(args: argparse.Namespace) -> int:
     from mldkit.lab import catalogue, lab
 
+    _end_in_order()
     entry = catalogue.find(args.lab) if args.lab else _running(args).entry
+    entry.topology()  # a file that is broken is no reason to end what runs
     lab.stop(entry.id)
     lab.start(entry)
     print(f"{entry.id}: as at the start")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mldkit.cli.output import line_printer, note, print_json, print_table
-from mldkit.lab import checks, state
+from mldkit.lab import captures, checks, state
 from mldkit.model.addresses import mac_text, text
 
 if TYPE_CHECKING:
@@ -99,9 +99,9 @@ def print_status(args: argparse.Namespace, states: Sequence[State]) -> None:
             "pid": entry.pid,
             "rootless": entry.rootless,
             "nodes": list(entry.nodes),
-            "captures": {
-                link: str(state.folder(entry.lab) / f"{link}.pcapng") for link in entry.links
-            },
+            "captures": {link: str(captures.path(entry.lab, link)) for link in entry.links},
+            "capture_octets": {link: captures.octets(entry.lab, link) for link in entry.links},
+            "captures_ended": captures.ended(entry.lab, entry.links),
         }
         for entry in states
     ]
@@ -119,8 +119,13 @@ def print_status(args: argparse.Namespace, states: Sequence[State]) -> None:
                 f"{', without root' if entry.rootless else ''}"
             )
             print(f"  nodes    {' '.join(entry.nodes)}")
-            print(f"  links    {' '.join(entry.links)}")
-            print(f"  captures {state.folder(entry.lab)}/LINK.pcapng")
+            print(f"  captures {state.folder(entry.lab)}/")
+            width = max(len(link) for link in entry.links)
+            reasons = captures.ended(entry.lab, entry.links)
+            for link in entry.links:
+                octets = f"{captures.octets(entry.lab, link):,}"
+                print(f"    {link + '.pcapng':<{width + 7}}  {octets:>10} octets", end="")
+                print(f", ended: {reasons[link]}" if link in reasons else "")
 
 
 def print_flows(flows: Iterable[Flow]) -> None:

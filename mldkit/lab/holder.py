@@ -18,19 +18,17 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from select import POLLIN, poll
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LabError, LinkError, MldkitError, UnsupportedError
 from mldkit.lab import commands
+from mldkit.lab.captures import Tap
 from mldkit.lab.lab import PROGRAMS
 from mldkit.lab.state import USED
 from mldkit.lab.topology import load
 from mldkit.link import clock
-from mldkit.link.capture_writer import CaptureWriter
-from mldkit.link.device import InterfaceDown, InterfaceRemoved, PacketSocket
 from mldkit.link.interfaces import find, interfaces
 from mldkit.link.launcher import inside
 from mldkit.link.membership import Memberships, Wish
@@ -46,7 +44,6 @@ if TYPE_CHECKING:
 IDLE_NS = 2 * 3600 * SECOND
 _LOOK_AROUND_NS = 2 * SECOND
 _CARRIER_NS = 5 * SECOND
-_BUFFER_OCTETS = 4 << 20
 _TERMINAL_FIELD = 4  # of /proc/PID/stat, counted behind the name in brackets
 
 
@@ -70,14 +67,6 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-@dataclass(slots=True)
-class _Tap:
-    """One link that is being captured."""
-
-    socket: PacketSocket
-    writer: CaptureWriter
-
-
 class Holder:
     """Builds and holds one lab."""
 
@@ -85,7 +74,7 @@ class Holder:
         self._folder = folder
         self._topology = load(folder)
         self._held = held
-        self._taps: dict[int, _Tap] = {}
+        self._taps: dict[int, Tap] = {}
         self._senders: list[tuple[Stream, socket.socket]] = []
 
     def build(self) -> None:
@@ -134,18 +123,13 @@ class Holder:
             _reap()
             wait_ns = max(min([look_ns, *due_ns]) - clock.now_ns(), 0)
             for number, _ in waiting.poll(wait_ns / MILLISECOND + 1):
-                if not _drain(self._taps[number]):
+                if not self._taps[number].drain():
                     waiting.unregister(number)
 
     def _capture(self, node: str, interface: str, name: str) -> None:
         with inside(node):
-            # Without allmulticast: veth has no filter, and a lesson shows the device's flags.
-            tap = PacketSocket(
-                interface, everything=True, all_multicast=False, buffer_octets=_BUFFER_OCTETS
-            )
-        self._held.enter_context(tap)
-        writer = self._held.enter_context(CaptureWriter(f"{name}.pcapng"))
-        self._taps[tap.fileno()] = _Tap(tap, writer)
+            tap = Tap(interface, name, self._held)
+        self._taps[tap.fileno()] = tap
 
     def _wait_for_carriers(self) -> None:
         """Wait until the kernel has told its protocols that the links are there.
@@ -182,6 +166,8 @@ def execute(lines: Iterable[str]) -> None:
 
     Starting a program costs more than what most of these commands do.
     """
+    variables = environment()
+    variables["PATH"] = f"{PROGRAMS}:{variables['PATH']}"
     batches: list[tuple[list[str], list[str]]] = []
     for line in lines:
         words = shlex.split(line)
@@ -202,7 +188,7 @@ def execute(lines: Iterable[str]) -> None:
             input="\n".join(given),
             capture_output=True,
             text=True,
-            env=environment(),
+            env=variables,
             check=False,
         )
         if done.returncode:
@@ -265,18 +251,6 @@ def _sender(stream: Stream) -> socket.socket:
 
 def _payload(stream: Stream) -> bytes:
     return f"stream of {stream.node}".encode()
-
-
-def _drain(tap: _Tap) -> bool:
-    """Write every frame that waits; return False when the interface is gone for good."""
-    try:
-        while (frame := tap.socket.receive(clock.now_ns())) is not None:
-            tap.writer.write(frame)
-    except InterfaceDown:
-        return True
-    except InterfaceRemoved:
-        return False
-    return True
 
 
 def _reap() -> None:

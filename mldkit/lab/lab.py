@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 
 import mldkit
 from mldkit.errors import LabError, UnsupportedError, UsageError
-from mldkit.lab import catalogue, state
+from mldkit.lab import captures, catalogue, state
 from mldkit.lab.state import (
     DEFAULT_VARIABLE,
     LAB_VARIABLE,
@@ -33,10 +33,8 @@ from mldkit.lab.state import (
     USED,
     State,
 )
-from mldkit.link import clock
 from mldkit.link.launcher import module_command
 from mldkit.link.namespace import entering, environment, unsharing, ways, what_forbids
-from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +52,6 @@ mount --no-canonicalize --bind /proc/self/cwd "$1" && cd -- "$1/$2" && ip link s
 shift 2; printf '#!/bin/sh\\nexec %s "$@"\\n' "$1" >/run/lab/mldkit; chmod 755 /run/lab/mldkit
 shift; exec "$@"
 """
-_END_NS = 5 * SECOND
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ class Lab:
         """Return the capture of a link."""
         if link not in self.state.links:
             raise UsageError(f"{link!r}: no such link", hint=f"links: {' '.join(self.state.links)}")
-        return self.folder / f"{link}.pcapng"
+        return captures.path(self.state.lab, link)
 
     def command(self, node: str, argv: Sequence[str]) -> list[str]:
         """Return the command that runs `argv` on a node, from here."""
@@ -166,6 +163,7 @@ def start(entry: Entry) -> Lab:
                 f"{entry.id}: this lab runs already", hint=f"mldkit lab reset {entry.id}"
             )
         # What a crash left.
+        state.end_processes(entry.id)
         state.remove_folder(entry.id)
         state.folder(entry.id).mkdir(mode=0o700)
         (state.folder(entry.id) / USED).touch()
@@ -183,8 +181,7 @@ def stop(lab: str) -> bool:
     with state.locked(lab):
         found = state.read(lab)
         was_alive = found is not None and found.is_alive
-        if found is not None and was_alive:
-            _kill(found.pid)
+        state.end_processes(lab)
         state.remove(lab)
     return was_alive
 
@@ -216,6 +213,7 @@ def _hold(entry: Entry, topology: Topology) -> State:
     for is_rootless in ways():
         holder = _spawn(unsharing(inside, is_rootless=is_rootless), log)
         try:
+            state.note_process(entry.id, "holder", holder.pid)
             line = _stream(holder.stdout).readline()
             if not line:
                 holder.wait()
@@ -235,7 +233,7 @@ def _hold(entry: Entry, topology: Topology) -> State:
             _stream(holder.stdin).write("go\n")
             _stream(holder.stdin).flush()
         except BaseException:
-            _kill(holder.pid)
+            state.kill(holder.pid)
             raise
         finally:
             for stream in (holder.stdin, holder.stdout):
@@ -273,24 +271,6 @@ def _spawn(argv: list[str], log: Path) -> subprocess.Popen[str]:
             )
     except FileNotFoundError as error:
         raise UnsupportedError(f"{argv[0]}: no such program", hint="install util-linux") from error
-
-
-def _kill(pid: int) -> None:
-    """Kill the program that holds the namespaces, and wait until all in them is gone."""
-    # When it dies the kernel kills process 1 of the lab, and with that everything inside.
-    try:
-        children = [
-            int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
-    except OSError:
-        children = []
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-    deadline_ns = clock.now_ns() + _END_NS
-    while any(state.start_time(process) for process in (pid, *children)):
-        if clock.now_ns() > deadline_ns:
-            raise LabError(f"process {pid} does not end")
-        clock.wait_ns(5 * MILLISECOND)
 
 
 def _stream(stream: IO[str] | None) -> IO[str]:

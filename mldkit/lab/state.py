@@ -8,7 +8,10 @@
         join/progress.json          answers given, hints taken
         join/used                   its time says when the lab was last used
         join/r1-h1.pcapng           one capture a link
+        join/r1-h1.ended            why nothing is added to it any more
         join/holder.log             what the holder complained about
+        join/holder.process         processes that end with the lab: the holder from its first
+        join/solution.process       moment on, and a solution that is being carried out
 
 A lab runs while the process that `state.json` names lives and has the start time it names, so a
 file that a crash or another machine start left behind is never taken for a running lab.
@@ -20,13 +23,16 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LabError
+from mldkit.link import clock
+from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +45,8 @@ NODE_VARIABLE = "MLDKIT_LAB_NODE"
 USED = "used"
 """A file of each lab whose time says when it was last used."""
 _START_TIME_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets
+_PROCESS = ".process"
+_END_NS = 5 * SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +128,57 @@ def write_json(path: Path, document: dict[str, Any]) -> None:
 
 
 def known() -> tuple[str, ...]:
-    """Return the labs that have a state folder, running or not."""
-    return tuple(sorted(path.name for path in root().iterdir() if path.is_dir()))
+    """Return the labs of which there are files, running or not."""
+    # A start that was killed early has made no more than the lock.
+    return tuple(
+        sorted({path.stem for path in root().iterdir() if path.is_dir() or path.suffix == ".lock"})
+    )
 
 
 def running() -> tuple[State, ...]:
     """Return the labs that run."""
     states = (read(lab) for lab in known())
     return tuple(state for state in states if state is not None and state.is_alive)
+
+
+def note_process(lab: str, role: str, pid: int) -> None:
+    """Note a process with a session of its own: it ends with the lab, whoever ends before it."""
+    write_json(folder(lab) / f"{role}{_PROCESS}", {"pid": pid, "started": start_time(pid)})
+
+
+def forget_process(lab: str, role: str) -> None:
+    """Remove the note of a process that has ended."""
+    (folder(lab) / f"{role}{_PROCESS}").unlink(missing_ok=True)
+
+
+def end_processes(lab: str) -> None:
+    """Kill every process that was noted, with all of its session, and wait until it is gone."""
+    for path in folder(lab).glob(f"*{_PROCESS}"):
+        with suppress(OSError, ValueError, KeyError):
+            noted = json.loads(path.read_text())
+            # The number may belong to somebody else by now.
+            if noted["started"] is not None and start_time(noted["pid"]) == noted["started"]:
+                kill(noted["pid"])
+
+
+def kill(pid: int) -> None:
+    """Kill the leader of a session, its session and what it holds; wait until they are gone.
+
+    Where it holds the namespaces of a lab, the kernel then kills everything in them.
+    """
+    try:
+        children = [
+            int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except OSError:
+        children = []
+    with suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)
+    deadline_ns = clock.now_ns() + _END_NS
+    while any(start_time(process) for process in (pid, *children)):
+        if clock.now_ns() > deadline_ns:
+            raise LabError(f"process {pid} does not end")
+        clock.wait_ns(5 * MILLISECOND)
 
 
 def remove_folder(lab: str) -> None:

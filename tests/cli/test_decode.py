@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import select
 import subprocess
 import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.datagram import Frame
@@ -69,3 +73,25 @@ def test_a_file_that_breaks_in_its_first_packet_is_one_line(tmp_path: Path) -> N
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"mldkit: {cut}: damaged at octet ")
     assert line.endswith("no packet could be read")
+
+
+@pytest.mark.parametrize("output_format", ["text", "ndjson"])
+def test_a_live_capture_is_decoded_as_it_comes_through_a_pipe(
+    output_format: str, tmp_path: Path
+) -> None:
+    octets = capture_of(tmp_path / "one.pcapng", V6).read_bytes()
+    # As from a shell; with the variable Python would hold nothing back anyway.
+    variables = {k: v for k, v in os.environ.items() if k != "PYTHONUNBUFFERED"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "mldkit", "decode", "-", "--format", output_format],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=variables,
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(octets)
+        child.stdin.flush()
+        readable, _, _ = select.select([child.stdout], [], [], 30)
+        child.kill()
+    assert readable

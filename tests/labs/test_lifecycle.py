@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -181,6 +181,56 @@ def test_a_lab_that_cannot_be_built_says_why_and_leaves_nothing(student: Student
     assert done.returncode == 3
     assert "address add 10.9.0.300/24 dev eth1" in done.stderr
     assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
+
+
+def test_a_lab_file_that_is_broken_is_named_and_leaves_nothing(student: Student) -> None:
+    toml = Path(os.environ["MLDKIT_LABS"], "01-one", "lab.toml")
+    toml.write_text(LAB_TOML.replace("[[streams]]", "[[stream]]"))
+
+    done = student.lab("start", "one")
+    assert done.returncode == 3
+    assert done.stderr.startswith("mldkit: 01-one/lab.toml: stream: no such key")
+    assert student.must("status") == "no lab runs\n"
+    assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
+
+
+def test_a_lab_whose_file_breaks_while_it_runs_lives_on_and_can_be_stopped(
+    student: Student,
+) -> None:
+    student.must("start", "one")
+    processes = student.processes("one")
+    toml = Path(os.environ["MLDKIT_LABS"], "01-one", "lab.toml")
+    toml.write_text("title = ")
+
+    refused = student.lab("reset")
+    assert refused.returncode == 3
+    assert refused.stderr.startswith("mldkit: 01-one/lab.toml: ")
+    assert student.running("one") is not None
+    assert student.must("stop") == "one: stopped\n"
+    assert_gone(processes)
+    assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
+
+
+def test_a_capture_that_is_full_ends_and_everybody_is_told(student: Student) -> None:
+    student.must("start", "one")
+    flood = (
+        "import socket; s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); "
+        "s.bind(('eth1', 0)); [s.send(bytes(1500)) for _ in range(4000)]"
+    )
+    entry: dict[str, Any] = {"captures_ended": {}}
+    until = time.monotonic() + 60
+    while not entry["captures_ended"]:
+        assert time.monotonic() < until, "the capture grows and grows"
+        student.must("exec", "h2", "--", sys.executable, "-c", flood)
+        entry = student.running("one") or entry
+
+    assert entry["captures_ended"] == {"h1-h2": "it is full (32 MiB)"}
+    size = Path(entry["captures"]["h1-h2"]).stat().st_size
+    assert 31 << 20 < size <= 32 << 20
+    assert entry["capture_octets"] == {"h1-h2": size}
+    assert "octets, ended: it is full (32 MiB)" in student.must("status")
+    for verb in (("check",), ("capture",)):
+        assert "note: the capture of h1-h2 has ended: it is full" in student.lab(*verb).stderr
 
 
 def test_a_state_folder_of_somebody_else_is_refused(student: Student, tmp_path: Path) -> None:
