@@ -231,6 +231,7 @@ def test_a_lower_querier_that_is_heard_first_is_left_alone(
     bridge.set("mcast_querier 1")
     done = near.mldkit("querier", "-i", "eth1", "-4", "--listen", "15s", "-w", str(capture))
     assert done.returncode == 3
+    assert "10.9.0.1 queries the link: lower address; this one is silent" in done.stdout
     assert done.stderr.splitlines()[-2:] == [
         "mldkit: eth1 has a querier already: 10.9.0.1 (IGMP, lower than 10.9.0.9)",
         "hint: --standby waits until it has gone",
@@ -255,9 +256,17 @@ def test_on_standby_it_takes_over_from_a_lower_querier(
 # How it ends
 
 
-def test_its_time_is_over_after_the_first_query(link: Link) -> None:
-    done = link.near.mldkit("querier", "-i", "eth1", *QUICK, "--for", "1s")
+def test_people_read_what_happened_and_who_listens(link: Link) -> None:
+    held = join(link, "10.0.0.8@232.1.1.1")
+    done = link.near.mldkit("querier", "-i", "eth1", *QUICK, "--for", "4s")
+    held.end()
     assert done.returncode == 0
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert lines[0][1:] == ["querier", "10.9.0.1,", "this", "one:", "start"]
+    assert "IGMPv3 General Query, max response 500 ms, robustness 2, interval 2 s" in done.stdout
+    assert "232.1.1.1 INCLUDE {10.0.0.8}, reported by 10.9.0.2" in done.stdout
+    assert ["group", "mode", "sources", "in", "doubt", "version", "last", "reporter"] in lines
+    assert ["232.1.1.1", "INCLUDE", "10.0.0.8", "3", "10.9.0.2"] in lines
     assert "IGMP querier, MLD querier" in done.stderr
 
 
