@@ -261,12 +261,25 @@ def _side_effects(args: argparse.Namespace, origin: Origin, queries: Sequence[Qu
         )
     names = " and ".join(text(source) for source in origin.sources.values())
     lines.append(
-        f"asking from {names}: queriers with a higher address may stay silent for about 255 s; "
-        "this machine does not hear its own query"
+        f"asking from {names}: queriers with a higher address may stay silent for "
+        f"{_silence(queries)}; this machine does not hear its own query"
     )
     if (args.robustness, args.interval) != (2, 125 * SECOND):
         lines.append("Linux hosts adopt the robustness and the interval of this query")
     return lines
+
+
+def _silence(queries: Sequence[Query]) -> str:
+    """Return how long others take us for the querier."""
+    from mldkit.protocol.variables import Variables, variables_of
+
+    usual_ns = Variables().other_querier_ns
+    announced_ns = max(variables_of(query).other_querier_ns for query in queries)
+    words = f"about {duration_text(announced_ns)}"
+    if 2 * announced_ns < usual_ns:
+        # net/bridge/br_multicast.c: the interval of a bridge is a setting, queries say nothing.
+        words += f", Linux bridges for {duration_text(usual_ns)} by default"
+    return words
 
 
 def _ask(

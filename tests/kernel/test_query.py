@@ -154,6 +154,16 @@ def test_an_older_query_is_announced_and_answered_in_its_version(joined: Link) -
     assert "ff15::4321:1234" in states(document)["fe80::ff:fe00:2"]
 
 
+def test_a_query_says_how_long_it_silences_others(joined: Link) -> None:
+    common = ("query", "-i", "eth1", "-6", "--max-response", "200ms")
+    usual = joined.near.mldkit(*common)
+    short = joined.near.mldkit(*common, "--interval", "2s", "--robustness", "3")
+
+    # RV x QI + QRI / 2 (RFC 9777 §9.5)
+    assert "may stay silent for about 250.1 s;" in usual.stderr
+    assert "may stay silent for about 6.1 s, Linux bridges for 255 s by default;" in short.stderr
+
+
 def test_expectations_decide_the_exit_code(joined: Link) -> None:
     common = ("-q", "query", "-i", "eth1", "--max-response", "300ms", "-6")
     met = joined.near.mldkit(
