@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.analysis_page import page
 from mldkit.cli.output import note
-from mldkit.errors import CaptureError, MldkitError
+from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.pictures import paper, sheet
 
 if TYPE_CHECKING:
@@ -19,10 +19,25 @@ if TYPE_CHECKING:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Raise before the work begins where a picture was asked for that cannot be made."""
+    """Raise before the work begins where a file was asked for that cannot be made."""
     if args.plot is not None:
         paper.format_of(args.plot)
         paper.require()
+    for option, file in (("--html", args.html), ("--plot", args.plot)):
+        if file is not None:
+            _check_place(option, file, args.files)
+
+
+def _check_place(option: str, file: str, captures: Sequence[str]) -> None:
+    path = Path(file)
+    if file in ("", "-"):
+        raise UsageError(f"argument {option}: name a file; the answers go to standard output")
+    if any(path.exists() and Path(name).exists() and path.samefile(name) for name in captures):
+        raise UsageError(f"argument {option}: {file} is one of the captures")
+    if not path.parent.is_dir():
+        raise CaptureError(f"{file}: cannot be written: no such file or directory")
+    if path.is_dir():
+        raise CaptureError(f"{file}: cannot be written: is a directory")
 
 
 def write(args: argparse.Namespace, result: Result, captures: Sequence[Capture]) -> None:

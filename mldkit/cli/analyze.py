@@ -111,9 +111,13 @@ def run(args: argparse.Namespace) -> int:
 
         if args.files:
             raise UsageError("argument --compare: names both captures, no FILE beside it")
+        if args.compare == ["-", "-"]:
+            raise UsageError("argument --compare: standard input can be read only once")
         return comparison_output.run(args)
     if not args.files:
         raise UsageError("argument FILE: name a capture", hint="see mldkit analyze --help")
+    if args.files.count("-") > 1:
+        raise UsageError("argument FILE: standard input can be read only once")
     if _writes_files(args):
         from mldkit.cli import analysis_files
 

@@ -346,3 +346,9 @@ def test_many_findings_of_one_rule_are_cut_in_text_only(capture: Capture, capsys
 
     assert "20 more of V-03" in shown
     assert len(document(capsys)["findings"]) == 30
+
+
+@pytest.mark.parametrize("arguments", [["-", "-"], ["--compare", "-", "-"]])
+def test_standard_input_is_read_once(arguments: list[str], capsys: Output) -> None:
+    assert main(["analyze", *arguments]) == 2
+    assert "only once" in capsys.readouterr().err

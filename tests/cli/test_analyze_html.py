@@ -224,3 +224,24 @@ def test_without_matplotlib_a_page_has_everything_but_pictures(tmp_path: Path) -
     assert "without pictures" in done.stderr
     assert "svg" not in page.tags
     assert "239.1.2.3" in page.text
+
+
+@pytest.mark.parametrize("option", ["--html", "--plot"])
+def test_a_capture_is_never_written_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    capture = written(tmp_path / "a.svg")
+    before = Path(capture).read_bytes()
+
+    assert main(["analyze", option, capture, capture]) == 2
+    assert main(["analyze", "--html", "-", capture]) == 2
+    assert Path(capture).read_bytes() == before
+    assert option in capsys.readouterr().err
+
+
+def test_a_place_that_takes_no_file_is_told_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (tmp_path, tmp_path / "no" / "a.html"):
+        assert main(["analyze", "--html", str(file), "missing.pcap"]) == 3
+        assert "cannot be written" in capsys.readouterr().err

@@ -6,6 +6,7 @@ those that need more than one frame. A rule without a case fails the last test.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +14,9 @@ import pytest
 
 from mldkit.analysis.rules import BY_ID
 from mldkit.analysis.summary import Analysis
-from mldkit.model.addresses import parse
+from mldkit.cli.main import main
+from mldkit.link.capture_writer import CaptureWriter
+from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame, LinkType
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import GroupRecord, Other, Query, RecordType, Report
@@ -25,6 +28,7 @@ from tests.golden.test_defect_table import DEFECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     Tell = Callable[[Stage], None]
 
@@ -315,3 +319,41 @@ def test_every_rule_has_a_case() -> None:
     told = {case.id for case in DEFECTS if case.id is not None}
 
     assert told | set(FRAMES) | set(STORIES) == set(BY_ID)
+
+
+def test_everything_that_is_wrong_in_one_long_capture_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound = Stage(MLD)
+    for number in range(8):
+        sound.query(125 * number)
+        sound.report(125 * number + 3, "IS_EX", 77, host=77)
+    wrong = [frame for case in FRAMES.values() for frame in case.hit]
+    wrong += [Frame(case.frame) for case in DEFECTS]
+    cuts = [
+        Frame(frame.data[:octets], link_type=frame.link_type)
+        for frame in wrong
+        for octets in range(0, len(frame.data), 7)
+    ]
+    strange = [Frame(data, link_type=kind) for kind in LinkType for data in (V4, V6, b"")]
+    between = [*wrong, *cuts, *strange]
+    step_ns = 900 * SECOND // len(between)
+    for number, frame in enumerate(between):
+        between[number] = replace(frame, time_ns=BEGIN_NS + number * step_ns)
+    frames = sorted([*sound.frames(), *between], key=lambda frame: frame.time_ns or 0)
+    file = tmp_path / "wrong.pcapng"
+    with CaptureWriter(str(file)) as writer:
+        for frame in frames:
+            writer.write(frame)
+
+    code = main(["analyze", "--json", str(file)])
+
+    found = json.loads(capsys.readouterr().out)
+    told = {item["id"] for item in found["findings"]}
+    assert code == 1
+    assert told >= {case.id for case in DEFECTS if case.id and not case.before}
+    assert told >= set(FRAMES) - {"M-55", "M-56", "V-24"}
+    (member,) = [row for row in found["memberships"] if row["host"] == text(sound.host(77))]
+    assert member["reports"] == 8
+    assert member["ended_by"] == "capture-end"
+    assert len(found["summary"]) <= 10
