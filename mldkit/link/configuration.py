@@ -34,6 +34,7 @@ _IFLA_INET6_ADDR_GEN_MODE = 8
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _NTF_PROXY = 0x08
+_PERMANENT = 0x80
 _NDA_DST = 1
 _LINK = struct.Struct("=BxHiII")
 _ADDRESS = struct.Struct("=BBBBI")
@@ -109,5 +110,6 @@ def _address_body(index: int, address: Address, prefix: int) -> bytes:
 
 
 def _proxy_body(index: int, address: Address) -> bytes:
-    head = _NEIGHBOUR.pack(_family_of(address), index, 0, _NTF_PROXY, 0)
+    # One that is not permanent goes with the carrier already.
+    head = _NEIGHBOUR.pack(_family_of(address), index, _PERMANENT, _NTF_PROXY, 0)
     return head + netlink.attribute(_NDA_DST, address)

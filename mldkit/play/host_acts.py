@@ -34,7 +34,7 @@ def prepare(host: Host, script: Script, now_ns: int) -> None:
     if script.is_warm:
         host.link_up(now_ns)
     for station in script.hosts:
-        host.add_address(station.address, station.prefix, now_ns)
+        host.add_address(station.address, station.prefix, now_ns, returns=True)
     if script.is_warm:
         host.settle()
 

@@ -180,8 +180,10 @@ class KernelHost:
         if not is_unspecified(address):
             self._own.add_address(self._index, address, prefix)
 
-    def _link_local(self) -> tuple[Address, ...]:
-        return tuple(address for address in self._prefixes if is_link_local(address))
+    def _link_local(self) -> dict[Address, int]:
+        """Return the host's own link-local addresses, which come back with the link."""
+        stations = self._script.hosts
+        return {s.address: s.prefix for s in stations if is_link_local(s.address)}
 
     def _generate_link_local(self) -> None:
         """Let the kernel make the link-local address whenever the link comes up, if it can."""
@@ -190,10 +192,10 @@ class KernelHost:
 
     def _return_link_local(self) -> None:
         """Add the link-local addresses that the kernel does not make by itself."""
-        made = from_mac(self._script.hosts[0].mac)
-        for address in self._link_local():
-            if address != made:
-                self._add_address(address, self._prefixes[address])
+        present = {entry.address for entry in interfaces.addresses(self._script.interface)}
+        for address, prefix in self._link_local().items():
+            if address not in present and address != from_mac(self._script.hosts[0].mac):
+                self._add_address(address, prefix)
 
     def _generate(self, mode: int) -> None:
         if self._has_ipv6 and self._script.mtu >= _SMALLEST_IPV6_MTU:

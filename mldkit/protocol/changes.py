@@ -77,15 +77,16 @@ def initial_state(memberships: Iterable[Membership]) -> Iterator[GroupRecord]:
 
 
 def pending_changes(
-    departed: dict[Address, Departed], memberships: Iterable[Membership]
+    departed: dict[Address, Departed], memberships: Iterable[Membership], *, has_route: bool = True
 ) -> Iterator[GroupRecord]:
     """Give the records of one state-change report and count them as told.
 
-    Groups that have nothing left to tell are taken out of `departed`.
+    Groups that have nothing left to tell are taken out of `departed`. Without a route there is no
+    packet to put sources into, and they stay untold (net/ipv4/igmp.c:add_grec).
     """
     for gone in reversed(tuple(departed.values())):
         if gone.is_reportable:
-            yield from _of_departed(gone)
+            yield from _of_departed(gone, has_route=has_route)
         if gone.repeats:
             gone.repeats -= 1
             if not gone.repeats:
@@ -95,13 +96,15 @@ def pending_changes(
             del departed[gone.group]
     for membership in memberships:
         if membership.is_reportable:
-            yield from _of_live(membership)
+            yield from _of_live(membership, has_route=has_route)
 
 
-def _of_departed(gone: Departed) -> Iterator[GroupRecord]:
+def _of_departed(gone: Departed, *, has_route: bool) -> Iterator[GroupRecord]:
     if gone.mode is FilterMode.EXCLUDE:
         if gone.repeats:
             yield GroupRecord(RecordType.TO_IN, gone.group)
+        return
+    if not has_route:
         return
     listed = list(gone.sources.values())
     if listed:
@@ -114,11 +117,13 @@ def _of_departed(gone: Departed) -> Iterator[GroupRecord]:
         gone.dropped = _untold(gone.dropped)
 
 
-def _of_live(membership: Membership) -> Iterator[GroupRecord]:
+def _of_live(membership: Membership, *, has_route: bool) -> Iterator[GroupRecord]:
     new, old = RecordType.ALLOW, RecordType.BLOCK
     if membership.excludes:
         new, old = old, new
     held_back = membership.repeats > 0
+    if not (held_back or has_route):
+        return
     fresh = [source for source in membership.sources.values() if source.repeats]
     if fresh and not held_back:
         yield GroupRecord(new, membership.group, _addresses(fresh))

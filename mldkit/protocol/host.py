@@ -74,6 +74,8 @@ class Host:
         """Link-local addresses that come back with the link; the others go with it."""
         self._detections: dict[Address, Detection] = {}
         self._proxied: list[Address] = []
+        self._runs_ipv6 = False
+        """Whether IPv6 has been started since the link came up (IF_READY of the kernel)."""
         for profile in profiles(options.profile):
             if profile.family not in options.families:
                 continue
@@ -132,8 +134,14 @@ class Host:
 
     # Addresses
 
-    def add_address(self, address: Address, prefix: int, now_ns: int) -> None:
-        """Give the interface an address; an unspecified one stands for none."""
+    def add_address(
+        self, address: Address, prefix: int, now_ns: int, *, returns: bool | None = None
+    ) -> None:
+        """Give the interface an address; an unspecified one stands for none.
+
+        A link-local address that `returns` is the host's own: it comes whenever the link does. By
+        default that is one which is given while the link is down.
+        """
         if is_unspecified(address):
             return
         if any(own.address == address for own in self._transmitter.addresses):
@@ -141,13 +149,15 @@ class Host:
         if family_of(address) is IGMP:
             self._transmitter.addresses.append(OwnAddress(address, prefix))
             return
-        if is_link_local(address):
-            self._configured.append((address, prefix))
         listener = self._listener(MLD)
         is_ready = self._is_ready
+        if returns is None:
+            returns = not is_ready
+        if returns and is_link_local(address):
+            self._configured.append((address, prefix))
         if is_ready and listener.state.profile.address_resets:
             listener.start(now_ns)
-        if is_ready or not is_link_local(address):
+        if is_ready or not (returns and is_link_local(address)):
             self._add_ipv6(address, prefix, now_ns)
 
     def remove_address(self, address: Address, now_ns: int) -> None:
@@ -157,7 +167,6 @@ class Host:
                 break
         else:
             raise UsageError(f"the host has no address {address_text(address)}")
-        self._configured = [known for known in self._configured if known[0] != address]
         self._remove(own, now_ns)
 
     def add_proxy(self, address: Address, now_ns: int) -> None:
@@ -199,6 +208,8 @@ class Host:
             self._listeners[4].stop(now_ns)
             self._listeners[4].leave(IGMP.all_hosts, now_ns)
         if 6 in self._listeners:
+            self._runs_ipv6 = False
+            self._lose_proxies(now_ns)
             self._lose_ipv6_addresses(now_ns)
             self._listeners[6].stop(now_ns)
 
@@ -209,7 +220,7 @@ class Host:
         self._transmitter.has_carrier = True
         if 6 not in self._listeners or not self._transmitter.is_up:
             return
-        if not any(family_of(own.address) is MLD for own in self._transmitter.addresses):
+        if not self._runs_ipv6:
             self._start_ipv6(now_ns)
         elif self._listeners[6].state.profile.carrier_announces:
             self._listeners[6].start(now_ns)
@@ -226,6 +237,7 @@ class Host:
         if 6 not in self._listeners:
             return
         if mtu < _SMALLEST_IPV6_MTU <= before:
+            self._runs_ipv6 = False
             self._lose_ipv6_addresses(now_ns)
             self._listeners[6].stop(now_ns)
             self._listeners[6].settle()
@@ -274,6 +286,7 @@ class Host:
         """Tell the groups, then give the interface its link-local addresses."""
         if 6 not in self._listeners or self._transmitter.mtu < _SMALLEST_IPV6_MTU:
             return
+        self._runs_ipv6 = True
         self._listeners[6].start(now_ns)
         waiting = [own for own in self._transmitter.addresses if own.is_tentative]
         for address, prefix in self._configured:
@@ -312,6 +325,14 @@ class Host:
         announces = listener.state.profile.detection_announces
         if announces and is_link_local(own.address) and not others:
             listener.announce(now_ns)
+
+    def _lose_proxies(self, now_ns: int) -> None:
+        """Forget the proxies, whose groups are told to be left when the link returns.
+
+        (net/core/neighbour.c:pneigh_ifdown)
+        """
+        while self._proxied:
+            self.remove_proxy(self._proxied[-1], now_ns)
 
     def _lose_ipv6_addresses(self, now_ns: int) -> None:
         for own in tuple(self._transmitter.addresses):

@@ -256,7 +256,9 @@ class Listener:
     def _tell_changes(self, now_ns: int) -> None:
         """Send one state-change report (mld_ifc_work, igmp_ifc_timer_expire)."""
         state = self.state
-        records = pending_changes(state.departed, state.reported())
+        # Only IPv4 asks for a route, and has none through an interface that is down.
+        has_route = state.family is MLD or state.transmitter.is_up
+        records = pending_changes(state.departed, state.reported(), has_route=has_route)
         state.transmitter.send_records(records, self._profile, "state change", now_ns)
         if not state.changes_left:
             return

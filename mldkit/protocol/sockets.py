@@ -35,15 +35,18 @@ class SocketFilter:
 
     mode: FilterMode
     sources: tuple[Address, ...] = ()
+    was_listed: bool = False
+    """Whether the kernel has a list for it, which stays when the last source is taken out."""
 
     def added(self, source: Address) -> SocketFilter:
         """Return the filter with one source more."""
-        return SocketFilter(self.mode, (*self.sources, source))
+        return SocketFilter(self.mode, (*self.sources, source), was_listed=True)
 
     def removed(self, source: Address) -> SocketFilter:
         """Return the filter without a source."""
         index = self.sources.index(source)
-        return SocketFilter(self.mode, self.sources[:index] + self.sources[index + 1 :])
+        left = self.sources[:index] + self.sources[index + 1 :]
+        return SocketFilter(self.mode, left, was_listed=True)
 
 
 _BARE = {mode: SocketFilter(mode) for mode in FilterMode}
@@ -123,13 +126,13 @@ class Socket:
         listener = self._listener
         listener.add_sources(group, mode, sources, now_ns, joins=True)
         listener.remove_sources(group, held.mode, held.sources, now_ns, leaves=True)
-        self._filters[group] = SocketFilter(mode, tuple(sources))
+        self._filters[group] = SocketFilter(mode, tuple(sources), was_listed=bool(sources))
 
     def _prepare(self, group: Address, mode: FilterMode, now_ns: int) -> SocketFilter:
         """Return the filter; one without sources may change its mode."""
         held = self._held(group)
         if held.mode is not mode:
-            if held.sources:
+            if held.was_listed:
                 raise _refused("EINVAL", f"the filter of {text(group)} is in the other mode")
             self._listener.add_sources(group, mode, (), now_ns, joins=True)
             self._listener.remove_sources(group, held.mode, (), now_ns, leaves=True)
