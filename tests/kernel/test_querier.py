@@ -198,7 +198,8 @@ def test_a_bridge_with_a_higher_address_steps_down(
     for own, other in ((OWN4, "10.9.0.32"), (OWN6, "fe80::ff:fe00:20")):
         ours, theirs = queries_from(seen, own), queries_from(seen, other)
         assert theirs
-        assert len(ours) >= 5
+        # The last one was told when it was sent, and may not have been read back before the end.
+        assert len(ours) >= 4
         assert max(theirs) < ours[1]
 
 
