@@ -56,6 +56,7 @@ def _older_hosts_text(link: LinkState, result: Result) -> str:
     current = link.key.family.current_version
     hosts: dict[bytes, int] = {}
     back: dict[bytes, bool] = {}
+    groups: set[Address] = set()
     for key, row in result.rows:
         if key != link.key:
             continue
@@ -64,6 +65,7 @@ def _older_hosts_text(link: LinkState, result: Result) -> str:
             lowest = min(version or 0 for version in older)
             hosts[row.host] = min(lowest, hosts.get(row.host, lowest))
             back[row.host] = back.get(row.host, True) and row.version == current
+            groups.add(row.group)
     if not hosts:
         return ""
     name = link.key.family.name.upper()
@@ -72,7 +74,10 @@ def _older_hosts_text(link: LinkState, result: Result) -> str:
     queriers = link.compatibility.older_queriers
     if not queriers:
         speak = "speaks" if len(hosts) == 1 else "speak"
-        return f"{names} {speak} {versions} though no querier asks in it"
+        return (
+            f"{names} {speak} {versions} though no querier asks in it; routers treat"
+            f" {named(sorted(groups))} by the older version for {OLD_MEMBERSHIP_S} s"
+        )
     line = f"{names} fell back to {versions} because of {named(list(queriers))}"
     first_ns = min(mark.time_ns for _, mark in queriers.values())
     line += f", which asked so from {clock_text(first_ns)} on"

@@ -142,6 +142,9 @@ class Responses:
         self._expired: list[Specific] = []
         self._early: dict[Host, int] = {}
         self._silent: dict[Host, int] = {}
+        self._askers: set[Address] = set()
+        self._heard_from: dict[Host, set[Address]] = {}
+        """Whose queries each host answers, from the second querier on."""
 
     def query(self, query: Query, source: Address, mark: Mark, *, to_everybody: bool) -> None:
         """Take in an accepted query; `to_everybody` says that it went to all hosts."""
@@ -340,8 +343,12 @@ class Responses:
 
     def _tell_silent(self, exchange: Exchange) -> None:
         """D-07; a late answer is an answer."""
+        self._askers |= exchange.askers
         for host in exchange.answered:
             self._silent.pop(host, None)
+        if len(self._askers) > 1:
+            for host in exchange.answered:
+                self._heard_from.setdefault(host, set()).update(exchange.askers)
         for host, group in exchange.silent.items():
             if host in exchange.answered:
                 continue
@@ -351,9 +358,13 @@ class Responses:
             if times >= exchange.robustness:
                 severity = "error"
                 detail += f" {times} General Queries in a row"
+            others = self._heard_from.get(host, set()) - exchange.askers
+            if others:
+                asked, answered = _listed(exchange.askers), _listed(others)
+                detail += f" when asked by {asked}, though it answers {answered}"
             self._ledger.add(
                 "D-07", self._link, exchange.first, detail,
-                host=host_address(host), severity=severity,
+                host=host_address(host), severity=severity, weight=bool(others),
             )  # fmt: skip
 
     def _find_suppressed(self, specific: Specific, memberships: Memberships) -> None:
@@ -370,3 +381,7 @@ class Responses:
                     "D-18", self._link, specific.mark, detail,
                     host=host_address(row.host), group=row.group,
                 )  # fmt: skip
+
+
+def _listed(addresses: set[Address]) -> str:
+    return " and ".join(map(text, sorted(addresses)))

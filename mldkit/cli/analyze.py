@@ -135,7 +135,7 @@ def run(args: argparse.Namespace) -> int:
     if args.format == "json":
         print_json(analysis_json(result, captures))
     elif args.format == "text":
-        _print_text(result, sum(capture.packets for capture in captures))
+        _print_text(args, result, sum(capture.packets for capture in captures))
     return int(any(entry.severity == "error" for entry in result.findings))
 
 
@@ -227,10 +227,13 @@ def report_damage(args: argparse.Namespace, captures: list[Capture]) -> None:
             note(args, f"note: {packets} of link type {link_type}, which is not read")
 
 
-def _print_text(result: Result, packets: int) -> None:
+def _print_text(args: argparse.Namespace, result: Result, packets: int) -> None:
     emit = line_printer()
     for line in summary(result, packets):
         emit(printable(line))
+    reported = {row.group for _, row in result.rows}
+    for group in sorted((_groups(args) or frozenset()) - reported)[:_MOST_ALIKE]:
+        emit(f"Nobody reported to be a member of {text(group)}.", "yellow")
     _print_queriers(result)
     _print_rows(result)
     _print_streams(result)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.analysis.responses import Delays
+from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -241,3 +242,17 @@ def test_a_querier_need_not_answer_itself(stage: Stage, diagnose: Diagnose) -> N
     diagnosis = diagnose(stage, 300)
 
     assert diagnosis.finding("D-07").host == stage.host(2)
+
+
+def test_a_host_that_answers_one_querier_only_is_told_so(stage: Stage, diagnose: Diagnose) -> None:
+    stage.report(0, "TO_EX", 1)
+    for number in range(4):
+        stage.query(50 + 125 * number, router=1)
+        stage.report(53 + 125 * number, "IS_EX", 1)
+        stage.query(100 + 125 * number, router=2)
+
+    finding = diagnose(stage, 520).finding("D-07")
+
+    first, second = text(stage.router(1)), text(stage.router(2))
+    assert f"when asked by {second}, though it answers {first}" in finding.detail
+    assert (finding.severity, finding.count) == ("warning", 4)
