@@ -23,16 +23,60 @@ HEAD = """\
 Printed from `mldkit/protocol/profile.py`; change it there.
 
 `mldkit play` has one host machine for both families. What differs between the RFCs and the kernel
-is a field of its profile; `set profile rfc` in a script, or `--profile rfc`, takes the middle
-column. Bold values are where Linux departs from the RFC. Scripts that show a departure are
-`tests/play/deviation-*.play`: they hold for `linux` and fail for `rfc`.
+is a field of its profile; `set profile rfc` in a script, or `--profile rfc`, takes the column of
+the RFC. Bold values are where Linux departs from it. Each departure has a script that shows it,
+`tests/play/deviation-NAME-igmp.play` or `-mld.play`, which holds for `linux` and fails for `rfc`;
+the last column has the names.
 
-The machine sends the frames of the kernel byte for byte and in the same order in the recordings of
-`captures/` (`tests/unit/protocol/test_recordings.py`).
+The machine sends the frames of the kernel octet by octet, in the same order and in the bucket of
+the timer wheel that was recorded (`tests/unit/protocol/test_recordings.py`,
+`test_shared_recordings.py`).
 
-| field | what it means | RFC | Linux IGMP | Linux MLD | in the kernel | section |
-| --- | --- | --- | --- | --- | --- | --- |
+| field | what it means | RFC | Linux IGMP | Linux MLD | in the kernel | section | shown by |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 """
+
+ALSO_HEAD = """
+## What the RFCs leave open
+
+Not every host does what Linux does here, and none of it is wrong.
+
+| Linux | script in `tests/play` |
+| --- | --- |
+"""
+ALSO = (
+    (
+        "IGMP answers queries of any TTL, without Router Alert, from 0.0.0.0, and to its address",
+        "`v-03-ttl-and-router-alert-igmp`",
+    ),
+    (
+        "MLD wants a link-local source, hop limit 1 and Router Alert 0",
+        "`v-03-hop-limit-and-router-alert-mld`",
+    ),
+    (
+        "a join that is taken back before it was told leaves TO_IN, robustness times",
+        "`h-03-join-and-leave-at-once-igmp`, `-mld`",
+    ),
+    ("a link that goes down says nothing", "`h-01-link-down-is-silent-igmp`, `-mld`"),
+    (
+        "groups in INCLUDE mode are not told when the link comes up, but when the address is valid",
+        "`h-10-link-up-mld`",
+    ),
+    ("reports come from `::` until the address is valid", "`h-10-link-up-mld`"),
+    (
+        "an IGMPv2 join is told as often as `igmp_qrv` says, an MLDv1 join at once and once more, "
+        "whatever the querier's robustness",
+        "`h-13-repeats-of-an-older-join-igmp`, `-mld`",
+    ),
+    (
+        "an MLD answer for one group may come at once, an IGMP one never within two ticks",
+        "`h-07-group-answer-at-once-mld`, `deviation-answer-after-the-maximum-igmp`",
+    ),
+    (
+        "`/proc/net/mcfilter` and `mcfilter6` may be empty although there are filters",
+        "none, as no frame shows it; [docs/groups.md](groups.md) says when",
+    ),
+)
 
 WHEEL = """
 ## When a timer expires
@@ -65,7 +109,8 @@ MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "agreement.json"
 
 def page() -> str:
     """Return the whole page."""
-    whole = HEAD + "".join(f"{row}\n" for row in _rows()) + WHEEL
+    whole = HEAD + "".join(f"{row}\n" for row in _rows()) + ALSO_HEAD
+    whole += "".join(f"| {linux} | {script} |\n" for linux, script in ALSO) + WHEEL
     if MEASURED.exists():
         whole += MEASURED_HEAD + measured_table(json.loads(MEASURED.read_text()))
     return whole
@@ -99,6 +144,7 @@ def _rows() -> Iterator[str]:
             _value(LINUX_MLD, known.name),
             about["kernel"],
             about["rfc"],
+            about["shown"],
         )
         yield "| " + " | ".join(cells) + " |"
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from mldkit.cli.host_page import page
 from mldkit.protocol.profile import LINUX_IGMP, LINUX_MLD, RFC_IGMP, behaviour_fields, differs
 
 ROOT = Path(__file__).resolve().parents[3]
+PLAYS = ROOT / "tests" / "play"
 
 
 def test_the_page_of_host_behaviour_is_the_profiles() -> None:
@@ -24,3 +26,29 @@ def test_every_field_names_the_kernel_function_and_a_section() -> None:
     for known in behaviour_fields():
         assert known.metadata["kernel"]
         assert known.metadata["rfc"] == "none" or "§" in known.metadata["rfc"]
+
+
+def scripts_of(shown: str) -> list[str]:
+    """Return the names that a field gives; a reason why there is none is no name."""
+    return [] if ":" in shown else shown.split(", ")
+
+
+def test_every_departure_has_a_script_or_says_why_not_and_every_script_a_field() -> None:
+    named = set()
+    for known in behaviour_fields():
+        names = scripts_of(known.metadata["shown"])
+        named.update(names)
+        for name in names:
+            assert list(PLAYS.glob(f"deviation-{name}-*.play")), name
+        if not names:
+            assert known.metadata["shown"].startswith(("no script: ", "as the RFC: "))
+    stems = [path.stem.removeprefix("deviation-") for path in PLAYS.glob("deviation-*.play")]
+    assert {stem.rpartition("-")[0] for stem in stems} == named
+
+
+def test_the_page_names_scripts_that_exist() -> None:
+    names = re.findall(r"`((?:[hvw]-\d\d|deviation)-[a-z0-9-]+-(?:igmp|mld))`", page())
+
+    assert len(names) > 8
+    for name in names:
+        assert (PLAYS / f"{name}.play").exists(), name
