@@ -55,7 +55,7 @@ class VersionChanged:
 
 @dataclass(frozen=True, slots=True)
 class MembershipChanged:
-    """The state of one group is another one."""
+    """The state of one group is another one; `leave` and `expire` tell the state that it had."""
 
     kind: str
     """`join`, `change`, `leave` (given up after asking) or `expire` (nobody reported it)."""

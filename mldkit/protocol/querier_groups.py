@@ -14,7 +14,7 @@ leaving (RFC 9776 §7.3.2, RFC 9777 §8.3.2).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
@@ -31,6 +31,18 @@ if TYPE_CHECKING:
     from mldkit.protocol.election import Election
     from mldkit.protocol.querier_events import Observer
     from mldkit.protocol.timer import Timers
+
+
+_NO_SOURCES: frozenset[Address] = frozenset()
+
+
+class _Seen(NamedTuple):
+    """What makes a group another one for whoever forwards data or reads about it."""
+
+    exclude: bool
+    version: int
+    running: frozenset[Address] = _NO_SOURCES
+    stopped: frozenset[Address] = _NO_SOURCES
 
 
 @dataclass(slots=True)
@@ -55,19 +67,25 @@ class _Group:
         older = [version for version, until_ns in self.older_until.items() if until_ns > now_ns]
         return min(older, default=self.current_version)
 
-    def shown(self, kind: str, now_ns: int, host: Address = b"") -> MembershipChanged:
-        """Return the state as an event of a kind."""
+    def seen(self, now_ns: int) -> _Seen:
+        """Return what there is to be told."""
         state = self.filter
-        family = self.timer.family
+        version = self.version(now_ns)
+        if not state.sources:
+            return _Seen(state.exclude, version)
+        return _Seen(state.exclude, version, frozenset(state.running), frozenset(state.stopped))
+
+    def event(self, kind: str, seen: _Seen, now_ns: int, host: Address = b"") -> MembershipChanged:
+        """Return an event of a kind that tells what was seen."""
         return MembershipChanged(
             kind,
             now_ns,
-            family,
+            self.timer.family,
             self.address,
-            state.exclude,
-            state.stopped if state.exclude else state.running,
-            state.running if state.exclude else (),
-            self.version(now_ns),
+            seen.exclude,
+            tuple(sorted(seen.stopped if seen.exclude else seen.running)),
+            tuple(sorted(seen.running)) if seen.exclude else (),
+            seen.version,
             host,
         )
 
@@ -95,7 +113,7 @@ class Groups:
     def members(self, now_ns: int) -> Iterator[MembershipChanged]:
         """Give the state of every group, the first one reported first."""
         for group in self._groups.values():
-            yield group.shown("member", now_ns, group.host)
+            yield group.event("member", group.seen(now_ns), now_ns, group.host)
 
     def record(self, record: GroupRecord, host: Address, now_ns: int) -> None:
         """Take in an accepted record of a report of the current version."""
@@ -134,7 +152,7 @@ class Groups:
             return
         robustness = query.robustness or self._election.variables.robustness
         until_ns = now_ns + robustness * query.max_response_ns
-        before = _seen(group, now_ns)
+        before = group.seen(now_ns)
         group.filter.expire(now_ns)
         if query.sources:
             group.filter.lower(until_ns, query.sources)
@@ -157,7 +175,7 @@ class Groups:
         is_new = group is None
         if group is None:
             group = self._made(record.group)
-        before = _seen(group, now_ns)
+        before = group.seen(now_ns)
         variables = self._election.variables
         lifetime_ns = variables.membership_ns(self._election.settings.profile)
         group.filter.expire(now_ns)
@@ -171,8 +189,8 @@ class Groups:
             group.lives_until_ns = now_ns + lifetime_ns
         if is_new:
             self._groups[record.group] = group
-            self._tell(group.shown("join", now_ns, host))
-            before = _seen(group, now_ns)
+            before = group.seen(now_ns)
+            self._tell(group.event("join", before, now_ns, host))
         if asked is not NOTHING:
             group.asking.begin(asked, now_ns)
         self._settle(group, before, now_ns, host)
@@ -183,7 +201,7 @@ class Groups:
         asking = Asking(address, state, self._election, self._timers, self._send)
 
         def end(now_ns: int) -> None:
-            before = _seen(group, now_ns)
+            before = group.seen(now_ns)
             state.expire(now_ns)
             self._settle(group, before, now_ns)
 
@@ -191,17 +209,18 @@ class Groups:
         group = _Group(address, state, asking, timer, family.current_version)
         return group
 
-    def _settle(self, group: _Group, before: object, now_ns: int, host: Address = b"") -> None:
+    def _settle(self, group: _Group, before: _Seen, now_ns: int, host: Address = b"") -> None:
         """Tell what is different, and look again when the next timer of the group ends."""
         if group.filter.is_empty:
             group.asking.stop()
             self._timers.stop(group.timer)
             del self._groups[group.address]
             kind = "expire" if now_ns >= group.lives_until_ns else "leave"
-            self._tell(group.shown(kind, now_ns, host))
+            self._tell(group.event(kind, before, now_ns, host))
             return
-        if _seen(group, now_ns) != before:
-            self._tell(group.shown("change", now_ns, host))
+        seen = group.seen(now_ns)
+        if seen != before:
+            self._tell(group.event("change", seen, now_ns, host))
         next_ns = group.filter.next_end_ns
         # A timer that comes too early looks again; moving it with every report would cost more.
         if not group.timer.is_running or group.timer.fires_ns > next_ns:
@@ -210,12 +229,3 @@ class Groups:
     def _tell(self, event: MembershipChanged) -> None:
         if self._observe is not None:
             self._observe(event)
-
-
-def _seen(group: _Group, now_ns: int) -> object:
-    """Return what makes a group another one for whoever forwards data or reads about it."""
-    state = group.filter
-    version = group.version(now_ns)
-    if not state.sources:
-        return state.exclude, version
-    return state.exclude, version, frozenset(state.running), frozenset(state.stopped)

@@ -7,6 +7,7 @@ import pytest
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import Query
 from mldkit.model.units import SECOND
+from mldkit.protocol.querier_events import MembershipChanged
 from mldkit.protocol.variables import Variables
 from tests.unit.protocol.router import Router, numbers_of
 
@@ -36,6 +37,26 @@ def test_a_leave_is_asked_after_robustness_times_and_believed(family: Family) ->
     router.run(20)
     assert asked(router) == [(at, set(), False) for at in (10, 11, 12)]
     assert router.kinds() == [(0, "join"), (13, "leave")]
+
+
+def test_a_leave_tells_what_was_listened_to(family: Family) -> None:
+    router = Router(family)
+    router.record("IS_IN", {1, 2})
+    router.record("IS_EX", {3}, group=2)
+    router.run(10)
+    router.record("BLOCK", {1, 2})
+    router.record("TO_IN", {}, group=2)
+    router.run(20)
+    last = router.events[-2:]
+    assert all(isinstance(event, MembershipChanged) for event in last)
+    told = {
+        (event.kind, event.exclude, event.sources)
+        for event in last
+        if isinstance(event, MembershipChanged)
+    }
+    assert told == {
+        ("leave", False, router.sources({1, 2})), ("leave", True, router.sources({3}))
+    }  # fmt: skip
 
 
 def test_group_queries_go_to_the_group_with_the_last_member_interval(family: Family) -> None:
