@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
-from mldkit.cli.output import note
+from mldkit.cli.output import line_printer, note
 from mldkit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -110,10 +110,11 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _show(args: argparse.Namespace) -> int:
+    from mldkit.cli import lesson
     from mldkit.lab import catalogue
 
     entry = catalogue.find(args.lab) if args.lab else _running(args).entry
-    print(entry.readme, end="")
+    print(lesson.folded(entry.readme, lesson.terminal_columns()), end="")
     return 0
 
 
@@ -160,7 +161,7 @@ def _hint(args: argparse.Namespace) -> int:
 
     lab = _running(args)
     number, hint = progress.next_hint(lab)
-    print(f"hint {number} of {len(lab.topology.hints)}: {hint}")
+    line_printer()(f"hint {number} of {len(lab.topology.hints)}: {hint}")
     return 0
 
 

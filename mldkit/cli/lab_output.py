@@ -138,15 +138,14 @@ def print_flows(flows: Iterable[Flow]) -> None:
             str(flow.last.port),
             str(flow.last.hops),
             str(flow.count),
-            str(flow.first.frame.number),
-            str(flow.last.frame.number),
+            f"{flow.first.frame.number} to {flow.last.frame.number}",
         )
         for flow in flows
     ]
     if not rows:
         print("no datagrams to groups")
         return
-    headings = ("source", "group", "to MAC", "port", "hops", "datagrams", "first frame", "last")
+    headings = ("source", "group", "to MAC", "port", "hops", "count", "frames")
     print_table(headings, rows, right=set(headings[3:]))
 
 

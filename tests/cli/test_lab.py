@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
 
+from mldkit.cli import lesson
 from mldkit.cli.main import main
 from mldkit.lab import catalogue
 
@@ -46,6 +51,35 @@ def test_a_lab_is_named_by_id_number_or_folder(
 ) -> None:
     assert main(["lab", "show", name]) == 0
     assert capsys.readouterr().out == (ROOT / "labs" / "02-join" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
+def test_a_lesson_on_a_narrow_terminal_keeps_its_words_and_its_commands(
+    entry: catalogue.Entry, columns: int
+) -> None:
+    page = lesson.folded(entry.readme, columns)
+
+    assert page.split() == entry.readme.split()
+    kept = [line for line in entry.readme.splitlines() if line.startswith(("    ", "|", "```"))]
+    assert [line for line in page.splitlines() if line in kept] == kept
+    long = [line for line in page.splitlines() if len(line) > columns]
+    assert set(long) <= {*kept, entry.readme.partition("\n")[0]}
+
+
+def test_a_pager_gets_the_lesson_for_the_terminal_that_it_has() -> None:
+    near, far = os.openpty()
+    fcntl.ioctl(far, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    shown = subprocess.run(
+        [sys.executable, "-m", "mldkit", "lab", "show", "join"],
+        stdout=subprocess.PIPE,
+        stderr=far,
+        text=True,
+        check=True,
+    ).stdout
+    os.close(near)
+    os.close(far)
+    assert shown == lesson.folded((ROOT / "labs" / "02-join" / "README.md").read_text(), 60)
 
 
 def test_a_dry_run_prints_commands_and_starts_nothing(capsys: pytest.CaptureFixture[str]) -> None:
