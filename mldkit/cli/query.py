@@ -303,8 +303,11 @@ def _ask(
             from mldkit.link.capture_writer import CaptureWriter
 
             asker.on_frame = stack.enter_context(CaptureWriter(args.write)).write
-        for line in (*_side_effects(args, origin, queries), *device.notes):
+        for line in _side_effects(args, origin, queries):
             note(args, f"note: {line}")
+        # What is too small for a burst of answers shows as drops, which are told at the end.
+        for line in device.notes:
+            detail(args, f"note: {line}")
         detail(args, _what_is_sent(args, device, frames, wait_ns))
         result = _run_with_progress(args, asker, frames, Schedule(args.count, every_ns, wait_ns))
         counts = device.statistics()
