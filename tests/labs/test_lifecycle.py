@@ -254,6 +254,20 @@ def test_two_users_run_the_same_lab(ordinary: Ordinary) -> None:
         assert other is not None
         assert (root["rootless"], other["rootless"]) == (False, True)
         assert root["pid"] != other["pid"]
+        # The same group on nodes of the same name: each has only its own user, and link.
+        on_h1 = ("exec", "h1", "--")
+        users[0].must(*on_h1, "mldkit", "join", "-i", "eth1", "ff15::1", "--background")
+        tables = [user.must(*on_h1, "cat", "/proc/net/igmp6") for user in users]
+        assert ["ff150000000000000000000000000001" in table for table in tables] == [True, False]
+        asked = [
+            user.must(
+                "exec", "r1", "--", "mldkit", "query", "-i", "eth1", "-6", "--max-response", "100ms"
+            )
+            for user in users
+        ]
+        assert ["ff15::1 " in answers for answers in asked] == [True, False]
+        users[0].must("stop", "--all")
+        assert users[1].running("join") is not None
     finally:
         for user in users:
             user.must("stop", "join")
