@@ -74,15 +74,15 @@ def _by_weight(links: list[LinkState]) -> list[LinkState]:
 
 def _about_querier(link: LinkState, result: Result) -> list[str]:
     queriers = link.queriers
-    silence = queriers.silences[-1] if queriers.silences else None
-    if silence is not None and silence[1] == result.ended_ns:
+    silence = queriers.silence_at_end
+    if silence is not None:
         return [_no_querier(link, result, silence)]
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
     length_s = (result.ended_ns - queriers.begun_ns) / SECOND
     return [
         f"{place(link.key)}: no General Query in {length_s:.0f} s of capture, which is too"
-        " short to tell whether a querier is missing."
+        f" short to tell whether a querier is missing{_dropped_queries(link)}."
     ]
 
 
@@ -92,12 +92,20 @@ def _no_querier(link: LinkState, result: Result, silence: tuple[int, int]) -> st
     last = max(link.queriers.known.values(), key=lambda one: one.last_ns, default=None)
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
+    line += _dropped_queries(link)
     line += (
         f". A snooping switch forgets members {OLD_MEMBERSHIP_S} s (RFC 3376, the Linux bridge)"
         f" or {NEW_MEMBERSHIP_S} s (RFC 9776) after their last report"
     )
     stopped = stopped_stream(link, result, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."
+
+
+def _dropped_queries(link: LinkState) -> str:
+    if not link.dropped_queries:
+        return ""
+    rules = ", ".join(sorted(set(link.dropped_queries.values())))
+    return f"; hosts must drop the queries of {named(list(link.dropped_queries))} ({rules})"
 
 
 def _querier_text(link: LinkState) -> str:
@@ -191,7 +199,7 @@ def _about_findings(findings: list[Grouped], room: int) -> list[str]:
     )
     for first, *others in ordered[:room]:
         where = f"{place(first.link)}: " if first.link is not None else ""
-        line = f"{first.severity} {first.id}: {where}{first.rule.title}: {first.detail}"
+        line = f"{first.severity} {first.id}: {where}{first.rule.title}: {first.detail_of_host}"
         lines.append(f"{line}, and {len(others)} more like it." if others else f"{line}.")
     total = f"{counted(counts[ERROR], 'error')}, {counted(counts[WARNING], 'warning')}"
     lines.append(f"{total}, {counted(counts[INFO], 'remark')}.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import Event
 from mldkit.analysis.rules import BY_ID
+from mldkit.model.addresses import text
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class Grouped:
     def rule(self) -> Rule:
         """The row of the rule table."""
         return BY_ID[self.id]
+
+    @property
+    def detail_of_host(self) -> str:
+        """The detail, with the host in front where it does not name it."""
+        host = text(self.host)
+        return f"{host}: {self.detail}" if host and host not in self.detail else self.detail
 
 
 class Ledger:

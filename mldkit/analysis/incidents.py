@@ -39,7 +39,8 @@ def incidents(link: LinkState, result: Result) -> list[str]:
 
 def _silence_text(link: LinkState, result: Result) -> str:
     """Return in words when nobody queried, though somebody does at the end."""
-    silences = [silence for silence in link.queriers.silences if silence[1] != result.ended_ns]
+    last = link.queriers.silence_at_end
+    silences = [silence for silence in link.queriers.silences if silence != last]
     if not silences:
         return ""
     longest = max(silences, key=lambda silence: silence[1] - silence[0])
@@ -133,7 +134,7 @@ def _streams_text(link: LinkState, result: Result) -> str:
         )
     groups = {row.group for key, row in result.rows if key == link.key}
     alone = list(dict.fromkeys(stream.group for stream in streams if stream.group not in groups))
-    return f"data to {named(alone)}, of which nobody reported to be a member" if alone else ""
+    return f"data to {named(alone)} come, but nobody reported to be a member" if alone else ""
 
 
 def stopped_stream(

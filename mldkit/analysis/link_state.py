@@ -57,6 +57,8 @@ class LinkState:
         self.changes = Changes(key, ledger, begun_ns)
         self.leaves = Leaves(key, ledger, self.memberships)
         self.unspecified = Unspecified(key, ledger)
+        self.dropped_queries: dict[Address, str] = {}
+        """Who sends queries that hosts must drop, with the first rule that says so."""
         self.trace: Trace | None = None
         self._ledger = ledger
         self._profile = profile
@@ -78,6 +80,8 @@ class LinkState:
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
             if is_dropped(decoded, found):
+                if decoded.kind == "query":
+                    self.dropped_queries.setdefault(decoded.datagram.source, found[0].id)
                 return
         message = decoded.datagram.message
         self._advance(mark.time_ns)

@@ -96,6 +96,14 @@ class Queriers:
         return self.variables.other_querier_ns
 
     @property
+    def silence_at_end(self) -> tuple[int, int] | None:
+        """The silence, too long, in which the capture ends."""
+        since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
+        if self.silences and self.silences[-1][0] == since_ns:
+            return self.silences[-1]
+        return None
+
+    @property
     def elected(self) -> Querier | None:
         """The acting querier, if it is one that can win elections."""
         acting = self.acting

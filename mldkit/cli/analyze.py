@@ -344,7 +344,7 @@ def _filter_text(row: Row) -> str:
 
 
 def _finding_text(entry: Grouped) -> str:
-    line = rule_line(entry.rule, entry.severity, entry.detail)
+    line = rule_line(entry.rule, entry.severity, entry.detail_of_host)
     where = f" ({place(entry.link)})" if entry.link is not None else ""
     shown = ", ".join(map(str, entry.frames[:_MOST_FRAMES_SHOWN]))
     if len(entry.frames) > _MOST_FRAMES_SHOWN:

@@ -11,6 +11,7 @@ from mldkit.cli.message_text import plural, summary_text
 from mldkit.cli.output import json_text, line_printer, print_json
 from mldkit.link.capture import open_capture
 from mldkit.model.addresses import text
+from mldkit.model.messages import Report
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mldkit.link.capture import Capture
 
 SCHEMA = "mldkit.compare/1"
+_MOST_RECORDS = 4
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,6 +69,14 @@ def _lines(result: Comparison) -> list[Json]:
     return lines + list(document["changed"])
 
 
+def _records(seen: Seen) -> str:
+    message = seen.decoded.datagram.message
+    if not isinstance(message, Report):
+        return ""
+    shown = " ".join(map(str, message.records[:_MOST_RECORDS]))
+    return f": {shown}" + (" ..." if len(message.records) > _MOST_RECORDS else "")
+
+
 def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
     emit = line_printer()
     offset_ns = result.offset_ns
@@ -80,7 +90,7 @@ def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
             for seen in missing:
                 datagram = seen.decoded.datagram
                 route = f"{text(datagram.source)} > {text(datagram.destination)}"
-                emit(f"  frame {seen.frame}: {route}  {summary_text(seen.decoded)}")
+                emit(f"  frame {seen.frame}: {route}  {summary_text(seen.decoded)}{_records(seen)}")
     if result.elsewhere:
         count = plural(len(result.elsewhere), "message")
         emit(

@@ -269,10 +269,8 @@ def querier_variables(decoded: Decoded) -> Outcome:
     if interval_ns == 0:
         return Hit(INFO, "the query interval is 0, which other routers take for their default")
     if message.is_general and interval_ns <= message.max_response_ns:
-        delay = message.max_response_ns / SECOND
-        return (
-            f"response time {delay:g} s is not below the query interval {interval_ns // SECOND} s"
-        )
+        delay, interval = message.max_response_ns / SECOND, interval_ns // SECOND
+        return f"response time {delay:g} s is not below the query interval {interval} s"
     return None
 
 

@@ -110,7 +110,7 @@ def test_data_without_a_member(stage: Stage, diagnose: Diagnose) -> None:
 
     told = words(diagnose(stage, 20))
 
-    assert f"data to {text(stage.group(9))}, of which nobody reported to be a member" in told
+    assert f"data to {text(stage.group(9))} come, but nobody reported to be a member" in told
 
 
 def test_ten_lines_hold_three_links_and_the_worst_findings(diagnose: Diagnose) -> None:
