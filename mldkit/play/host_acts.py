@@ -75,7 +75,7 @@ def _request(host: Host, act: SocketAct, now_ns: int) -> None:
 def _change(host: Host, act: DeviceAct, interface: str, now_ns: int) -> None:
     match act.verb:
         case "address add":
-            host.add_address(act.address, act.number, now_ns)
+            host.add_address(act.address, act.number, now_ns, returns=False)
         case "address del":
             host.remove_address(act.address, now_ns)
         case "proxy add":

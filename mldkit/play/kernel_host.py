@@ -85,7 +85,9 @@ class KernelHost:
         script = self._script
         own, index = self._own, self._index
         wished = {setting.name: setting.value for _, setting in script.sysctls}
-        self._store({"net.ipv6.conf.{}.disable_ipv6": str(int(not self._has_ipv6))})
+        # An interface that gets IPv6 again, as its MTU grows, takes the default.
+        for name in ("default", "{}"):
+            self._store({f"net.ipv6.conf.{name}.disable_ipv6": str(int(not self._has_ipv6))})
         own.set_mtu(index, script.mtu)
         self._store(_USUAL)
         for _, setting in script.sysctls:

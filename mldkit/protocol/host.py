@@ -144,7 +144,7 @@ class Host:
         """
         if is_unspecified(address):
             return
-        if any(own.address == address for own in self._transmitter.addresses):
+        if self._transmitter.has_address(address):
             raise UsageError(f"the host has {address_text(address)} already")
         if family_of(address) is IGMP:
             self._transmitter.addresses.append(OwnAddress(address, prefix))
@@ -171,6 +171,8 @@ class Host:
 
     def add_proxy(self, address: Address, now_ns: int) -> None:
         """Answer neighbour solicitations for `address`, which needs its group."""
+        if address in self._proxied:
+            return
         self._proxied.append(address)
         self._listener(MLD).join(solicited_node(address), FilterMode.EXCLUDE, now_ns)
 
@@ -238,10 +240,12 @@ class Host:
             return
         if mtu < _SMALLEST_IPV6_MTU <= before:
             self._runs_ipv6 = False
+            self._lose_proxies(now_ns)
             self._lose_ipv6_addresses(now_ns)
             self._listeners[6].stop(now_ns)
             self._listeners[6].settle()
             self._listeners[6].state.groups.clear()
+            sysctls.renew_interface(self._listeners[6].state.settings)
         elif before < _SMALLEST_IPV6_MTU <= mtu:
             self._make_ipv6(now_ns)
             if self._is_ready:
@@ -276,6 +280,8 @@ class Host:
         listener = self._listeners.get(family.ip_version)
         if listener is None:
             raise UsageError(f"the host has no IPv{family.ip_version}")
+        if not self._transmitter.has_family(family):
+            raise UsageError(f"the MTU is too small for IPv{family.ip_version}")
         return listener
 
     def _make_ipv6(self, now_ns: int) -> None:
@@ -290,6 +296,8 @@ class Host:
         self._listeners[6].start(now_ns)
         waiting = [own for own in self._transmitter.addresses if own.is_tentative]
         for address, prefix in self._configured:
+            if self._transmitter.has_address(address):
+                continue
             self._add_ipv6(address, prefix, now_ns)
         for own in waiting:
             self._detect(own, now_ns)

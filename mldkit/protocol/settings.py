@@ -42,6 +42,17 @@ class Settings:
         return min(everywhere, here) if everywhere and here else everywhere or here
 
 
+def renew_interface(settings: Settings) -> None:
+    """Take what was set for one interface back, as for one that is made anew."""
+    fresh = Settings(settings.robustness)
+    settings.repeat_ns = fresh.repeat_ns
+    settings.older_repeat_ns = fresh.older_repeat_ns
+    settings.forced_here = fresh.forced_here
+    settings.forwards = fresh.forwards
+    settings.detects_duplicates = fresh.detects_duplicates
+    settings.detection_probes = fresh.detection_probes
+
+
 def defaults(family: Family) -> Settings:
     """Return the settings of a fresh interface."""
     if family is IGMP:

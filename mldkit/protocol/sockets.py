@@ -66,6 +66,7 @@ class Socket:
         """Become a member; EXCLUDE without sources is the plain join."""
         if group in self._filters:
             raise _refused("EADDRINUSE", f"the socket is a member of {text(group)} already")
+        self._check_interface("EINVAL")
         if len(self._filters) >= self._listener.state.settings.max_memberships:
             raise _refused("ENOBUFS", "the socket has as many groups as igmp_max_memberships")
         self._filters[group] = _BARE[mode]
@@ -117,6 +118,7 @@ class Socket:
         self, group: Address, mode: FilterMode, sources: Sequence[Address], now_ns: int
     ) -> None:
         """Replace mode and list; the new filter is added before the old one is taken away."""
+        self._check_interface("ENODEV")
         held = self._held(group)
         if len(sources) > self._listener.state.settings.max_sources:
             raise _refused("ENOBUFS", f"{len(sources)} sources are more than the sysctl allows")
@@ -130,6 +132,7 @@ class Socket:
 
     def _prepare(self, group: Address, mode: FilterMode, now_ns: int) -> SocketFilter:
         """Return the filter; one without sources may change its mode."""
+        self._check_interface("ENODEV")
         held = self._held(group)
         if held.mode is not mode:
             if held.was_listed:
@@ -138,6 +141,12 @@ class Socket:
             self._listener.remove_sources(group, held.mode, (), now_ns, leaves=True)
             held = self._filters[group] = _BARE[mode]
         return held
+
+    def _check_interface(self, error: str) -> None:
+        state = self._listener.state
+        if not state.transmitter.has_family(state.family):
+            version = state.family.ip_version
+            raise _refused(error, f"the MTU of the interface is too small for IPv{version}")
 
     def _held(self, group: Address) -> SocketFilter:
         held = self._filters.get(group)

@@ -58,6 +58,13 @@ class Transmitter:
     """When the first datagram of the outbox was put there."""
     observe: Callable[[Event], None] | None = None
 
+    def has_family(self, family: Family) -> bool:
+        """Return whether the interface has a family at all, which small MTUs take from it.
+
+        RFC 8200 §5, RFC 791.
+        """
+        return self.mtu >= _SMALLEST_MTU[family.ip_version]
+
     def source(self, family: Family) -> Address:
         """Return the address that messages of a family come from."""
         for own in self.addresses:
@@ -67,6 +74,10 @@ class Transmitter:
                 return own.address
         return family.unspecified
 
+    def has_address(self, address: Address) -> bool:
+        """Return whether `address` is one of the interface's own, valid or not."""
+        return any(own.address == address for own in self.addresses)
+
     def owns(self, address: Address) -> bool:
         """Return whether `address` is one of the interface's own and valid."""
         return any(own.address == address and not own.is_tentative for own in self.addresses)
@@ -75,7 +86,7 @@ class Transmitter:
         """Return as many reports as the records need; none without records."""
         family = profile.family
         listed = list(records)
-        if not listed or self.mtu < _SMALLEST_MTU[family.ip_version]:
+        if not listed or not self.has_family(family):
             return ()
         reports = self.split(listed, family, min(self.mtu, profile.largest_report_octets))
         return tuple(self._enveloped(report, family.reports) for report in reports)
