@@ -1,4 +1,4 @@
-"""Many links at once, on which General Queries are asked and answers are timed.
+"""Many links at once, on which queries are asked and answers are timed.
 
 ::
 
@@ -8,9 +8,9 @@
     ..
     q40 ---------- veth ----------  h40    in a namespace of its own: the responder, many hosts
 
-A round asks each link once a family, at a moment that has nothing to do with the ticks of the
-kernel, and lasts until everybody has answered. Stamps are the kernel's, taken at the querier's end:
-the query when it leaves, the answer when it comes.
+A round asks each link once a family, for everything or for one group, at a moment that has nothing
+to do with the ticks of the kernel, and lasts until everybody has answered. Stamps are the kernel's,
+taken at the querier's end: the query when it leaves, the answer when it comes.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 LINKS = 40
 GROUPS = {IGMP: "239.1.1.1", MLD: "ff15::1"}
+KINDS = ("general", "group")
 MAXIMUM_NS = SECOND
 _QUERIER_MAC = bytes.fromhex("020000000001")
 _SPREAD_NS = 80 * MILLISECOND
@@ -50,7 +51,7 @@ _STATE = (RecordType.IS_IN, RecordType.IS_EX)
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer to a General Query, both in monotonic time."""
+    """A query and an answer to it, both in monotonic time."""
 
     query_ns: int
     answer_ns: int
@@ -73,11 +74,11 @@ class QuerierEnd:
     answers: dict[Family, dict[bytes, Answer]] = field(default_factory=lambda: {IGMP: {}, MLD: {}})
     """By the MAC of the host."""
 
-    def ask(self, family: Family) -> None:
-        """Send a General Query and await one answer from each host."""
+    def ask(self, family: Family, kind: str) -> None:
+        """Send a query and await one answer from each host."""
         self.asked_ns.pop(family, None)
         self.answers[family].clear()
-        self.device.send(query_frame(family))
+        self.device.send(query_frame(family, kind))
 
     def listen(self) -> None:
         """Take in what has arrived."""
@@ -104,16 +105,16 @@ class QuerierEnd:
         return all(len(answers) == self.hosts for answers in self.answers.values())
 
 
-def query_frame(family: Family) -> bytes:
-    """Return a General Query with a maximum response time of 1 s."""
+def query_frame(family: Family, kind: str) -> bytes:
+    """Return a `general` or `group` query with a maximum response time of 1 s."""
     code = MAXIMUM_NS // family.response_unit_ns
-    version, any_group = family.current_version, family.unspecified
-    query = Query(version, any_group, code, robustness=2, interval_code=125)
+    group = family.unspecified if kind == "general" else parse(GROUPS[family])
+    query = Query(family.current_version, group, code, robustness=2, interval_code=125)
     source = parse("10.0.0.1" if family is IGMP else "fe80::ff:fe00:1")
     return encode_frame(
         Datagram(
             source,
-            family.all_hosts,
+            family.all_hosts if kind == "general" else group,
             query,
             traffic_class=family.traffic_class,
             link_source=_QUERIER_MAC,
@@ -185,7 +186,7 @@ class Stage:
         name = f"q{number}"
         return QuerierEnd(name, hosts, self._open.enter_context(PacketSocket(name)))
 
-    def ask_all(self, chance: Random) -> None:
+    def ask_all(self, kind: str, chance: Random) -> None:
         """Ask every link once a family, spread at random, and wait for all answers."""
         everywhere = [*self.ends, self.responder_end]
         turns = [(end, family) for end in everywhere for family in (IGMP, MLD)]
@@ -194,7 +195,7 @@ class Stage:
         chance.shuffle(turns)
         for (end, family), moment in zip(turns, moments, strict=True):
             clock.wait_ns(begin_ns + moment - clock.now_ns())
-            end.ask(family)
+            end.ask(family, kind)
         until_ns = begin_ns + _PATIENCE_NS
         while not all(end.is_done for end in everywhere):
             missing = [end.name for end in everywhere if not end.is_done]
