@@ -45,8 +45,11 @@ class EventStream:
             if wanted.items() <= event.items():
                 return dict(event)
 
-    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
-        """Interrupt it and return its exit code and what it said."""
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        """End it and return its exit code and what it said.
+
+        Not by SIGINT, which is ignored where the tests run in the background of a shell.
+        """
         self.process.send_signal(number)
         return self.finish()
 
