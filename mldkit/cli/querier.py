@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
@@ -145,8 +145,11 @@ class _Setup:
             for family, version in _chosen_versions(args).items()
         }
         origin = find_origin(args.interface, tuple(settings), args.source)
-        sources = origin.sources.items()
-        return cls(origin, {source: settings[family] for family, source in sources})
+        mtu = origin.interface.mtu
+        addresses = {
+            source: replace(settings[family], mtu=mtu) for family, source in origin.sources.items()
+        }
+        return cls(origin, addresses)
 
 
 def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:

@@ -9,6 +9,7 @@ from mldkit.cli.message_json import Json, number, time_text
 from mldkit.cli.message_text import plural, query_text
 from mldkit.cli.output import line_printer, note, print_json, print_table
 from mldkit.model.addresses import text
+from mldkit.model.family import IGMP
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.querier_events import (
     Elected,
@@ -190,7 +191,8 @@ def _words(event: Told) -> str:
         case Elected():
             return f"{text(event.address)} queries the link: {event.reason}; this one is silent"
         case OtherQuerier(is_tie=True):
-            return f"{text(event.address)} has the same interface identifier, so nobody loses"
+            what = "address" if event.family is IGMP else "interface identifier"
+            return f"{text(event.address)} has the same {what}, so nobody loses"
         case OtherQuerier():
             return f"{text(event.address)} queries too and has to fall silent: higher address"
         case VersionChanged(address=b""):
