@@ -40,6 +40,10 @@ class Copies:
         frame = decoded.frame
         now_ns = mark.time_ns
         order, frames = self._order, self._frames
+        if order and order[-1][0] < now_ns - COPY_NS:
+            # Nearly always all are over.
+            order.clear()
+            frames.clear()
         while order and order[0][0] < now_ns - COPY_NS:
             before_ns, key = order.popleft()
             if frames.get(key) == before_ns:

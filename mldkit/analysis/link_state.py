@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis import senders
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.compatibility import Compatibility
-from mldkit.analysis.facts import Mark, is_dropped
+from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Heard, Memberships
 from mldkit.analysis.queriers import Queriers
@@ -26,9 +26,9 @@ from mldkit.protocol.variables import DEFAULT_PROFILE
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Listener
     from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.memberships import Left
+    from mldkit.analysis.memberships import Left, Row
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Decoded
+    from mldkit.model.datagram import Datagram, Decoded
     from mldkit.wire.validity import Finding
 
 # One is made for every report: without the Python level of a named tuple's constructor.
@@ -63,6 +63,7 @@ class LinkState:
         self._ledger = ledger
         self._profile = profile
         self._lifetime_ns = self.queriers.variables.membership_ns(profile)
+        self._due_ns = NEVER_NS
         self._addresses: dict[bytes, Address | None] = {}
         """The one address of a MAC; None where it has several."""
         self._nameless: set[bytes] = set()
@@ -73,8 +74,49 @@ class LinkState:
         """Keep from here on the single queries, reports and delays that pictures show."""
         self.trace = self.delays.trace = Trace()
 
-    def see(self, decoded: Decoded, found: tuple[Finding, ...], mark: Mark) -> None:
-        """Take in one message with the findings on its frame."""
+    def hear_again(self, datagram: Datagram, report: Report, rows: list[Row], mark: Mark) -> bool:
+        """Take in a report that no rule minds and that says again what all of `rows` hold.
+
+        Nearly every report is one. Return False if some of it has expired: then it was not taken
+        in.
+        """
+        now_ns = mark.time_ns
+        for row in rows:
+            if row.deadline_ns < now_ns:
+                return False
+        self.messages += 1
+        if self._due_ns < now_ns:
+            self._advance(now_ns)
+        source, mac = datagram.source, datagram.link_source
+        self._learn(source, mac)
+        self.queriers.report(mark)
+        self.unspecified.valid(mac)
+        version = self.key.family.current_version
+        self.compatibility.report(version, source, mark)
+        if self.trace is not None:
+            self.trace.report(source, report.records, now_ns)
+        responses = self.responses
+        latest, specific = responses.latest, responses.specific
+        deadline_ns = now_ns + self._lifetime_ns
+        answering = []
+        for row in rows:
+            row.last_ns = now_ns
+            row.deadline_ns = deadline_ns
+            row.reports += 1
+            if row.answered != latest or row.group in specific:
+                answering.append(row)
+        if answering:
+            responses.report(source, answering, version, mark)
+        return True
+
+    def see(
+        self,
+        decoded: Decoded,
+        found: tuple[Finding, ...],
+        mark: Mark,
+        rows: list[Row | None] | None = None,
+    ) -> None:
+        """Take in one message with the findings on its frame, and the rows that it says again."""
         self.messages += 1
         if found:
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
@@ -84,11 +126,12 @@ class LinkState:
                     self.dropped_queries.setdefault(decoded.datagram.source, found[0].id)
                 return
         message = decoded.datagram.message
-        self._advance(mark.time_ns)
+        if self._due_ns < mark.time_ns:
+            self._advance(mark.time_ns)
         if isinstance(message, Query):
             self._query(decoded, message, mark)
         elif isinstance(message, Report | LegacyReport | Leave):
-            self._host_message(decoded, message, found, mark)
+            self._host_message(decoded, message, found, mark, rows)
 
     def poll(self, now_ns: int) -> None:
         """Let time pass: memberships expire, queriers fall silent, leaves are judged."""
@@ -115,6 +158,11 @@ class LinkState:
                 responses.close(self.memberships, self.compatibility)
         if self.leaves.due_ns < now_ns:
             self.leaves.poll(now_ns)
+        self._look_ahead()
+
+    def _look_ahead(self) -> None:
+        """Note when there is something to close or to judge at the earliest."""
+        self._due_ns = min(self.responses.due_ns, self.leaves.due_ns)
 
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
         datagram = decoded.datagram
@@ -135,6 +183,7 @@ class LinkState:
         else:
             self.leaves.query(query, mark)
         self.responses.query(query, datagram.source, mark, to_everybody=everybody)
+        self._look_ahead()
 
     def _host_message(
         self,
@@ -142,6 +191,7 @@ class LinkState:
         message: Report | LegacyReport | Leave,
         found: tuple[Finding, ...],
         mark: Mark,
+        rows: list[Row | None] | None,
     ) -> None:
         datagram = decoded.datagram
         mac = datagram.link_source
@@ -157,6 +207,7 @@ class LinkState:
             records = message.records
             if found and any(item.id == "V-12" for item in found):
                 records = tuple(record for record in records if is_multicast(record.group))
+                rows = None
         else:
             records = (GroupRecord(RecordType.IS_EX, message.group),)
         self.compatibility.report(version, datagram.source, mark)
@@ -165,8 +216,12 @@ class LinkState:
         responses = self.responses
         deadline_ns = mark.time_ns + self._lifetime_ns
         partial = responses.asked_sources
-        heard = _new(Heard, (host, mac, version, mark.time_ns, deadline_ns, partial))
-        told = self.memberships.report(heard, records)
+        # Nobody is recognised by the address that many may use at once.
+        is_faultless = (
+            not found and version == self.key.family.current_version and host != IPV4_UNSPECIFIED
+        )
+        heard = _new(Heard, (host, mac, version, mark.time_ns, deadline_ns, is_faultless, partial))
+        told = self.memberships.report(heard, records, rows)
         if told.changes:
             robustness = self.queriers.variables.robustness
             self.changes.report(host, records, told.changes, robustness, mark)
@@ -186,6 +241,7 @@ class LinkState:
             return
         for left in lefts:
             self.leaves.left(left, queriers.variables.robustness, mark)
+        self._look_ahead()
 
     def _host(self, source: Address, mac: bytes | None) -> Host:
         """Return who sends; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""

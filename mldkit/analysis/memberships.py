@@ -15,6 +15,7 @@ report is EXCLUDE without sources (RFC 9776 §7.3.2).
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import Event, Host, host_address
@@ -38,6 +39,8 @@ _INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
 
 # One is made for every change: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
+_NOTHING: Iterable[None] = repeat(None)
+_NOBODY: dict[Host, Row] = {}
 
 LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
 
@@ -66,6 +69,7 @@ class Row:
         "host",
         "last_ns",
         "mac",
+        "record",
         "reports",
         "sources",
         "to_ns",
@@ -84,6 +88,8 @@ class Row:
         self.deadline_ns = now_ns
         self.to_ns = now_ns
         self.reports = 0
+        self.record: GroupRecord | None = None
+        """What the host says as long as nothing changes, once it has said it again."""
         self.ended_by = ""
         """Empty while it lasts."""
         self.changes: list[Change] = []
@@ -102,6 +108,8 @@ class Heard(NamedTuple):
     now_ns: int
     until_ns: int
     """When the memberships that it tells of expire."""
+    is_faultless: bool = False
+    """No rule minds anything of it, and it is of the current version."""
     partial: Container[Address] = ()
     """Groups of which queries ask for single sources: a list of sources need not be all."""
 
@@ -140,40 +148,66 @@ class Memberships:
         self.emptied: dict[Address, int] = {}
         """When the last member of a group left it, as long as nobody joins again."""
         self._changes_kept = 0
+        self._known: dict[Host, dict[int, Row]] = {}
+        """Rows by the record that says again what they hold: nearly every record does."""
 
     def rows(self) -> Iterator[Row]:
         """Give the stays that last."""
         for members in self.groups.values():
             yield from members.values()
 
-    def report(self, heard: Heard, records: Iterable[GroupRecord]) -> Told:
-        """Take in the records of an accepted report."""
-        groups = self.groups
-        host, version, now_ns, deadline_ns = heard.host, heard.version, heard.now_ns, heard.until_ns
+    def recognise(self, host: Host, records: Iterable[GroupRecord]) -> list[Row | None] | None:
+        """Return for each record the row that it says again, None where it says something new.
+
+        None for all where nothing of the host is known. What is recognised came before in a
+        report that no rule minds.
+        """
+        known = self._known.get(host)
+        return None if known is None else list(map(known.get, map(id, records)))
+
+    def report(
+        self,
+        heard: Heard,
+        records: Iterable[GroupRecord],
+        recognised: Iterable[Row | None] | None = None,
+    ) -> Told:
+        """Take in the records of an accepted report, with the rows that they say again."""
+        host, now_ns, deadline_ns = heard.host, heard.now_ns, heard.until_ns
         told = Told()
         answering = told.answering
-        for record in records:
-            kind, group, sources, _ = record
-            try:
-                row = groups[group][host]
-            except KeyError:
-                self._take(None, record, heard, told)
-                continue
-            # Nearly every record of a capture: the host says again what it said before.
-            if (
-                kind <= _IS_EX
-                and row.sources == sources
-                and row.exclude is (kind == _IS_EX)
-                and row.version == version
-                and row.deadline_ns >= now_ns
-            ):
+        groups = self.groups
+        for record, row in zip(records, recognised or _NOTHING, strict=False):
+            # Nearly every record of a capture: the host says again what it said before. A record
+            # before it in the same report may have changed that.
+            if row is not None and row.record is record and row.deadline_ns >= now_ns:
                 row.last_ns = now_ns
                 row.deadline_ns = deadline_ns
                 row.reports += 1
                 answering.append(row)
             else:
-                self._take(row, record, heard, told)
+                self._meet(groups.get(record.group, _NOBODY).get(host), record, heard, told)
         return told
+
+    def _meet(self, row: Row | None, record: GroupRecord, heard: Heard, told: Told) -> None:
+        """Take in a record that was not recognised: it may still say the same as before."""
+        kind, _, sources, _ = record
+        if (
+            row is None
+            or kind > _IS_EX
+            or row.sources != sources
+            or row.exclude is not (kind == _IS_EX)
+            or row.version != heard.version
+            or row.deadline_ns < heard.now_ns
+        ):
+            self._take(row, record, heard, told)
+            return
+        row.last_ns = heard.now_ns
+        row.deadline_ns = heard.until_ns
+        row.reports += 1
+        told.answering.append(row)
+        # Remembering is in vain while the decoder gives a new object each time.
+        if heard.is_faultless and (row.record is None or row.reports & 3 == 0):
+            self._remember(row, record)
 
     def _take(self, row: Row | None, record: GroupRecord, heard: Heard, told: Told) -> None:
         """Take in a record that is new or changes something."""
@@ -202,6 +236,9 @@ class Memberships:
         row.deadline_ns = heard.until_ns
         if kind <= _IS_EX:
             told.answering.append(row)
+            says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
+            if heard.is_faultless and row.reports > 1 and says_all:
+                self._remember(row, record)
 
     def leave(self, host: Host, group: Address, now_ns: int) -> Left | None:
         """Take in a Leave or Done; return what was left."""
@@ -216,6 +253,7 @@ class Memberships:
         for group, members in self.groups.items():
             row = members.pop(before, None)
             if row is not None and host not in members:
+                self._forget(row)
                 row.host = host
                 self.groups[group][host] = row
         for row in self.ended:
@@ -234,7 +272,7 @@ class Memberships:
         for row in list(self.rows()):
             row.ended_by, row.to_ns = CAPTURE_END, now_ns
             self.ended.append(row)
-        self.groups = {}
+        self.groups, self._known = {}, {}
         return sorted(self.ended, key=lambda row: (row.from_ns, row.group, row.host))
 
     def _enter(self, old: Row | None, heard: Heard, record: GroupRecord) -> Row | None:
@@ -255,11 +293,28 @@ class Memberships:
         row = members[heard.host] = Row(heard, record.group)
         return row
 
+    def _remember(self, row: Row, record: GroupRecord) -> None:
+        """Recognise a row from now on by a record that says what the row holds."""
+        self._forget(row)
+        # Equal records are one object as a rule: the decoder knows them again.
+        row.record, row.sources = record, record.sources
+        self._known.setdefault(row.host, {})[id(record)] = row
+
+    def _forget(self, row: Row) -> None:
+        """Recognise a row no longer."""
+        if row.record is not None:
+            known = self._known[row.host]
+            del known[id(row.record)]
+            if not known:
+                del self._known[row.host]
+            row.record = None
+
     def _change(self, row: Row, change: Change) -> None:
         if row.reports and row.version == change.version and row.exclude == change.exclude:
             sources = change.sources
             if len(sources) == len(row.sources) and set(sources) == set(row.sources):
                 return
+        self._forget(row)
         row.exclude, row.sources, row.version = change[1:]
         changes = row.changes
         changes.append(change)
@@ -273,6 +328,7 @@ class Memberships:
             self._tell("change" if row.reports else "join", row, change.time_ns)
 
     def _end(self, row: Row, why: str, now_ns: int) -> None:
+        self._forget(row)
         row.ended_by, row.to_ns = why, now_ns
         members = self.groups[row.group]
         del members[row.host]

@@ -132,7 +132,8 @@ class Responses:
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
         self._numbers = 0
-        self._specific: dict[Address, list[Specific]] = {}
+        self.specific: dict[Address, list[Specific]] = {}
+        """Specific queries that may still be answered, by group."""
         self._specific_order: deque[Specific] = deque()
         self.asked_sources: dict[Address, int] = {}
         """Groups of which single sources are being asked for, with the number of queries."""
@@ -158,7 +159,7 @@ class Responses:
         asked = Asked(now_ns, limit_ns, suspicious)
         if not query.is_general:
             specific = Specific(asked, query.group, mark, query.sources)
-            self._specific.setdefault(query.group, []).append(specific)
+            self.specific.setdefault(query.group, []).append(specific)
             self._specific_order.append(specific)
             if query.sources:
                 asked_before = self.asked_sources.get(query.group, 0)
@@ -187,6 +188,11 @@ class Responses:
         self._open.append(exchange)
 
     @property
+    def latest(self) -> int:
+        """Number of the last exchange of General Queries; rows hold it once they answered."""
+        return self._numbers - 1
+
+    @property
     def due_ns(self) -> int:
         """When there is something to close at the earliest."""
         open_ns = self._open[0].limit_ns if self._open else NEVER_NS
@@ -200,10 +206,10 @@ class Responses:
         order = self._specific_order
         while order and order[0].asked.limit_ns < now_ns:
             specific = order.popleft()
-            same = self._specific[specific.group]
+            same = self.specific[specific.group]
             same.remove(specific)
             if not same:
-                del self._specific[specific.group]
+                del self.specific[specific.group]
             if specific.sources:
                 self.asked_sources[specific.group] -= 1
                 if not self.asked_sources[specific.group]:
@@ -222,8 +228,8 @@ class Responses:
         """Take in the rows that a report refreshed; return the delay of the answer."""
         found: tuple[Asked, bool] | None = None
         older = version != self._link.family.current_version
-        latest = -1 if self._latest is None else self._latest.number
-        specific = self._specific
+        latest = self.latest
+        specific = self.specific
         for row in rows:
             if row.answered == latest and row.group not in specific:
                 continue
@@ -275,7 +281,7 @@ class Responses:
                 best = queries[0]
                 chosen = exchange
                 break
-        if self._specific and (same := self._specific.get(row.group)):
+        if self.specific and (same := self.specific.get(row.group)):
             for specific in same:
                 if older:
                     specific.older_reporter = host_address(host)

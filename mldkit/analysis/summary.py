@@ -16,7 +16,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 from heapq import merge
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LinkKey, Listener, Mark
@@ -24,9 +24,10 @@ from mldkit.analysis.findings import Grouped, Ledger
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.family import family_of
-from mldkit.model.messages import Other
+from mldkit.model.messages import Other, Report
 from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.decoder import Decoder
+from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
@@ -208,10 +209,19 @@ class Analysis:
         if self.copies.is_copy(decoded, mark):
             return
         link = self.links.get(key) or self._link(key)
-        found = find(decoded)
+        rows = unseen = None
+        message = datagram.message
+        if type(message) is Report:
+            rows = link.memberships.recognise(datagram.source, message.records)
+            if rows is not None:
+                if _is_repetition(rows, decoded) and link.hear_again(datagram, message, rows, mark):
+                    return
+                pairs = zip(message.records, rows, strict=True)
+                unseen = [record for record, row in pairs if row is None]
+        found = find(decoded, unseen)
         if found:
             self.ledger.take(found, link.key, mark, datagram.source)
-        link.see(decoded, found, mark)
+        link.see(decoded, found, mark, rows)
 
     def _see_broken(self, part: Part, mark: Mark) -> None:
         """Note a frame that broke before its protocol was known: it may be no message at all."""
@@ -249,6 +259,11 @@ class Analysis:
             if self.traced:
                 link.keep_trace()
         return link
+
+
+def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[Row]]:
+    """Return whether no rule minds a report of which every record was recognised."""
+    return all(rows) and len(set(rows)) == len(rows) and has_plain_envelope(decoded)
 
 
 def in_order(sources: list[Source]) -> Iterable[tuple[int, Frame]]:

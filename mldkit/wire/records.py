@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from mldkit.model.datagram import Malformed, Remark
 from mldkit.model.messages import GroupRecord, Message, Query, Report
 from mldkit.wire.extensions import read_extensions
+from mldkit.wire.known_records import KnownRecords
 
 if TYPE_CHECKING:
     from mldkit.model.addresses import Address
@@ -31,9 +32,11 @@ Tail: TypeAlias = tuple[tuple["Extension", ...], bytes, tuple[Remark, ...]]
 _REPORT = struct.Struct("!HH")
 _QUERY_TAIL = struct.Struct("!BBH")
 _RECORD = {4: struct.Struct("!BBH4s"), 16: struct.Struct("!BBH16s")}
+_RECORD_COUNTS = struct.Struct("!xBH")
 _MAX_KEPT_STRUCT = 366
 _source_structs: dict[int, dict[int, struct.Struct]] = {4: {}, 16: {}}
 _new = tuple.__new__
+_known = KnownRecords()
 
 
 def read_sources(data: bytes, at: int, count: int, octets: int) -> tuple[Address, ...]:
@@ -110,6 +113,37 @@ def _read_records(
     data: bytes, at: int, end: int, octets: int, count: int
 ) -> tuple[tuple[GroupRecord, ...], int, Malformed | None]:
     """Return whole records, the offset after them, and where a broken one starts."""
+    if _known.rest > 0:
+        _known.rest -= 1
+        return _read_each(data, at, end, octets, count)
+    records: list[GroupRecord] = []
+    known = _known.by_octets
+    head = 4 + octets
+    start = at
+    for _ in range(count):
+        body = at + head
+        if body > end:
+            return _read_each(data, start, end, octets, count)
+        aux_words, sources_count = _RECORD_COUNTS.unpack_from(data, at)
+        stop = body + octets * sources_count + 4 * aux_words
+        if stop > end:
+            return _read_each(data, start, end, octets, count)
+        raw = data[at:stop]
+        try:
+            records.append(known[raw])
+        except KeyError:
+            (record,), _, _ = _read_each(data, at, stop, octets, 1)
+            records.append(record)
+            _known.add(raw, record)
+        at = stop
+    _known.asked += count
+    return tuple(records), at, None
+
+
+def _read_each(
+    data: bytes, at: int, end: int, octets: int, count: int
+) -> tuple[tuple[GroupRecord, ...], int, Malformed | None]:
+    """Do what `_read_records` does for records that were not seen before."""
     records: list[GroupRecord] = []
     unpack = _RECORD[octets].unpack_from
     structs = _source_structs[octets]

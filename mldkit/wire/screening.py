@@ -7,6 +7,7 @@ and source lists come again and again, so those once found harmless are remember
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import (
@@ -40,6 +41,7 @@ _LEAVES = _EXCLUDES | {int(RecordType.TO_IN)}
 """Types that mean something without sources."""
 _TYPES = frozenset(map(int, RecordType))
 
+_group = itemgetter(1)
 _any_source_groups: set[Address] = set()
 _source_specific_groups: set[Address] = set()
 
@@ -63,8 +65,21 @@ class _Lists:
 _source_lists = _Lists()
 
 
-def is_plain(decoded: Decoded) -> bool:
-    """Return whether no rule finds anything in a message, which is a report then."""
+def is_plain(decoded: Decoded, unseen: Sequence[GroupRecord] | None = None) -> bool:
+    """Return whether no rule finds anything in a message, which is a report then.
+
+    `unseen` are those of its records that are not known to be harmless each; None means all.
+    """
+    message = decoded.datagram.message
+    return (
+        type(message) is Report
+        and has_plain_envelope(decoded)
+        and has_plain_records(message.records, unseen)
+    )
+
+
+def has_plain_envelope(decoded: Decoded) -> bool:
+    """Return whether no rule finds anything in a message beside its records, if it is a report."""
     datagram = decoded.datagram
     message = datagram.message
     if type(message) is not Report or decoded.remarks or decoded.malformed is not None:
@@ -87,13 +102,18 @@ def is_plain(decoded: Decoded) -> bool:
             return False
         if mac is not None and mac != _IGMP_REPORTS_MAC:
             return False
-    return has_plain_records(message.records)
+    return True
 
 
-def has_plain_records(records: Sequence[GroupRecord]) -> bool:
-    """Return whether no rule of `RULES` finds anything in the records of a report."""
+def has_plain_records(
+    records: Sequence[GroupRecord], unseen: Sequence[GroupRecord] | None = None
+) -> bool:
+    """Return whether no rule of `RULES` finds anything in the records of a report.
+
+    `unseen` are those that are not known to be harmless each; None means all.
+    """
     any_source, lists = _any_source_groups, _source_lists.known
-    for kind, group, sources, aux_data in records:
+    for kind, group, sources, aux_data in records if unseen is None else unseen:
         if group not in any_source and not _is_harmless(group, kind):
             return False
         if aux_data or kind not in _TYPES:
@@ -103,7 +123,7 @@ def has_plain_records(records: Sequence[GroupRecord]) -> bool:
                 return False
         elif sources not in lists and not _are_harmless(sources):
             return False
-    return len({record[1] for record in records}) == len(records)
+    return len(set(map(_group, records))) == len(records)
 
 
 def _is_harmless(group: Address, kind: int) -> bool:

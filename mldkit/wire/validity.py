@@ -15,7 +15,10 @@ from mldkit.wire.checksum_faults import bad_checksum
 from mldkit.wire.rules import ERROR, INFO, WARNING, Hit, Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mldkit.model.datagram import Decoded
+    from mldkit.model.messages import GroupRecord
 
 
 class Finding(NamedTuple):
@@ -143,9 +146,12 @@ _PLAIN_REPORT_CHECKS = tuple(
 _RANK = {rule.id: rank for rank, rule in enumerate(RULES)}
 
 
-def find(decoded: Decoded) -> tuple[Finding, ...]:
-    """Return what the frame by itself shows to be wrong, in the order of the table."""
-    if screening.is_plain(decoded):
+def find(decoded: Decoded, unseen: Sequence[GroupRecord] | None = None) -> tuple[Finding, ...]:
+    """Return what the frame by itself shows to be wrong, in the order of the table.
+
+    `unseen` are those records of a report that are not known to be harmless each; None means all.
+    """
+    if screening.is_plain(decoded, unseen):
         return ()
     found = [
         _finding(BY_ID[mark.id], Hit(mark.severity or BY_ID[mark.id].severity, mark.detail))
@@ -155,7 +161,7 @@ def find(decoded: Decoded) -> tuple[Finding, ...]:
         rule = BY_ID[decoded.malformed.id]
         found.append(_finding(rule, decoded.malformed.reason))
     message = decoded.datagram.message
-    if type(message) is Report and screening.has_plain_records(message.records):
+    if type(message) is Report and screening.has_plain_records(message.records, unseen):
         checks = _PLAIN_REPORT_CHECKS
     else:
         checks = _CHECKS[decoded.kind]
