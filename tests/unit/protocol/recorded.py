@@ -127,17 +127,17 @@ class Oracle:
         """Return the first and the last draw for the tick of a frame, or for one just before it."""
         extra = _extra(timer)
         base, sent = self.grid.tick(now_ns), self.grid.tick(self.frames[index].time_ns)
+        first = sent - self.allowed(index)
         # The wheel rounds up by an eighth at most.
-        low = max(0, (sent - base - self.allowed(index)) * 6 // 7 - 12 - extra)
+        low = max(0, (first - base) * 6 // 7 - 12 - extra)
         buckets = {
-            draw: self._bucket(draw + extra, now_ns)
+            draw: bucket
             for draw in range(low, min(limit, sent - base + 1))
+            if first <= (bucket := self._bucket(draw + extra, now_ns)) <= sent
         }
-        for late in range(self.allowed(index) + 1):
-            hits = [draw for draw, bucket in buckets.items() if bucket == sent - late]
-            if hits:
-                return hits[0], hits[-1]
-        return ()
+        latest = max(buckets.values(), default=0)
+        hits = [draw for draw, bucket in buckets.items() if bucket == latest]
+        return (hits[0], hits[-1]) if hits else ()
 
     def _bucket(self, ticks: int, now_ns: int) -> int:
         base = self.grid.tick(now_ns)

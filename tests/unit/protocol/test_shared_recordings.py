@@ -273,3 +273,5 @@ def test_every_frame_of_the_kernel_is_explained_by_legal_draws(name: str, shared
         ]
         assert [d.frame.data.hex() for _, d in played] == [d.frame.data.hex() for _, d in recorded]
         assert explanation.agreed == len(recorded), explanation.late
+        for number, ticks in RECORDINGS[name].stalls.items():
+            assert explanation.late[number] == ticks
