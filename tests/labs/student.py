@@ -8,29 +8,53 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.conftest import Ordinary
+
+_NOBODY = 65534
+
+
+@contextmanager
+def enrolled(ordinary: Ordinary | None = None) -> Iterator[Student]:
+    """Give a student who neither sees nor disturbs the labs that others run on this machine."""
+    with tempfile.TemporaryDirectory(prefix="mldkit-student-") as folder:
+        if ordinary is not None:
+            os.chown(folder, _NOBODY, _NOBODY)
+        student = Student(Path(folder), ordinary)
+        try:
+            yield student
+        finally:
+            student.must("stop", "--all")
 
 
 @dataclass(frozen=True)
 class Student:
     """Types `mldkit lab ...`; with an ordinary user, as that user."""
 
+    runtime: Path
+    """Where this student's XDG_RUNTIME_DIR is."""
     ordinary: Ordinary | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where the files of the labs are, once one was started."""
+        return self.runtime / "mldkit"
 
     def lab(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run one verb to its end."""
-        command = ["-P", "-m", "mldkit", "lab", *arguments]
+        python = sys.executable if self.ordinary is None else str(self.ordinary.python)
+        variable = f"XDG_RUNTIME_DIR={self.runtime}"
+        command = ["env", variable, python, "-P", "-m", "mldkit", "lab", *arguments]
         if self.ordinary is not None:
-            return self.ordinary.run(self.ordinary.python, *command)
-        return subprocess.run(
-            [sys.executable, *command], capture_output=True, text=True, timeout=60, check=False
-        )
+            return self.ordinary.run(*command)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
     def must(self, *arguments: str) -> str:
         """Run one verb, which has to succeed, and return what it printed."""
@@ -38,14 +62,19 @@ class Student:
         assert done.returncode == 0, (arguments, done.stdout, done.stderr)
         return done.stdout
 
-    def statuses(self, lab: str) -> dict[str, str]:
-        """Check, and return the status of each check; the exit code has to fit."""
+    def checks(self, lab: str) -> list[dict[str, Any]]:
+        """Check, and return what became of each check; the exit code has to fit."""
         done = self.lab("check", lab, "--json")
         document = json.loads(done.stdout)
         assert document["schema"] == "mldkit.labcheck/1", done.stderr
-        found = {check["id"]: check["status"] for check in document["checks"]}
-        assert done.returncode == (0 if set(found.values()) == {"pass"} else 1), done.stdout
+        found: list[dict[str, Any]] = document["checks"]
+        is_solved = {check["status"] for check in found} == {"pass"}
+        assert done.returncode == (0 if is_solved else 1), done.stdout
         return found
+
+    def statuses(self, lab: str) -> dict[str, str]:
+        """Check, and return the status of each check."""
+        return {check["id"]: check["status"] for check in self.checks(lab)}
 
     def running(self, lab: str) -> dict[str, Any] | None:
         """Return what `status` says about a lab."""
@@ -60,8 +89,7 @@ class Student:
 
         Nothing else holds a lab: its nodes have their names in a mount namespace of its own.
         """
-        folder = state_folders()[self.ordinary is not None]
-        entry = json.loads((folder / lab / "state.json").read_text())
+        entry = json.loads((self.folder / lab / "state.json").read_text())
         space = Path(f"/proc/{entry['pid']}/ns/mnt").readlink()
         found = set()
         for process in Path("/proc").glob("[0-9]*"):
@@ -85,10 +113,3 @@ def assert_gone(processes: set[tuple[str, str]]) -> None:
             while start_time(Path("/proc", number)) == started:
                 assert time.monotonic() < until, f"process {number} is left"
                 time.sleep(0.02)
-
-
-def state_folders() -> tuple[Path, ...]:
-    """Return the folders in which the labs of root and of the ordinary user keep their files."""
-    own = os.environ.get("XDG_RUNTIME_DIR")
-    of_root = Path(own, "mldkit") if own and Path(own).is_dir() else Path("/run/mldkit")
-    return of_root, Path(tempfile.gettempdir(), "mldkit-65534")

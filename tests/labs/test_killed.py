@@ -94,7 +94,7 @@ def wait_for(happened: object) -> None:
 def test_stop_all_leaves_nothing_of_a_command_that_was_killed(
     step: str, number: signal.Signals, folder: Path
 ) -> None:
-    student = Student()
+    student = Student(Path(os.environ["XDG_RUNTIME_DIR"]))
     mark = folder.parents[1] / "mark"
     wait = WAIT.format(mark=mark)
     if step != "start":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.labs.student import Student, assert_gone, state_folders
+from tests.labs.student import Student, assert_gone, enrolled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +58,8 @@ def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Student
         (folder / "README.md").write_text("a lesson\n")
         (folder / "check.py").write_text("CHECKS = ()\n")
     monkeypatch.setenv("MLDKIT_LABS", str(tmp_path / "labs"))
-    yield Student()
-    Student().lab("stop", "--all")
+    yield Student(state)
+    Student(state).lab("stop", "--all")
 
 
 def test_the_lab_holds_what_its_file_says(student: Student) -> None:
@@ -245,10 +245,10 @@ def test_a_state_folder_of_somebody_else_is_refused(student: Student, tmp_path: 
 
 
 def test_two_users_run_the_same_lab(ordinary: Ordinary) -> None:
-    users = (Student(), Student(ordinary))
-    for user in users:
-        user.must("start", "join")
-    try:
+    with enrolled() as first, enrolled(ordinary) as second:
+        users = (first, second)
+        for user in users:
+            user.must("start", "join")
         root, other = (user.running("join") for user in users)
         assert root is not None
         assert other is not None
@@ -268,11 +268,21 @@ def test_two_users_run_the_same_lab(ordinary: Ordinary) -> None:
         assert ["ff15::1 " in answers for answers in asked] == [True, False]
         users[0].must("stop", "--all")
         assert users[1].running("join") is not None
-    finally:
-        for user in users:
-            user.must("stop", "join")
-    for folder in state_folders():
-        assert not list(folder.glob("join*"))
+        users[1].must("stop")
+        assert [list(user.folder.iterdir()) for user in users] == [[], []]
+
+
+def test_users_without_a_runtime_directory_have_folders_of_their_own(ordinary: Ordinary) -> None:
+    program = "from mldkit.lab import state; print(state.root())"
+    done = ordinary.run(ordinary.python, "-P", "-c", program)
+    assert done.stdout == "/tmp/mldkit-65534\n", done.stderr  # noqa: S108 (said, not used)
+    done = subprocess.run(
+        ["env", "-u", "XDG_RUNTIME_DIR", sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "/run/mldkit\n"
 
 
 def test_a_lab_that_nobody_used_for_two_hours_ends(student: Student) -> None:
