@@ -103,7 +103,9 @@ def test_stop_all_leaves_nothing_of_a_command_that_was_killed(
         (folder / "lab.toml").write_text(LAB_TOML.format(setup=f'"{wait}"'))
     node = "" if step == "solution" else "mldkit lab exec h1 -- "
     (folder / "solution.sh").write_text(f"{node}{wait}\n")
-    command = [sys.executable, "-P", "-m", "mldkit", "lab", *STEPS[step]]
+    # A shell ignores Ctrl-C for what it runs in the background, such as these tests.
+    plain = ["env", "--default-signal=INT", sys.executable]
+    command = [*plain, "-P", "-m", "mldkit", "lab", *STEPS[step]]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
     ) as child:

@@ -170,6 +170,25 @@ def test_what_this_machine_lacks_is_a_skip_with_the_reason(student: Student) -> 
     assert student.running("one") is None
 
 
+def test_a_check_that_this_machine_cannot_make_is_a_skip_with_the_reason(student: Student) -> None:
+    checks = Path(os.environ["MLDKIT_LABS"], "01-one", "check.py")
+    checks.write_text(
+        "from mldkit.errors import UnsupportedError\n"
+        "from mldkit.lab.checks import Check\n"
+        "def look(lab):\n"
+        "    raise UnsupportedError('this kernel has no such thing')\n"
+        "CHECKS = (Check('a', 'a thing', look),)\n"
+    )
+    student.must("start", "one")
+
+    done = student.lab("check")
+    assert done.returncode == 4
+    assert done.stdout.splitlines()[:2] == [
+        "skipped a thing",
+        "        this kernel has no such thing",
+    ]
+
+
 def test_a_lab_that_cannot_be_built_says_why_and_leaves_nothing(student: Student) -> None:
     toml = Path(os.environ["MLDKIT_LABS"], "01-one", "lab.toml")
     broken = '"10.9.0.300/24"'
