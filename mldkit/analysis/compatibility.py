@@ -77,9 +77,11 @@ class Compatibility:
         return self._possible_ns >= now_ns
 
     def report(self, version: int | None, source: Address, mark: Mark) -> None:
-        """Take in an accepted report."""
+        """Take in an accepted report; a querier that is a member too does not hear itself."""
         now_ns = mark.time_ns
         if not self._certain or version is None or now_ns <= self._grace_ns:
+            return
+        if source in self.older_queriers:
             return
         mode = self.mode(now_ns)
         if version > mode:

@@ -256,3 +256,12 @@ def test_a_host_that_answers_one_querier_only_is_told_so(stage: Stage, diagnose:
     first, second = text(stage.router(1)), text(stage.router(2))
     assert f"when asked by {second}, though it answers {first}" in finding.detail
     assert (finding.severity, finding.count) == ("warning", 4)
+
+
+def test_an_older_querier_may_report_in_its_own_version(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0, version=stage.family.current_version - 1, source=stage.host(1))
+    stage.older_report(3, 1, host=2)
+    stage.report(40, "TO_EX", 1)
+    stage.report(60, "TO_EX", 1, host=2)
+
+    assert diagnose(stage, 100).finding("D-09").host == stage.host(2)
