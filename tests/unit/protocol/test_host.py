@@ -10,11 +10,13 @@ import pytest
 from mldkit.link.capture import open_capture
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Decoded, Frame
+from mldkit.model.family import MLD
+from mldkit.model.messages import Report
 from mldkit.model.units import SECOND
 from mldkit.play import simulate
 from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.script_parser import parse_script
-from mldkit.protocol.timer import Draws, Grid
+from mldkit.protocol.timer import Draws, Grid, Timer, Timers
 from mldkit.wire.decode import decode
 from mldkit.wire.split import split_report
 
@@ -104,3 +106,37 @@ sysctl net.ipv4.conf.eth1.force_igmp_version 1
     )
 
     assert simulate(script).failed == 0
+
+
+def test_hosts_share_nothing_that_one_of_them_changes() -> None:
+    first, second = make_host(), make_host()
+    for group, source in zip(GROUPS, ("2001:db8::1", "10.0.0.1"), strict=True):
+        first.sockets.block(group, [parse(source)], SECOND)
+        first.sockets.leave(group, 2 * SECOND)
+        first.sockets.join(group, [parse(source)], 3 * SECOND)
+
+    told = [
+        record
+        for host in (second, make_host())
+        for datagram in host.poll(4 * SECOND)
+        if isinstance(datagram.message, Report)
+        for record in datagram.message.records
+    ]
+    assert {str(record) for record in told} == {"TO_EX(ff05::1)", "TO_EX(239.1.1.1)"}
+
+
+def test_a_timer_that_is_armed_again_and_again_leaves_nothing_behind() -> None:
+    fired: list[int] = []
+    timers = Timers(Grid(250, 4096), Draws(Random(1)))
+    timer = Timer(MLD, "state change", fired.append)
+    other = Timer(MLD, "group answer", fired.append)
+    for turn in range(1000):
+        timers.arm(timer, 2, turn * SECOND // 1000)
+        timers.arm(other, 3, turn * SECOND // 1000)
+        if turn % 3 == 0:
+            timers.stop(other)
+
+    timers.run(10 * SECOND)
+
+    assert len(fired) == 1
+    assert timers.deadline_ns is None
