@@ -44,8 +44,10 @@ _POLL_NS = 5 * MILLISECOND
 # Namespaces inherit what the machine has set for IPv4 (net/ipv4/devinet.c:devinet_init_net).
 _USUAL = {
     "net.ipv4.conf.all.force_igmp_version": "0",
+    "net.ipv4.conf.all.promote_secondaries": "0",
     "net.ipv4.conf.all.rp_filter": "0",
     "net.ipv4.conf.{}.force_igmp_version": "0",
+    "net.ipv4.conf.{}.promote_secondaries": "0",
     "net.ipv4.conf.{}.rp_filter": "0",
     "net.ipv4.conf.{}.igmpv2_unsolicited_report_interval": "10000",
     "net.ipv4.conf.{}.igmpv3_unsolicited_report_interval": "1000",

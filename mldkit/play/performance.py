@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from mldkit.model.units import MILLISECOND
 from mldkit.protocol.script_words import ScriptError
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Decoded
     from mldkit.protocol.events import Event
     from mldkit.protocol.script import Action, Expectation, Script
+
+STALL_NS = 4 * MILLISECOND
+"""What is later than this was held up by the machine it runs on."""
 
 
 @dataclass(frozen=True, slots=True)

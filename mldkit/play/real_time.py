@@ -20,7 +20,14 @@ from mldkit.link.device import InterfaceDown
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import MILLISECOND
 from mldkit.play.frames import data_frame, frame_of
-from mldkit.play.performance import Performance, Played, judge, refused
+from mldkit.play.performance import (
+    STALL_NS,
+    Performance,
+    Played,
+    Stall,
+    judge,
+    refused,
+)
 from mldkit.protocol.script import DataAct, MessageAct
 from mldkit.wire.decode import decode
 
@@ -98,6 +105,10 @@ class RealTime:
             self._host.act(act)
         except UsageError as error:
             raise refused(self._script, action, error) from error
+        done_ns = clock.now_ns() - self._zero_ns
+        if done_ns - began_ns > STALL_NS:
+            # Some time in between it really happened; other work held the lock that it needs.
+            self._performance.stalls.append(Stall(began_ns, done_ns))
         return began_ns
 
     def _send(self, frame: bytes, who: str) -> int:

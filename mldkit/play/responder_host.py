@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Self
 
 from mldkit.link import clock
 from mldkit.link.runner import Runner
-from mldkit.model.units import MILLISECOND
 from mldkit.play import host_acts
-from mldkit.play.performance import Stall, Told
+from mldkit.play.performance import STALL_NS, Stall, Told
 from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.timer import Grid
 from mldkit.wire.decoder import Decoder
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
     from mldkit.protocol.events import Event
     from mldkit.protocol.script import Act, Script
     from mldkit.protocol.timer import Chance
-
-STALL_NS = 4 * MILLISECOND
-"""What is later than this was held up by the machine it runs on."""
 
 
 class ResponderHost:

@@ -30,9 +30,9 @@ from mldkit.link.device import PacketSocket
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.play import results
 from mldkit.play.kernel_host import KernelHost
-from mldkit.play.performance import Performance, Stall
+from mldkit.play.performance import STALL_NS, Performance, Stall
 from mldkit.play.real_time import RealTime, next_zero_ns
-from mldkit.play.responder_host import STALL_NS, ResponderHost
+from mldkit.play.responder_host import ResponderHost
 from mldkit.play.simulation import draws
 from mldkit.protocol.script import Script
 from mldkit.protocol.script_parser import parse_script

@@ -150,14 +150,13 @@ class Host:
             self._transmitter.addresses.append(OwnAddress(address, prefix))
             return
         listener = self._listener(MLD)
-        is_ready = self._is_ready
         if returns is None:
-            returns = not is_ready
+            returns = not self._is_ready
         if returns and is_link_local(address):
             self._configured.append((address, prefix))
-        if is_ready and listener.state.profile.address_resets:
+        if self._transmitter.is_up and listener.state.profile.address_resets:
             listener.start(now_ns)
-        if is_ready or not (returns and is_link_local(address)):
+        if self._is_ready or not (returns and is_link_local(address)):
             self._add_ipv6(address, prefix, now_ns)
 
     def remove_address(self, address: Address, now_ns: int) -> None:
@@ -167,7 +166,8 @@ class Host:
                 break
         else:
             raise UsageError(f"the host has no address {address_text(address)}")
-        self._remove(own, now_ns)
+        for gone in self._transmitter.with_secondaries(own):
+            self._remove(gone, now_ns)
 
     def add_proxy(self, address: Address, now_ns: int) -> None:
         """Answer neighbour solicitations for `address`, which needs its group."""
@@ -300,20 +300,20 @@ class Host:
                 continue
             self._add_ipv6(address, prefix, now_ns)
         for own in waiting:
-            self._detect(own, now_ns)
+            self._begin_detection(own, now_ns)
 
     def _add_ipv6(self, address: Address, prefix: int, now_ns: int) -> None:
         own = OwnAddress(address, prefix, is_tentative=True)
         self._transmitter.addresses.append(own)
         self._listeners[6].join(solicited_node(address), FilterMode.EXCLUDE, now_ns)
-        if self._is_ready:
-            self._detect(own, now_ns)
-
-    def _detect(self, own: OwnAddress, now_ns: int) -> None:
-        settings = self._listeners[6].state.settings
-        if not settings.detects_duplicates:
+        # Whether to detect is asked when the address comes, not when the link does.
+        if not self._listeners[6].state.settings.detects_duplicates:
             self._make_valid(own, now_ns)
-            return
+        elif self._runs_ipv6:
+            self._begin_detection(own, now_ns)
+
+    def _begin_detection(self, own: OwnAddress, now_ns: int) -> None:
+        settings = self._listeners[6].state.settings
         detection = Detection(own, settings.detection_probes, self._timers, self._make_valid)
         self._detections[own.address] = detection
         detection.start(now_ns)

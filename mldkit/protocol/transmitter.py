@@ -42,6 +42,12 @@ class OwnAddress:
     prefix: int
     is_tentative: bool = False
 
+    @property
+    def network(self) -> tuple[int, int]:
+        """Length and value of the prefix."""
+        host_bits = 8 * len(self.address) - self.prefix
+        return self.prefix, int.from_bytes(self.address, "big") >> host_bits
+
 
 @dataclass(slots=True)
 class Transmitter:
@@ -77,6 +83,16 @@ class Transmitter:
     def has_address(self, address: Address) -> bool:
         """Return whether `address` is one of the interface's own, valid or not."""
         return any(own.address == address for own in self.addresses)
+
+    def with_secondaries(self, own: OwnAddress) -> tuple[OwnAddress, ...]:
+        """Return an address and what goes with it: of IPv4 the later ones of its subnet.
+
+        (net/ipv4/devinet.c:__inet_del_ifa, where promote_secondaries is off)
+        """
+        if family_of(own.address) is not IGMP:
+            return (own,)
+        subnet = [other for other in self.addresses if other.network == own.network]
+        return tuple(subnet) if subnet[0] is own else (own,)
 
     def owns(self, address: Address) -> bool:
         """Return whether `address` is one of the interface's own and valid."""
