@@ -9,6 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from mldkit.lab import progress
+from mldkit.lab.answers import is_right
 from mldkit.lab.checks import Check, Look, Outcome, answer
 from mldkit.lab.evidence import messages, sent_by
 from mldkit.model.messages import Query
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 LINK = "r1-h1"
 OWN_NETWORKS = {4: ip_network("10.9.0.0/24"), 6: ip_network("fe80::/10")}
-SAYS = {True: ("yes", "y"), False: ("no", "n")}
+SAYS = {True: "yes", False: "no"}
 
 
 def defects(decoded: Decoded) -> set[str]:
@@ -55,19 +56,30 @@ def queries(lab: Lab, version: int) -> list[tuple[Decoded, int | None]]:
     return asked
 
 
+def enclosed(lab: Lab, version: int) -> list[tuple[Decoded, int | None]]:
+    """Return the queries from the first right one that was answered to the last."""
+    asked = queries(lab, version)
+    right = [
+        position
+        for position, (query, number) in enumerate(asked)
+        if not defects(query) and number is not None
+    ]
+    return asked[right[0] : right[-1] + 1] if right else []
+
+
 def tried(question: str, version: int, defect: str) -> Check:
     """Return the check of one kind of bad query: asked, and the answer is what the link shows."""
 
     def look(lab: Lab) -> Outcome:
         expected = lab.topology.questions[question]
-        found = [entry for entry in queries(lab, version) if defects(entry[0]) == {defect}]
+        found = [entry for entry in enclosed(lab, version) if defects(entry[0]) == {defect}]
         if not found:
-            got = "no query on the link that is wrong in this way, and in no other"
+            got = "between right queries none that is wrong in this way, and in no other"
             return Outcome(holds=False, expected=expected, got=got, where=f"capture of {LINK}")
         given = progress.answers(lab).get(question)
         was_answered = any(number is not None for _, number in found)
         return Outcome(
-            holds=given is not None and given.strip().lower() in SAYS[was_answered],
+            holds=given is not None and is_right(given, SAYS[was_answered]),
             expected=expected,
             got="no answer yet" if given is None else given,
             where=f"your answer, and the capture of {LINK}",
@@ -84,21 +96,20 @@ def tried(question: str, version: int, defect: str) -> Check:
 
 
 def control(version: int) -> Look:
-    """Look whether the first and the last query were right and answered.
+    """Look whether right queries were answered before and behind others.
 
     Between them, silence says that the host refused; without them it may say anything.
     """
 
     def look(lab: Lab) -> Outcome:
-        found = queries(lab, version)
-        right = [not defects(query) and number is not None for query, number in found]
+        found, asked = enclosed(lab, version), queries(lab, version)
         return Outcome(
-            holds=len(found) > 2 and right[0] and right[-1],
-            expected="the first and the last query right and answered, others between them",
-            got=f"{len(found)} queries; first {_verdict(right[:1])}, last {_verdict(right[-1:])}",
+            holds=any(defects(query) for query, _ in found),
+            expected="a right query that is answered, wrong ones, and a right one again",
+            got=f"{len(found)} of {len(asked)} queries stand between right ones",
             where=f"capture of {LINK}",
             frames=tuple(query.frame.number for query, _ in found),
-            until_ns=_end_ns(found[-1][0]) if found else 0,
+            until_ns=_end_ns(asked[-1][0]) if asked else 0,
         )
 
     return look
@@ -115,12 +126,8 @@ def _end_ns(query: Decoded) -> int:
     return (query.frame.time_ns or 0) + limit_ns + 20 * MILLISECOND
 
 
-def _verdict(right: list[bool]) -> str:
-    return "right and answered" if any(right) else "not right, or not answered"
-
-
 CHECKS = (
-    Check("control-6", "MLD was asked correctly first and last", control(6)),
+    Check("control-6", "MLD was asked correctly before and after", control(6)),
     Check("control-4", "so was IGMP", control(4)),
     tried("hop", 6, "hop limit"),
     tried("alert", 6, "alert"),

@@ -74,10 +74,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     made["exec"].add_argument(
         "command", metavar="-- CMD", nargs=argparse.REMAINDER, help="program and arguments"
     )
-    made["answer"].add_argument("question", metavar="QUESTION", help="id of the question")
-    made["answer"].add_argument("value", metavar="VALUE", help="your answer")
     made["answer"].add_argument(
-        "more", metavar="QUESTION VALUE", nargs="*", help="more questions with their answers"
+        "pairs", metavar="QUESTION VALUE", nargs="+", help="ids of questions with your answers"
     )
     made["start"].add_argument(
         "--dry-run", action="store_true", help="print the commands, build nothing"
@@ -148,9 +146,11 @@ def _check(args: argparse.Namespace) -> int:
 def _answer(args: argparse.Namespace) -> int:
     from mldkit.lab import progress
 
-    words = [args.question, args.value, *args.more]
+    words = args.pairs
     if len(words) % 2:
-        raise UsageError(f"QUESTION {words[-1]!r}: no VALUE for it")
+        raise UsageError(
+            f"QUESTION {words[-1]!r}: no VALUE for it", hint="mldkit lab answer QUESTION VALUE"
+        )
     progress.answer(_running(args), dict(zip(words[::2], words[1::2], strict=True)))
     note(args, "stored; mldkit lab check tells whether it is right")
     return 0

@@ -86,6 +86,8 @@ def print_results(args: argparse.Namespace, lab: str, results: Iterable[Result])
         print(f"{passed} of {len(statuses)} hold")
         if passed < len(statuses):
             note(args, "mldkit lab hint gives a hint, mldkit lab capture shows the frames")
+        else:
+            note(args, "this lab is solved; mldkit lab stop ends it")
     if any(status in (checks.FAIL, checks.WAITING) for status in statuses):
         return 1
     return SKIPPED if checks.SKIP in statuses else 0
@@ -138,7 +140,9 @@ def print_flows(flows: Iterable[Flow]) -> None:
             str(flow.last.port),
             str(flow.last.hops),
             str(flow.count),
-            f"{flow.first.frame.number} to {flow.last.frame.number}",
+            f"{flow.first.frame.number} to {flow.last.frame.number}"
+            if flow.count > 1
+            else f"{flow.last.frame.number}",
         )
         for flow in flows
     ]
@@ -173,4 +177,5 @@ def _details(result: Result) -> list[str]:
         where += f", frame{'s' if len(outcome.frames) > 1 else ''} {shown}{more}"
     if result.status == checks.PASS:
         return [f"{outcome.got} ({where})"]
-    return [f"expected: {outcome.expected}", f"got:      {outcome.got} ({where})"]
+    label = "question" if outcome.expected.endswith("?") else "expected"
+    return [f"{label}: {outcome.expected}", f"got:      {outcome.got} ({where})"]

@@ -8,7 +8,6 @@ those does not hold: it would only repeat what they say.
 
 from __future__ import annotations
 
-import ipaddress
 import runpy
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.errors import LabError, MldkitError, UnsupportedError
 from mldkit.lab import progress
+from mldkit.lab.answers import is_right
 from mldkit.link import clock
 from mldkit.model.units import MILLISECOND
 
@@ -118,11 +118,11 @@ def run(
 
 
 def answer(question: str, *right: str, after: tuple[str, ...] = ()) -> Check:
-    """Return the check of an answer: any of the given texts, addresses in any notation."""
+    """Return the check of an answer: any of the given texts, in any notation."""
 
     def look(lab: Lab) -> Outcome:
         given = progress.answers(lab).get(question)
-        holds = given is not None and _plain(given) in {_plain(text) for text in right}
+        holds = given is not None and is_right(given, *right)
         how = f"mldkit lab answer {question} VALUE"
         return Outcome(
             holds=holds,
@@ -144,16 +144,3 @@ def _ask(check: Check, lab: Lab, patience: Patience) -> Outcome:
             clock.wait_ns(_POLL_NS)
             outcome = check.look(lab)
     return outcome
-
-
-def _plain(text: str) -> str:
-    """Return an answer without what does not matter: case, blanks, notation of addresses."""
-    text = "".join(text.lower().split()).rstrip(".")
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        pass
-    try:
-        return str(int(text, 0))
-    except ValueError:
-        return text.replace("-", ":") if text.count("-") == 5 else text.replace("-", "_")

@@ -34,7 +34,14 @@ from mldkit.lab.state import (
     State,
 )
 from mldkit.link.launcher import module_command
-from mldkit.link.namespace import entering, environment, unsharing, ways, what_forbids
+from mldkit.link.namespace import (
+    children_of,
+    entering,
+    environment,
+    unsharing,
+    ways,
+    what_forbids,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +84,10 @@ class Lab:
                 raise LabError("no lab runs", hint="mldkit lab list, then mldkit lab start LAB")
             if len(alive) > 1:
                 names = " ".join(entry.lab for entry in alive)
-                raise UsageError("more than one lab runs", hint=f"name one of them: {names}")
+                raise UsageError(
+                    "more than one lab runs",
+                    hint=f"name one of them: {names} (shell, exec, answer: with --lab)",
+                )
             name = alive[0].lab
         entry = catalogue.find(name)
         found = state.read(entry.id)
@@ -139,7 +149,10 @@ class Lab:
                 env=self.environment(node),
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
             )
+            # `timeout` and the like mean the program too, which is the child of what entered.
+            ended = signal.signal(signal.SIGTERM, lambda *_: _end(child.pid))
             code = child.wait()
+            signal.signal(signal.SIGTERM, ended)
         finally:
             signal.signal(signal.SIGINT, before)
         return code if code >= 0 else 128 - code
@@ -160,7 +173,8 @@ def start(entry: Entry) -> Lab:
         found = state.read(entry.id)
         if found is not None and found.is_alive:
             raise LabError(
-                f"{entry.id}: this lab runs already", hint=f"mldkit lab reset {entry.id}"
+                f"{entry.id}: this lab runs already",
+                hint=f"go on with it, or begin anew: mldkit lab reset {entry.id}",
             )
         # What a crash left.
         state.end_processes(entry.id)
@@ -271,6 +285,12 @@ def _spawn(argv: list[str], log: Path) -> subprocess.Popen[str]:
             )
     except FileNotFoundError as error:
         raise UnsupportedError(f"{argv[0]}: no such program", hint="install util-linux") from error
+
+
+def _end(pid: int) -> None:
+    for process in children_of(pid) or [pid]:
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
 
 
 def _stream(stream: IO[str] | None) -> IO[str]:

@@ -1,0 +1,63 @@
+"""Whether an answer is the right one, in whatever notation it was given.
+
+People copy what they see. A MAC stands in `/proc/net/dev_mcast` without colons, a group in
+`/proc/net/igmp6` as 32 digits, a record in a capture with its group behind it; all of these are
+the same answer as the one in the lab's `check.py`, and so are `two`, `2` and `2 s`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = {word: str(number) for number, word in enumerate(_NUMBERS)} | {
+    "none": "0",
+    "nobody": "0",
+    "nothing": "0",
+    "y": "yes",
+    "n": "no",
+}
+_NUMBER = re.compile(r"([0-9]+(?:[.,][0-9]+)?)\s*(?:s|sec|seconds?)?")
+_MAC = re.compile(r"(?:[0-9a-f]{2}[:-]?){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
+_LISTED_GROUP = re.compile(r"[0-9a-f]{32}")
+_YES_OR_NO = re.compile(r"(yes|no)\b[,;. ].*")
+# A record as a capture prints it: the type, and behind it a group or sources.
+_RECORD = re.compile(r"([a-z]+[_ -]?[a-z]+?)[\s({]+[^a-z]?[0-9a-f]*[:.{].*")
+
+
+def is_right(given: str, *right: str) -> bool:
+    """Return whether an answer is one of the right ones."""
+    return _plain(given) in {_plain(text) for text in right}
+
+
+def _plain(text: str) -> str:
+    """Return an answer without what does not matter: case, blanks, notation."""
+    text = " ".join(text.lower().split()).strip("\"'`").rstrip(".!")
+    text = _WORDS.get(text, text)
+    if _MAC.fullmatch(text):
+        return re.sub(r"[^0-9a-f]", "", text)
+    for match in (_YES_OR_NO.fullmatch(text), _RECORD.fullmatch(text)):
+        if match:
+            text = match[1]
+    return _address(text) or _number(text) or re.sub(r"[\s_-]", "", text).replace("/", ".")
+
+
+def _address(text: str) -> str | None:
+    if _LISTED_GROUP.fullmatch(text):
+        text = str(ipaddress.IPv6Address(bytes.fromhex(text)))
+    try:
+        # An interface or a prefix length behind it is no other address.
+        return str(ipaddress.ip_address(re.split("[%/]", text)[0]))
+    except ValueError:
+        return None
+
+
+def _number(text: str) -> str | None:
+    match = _NUMBER.fullmatch(text)
+    if match:
+        return str(float(match[1].replace(",", ".")))
+    try:
+        return str(float(int(text, 16))) if text.startswith("0x") else None
+    except ValueError:
+        return None

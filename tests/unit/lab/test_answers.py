@@ -1,0 +1,68 @@
+"""What counts as the same answer: the notations of the kernel's tables, of captures and people."""
+
+from __future__ import annotations
+
+import pytest
+
+from mldkit.lab.answers import is_right
+
+
+@pytest.mark.parametrize(
+    ("right", "given"),
+    [
+        # /proc/net/dev_mcast, Windows, Cisco
+        ("33:33:43:21:12:34", "333343211234"),
+        ("33:33:43:21:12:34", "33-33-43-21-12-34"),
+        ("33:33:43:21:12:34", "3333.4321.1234"),
+        ("01:00:5e:01:01:01", "01:00:5E:01:01:01"),
+        # /proc/net/igmp6, ip address
+        ("ff02::1:ff4f:34bc", "ff0200000000000000000001ff4f34bc"),
+        ("ff02::1:ff00:2", "FF02:0:0:0:0:1:FF00:2"),
+        ("fe80::ff:fe00:1", "fe80::ff:fe00:1%eth1"),
+        ("10.20.0.5", "10.20.0.5/32"),
+        ("::", "`::`"),
+        # mldkit lab capture, tshark, the RFC
+        ("TO_IN", "to-in"),
+        ("TO_IN", "TO_IN ff15::beef"),
+        ("TO_IN", "TO_IN ff15::8000:1 {2001:db8::1, 2001:db8::2}"),
+        ("BLOCK", "BLOCK ff3e::8000:1 {2001:db8:1::1}"),
+        ("ALLOW", "ALLOW(232.1.1.1,{10.0.0.1})"),
+        ("BLOCK_OLD_SOURCES", "Block old sources"),
+        ("0x8388", "33672"),
+        ("0x8388", "0X8388"),
+        ("030201EF", "030201ef"),
+        ("2", " 2. "),
+        ("2", "two"),
+        ("0", "none"),
+        ("4.5", "4,5 s"),
+        ("40.5", "40.5 seconds"),
+        ("yes", "Y"),
+        ("no", "No, it does not."),
+        ("net.ipv6.conf.eth1.force_mld_version", "net/ipv6/conf/eth1/force_mld_version"),
+        ("V-03", "v03"),
+        ("p2", "P2"),
+    ],
+)
+def test_an_answer_counts_in_any_notation(right: str, given: str) -> None:
+    assert is_right(given, right)
+
+
+@pytest.mark.parametrize(
+    ("right", "given"),
+    [
+        ("33:33:43:21:12:34", "33:33:43:21:12:35"),
+        ("TO_IN", "TO_EX ff15::beef"),
+        ("TO_IN", "TO_IN or TO_EX"),
+        ("ff02::1", "ff01::1"),
+        ("0x8388", "8389"),
+        ("40.5", "45"),
+        ("4.5", "45"),
+        ("0", "no idea"),
+        ("yes", "no"),
+        ("no", "none"),
+        ("V-03", "V-30"),
+        ("2", ""),
+    ],
+)
+def test_another_answer_does_not(right: str, given: str) -> None:
+    assert not is_right(given, right)
