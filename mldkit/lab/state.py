@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LabError
 from mldkit.link import clock
+from mldkit.link.namespace import children_of
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -166,12 +167,7 @@ def kill(pid: int) -> None:
 
     Where it holds the namespaces of a lab, the kernel then kills everything in them.
     """
-    try:
-        children = [
-            int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        ]
-    except OSError:
-        children = []
+    children = children_of(pid)
     with suppress(ProcessLookupError):
         os.killpg(pid, signal.SIGKILL)
     deadline_ns = clock.now_ns() + _END_NS

@@ -105,7 +105,7 @@ class Sandbox:
     def stop(self, child: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
         """Send a signal to a spawned program and return the rest of its output."""
         while child.poll() is None:
-            program = _children_of(child.pid)
+            program = children_of(child.pid)
             for pid in program:
                 with suppress(ProcessLookupError):
                     os.kill(pid, number)
@@ -211,7 +211,8 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
     return stream
 
 
-def _children_of(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started and that live; none if it is gone."""
     try:
         return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:

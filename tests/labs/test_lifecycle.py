@@ -86,6 +86,21 @@ def test_a_programs_exit_code_and_output_come_through(student: Student) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (7, "said\n", "complained\n")
 
 
+def test_a_command_on_a_node_that_is_ended_from_outside_ends_there_too(student: Student) -> None:
+    student.must("start", "one")
+    command = ["exec", "h1", "--", "sh", "-c", "echo here; exec sleep 100"]
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "mldkit", "lab", *command], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "here\n"
+
+    child.terminate()
+    assert child.wait(timeout=20) == 128 + signal.SIGTERM
+    child.stdout.close()
+    assert "sleep" not in student.must("exec", "h1", "--", "ps", "-e")
+
+
 @pytest.mark.parametrize("victim", ["holder", "process 1"])
 def test_nothing_is_left_after_kill_9(student: Student, victim: str) -> None:
     student.must("start", "one")
