@@ -84,7 +84,10 @@ class Lab:
                 raise LabError("no lab runs", hint="mldkit lab list, then mldkit lab start LAB")
             if len(alive) > 1:
                 names = " ".join(entry.lab for entry in alive)
-                raise UsageError("more than one lab runs", hint=f"name one of them: {names}")
+                raise UsageError(
+                    "more than one lab runs",
+                    hint=f"name one of them: {names} (shell, exec, answer: with --lab)",
+                )
             name = alive[0].lab
         entry = catalogue.find(name)
         found = state.read(entry.id)
@@ -170,7 +173,8 @@ def start(entry: Entry) -> Lab:
         found = state.read(entry.id)
         if found is not None and found.is_alive:
             raise LabError(
-                f"{entry.id}: this lab runs already", hint=f"mldkit lab reset {entry.id}"
+                f"{entry.id}: this lab runs already",
+                hint=f"go on with it, or begin anew: mldkit lab reset {entry.id}",
             )
         # What a crash left.
         state.end_processes(entry.id)
