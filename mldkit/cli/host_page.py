@@ -59,8 +59,25 @@ ALSO = (
     ),
     ("a link that goes down says nothing", "`h-01-link-down-is-silent-igmp`, `-mld`"),
     (
+        "a link that goes down takes its proxies along; that their groups are left is told when it "
+        "returns",
+        "`h-01-proxies-go-with-the-link-mld`",
+    ),
+    (
+        "sources that are joined over IPv4 while the link is down are told when it is up",
+        "`h-01-sources-joined-while-down-igmp`",
+    ),
+    (
+        "below an MTU of 1280 there is no IPv6, and memberships of sockets do not come back",
+        "`h-01-small-mtu-takes-ipv6-mld`",
+    ),
+    (
         "groups in INCLUDE mode are not told when the link comes up, but when the address is valid",
         "`h-10-link-up-mld`",
+    ),
+    (
+        "a host without an address reports from 0.0.0.0 and `::`",
+        "`h-10-no-address-igmp`, `-mld`",
     ),
     ("reports come from `::` until the address is valid", "`h-10-link-up-mld`"),
     (
@@ -77,6 +94,26 @@ ALSO = (
         "none, as no frame shows it; [docs/groups.md](groups.md) says when",
     ),
 )
+
+TARGETS = """
+## Where a script plays
+
+| `mldkit play --on` | the host | what else |
+| --- | --- | --- |
+| `sim` | the machine in virtual time | no privilege, no waiting; every draw from one generator |
+| `kernel` | this kernel, with real sockets, sysctls, addresses and links | in network namespaces made for it and removed with it, without root where user namespaces are allowed; HZ and draws are its own, and `net.ipv6.mld_*` is refused, as it exists in the initial namespace only |
+| `responder` | the machine in real time behind a packet socket | on such a link too; `--explain` as on `sim` |
+| an interface | a device on a wire, known by the MAC of the host line | only queries, reports and data are sent; lines that would change the host are refused with line and column |
+
+In real time a range counts from the moment at which its line really happened: a message from when
+the kernel sent its frame, a request from when it was made. Messages that are expected may come 8 ms
+later than their range (`set tolerance`); a range of `expect none` stays as it is. Where something
+failed and this machine measured that it was late meanwhile, a note says so.
+
+`tests/kernel/test_play_kernel.py` plays all scripts on `kernel` and `responder` at the same time,
+each on a link of its own, and compares what both sent octet by octet: changes in their order,
+answers as they come, as each has a draw of its own.
+"""
 
 WHEEL = """
 ## When a timer expires
@@ -126,7 +163,7 @@ _COLUMNS = {
 def page() -> str:
     """Return the whole page."""
     whole = HEAD + "".join(f"{row}\n" for row in _rows()) + ALSO_HEAD
-    whole += "".join(f"| {linux} | {script} |\n" for linux, script in ALSO) + WHEEL
+    whole += "".join(f"| {linux} | {script} |\n" for linux, script in ALSO) + TARGETS + WHEEL
     if MEASURED.exists():
         whole += MEASURED_HEAD + measured_table(json.loads(MEASURED.read_text()))
     return whole
