@@ -98,12 +98,15 @@ ALSO = (
 TARGETS = """
 ## Where a script plays
 
-| `mldkit play --on` | the host | what else |
-| --- | --- | --- |
-| `sim` | the machine in virtual time | no privilege, no waiting; every draw from one generator |
-| `kernel` | this kernel, with real sockets, sysctls, addresses and links | in network namespaces made for it and removed with it, without root where user namespaces are allowed; HZ and draws are its own, and `net.ipv6.mld_*` is refused, as it exists in the initial namespace only |
-| `responder` | the machine in real time behind a packet socket | on such a link too; `--explain` as on `sim` |
-| an interface | a device on a wire, known by the MAC of the host line | only queries, reports and data are sent; lines that would change the host are refused with line and column |
+- `mldkit play --on sim`, the default: the machine in virtual time. No privilege, no waiting, every
+  draw from one generator.
+- `--on kernel`: this kernel, with real sockets, sysctls, addresses and links, in network namespaces
+  made for it and removed with it, without root where user namespaces are allowed. HZ and draws are
+  its own. `net.ipv6.mld_*` is refused, as it exists in the initial namespace only.
+- `--on responder`: the machine in real time behind a packet socket, on such a link too.
+- `--on INTERFACE`: a device on a wire, known by the MAC of the host line. Only queries, reports and
+  data are sent; lines that would change the host are refused with line and column, as the device
+  joins by its own means before the script begins.
 
 In real time a range counts from the moment at which its line really happened: a message from when
 the kernel sent its frame, a request from when it was made. Messages that are expected may come 8 ms
