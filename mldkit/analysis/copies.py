@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import LinkKey, Mark
 from mldkit.model.addresses import text
+from mldkit.model.datagram import LinkType
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 COPY_NS = MILLISECOND
 _LOOP_NS = 50 * MILLISECOND
 """A loop gives a frame back at once; what comes later was sent again."""
+_PACKET_TYPE = 2
+"""Octets of the packet type, with which a cooked header begins."""
+_COOKED = (LinkType.LINUX_SLL, LinkType.LINUX_SLL2)
 
 
 class Copies:
@@ -48,7 +52,11 @@ class Copies:
             before_ns, key = order.popleft()
             if frames.get(key) == before_ns:
                 del frames[key]
-        key = (frame.interface, frame.data)
+        data = frame.data
+        if frame.link_type == LinkType.LINUX_SLL:
+            # One frame on a bridge and on its port: only whether it came or went differs.
+            data = data[_PACKET_TYPE:]
+        key = (frame.interface, data)
         if key in frames:
             self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
             self._ledger.add("M-56", None, mark, "the same octets within a millisecond")
@@ -63,8 +71,11 @@ class Copies:
         return False
 
     def _look_for_vlan_copy(self, decoded: Decoded, mark: Mark) -> None:
-        """D-30; queriers of trunks ask every VLAN at once, so queries are left out."""
-        if decoded.kind == "query":
+        """D-30; queriers of trunks ask every VLAN at once, so queries are left out.
+
+        So are cooked captures of all devices: a VLAN's own device and the one below both have it.
+        """
+        if decoded.kind == "query" or decoded.frame.link_type in _COOKED:
             return
         tags = " ".join(map(str, decoded.datagram.vlan))
         if self._follows(decoded, hop_limit_differs=False):

@@ -23,6 +23,7 @@ from mldkit.analysis.facts import LinkKey, Listener, Mark
 from mldkit.analysis.findings import Grouped, Ledger
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.traffic import Traffic, read_data
+from mldkit.model.datagram import LinkType
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
 from mldkit.protocol.variables import DEFAULT_PROFILE
@@ -199,7 +200,7 @@ class Analysis:
         datagram = decoded.datagram
         is_other = type(datagram.message) is Other
         part.messages += not is_other
-        interface = decoded.frame.interface
+        interface = decoded.frame.interface or _device(decoded.frame)
         if self.wanted is not EVERYTHING and not self.wanted.takes(interface, datagram.vlan):
             return
         key = _new(LinkKey, (interface, datagram.vlan, decoded.family))
@@ -233,9 +234,10 @@ class Analysis:
 
     def _see_data(self, frame: Frame, mark: Mark) -> None:
         packet = read_data(frame)
-        if packet is None or not self.wanted.takes(frame.interface, packet.vlan):
+        interface = frame.interface or _device(frame)
+        if packet is None or not self.wanted.takes(interface, packet.vlan):
             return
-        key = LinkKey(frame.interface, packet.vlan, family_of(packet.group))
+        key = LinkKey(interface, packet.vlan, family_of(packet.group))
         if packet.is_detection:
             self._link(key).unspecified.detection(packet.link_source, mark.time_ns)
             return
@@ -264,6 +266,13 @@ class Analysis:
 def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[Row]]:
     """Return whether no rule minds a report of which every record was recognised."""
     return all(rows) and len(set(rows)) == len(rows) and has_plain_envelope(decoded)
+
+
+def _device(frame: Frame) -> str | None:
+    """Return a name for the device of a frame in a capture of all devices, which has numbers."""
+    if frame.link_type != LinkType.LINUX_SLL2:
+        return None
+    return f"if{int.from_bytes(frame.data[4:8])}"
 
 
 def in_order(sources: list[Source]) -> Iterable[tuple[int, Frame]]:

@@ -101,7 +101,7 @@ RULES: tuple[Rule, ...] = (
          "RFC 9776 §4.2.13; RFC 4604 §2.2", rules.any_source_in_ssm_range, kinds=_REPORT),
     Rule("D-20", ERROR, "A query goes to the wrong destination",
          "RFC 9776 §4.1.12; RFC 9777 §5.1.15", rules.query_destination,
-         linux="Linux hosts answer wherever they listen", kinds=_QUERY),
+         linux="Linux hosts answer it, and Linux bridges ask so in older versions", kinds=_QUERY),
     Rule("D-21", WARNING, "A report or leave goes to the wrong destination",
          "RFC 9776 §4.2.15; RFC 9777 §5.2.15; RFC 2236 §9; RFC 2710 §5",
          rules.report_destination, linux="Linux bridges learn from it all the same", kinds=_HOST),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mldkit.analysis.summary import Analysis
 from mldkit.model.addresses import parse
-from mldkit.model.datagram import Frame
+from mldkit.model.datagram import Frame, LinkType
 from mldkit.model.family import MLD
 from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.testing.stage import Stage
@@ -216,3 +218,58 @@ def test_reports_from_unspecified_of_a_host_with_an_address_are_d29(diagnose: Di
 
     assert "D-29" in diagnose(stage, 150).ids
     assert "D-29" not in diagnose(stage, 150, with_data=False).ids, "detection is not seen"
+
+
+def cooked(frame: Frame, *, packet_type: int = 0, device: int | None = None) -> Frame:
+    """Return a frame as a capture of all devices has it; with a device number in version 2."""
+    mac, ethertype, packet = frame.data[6:12], frame.data[12:14], frame.data[14:]
+    if device is None:
+        header = struct.pack("!HHH8s2s", packet_type, 1, 6, mac, ethertype)
+        link_type = LinkType.LINUX_SLL
+    else:
+        header = struct.pack("!2sHIHBB8s", ethertype, 0, device, 1, packet_type, 6, mac)
+        link_type = LinkType.LINUX_SLL2
+    return Frame(header + packet, frame.time_ns, frame.number, link_type)
+
+
+def test_a_frame_on_a_bridge_and_on_its_port_is_one_in_a_cooked_capture(stage: Stage) -> None:
+    for at in (20, 20.5):
+        stage.report(at, "TO_EX", 1)
+    stage.query(60)
+    analysis = Analysis()
+
+    for frame in stage.frames():
+        analysis.see(cooked(frame))
+        later = replace(frame, time_ns=(frame.time_ns or 0) + 20_000)
+        analysis.see(cooked(later, packet_type=4))
+
+    result = analysis.finish()
+    assert result.duplicates == {0: 3}
+    assert {entry.id for entry in result.findings} == {"M-56"}
+
+
+def test_devices_of_a_cooked_capture_are_links_of_their_own(stage: Stage) -> None:
+    stage.query(0)
+    stage.report(3, "IS_EX", 1)
+    analysis = Analysis()
+
+    for frame in stage.frames():
+        for device in (2, 5):
+            analysis.see(cooked(frame, device=device))
+
+    result = analysis.finish()
+    assert [link.key.interface for link in result.links] == ["if2", "if5"]
+    assert [len(link.queriers.known) for link in result.links] == [1, 1]
+    assert result.findings == []
+
+
+def test_a_device_of_a_vlan_and_the_one_below_are_no_loop() -> None:
+    tagged, plain = Stage(MLD, vlan=(5,)), Stage(MLD)
+    analysis = Analysis()
+    for stage, device in ((plain, 5), (tagged, 2)):
+        stage.report(1, "IS_EX", 1)
+        (frame,) = stage.frames()
+        analysis.see(cooked(frame, packet_type=4, device=device))
+        analysis.see(cooked(frame, packet_type=4))
+
+    assert "D-30" not in {entry.id for entry in analysis.finish().findings}
