@@ -15,22 +15,24 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING, NamedTuple, Self
+import tempfile
+from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
 
 _NOTED_NS = 2_000_000
 _PROGRAM = """
-import os, sys, time
+import os, select, sys, time
 os.sched_setaffinity(0, {int(sys.argv[1])})
-print("ready", flush=True)
-while os.getppid() == int(sys.argv[2]):
+print("ready", file=sys.stderr, flush=True)
+ended = False
+while not ended:
     before = time.monotonic_ns()
-    time.sleep(0.001)
+    ended = bool(select.select([0], [], [], 0.001)[0])
     after = time.monotonic_ns()
-    if after - before > int(sys.argv[3]):
-        print(before + 1000000, after, flush=True)
+    if after - before > int(sys.argv[2]):
+        print(before + 1000000, after)
 """
 
 
@@ -47,19 +49,24 @@ class StallWatch:
     def __init__(self) -> None:
         self.stalls: dict[int, list[Stall]] = {}
         """By processor, in order; complete when the watch has ended."""
-        self._watchers: dict[int, subprocess.Popen[str]] = {}
+        self._watchers: dict[int, tuple[subprocess.Popen[str], IO[str]]] = {}
 
     def __enter__(self) -> Self:
         """Start to watch."""
         for processor in sorted(os.sched_getaffinity(0)):
-            words = [str(processor), str(os.getpid()), str(_NOTED_NS)]
+            # A file, as a pipe that nobody reads would stop the watcher once it is full.
+            notes = tempfile.TemporaryFile("w+")
             watcher = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, "-S", "-c", _PROGRAM, *words], stdout=subprocess.PIPE, text=True
+                [sys.executable, "-S", "-c", _PROGRAM, str(processor), str(_NOTED_NS)],
+                stdin=subprocess.PIPE,
+                stdout=notes,
+                stderr=subprocess.PIPE,
+                text=True,
             )
-            self._watchers[processor] = watcher
-        for watcher in self._watchers.values():
-            if watcher.stdout is not None:
-                watcher.stdout.readline()
+            self._watchers[processor] = watcher, notes
+        for watcher, _ in self._watchers.values():
+            if watcher.stderr is not None:
+                watcher.stderr.readline()
         return self
 
     def __exit__(
@@ -69,11 +76,13 @@ class StallWatch:
         trace: TracebackType | None,
     ) -> None:
         """Stop watching and take the notes in."""
-        for processor, watcher in self._watchers.items():
-            watcher.terminate()
-            notes, _ = watcher.communicate()
-            lines = (line.split() for line in notes.splitlines())
-            self.stalls[processor] = [Stall(int(w[0]), int(w[1])) for w in lines if len(w) == 2]
+        for processor, (watcher, notes) in self._watchers.items():
+            # The end of its input ends it, after its last note; so does the end of this process.
+            watcher.communicate()
+            with notes:
+                notes.seek(0)
+                lines = (line.split() for line in notes)
+                self.stalls[processor] = [Stall(int(begin), int(end)) for begin, end in lines]
 
     def within(self, begin_ns: int, end_ns: int) -> int:
         """Return how long, in nanoseconds, the processor that was away most was so in a time."""
