@@ -78,7 +78,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"RFC that says how long memberships live (default: {DEFAULT_PROFILE})",
     )
     parser.add_argument(
-        "--interface-name", action="append", metavar="IF", help="only this interface of a pcapng"
+        "--interface-name",
+        action="append",
+        metavar="IF",
+        help="only this interface of a pcapng; if3 is device 3 of a cooked capture",
     )
     parser.add_argument(
         "--vlan",
