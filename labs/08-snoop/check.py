@@ -2,7 +2,7 @@
 
 from mldkit.lab.checks import Check, answer
 from mldkit.lab.evidence import member
-from mldkit.lab.switching import bridge_setting, forwarded, received
+from mldkit.lab.switching import bridge_setting, connected, forwarded, received
 
 GROUP, PORT = "ff15::4321:1234", 5000
 
@@ -23,12 +23,13 @@ CHECKS = (
         received("h2-sw", GROUP, PORT, wanted=True),
         after=("stream", "joined"),
     ),
+    Check("cable", "h3 is connected to the switch", connected("sw", "br0", "p3")),
     Check(
         "spared",
         "h3 does not get the stream",
         received("h3-sw", GROUP, PORT, wanted=False),
         # Nothing at h3 proves something only while h2 gets it.
-        after=("snooping", "querier", "gets"),
+        after=("snooping", "querier", "gets", "cable"),
     ),
     answer("flooded", "2", "both", "two"),
     answer("unused", "yes", "y"),

@@ -3,7 +3,7 @@
 from mldkit.lab.checks import Check, Look, Outcome, answer
 from mldkit.lab.evidence import member
 from mldkit.lab.lab import Lab
-from mldkit.lab.switching import bridge_setting, received, table
+from mldkit.lab.switching import bridge_setting, connected, received, table
 from mldkit.link.kernel_tables import parse_igmp6
 from mldkit.model.addresses import parse, text
 
@@ -59,12 +59,13 @@ CHECKS = (
         received("h2-sw", GROUP, PORT, wanted=True),
         after=("stream", "viewer"),
     ),
+    Check("cable", "h3 is connected to the switch", connected("sw", "br0", "p3")),
     Check(
         "spared",
         "h3 does not get the stream",
         received("h3-sw", GROUP, PORT, wanted=False),
         # Nothing at h3 proves something only while h2 gets it.
-        after=("snooping", "querier", "table", "gets"),
+        after=("snooping", "querier", "table", "gets", "cable"),
     ),
     answer("snooping", "0", "off"),
     answer("rooms", "40"),

@@ -181,7 +181,8 @@ def _shell(args: argparse.Namespace) -> int:
     bash = shutil.which("bash")
     prompt = f"PS1={lab.entry.id}:{args.node}# "
     shell = [bash, "--norc", "--noprofile", "-i"] if bash else ["sh", "-i"]
-    note(args, f"a shell on {args.node}; leave it with: exit")
+    if args.node in lab.state.nodes:
+        note(args, f"a shell on {args.node}; leave it with: exit")
     return lab.call(args.node, ["env", prompt, *shell])
 
 
@@ -279,6 +280,8 @@ def _stop(args: argparse.Namespace) -> int:
 
     if args.all:
         names: tuple[str, ...] = state.known()
+        if not names:
+            note(args, "no lab runs, and nothing is left of one")
     elif args.lab:
         names = (catalogue.find(args.lab).id,)
     else:

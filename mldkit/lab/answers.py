@@ -27,8 +27,19 @@ _RECORD = re.compile(r"([a-z]+[_ -]?[a-z]+?)[\s({]+[^a-z]?[0-9a-f]*[:.{].*")
 
 
 def is_right(given: str, *right: str) -> bool:
-    """Return whether an answer is one of the right ones."""
-    return _plain(given) in {_plain(text) for text in right}
+    """Return whether an answer is one of the right ones.
+
+    A measured number may have more decimals than the right one: 4.5012 is 4.5, and 4.56 is not.
+    """
+    found = _plain(given)
+    return any(found == _plain(text) or _rounds(found, text) for text in right)
+
+
+def _rounds(found: str, right: str) -> bool:
+    whole, point, decimals = right.partition(".")
+    if not (whole + decimals).isdecimal() or not point or not _NUMBER.fullmatch(found):
+        return False
+    return round(float(found), len(decimals)) == float(right)
 
 
 def _plain(text: str) -> str:

@@ -66,6 +66,23 @@ def router_port(node: str, bridge: str, port: str) -> Look:
     return look
 
 
+def connected(node: str, bridge: str, port: str) -> Look:
+    """Look whether a port of a bridge and its peer are up: without a cable nobody gets a stream."""
+
+    def look(lab: Lab) -> Outcome:
+        found = _json(lab, node, "ip", "-d", "-j", "link", "show", "dev", port)[0]
+        state = found.get("linkinfo", {}).get("info_slave_data", {}).get("state")
+        is_up = found["operstate"] == "UP"
+        return Outcome(
+            holds=is_up and found.get("master") == bridge and state == "forwarding",
+            expected=f"{port} is up and a port of {bridge} that forwards",
+            got=f"{found['operstate'].lower()}, {state or 'no port'}",
+            where=f"{node}: ip -d link show dev {port}",
+        )
+
+    return look
+
+
 def received(link: str, group: str, port: int, *, wanted: bool, source: str | None = None) -> Look:
     """Look whether datagrams of a stream crossed a link in the last second, or none did.
 
