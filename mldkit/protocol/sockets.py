@@ -119,12 +119,12 @@ class Socket:
     ) -> None:
         """Replace mode and list; the new filter is added before the old one is taken away."""
         self._check_interface("ENODEV")
-        held = self._held(group)
         if len(sources) > self._listener.state.settings.max_sources:
             raise _refused("ENOBUFS", f"{len(sources)} sources are more than the sysctl allows")
         if mode is FilterMode.INCLUDE and not sources:
             self.leave(group, now_ns)
             return
+        held = self._held(group, "EINVAL")
         listener = self._listener
         listener.add_sources(group, mode, sources, now_ns, joins=True)
         listener.remove_sources(group, held.mode, held.sources, now_ns, leaves=True)
@@ -133,7 +133,7 @@ class Socket:
     def _prepare(self, group: Address, mode: FilterMode, now_ns: int) -> SocketFilter:
         """Return the filter; one without sources may change its mode."""
         self._check_interface("ENODEV")
-        held = self._held(group)
+        held = self._held(group, "EINVAL")
         if held.mode is not mode:
             if held.was_listed:
                 raise _refused("EINVAL", f"the filter of {text(group)} is in the other mode")
@@ -148,10 +148,10 @@ class Socket:
             version = state.family.ip_version
             raise _refused(error, f"the MTU of the interface is too small for IPv{version}")
 
-    def _held(self, group: Address) -> SocketFilter:
+    def _held(self, group: Address, error: str = "EADDRNOTAVAIL") -> SocketFilter:
         held = self._filters.get(group)
         if held is None:
-            raise _refused("EADDRNOTAVAIL", f"the socket is no member of {text(group)}")
+            raise _refused(error, f"the socket is no member of {text(group)}")
         return held
 
 
