@@ -172,4 +172,6 @@ def _is_lifetime(link: LinkState, after_ns: int) -> bool:
     variables = link.queriers.variables
     lifetimes = [OLD_MEMBERSHIP_S * SECOND, NEW_MEMBERSHIP_S * SECOND]
     lifetimes += [variables.membership_ns(profile) for profile in ("rfc3376", "rfc9776")]
-    return any(abs(after_ns - lifetime_ns) <= _SLACK_NS for lifetime_ns in lifetimes)
+    return any(
+        abs(after_ns - lifetime_ns) <= min(_SLACK_NS, lifetime_ns // 4) for lifetime_ns in lifetimes
+    )
