@@ -179,6 +179,8 @@ class LinkState:
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
             )
             self.compatibility.query(query, datagram.source, mark)
+            if query.version != self.key.family.current_version:
+                self.changes.interrupt()
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
             self.leaves.query(query, mark)

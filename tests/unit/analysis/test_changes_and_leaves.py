@@ -172,3 +172,11 @@ def test_the_time_from_a_leave_to_the_first_query_is_measured(
 
     assert link.leaves.count == 2
     assert (link.leaves.delays.count, link.leaves.delays.longest_ns) == (1, 250_000_000)
+
+
+def test_an_older_querier_ends_the_repeats(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(20, "TO_EX", 1)
+    stage.query(20.3, version=stage.family.current_version - 1)
+
+    assert "D-10" not in diagnose(stage, 60).ids
