@@ -80,10 +80,10 @@ class Changes:
             known.records, known.mark, known.times = records, mark, 1
         known.last_ns = mark.time_ns
 
-    def interrupt(self) -> None:
+    def interrupt(self, now_ns: int) -> None:
         """Take in that hosts change their version, which ends their repeats (RFC 9776 §7.2.1)."""
         for known in self._hosts.values():
-            known.mixed = True
+            known.mixed |= now_ns - known.last_ns <= _FORGOTTEN_NS
 
     def poll(self, now_ns: int, robustness: int) -> None:
         """Judge the changes of which no repeat can come any more."""

@@ -180,7 +180,7 @@ class LinkState:
             )
             self.compatibility.query(query, datagram.source, mark)
             if query.version != self.key.family.current_version:
-                self.changes.interrupt()
+                self.changes.interrupt(mark.time_ns)
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
             self.leaves.query(query, mark)
