@@ -32,6 +32,7 @@ VERBS: dict[str, str] = {
     "decode": "print every IGMP and MLD message of a capture",
     "analyze": "say what captures show about queriers, members and faults",
     "watch": "follow a live link: who joins, leaves and goes wrong",
+    "respond": "emulate Linux hosts that are members of groups",
     "play": "run a script of joins, queries and expected reports",
     "groups": "list what this kernel listens to and why",
     "macfilter": "explain and prove which frames a receive filter lets in",

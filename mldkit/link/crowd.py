@@ -20,7 +20,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mldkit.model.datagram import Datagram, Decoded
 
@@ -65,9 +65,9 @@ class Crowd:
         self._scheduled: list[int | None] = [None] * len(self._machines)
         self._sent: list[tuple[list[Datagram], int]] = []
 
-    def refresh(self) -> None:
-        """Look at all deadlines again: their owner has changed machines."""
-        for index in self._everybody:
+    def refresh(self, positions: Iterable[int] | None = None) -> None:
+        """Look at deadlines again, all or some: their owner has changed machines."""
+        for index in self._everybody if positions is None else positions:
             self._schedule(index)
 
     @property

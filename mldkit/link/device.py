@@ -47,6 +47,7 @@ _SOL_PACKET = 263
 _PACKET_ADD_MEMBERSHIP = 1
 _PACKET_STATISTICS = 6
 _PACKET_AUXDATA = 8
+_PACKET_IGNORE_OUTGOING = 23
 _MR_PROMISC = 1
 _MR_ALLMULTI = 2
 _OUTGOING = 4
@@ -97,12 +98,14 @@ class PacketSocket:
         everything: bool = False,
         all_multicast: bool = True,
         promiscuous: bool = False,
+        hears_itself: bool = True,
         buffer_octets: int = RECEIVE_BUFFER_OCTETS,
     ) -> None:
         """Open `interface`; raise `LinkError` if it is missing or down or we may not.
 
         `everything` leaves the filter for membership messages away; `promiscuous` also hears
-        frames to other hosts' unicast addresses.
+        frames to other hosts' unicast addresses. What this
+        machine sends is heard, unless `hears_itself` is False.
         """
         self.interface = interfaces.find(interface)
         if not self.interface.is_ethernet:
@@ -129,6 +132,8 @@ class PacketSocket:
             self._prepare(everything=everything, buffer_octets=buffer_octets)
             if all_multicast:
                 self._add_membership(_MR_ALLMULTI)
+            if not hears_itself:
+                self._listener.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
             if promiscuous:
                 self._add_membership(_MR_PROMISC)
             self._sender.bind((interface, 0))

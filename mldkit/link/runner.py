@@ -125,9 +125,9 @@ class Runner:
         self._callbacks[descriptor] = callback
         self._alarm.watch(descriptor)
 
-    def refresh(self) -> None:
-        """Look at the deadlines of all machines again."""
-        self._crowd.refresh()
+    def refresh(self, positions: Iterable[int] | None = None) -> None:
+        """Look at the deadlines of the machines again, all or some."""
+        self._crowd.refresh(positions)
 
     def stop(self) -> None:
         """Let `run` return soon; may be called by a callback or a signal handler."""

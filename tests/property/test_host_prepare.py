@@ -93,14 +93,8 @@ class Story:
             case "filter":
                 mode = FilterMode(number % 2)
                 host.sockets.set_filter(group, mode, sources, now_ns, socket=str(number))
-            case "query":
-                host.receive(query_for(family, group, sources), now_ns)
-            case "both":
-                # The answer to the second may come first, and tells what the first asked for.
-                host.receive(query_for(family, group, sources), now_ns)
-                host.receive(query_for(family, family.unspecified, ()), now_ns)
-            case "ask":
-                host.receive(query_for(family, family.unspecified, ()), now_ns)
+            case "query" | "both" | "ask":
+                self.ask(verb, family, group, sources)
             case "prepare":
                 self.kept += len(host.prepare()) if self.prepares else 0
             case "mtu":
@@ -112,6 +106,13 @@ class Story:
                 host.set(parse_setting(name, str(number % 2), "eth1"), now_ns)
             case _:
                 (host.link_up if number else host.link_down)(now_ns)
+
+    def ask(self, verb: str, family: Family, group: bytes, sources: tuple[bytes, ...]) -> None:
+        """Ask for a group, for everything, or for both: the later answer may come first."""
+        if verb != "ask":
+            self.host.receive(query_for(family, group, sources), self.now_ns)
+        if verb != "query":
+            self.host.receive(query_for(family, family.unspecified, ()), self.now_ns)
 
 
 @given(st.integers(0, 1 << 32), st.sampled_from([IGMP, MLD]))

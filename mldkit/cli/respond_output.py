@@ -1,0 +1,224 @@
+"""What `respond` prints: what the hosts heard and sent and why, and how late they were.
+
+::
+
+    text     a line for each message heard, sent (of up to ten hosts), and for each reason
+    ndjson   an object for each of them, then the summary
+    json     one document with the summary and the first events
+"""
+
+from __future__ import annotations
+
+import select
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from mldkit.cli.message_json import Json, message_json, time_text
+from mldkit.cli.message_text import plural, summary_text
+from mldkit.cli.output import line_printer, note, print_json
+from mldkit.link import clock
+from mldkit.model.addresses import mac_text, text
+from mldkit.model.datagram import Decoded, Frame
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.events import Sent
+from mldkit.responder.responder import Answered, Explained, Heard
+from mldkit.wire.decode import decode
+from mldkit.wire.encode import encode_frame
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mldkit.model.datagram import Datagram
+    from mldkit.responder.population import Plan, Resident
+    from mldkit.responder.responder import Responder, Told
+
+SCHEMA = "mldkit.respond/1"
+_MOST_TALKATIVE = 10
+"""Hosts up to whose number every message is a line of text or an entry of the document."""
+_MOST_EVENTS = 10_000
+
+
+class Output:
+    """Says what happens in the format that was asked for."""
+
+    def __init__(self, args: argparse.Namespace, plan: Plan) -> None:
+        self._args = args
+        self._plan = plan
+        self._format = args.format
+        self._begun_ns = clock.now_ns()
+        self._wall_offset_ns = clock.wall_offset_ns()
+        self._printer = line_printer()
+        self.tells_answers = args.format == "ndjson" or plan.count <= _MOST_TALKATIVE
+        """Whether every message is told, or counted only."""
+        self._is_watched = False
+        self._room = select.poll()
+        with suppress(OSError, ValueError):
+            # What stands in for the stream in a test has no descriptor and never blocks.
+            self._room.register(sys.stdout.fileno(), select.POLLOUT)
+            self._is_watched = True
+        self._events: list[Json] = []
+        self._left_out = 0
+        self._numbers = 0
+
+    def started(self, responder: Responder) -> None:
+        """Say who answers from now on."""
+        plan = self._plan
+        first = responder.residents[0]
+        who = f"{mac_text(first.mac)} {' '.join(map(text, first.addresses))}"
+        if plan.count > 1:
+            who = f"the first {who}"
+        timing = f"profile {plan.profile}"
+        if plan.profile == "linux":
+            timing += f", {plan.hz} ticks a second"
+        groups = plural(sum(len(spec.groups) for spec in plan.groups), "group")
+        line = (
+            f"{plural(plan.count, 'host')} on {self._args.interface} in {groups}: {who}; "
+            f"{timing}, seed {plan.seed}"
+        )
+        if self._format == "text":
+            self._printer(line, "bold")
+            sys.stdout.flush()
+        elif self._format == "ndjson":
+            print_json({"event": "started", **self._description(responder)})
+        else:
+            note(self._args, line)
+
+    def has_room(self) -> bool:
+        """Return whether a line can be written: the hosts do not wait for a reader who sleeps."""
+        return not self._is_watched or bool(self._room.poll(0))
+
+    def tell(self, told: Told) -> None:
+        """Print one thing that happened."""
+        if self._format == "text":
+            self._print(told)
+            return
+        entry = self._entry(told)
+        if self._format == "ndjson":
+            print_json(entry)
+        elif len(self._events) < _MOST_EVENTS:
+            self._events.append(entry)
+        else:
+            self._left_out += 1
+
+    def finish(self, responder: Responder, dropped: int) -> None:
+        """Print what it came to."""
+        if self._format == "text":
+            for line, style in self._summary_lines(responder, dropped):
+                self._printer(line, style)
+            return
+        summary = self._summary(responder, dropped)
+        if self._format == "ndjson":
+            print_json({"event": "summary", **summary})
+            return
+        print_json(
+            {
+                "schema": SCHEMA,
+                **self._description(responder),
+                **summary,
+                "events": self._events,
+                "events_left_out": self._left_out + responder.left_out,
+            }
+        )
+
+    # Text
+
+    def _print(self, told: Told) -> None:
+        if isinstance(told, Heard):
+            datagram = told.decoded.datagram
+            line = f"heard {text(datagram.source)} > {text(datagram.destination)}"
+            self._line(told.time_ns, f"{line}  {summary_text(told.decoded)}", "")
+        elif isinstance(told, Explained):
+            if not isinstance(told.event, Sent):
+                who = f"host {told.host} " if self._plan.count > 1 else ""
+                self._line(told.event.time_ns, f"    why: {who}{told.event}", "dim")
+        else:
+            datagram = told.datagram
+            late = f"{told.late_ns / MILLISECOND:.3f} ms late"
+            line = f"sent  {text(datagram.source)} > {datagram.message}  ({late})"
+            self._line(told.time_ns, line, "bold")
+
+    def _line(self, time_ns: int, line: str, style: str) -> None:
+        self._printer(f"{(time_ns - self._begun_ns) / SECOND:12.6f}  {line}", style)
+        sys.stdout.flush()
+
+    def _summary_lines(self, responder: Responder, dropped: int) -> list[tuple[str, str]]:
+        late = responder.lateness
+        length_s = (clock.now_ns() - self._begun_ns) / SECOND
+        heard = plural(responder.queries, "query", "queries")
+        lines = [(f"{length_s:.1f} s: {heard} heard, {plural(late.count, 'message')} sent", "bold")]
+        if late.count:
+            median, most, worst = (
+                f"{value / MILLISECOND:.3f} ms"
+                for value in (late.quantile_ns(0.5), late.quantile_ns(0.99), late.max_ns)
+            )
+            lines.append((f"later than intended: median {median}, 99 % {most}, worst {worst}", ""))
+        beyond = self._beyond(responder)
+        if beyond:
+            tick = f"{1000 / self._plan.hz:g} ms"
+            lines.append(
+                (f"{beyond} of {late.count} left more than a tick ({tick}) late", "yellow")
+            )
+        if dropped:
+            lines.append((f"{plural(dropped, 'packet')} dropped by the kernel", "yellow"))
+        return lines
+
+    # JSON
+
+    def _entry(self, told: Told) -> Json:
+        if isinstance(told, Heard):
+            return {"event": "heard", "message": message_json(told.decoded)}
+        if isinstance(told, Answered):
+            wall_ns = told.time_ns - self._wall_offset_ns
+            return {
+                "event": "sent",
+                "message": message_json(self._decoded(told.datagram, wall_ns)),
+                "late_ms": told.late_ns / MILLISECOND,
+            }
+        return {
+            "event": "explained",
+            "time": time_text(told.event.time_ns - self._wall_offset_ns),
+            "host": told.host,
+            "text": str(told.event),
+        }
+
+    def _decoded(self, datagram: Datagram, wall_ns: int) -> Decoded:
+        self._numbers += 1
+        frame = Frame(encode_frame(datagram), wall_ns, self._numbers, outgoing=True)
+        frame.interface = self._args.interface
+        found = decode(frame)
+        if not isinstance(found, Decoded):
+            raise TypeError(f"a host sent no message: {found}")
+        return found
+
+    def _description(self, responder: Responder) -> Json:
+        plan = self._plan
+        return {
+            "interface": self._args.interface,
+            "profile": plan.profile,
+            "hz": plan.hz,
+            "seed": plan.seed,
+            "hosts": [_host_json(known) for known in responder.residents],
+        }
+
+    def _summary(self, responder: Responder, dropped: int) -> Json:
+        late = responder.lateness
+        return {
+            "queries": responder.queries,
+            "sent": late.count,
+            "late_ms": {
+                "median": late.quantile_ns(0.5) / MILLISECOND,
+                "p99": late.quantile_ns(0.99) / MILLISECOND,
+                "max": late.max_ns / MILLISECOND,
+            },
+            "more_than_a_tick_late": self._beyond(responder),
+            "dropped": dropped,
+        }
+
+    def _beyond(self, responder: Responder) -> int:
+        late = responder.lateness
+        return round((1 - late.within(SECOND // self._plan.hz)) * late.count)
+
+
+def _host_json(known: Resident) -> Json:
+    return {"mac": mac_text(known.mac), "addresses": [text(each) for each in known.addresses]}

@@ -1,0 +1,230 @@
+"""The job `respond`: hosts on a live link, in real time.
+
+::
+
+    frame -> who hears it -> hosts -> frames, most of them ready-made -> device
+                               |
+                 quiet moment: hosts are switched on, answers made ahead, events told
+
+Nothing that can wait is done while a host has something to send: what happened is kept and told
+when there is time. What the hosts do not send are neighbour solicitations and answers to ARP or
+neighbour discovery; duplicate address detection only takes its time.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from mldkit.link import clock
+from mldkit.link.runner import Runner
+from mldkit.model.units import MILLISECOND
+from mldkit.responder.frame_store import FrameStore
+from mldkit.wire.decoder import Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from mldkit.link.device import PacketSocket
+    from mldkit.link.lateness import Lateness
+    from mldkit.model.datagram import Datagram, Decoded, Frame
+    from mldkit.protocol.events import Event
+    from mldkit.responder.population import Population
+
+_QUIET_NS = 2 * MILLISECOND
+"""Other work is begun only if nothing is due for so long."""
+_MOST_UNTOLD = 100_000
+_HURRY_MATTERS = 16
+"""From so many hosts on, those that answer first are served first."""
+_COLLECT_AFTER = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A message arrived that hosts hear; times are monotonic."""
+
+    time_ns: int
+    decoded: Decoded
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A host sent something."""
+
+    time_ns: int
+    late_ns: int
+    datagram: Datagram
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """Why a host set a timer or sent something."""
+
+    host: int
+    event: Event
+
+
+Told: TypeAlias = "Heard | Answered | Explained"
+
+
+class Responder:
+    """The hosts of a population on one device.
+
+    `tell` is called with what happened, in order, when there is time for it; without
+    `tells_answers` what was sent is only counted. Events wait as long as `can_tell` says that
+    telling would block. The population's own `observe` may hand its events to `explain`.
+    """
+
+    def __init__(
+        self,
+        device: PacketSocket,
+        population: Population,
+        *,
+        tell: Callable[[Told], None] | None = None,
+        tells_answers: bool = True,
+        can_tell: Callable[[], bool] = lambda: True,
+        on_frame: Callable[[Frame], None] | None = None,
+    ) -> None:
+        self.queries = 0
+        """Queries with a right checksum that hosts heard."""
+        self.left_out = 0
+        """Events that were not told because there was never time."""
+        self.residents = population.residents
+        self._draws = population.draws
+        self._by_mac = {known.mac: i for i, known in enumerate(self.residents)}
+        self._everybody = range(len(self.residents))
+        self._tell = tell
+        self._can_tell = can_tell
+        self._untold: deque[Told] = deque()
+        self._asleep = deque(self._everybody)
+        self._unprepared: deque[int] = deque()
+        self._store = FrameStore()
+        self._runner = Runner(
+            device,
+            [known.host for known in self.residents],
+            decode=Decoder().decode,
+            encode=self._store.encode,
+            audience=self._audience,
+            on_frame=on_frame,
+            on_message=self._on_message,
+            on_sent=self._on_sent if tell is not None and tells_answers else None,
+            on_idle=self._on_idle,
+        )
+
+    @property
+    def lateness(self) -> Lateness:
+        """How much later than intended the frames left."""
+        return self._runner.lateness
+
+    def settle(self) -> None:
+        """Be hosts that have been there for a while: everything is announced already."""
+        while self._asleep:
+            index = self._asleep.popleft()
+            now_ns = self._runner.now_ns
+            self.residents[index].boot(now_ns)
+            self.residents[index].host.settle()
+        self._unprepared.extend(self._everybody)
+
+    def explain(self, host: int, event: Event) -> None:
+        """Tell why a host did something."""
+        self._put(Explained(host, event))
+
+    def run(self, duration_ns: int | None = None, leave_after_ns: int | None = None) -> None:
+        """Answer until the time is over or an exception ends it.
+
+        After `leave_after_ns` the hosts leave their groups; without a duration it ends as soon
+        as that was told. Everything that happened has been told when it returns or raises.
+        """
+        # Hosts live as long as the program; what comes and goes has no cycles.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(_COLLECT_AFTER, 20, 20)
+        begun_ns = self._runner.now_ns
+        end_ns = None if duration_ns is None else begun_ns + duration_ns
+        try:
+            if leave_after_ns is not None:
+                leave_ns = begun_ns + leave_after_ns
+                self._runner.run(leave_ns if end_ns is None else min(leave_ns, end_ns))
+                if end_ns is None or leave_ns < end_ns:
+                    self._leave()
+                if end_ns is None:
+                    while (deadline_ns := self._runner.deadline_ns) is not None:
+                        self._runner.run(deadline_ns)
+                    return
+            self._runner.run(end_ns)
+        finally:
+            while self._untold:
+                self._tell_one()
+            gc.unfreeze()
+
+    def close(self) -> None:
+        """Close the runner; the device stays open."""
+        self._runner.close()
+
+    def _leave(self) -> None:
+        for index in self._everybody:
+            if index not in self._asleep:
+                self.residents[index].leave(self._runner.now_ns)
+        self._runner.refresh()
+        self._unprepared.extend(self._everybody)
+
+    # Called by the runner
+
+    def _audience(self, decoded: Decoded) -> Sequence[int]:
+        """Return who hears a message: one host for a unicast frame, nobody in another VLAN."""
+        datagram = decoded.datagram
+        if any(datagram.vlan):
+            return ()
+        link_destination = datagram.link_destination
+        if link_destination is not None and not link_destination[0] & 1:
+            index = self._by_mac.get(link_destination)
+            return () if index is None else (index,)
+        if decoded.kind == "query" and len(self.residents) >= _HURRY_MATTERS:
+            return self._draws.by_hurry()
+        return self._everybody
+
+    def _on_message(self, decoded: Decoded, now_ns: int) -> None:
+        if decoded.kind == "query" and decoded.checksum != "bad":
+            self.queries += 1
+        self._put(Heard(now_ns, decoded))
+
+    def _on_sent(self, datagrams: list[Datagram], intended_ns: int, sent_ns: int) -> None:
+        for datagram in datagrams:
+            self._put(Answered(sent_ns, sent_ns - intended_ns, datagram))
+
+    def _on_idle(self, wake_ns: int | None) -> bool:
+        """Do one piece of the work that can wait; return whether there was any and time for it."""
+        if wake_ns is not None and wake_ns - clock.now_ns() < _QUIET_NS:
+            return False
+        if self._untold and self._can_tell():
+            self._tell_one()
+        elif self._asleep:
+            index = self._asleep.popleft()
+            self.residents[index].boot(self._runner.now_ns)
+            self._unprepared.append(index)
+            self._runner.refresh((index,))
+        elif self._unprepared:
+            self._store.keep(self.residents[self._unprepared.popleft()].host.prepare())
+        elif self._store.missed:
+            # A query for one group drops what was kept: its marks must not be lost.
+            missed = [self._by_mac[mac] for mac in self._store.missed if mac in self._by_mac]
+            self._store.missed.clear()
+            self._unprepared.extend(missed)
+        else:
+            return False
+        return True
+
+    def _put(self, told: Told) -> None:
+        if self._tell is None:
+            return
+        if len(self._untold) < _MOST_UNTOLD:
+            self._untold.append(told)
+        else:
+            self.left_out += 1
+
+    def _tell_one(self) -> None:
+        told = self._untold.popleft()
+        if self._tell is not None:
+            self._tell(told)
