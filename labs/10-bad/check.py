@@ -74,7 +74,7 @@ def tried(question: str, version: int, defect: str) -> Check:
         expected = lab.topology.questions[question]
         found = [entry for entry in enclosed(lab, version) if defects(entry[0]) == {defect}]
         if not found:
-            got = "between right queries none that is wrong in this way, and in no other"
+            got = "no query that is wrong in just this way, between two right ones"
             return Outcome(holds=False, expected=expected, got=got, where=f"capture of {LINK}")
         given = progress.answers(lab).get(question)
         was_answered = any(number is not None for _, number in found)
