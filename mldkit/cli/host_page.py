@@ -136,10 +136,10 @@ MEASURED_HEAD = """
 ## Delays, measured
 
 The delay of the answer to a query with a maximum of 1 s, gathered in one run: of this kernel over
-many links at once, of the host machine in virtual time for the same moments of asking, and of the
-machine in real time on one link. `p` is that of the test of Kolmogorov and Smirnov against the
-kernel; the tests fail below 0.0001. `limit` is the longest delay that the wheel allows, and `late`
-counts what came more than 8 ms after it, which is left to a busy machine. Every run of
+many links at once, of the host machine in virtual time for the same moments of asking, and of
+`mldkit respond` with as many hosts on one link. `p` is that of the test of Kolmogorov and Smirnov
+against the kernel; the tests fail below 0.0001. `limit` is the longest delay that the wheel allows,
+and `late` counts what came more than 8 ms after it, which is left to a busy machine. Every run of
 `tests/kernel/test_agreement.py` prints such a table; `MLDKIT_KEEP_MEASURED=1` takes more rounds and
 keeps it for this page.
 

@@ -21,15 +21,25 @@ import pytest
 
 from mldkit.cli.host_page import MEASURED, measured_table
 from mldkit.link import clock
+from mldkit.model.addresses import parse
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.timer import Draws, Grid, wheel_level
 from mldkit.testing.samples import distance, p_value
 from mldkit.testing.stalls import StallWatch
 from mldkit.wire.decode import decode
-from tests.kernel.agreement_stage import KINDS, LINKS, MAXIMUM_NS, Answer, Stage, query_frame
-from tests.kernel.answering_hosts import host_of
+from mldkit.wire.split import split_report
+from tests.kernel.agreement_stage import (
+    GROUPS,
+    KINDS,
+    LINKS,
+    MAXIMUM_NS,
+    Answer,
+    Stage,
+    query_frame,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -156,6 +166,18 @@ def gather(stage: Stage) -> dict[tuple[Family, str, str], Sample]:
     return samples
 
 
+def host_of(mac: bytes, grid: Grid, chance: Draws, now_ns: int) -> Host:
+    """Return a host that has been up for a while, a member of the groups of the stage."""
+    host = Host(HostOptions(mac, grid=grid), chance, split_report)
+    host.link_up(now_ns)
+    for address, prefix in (("10.1.0.2", 24), ("fe80::2", 64)):
+        host.add_address(parse(address), prefix, now_ns)
+    for group in GROUPS.values():
+        host.sockets.join(parse(group), (), now_ns)
+    host.settle()
+    return host
+
+
 def simulate(asked: Sample, grid: Grid) -> Iterator[Answer]:
     """Give the answers of the host machine to the queries of a sample, some for each."""
     decoded = decode(Frame(query_frame(asked.family, asked.kind), 0, 1))
@@ -176,10 +198,10 @@ def run(make_common_namespace: Callable[[], Namespace]) -> Run:
     """What was measured, for all tests of this module."""
     grid, watch = grid_of_kernel(), StallWatch()
     with Stage(make_common_namespace, responders=LINKS) as stage:
-        module = "tests.kernel.answering_hosts"
-        child = stage.answering.spawn(sys.executable, "-m", module, f"h{LINKS}", str(LINKS))
-        assert child.stdout is not None
-        assert "answer" in child.stdout.readline()
+        asks = ["--hosts", str(LINKS), "--hz", str(grid.hz), "--warm", "--json"]
+        child = stage.answering.spawn_mldkit("respond", "-i", f"h{LINKS}", *GROUPS.values(), *asks)
+        assert child.stderr is not None
+        assert f"{LINKS} hosts on h{LINKS}" in child.stderr.readline()
         with watch:
             samples = gather(stage)
     for family, kind in itertools.product((IGMP, MLD), KINDS):
