@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, whole_number
 from mldkit.cli.output import json_text, line_printer, note, print_json
-from mldkit.errors import CaptureError, UsageError
+from mldkit.errors import CaptureError, LinkError, UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -92,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
     note(args, play_output.summary(performance))
     if performance.failed and performance.stalls:
         note(args, play_output.stalls(performance))
+    if performance.broke_off:
+        raise LinkError(performance.broke_off)
     return 1 if performance.failed else 0
 
 

@@ -61,7 +61,7 @@ def timeline(performance: Performance, *, explain: bool) -> Iterator[tuple[str, 
     """Give the lines of the timeline, in the order of time, and after them what failed."""
     rows: list[tuple[int, int, str, str]] = [
         (began_ns, 0, f"         {action.text.partition(' ')[2].strip()}", "dim")
-        for action, began_ns in zip(performance.script.actions, performance.began_ns, strict=True)
+        for action, began_ns in zip(performance.script.actions, performance.began_ns, strict=False)
     ]
     for event in performance.events:
         source = text(event.decoded.datagram.source)

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.errors import UsageError
-from mldkit.link import clock
+from mldkit.errors import LinkError, UsageError
+from mldkit.link import clock, interfaces
 from mldkit.link.alarm import Alarm
 from mldkit.link.device import PacketSocket
 from mldkit.play.performance import Performance, refused
@@ -34,12 +34,19 @@ def play_on_device(script: Script, interface: str) -> Performance:
     """Play a script at a device behind `interface`.
 
     Raises ScriptError at the first line that only a host under our control can do, and LinkError
-    where the interface is missing or goes away.
+    where the interface is missing. One that goes away ends the play with what there is so far.
     """
     refuse_host_lines(script)
     with PacketSocket(interface) as device, Alarm() as alarm:
         zero_ns = next_zero_ns(clock.now_ns(), clock.tick_ns(), script.phase)
-        return RealTime(script, device, _Device(alarm)).play(zero_ns)
+        performance = RealTime(script, device, _Device(alarm)).play(zero_ns)
+    if not performance.broke_off:
+        # A socket whose interface has gone is silent and says nothing.
+        try:
+            interfaces.find(interface)
+        except LinkError as error:
+            performance.broke_off = error.message
+    return performance
 
 
 def refuse_host_lines(script: Script) -> None:

@@ -82,6 +82,8 @@ class Performance:
     reasons: list[Reason] = field(default_factory=list)
     stalls: list[Stall] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
+    broke_off: str = ""
+    """Why the play ended before its end; empty when it did not."""
 
     @property
     def failed(self) -> int:
@@ -94,9 +96,16 @@ class Performance:
         Both follow the moment at which the action really happened. Only what is expected may be
         late by the tolerance: a range in which nothing is expected stays as it is.
         """
-        begin = 0 if expectation.action < 0 else self.began_ns[expectation.action]
+        begin = self._began_ns(expectation.action)
         late_ns = 0 if expectation.message is None else tolerance_ns
         return begin + expectation.from_ns, begin + expectation.until_ns + late_ns
+
+    def _began_ns(self, action: int) -> int:
+        if action < 0:
+            return 0
+        if action < len(self.began_ns):
+            return self.began_ns[action]
+        return self.script.actions[action].time_ns
 
     def was_hindered(self, expectation: Expectation, tolerance_ns: int) -> bool:
         """Return whether this machine stalled within the range, or right before its action."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mldkit.errors import UsageError
 from mldkit.link import clock
-from mldkit.link.device import InterfaceDown
+from mldkit.link.device import InterfaceDown, InterfaceRemoved
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import MILLISECOND
 from mldkit.play.frames import data_frame, frame_of
@@ -82,12 +82,15 @@ class RealTime:
         self._zero_ns = zero_ns
         self._drain()
         performance.events.clear()
-        for action in self._script.actions:
-            self._host.wait(zero_ns + action.time_ns)
-            performance.began_ns.append(self._begin(action))
         tolerance_ns = tolerance_of(self._script)
-        self._host.wait(zero_ns + performance.end_ns(tolerance_ns) + _ON_ITS_WAY_NS)
-        self._drain()
+        try:
+            for action in self._script.actions:
+                self._host.wait(zero_ns + action.time_ns)
+                performance.began_ns.append(self._begin(action))
+            self._host.wait(zero_ns + performance.end_ns(tolerance_ns) + _ON_ITS_WAY_NS)
+            self._drain()
+        except InterfaceRemoved as error:
+            performance.broke_off = error.message
         performance.events.sort(key=lambda event: event.time_ns)
         performance.outcomes = judge(performance, tolerance_ns)
         return performance

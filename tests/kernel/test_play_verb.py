@@ -120,7 +120,6 @@ def test_without_namespaces_the_exit_says_so() -> None:
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -signal.SIGKILL)]
 )
 def test_a_play_that_ends_early_leaves_nothing(number: int, code: int, tmp_path: Path) -> None:
-    before = namespaces()
     script = tmp_path / "long.play"
     script.write_text(HOST + QUERIER + JOIN + "60.0 leave 239.1.2.3\n")
     child = subprocess.Popen(
@@ -130,33 +129,34 @@ def test_a_play_that_ends_early_leaves_nothing(number: int, code: int, tmp_path:
         text=True,
     )
     try:
-        wait_until(lambda: workers_of(child.pid) > 0)
-        assert child.poll() is None
+        wait_until(lambda: len(namespaces_of(child.pid)) > 1)
+        made = namespaces_of(child.pid)
+        assert made <= namespaces()
     finally:
         child.send_signal(number)
         out, err = child.communicate(timeout=30)
 
     assert child.returncode == code
     assert "Traceback" not in out + err
-    wait_until(lambda: namespaces() <= before)
+    wait_until(lambda: not made & namespaces())
 
 
-def workers_of(pid: int) -> int:
-    """Return how many descendants of a process play: they have left its namespaces."""
-    own = Path(f"/proc/{pid}/ns/net").readlink()
-    waiting, found = [pid], 0
+def namespaces_of(pid: int) -> set[str]:
+    """Return the network namespaces of the descendants of a process, beside its own."""
+    own, found = namespace_of(pid), set()
+    waiting = [pid]
     while waiting:
         one = waiting.pop()
         try:
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
-            words = Path(f"/proc/{one}/cmdline").read_bytes()
-            found += (
-                b"mldkit.play.worker" in words and Path(f"/proc/{one}/ns/net").readlink() != own
-            )
+            found.add(namespace_of(one))
+            waiting += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
         except OSError:
             continue
-        waiting += [int(child) for child in children]
-    return found
+    return found - {own}
+
+
+def namespace_of(pid: int) -> str:
+    return str(Path(f"/proc/{pid}/ns/net").readlink()).strip("net:[]")
 
 
 def wait_until(condition: Any) -> None:
@@ -186,6 +186,23 @@ def test_a_device_on_a_wire_answers(link: Link, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     document = json.loads(done.stdout)
     assert [event["who"] for event in document["events"]].count("querier") == 2
+
+
+def test_an_interface_that_vanishes_is_exit_3_with_what_was_seen(
+    link: Link, tmp_path: Path
+) -> None:
+    script = tmp_path / "long.play"
+    script.write_text(HOST + QUERIER + "".join(f"{0.5 * n} query 239.1.2.3\n" for n in range(100)))
+    play = link.near.spawn_mldkit("play", "--on", link.interface, str(script))
+    heard = link.far.spawn("tcpdump", "-lni", link.interface, "-c", "2", "igmp")
+    heard.wait(timeout=30)
+    link.far.ip(f"link delete {link.interface}")
+
+    out, err = play.communicate(timeout=30)
+
+    assert play.returncode == 3, err
+    assert out.count("querier  10.9.0.1 > IGMPv3 Query(239.1.2.3)") >= 2
+    assert f"mldkit: {link.interface}: the interface was removed" in err
 
 
 def test_data_lines_are_datagrams_on_the_wire(link: Link, tmp_path: Path) -> None:
