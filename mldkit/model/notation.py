@@ -12,7 +12,7 @@ Every parser raises `UsageError` with one line that quotes what was given.
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NamedTuple
 
 from mldkit.errors import UsageError
@@ -30,8 +30,11 @@ _UNITS = {
     "min": 60 * SECOND,
     "h": 3600 * SECOND,
 }
+_LONGEST_NS = 10**9 * SECOND
+"""Thirty years: what clocks and timers of a machine can count to."""
 _RECORD = re.compile(r"\s*([A-Za-z_]+)\(\s*([^,(){}\s]+)\s*(?:,\s*\{([^{}]*)\}\s*)?\)\s*")
 _MAX_COUNT = 65536
+_MOST_SHOWN = 40
 
 
 class GroupSpec(NamedTuple):
@@ -41,15 +44,20 @@ class GroupSpec(NamedTuple):
     sources: tuple[Address, ...]
 
 
+def shortened(word: str) -> str:
+    """Return a word as it stands in a message; of a very long one the beginning."""
+    return word if len(word) <= _MOST_SHOWN else word[:_MOST_SHOWN] + "..."
+
+
 def parse_duration(value: str) -> int:
     """Return a duration in nanoseconds."""
     match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise UsageError(f"{value!r} is not a duration", hint="write 10s, 500ms, or seconds as 2.5")
-    try:
-        return int(Decimal(match[1]) * _UNITS[match[2]])
-    except (InvalidOperation, OverflowError) as error:
-        raise UsageError(f"{value!r} is not a duration") from error
+    duration = Decimal(match[1]) * _UNITS[match[2]]
+    if duration > _LONGEST_NS:
+        raise UsageError(f"{shortened(value)!r} is longer than {_LONGEST_NS // SECOND} s")
+    return int(duration)
 
 
 def parse_address(value: str) -> Address:

@@ -120,6 +120,12 @@ def _query_message(words: Words, group: Address, family: Family, options: dict[s
             words.fail(f"version {version} cannot carry this max-response")
         return Query(version, group, units)
     interval_s = options.get("interval", _INTERVAL_S * SECOND) // SECOND
+    if units > codes.decode(
+        (1 << family.response_code_width) - 1, width=family.response_code_width
+    ):
+        words.fail("no query can carry this max-response")
+    if interval_s > codes.decode(0xFF, width=8):
+        words.fail("no query can carry this interval")
     return Query(
         version,
         group,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
 from mldkit.model import notation
-from mldkit.model.addresses import parse_mac
+from mldkit.model.addresses import is_multicast, parse_mac
 from mldkit.model.family import IGMP, MLD, family_of
 from mldkit.model.messages import Leave, LegacyReport, Report
 from mldkit.model.units import SECOND
@@ -41,17 +41,24 @@ from mldkit.protocol.settings import parse_setting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mldkit.model.addresses import Address
     from mldkit.protocol.script import Act
 
 _NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
-_TIME = re.compile(rf"(\+?){_NUMBER}(?:\.\.{_NUMBER})?")
+_TIME = re.compile(rf"(\+?){_NUMBER}(?:\.\.{_NUMBER})?", re.ASCII)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+# Sysctl names have dots between their parts; the kernel takes 15 octets (include/uapi/linux/if.h).
+_INTERFACE = re.compile(r"[\w+-]{1,15}", re.ASCII)
+_NO_INTERFACES = ("all", "default", "lo")
+_LOOPBACK = bytes(15) + b"\1"
+_MOST_DIGITS = 9
 _PREFIXES = {4: 24, 6: 64}
 
 
 def parse_script(text: str, name: str = "script") -> Script:
     """Return the script that `text` says; raise ScriptError at the first line that is wrong."""
     script = Script(name, text)
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(_LINE_END.split(text), start=1):
         found = split_words(line)
         if found:
             words = Words(name, number, found)
@@ -71,19 +78,45 @@ def parse_script(text: str, name: str = "script") -> Script:
 def _header(script: Script, words: Words) -> None:
     if script.actions or script.expectations:
         words.fail(f"{words.peek()!r} is not a time", hint="header lines come before all others")
+    if not words.peek()[0].isalpha():
+        words.fail(f"{words.peek()!r} is not a time", hint="times: 5.0, +0.2, +0.008..1.036")
     verb = words.choice("header line", "host", "querier", "set", "sysctl")
     if verb == "sysctl":
         script.sysctls.append((words.line, _sysctl(script, words)))
     elif verb == "set":
         _set(script, words)
     else:
-        address = words.read("address", notation.parse_address)
-        mac = words.read("MAC", parse_mac)
-        known = script.hosts if verb == "host" else script.queriers
-        if verb == "host" and known and known[0].mac != mac:
-            words.position -= 1
-            words.fail("a host has one MAC")
-        known.append(Station(address, mac, _PREFIXES[family_of(address).ip_version]))
+        _station(script, words, verb)
+
+
+def _station(script: Script, words: Words, verb: str) -> None:
+    is_host = verb == "host"
+    known, others = script.hosts, script.queriers
+    if not is_host:
+        known, others = others, known
+    address = words.read("address", _own_address if is_host else notation.parse_address)
+    if is_host and any(station.address == address for station in known):
+        words.refuse("the host has this address already")
+    mac = words.read("MAC", _own_mac)
+    if is_host and known and known[0].mac != mac:
+        words.refuse("a host has one MAC")
+    if any(station.mac == mac for station in others):
+        words.refuse("host and querier have the same MAC and could not be told apart")
+    known.append(Station(address, mac, _PREFIXES[family_of(address).ip_version]))
+
+
+def _own_address(word: str) -> Address:
+    address = notation.parse_address(word)
+    if is_multicast(address) or address == _LOOPBACK:
+        raise ValueError(f"no host has the address {word} on a link")
+    return address
+
+
+def _own_mac(word: str) -> bytes:
+    mac = parse_mac(word)
+    if mac[0] & 1 or not any(mac):
+        raise ValueError(f"no interface can have the MAC {word}")
+    return mac
 
 
 def _set(script: Script, words: Words) -> None:
@@ -99,7 +132,9 @@ def _set(script: Script, words: Words) -> None:
         case "seed":
             script.seed = words.number("seed", 0, 1 << 62)
         case "interface":
-            script.interface = words.next("interface")
+            if script.sysctls:
+                words.refuse("`set interface` stands before the first sysctl line")
+            script.interface = words.read("interface", _interface)
         case "start":
             script.is_warm = words.choice("start", "warm", "cold") == "warm"
         case "tolerance":
@@ -108,6 +143,15 @@ def _set(script: Script, words: Words) -> None:
             script.phase = float(words.read("phase", _fraction))
         case _:
             script.jiffies = words.number("jiffies", 0, 1 << 62)
+
+
+def _interface(word: str) -> str:
+    if not _INTERFACE.fullmatch(word) or word in _NO_INTERFACES:
+        raise ValueError(
+            f"{word!r} cannot be the name: 1 to 15 letters, digits, +, - and _; not "
+            + ", ".join(_NO_INTERFACES)
+        )
+    return word
 
 
 def _fraction(word: str) -> float:
@@ -123,16 +167,23 @@ def _fraction(word: str) -> float:
 # Lines with a time
 
 
+def _duration(words: Words, seconds: str) -> int:
+    if len(seconds.partition(".")[0].lstrip("0")) > _MOST_DIGITS:
+        words.position = 0
+        words.fail("the time is too long: 1000000000 s or more")
+    return int(Decimal(seconds) * SECOND)
+
+
 def _timed(script: Script, words: Words, text: str) -> None:
     match = _TIME.fullmatch(words.next("time"))
     if match is None:
         words.fail("not a time")
-    begin_ns = int(Decimal(match[2]) * SECOND)
+    begin_ns = _duration(words, match[2])
     if words.take("expect"):
         if not match[1] or match[3] is None:
             words.position = 0
             words.fail("an expectation has a range after the action before it: +0.008..1.036")
-        until_ns = int(Decimal(match[3]) * SECOND)
+        until_ns = _duration(words, match[3])
         if until_ns < begin_ns:
             words.position = 0
             words.fail("the range ends before it begins")

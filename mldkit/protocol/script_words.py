@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from mldkit.errors import UsageError
+from mldkit.model.notation import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+_MOST_DIGITS = 20
 _WORD = re.compile(r"(?:\([^)]*\)|\{[^}]*\}|[^\s(){}])+|\S")
 
 
@@ -78,8 +80,11 @@ class Words:
         """Return the next word as a whole number."""
 
         def parse(word: str) -> int:
-            if not word.isdecimal() or not low <= int(word) <= high:
-                raise ValueError(f"{what} {word!r} is not a whole number from {low} to {high}")
+            # Without the length Python refuses to read it, and says so in words of its own.
+            is_number = word.isascii() and word.isdecimal() and len(word) <= _MOST_DIGITS
+            if not is_number or not low <= int(word) <= high:
+                shown = shortened(word)
+                raise ValueError(f"{what} {shown!r} is not a whole number from {low} to {high}")
             return int(word)
 
         return self.read(what, parse)
@@ -98,6 +103,11 @@ class Words:
         """Make sure that nothing is left."""
         if not self.is_done:
             self.fail(f"{self.peek()!r} was not expected here")
+
+    def refuse(self, message: str, hint: str | None = None) -> NoReturn:
+        """Raise the error that names the place of the word that was read last."""
+        self.position -= 1
+        self.fail(message, hint)
 
     def fail(self, message: str, hint: str | None = None) -> NoReturn:
         """Raise the error that names this place."""

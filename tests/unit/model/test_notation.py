@@ -33,6 +33,14 @@ def test_what_is_no_duration_is_refused(value: str) -> None:
         notation.parse_duration(value)
 
 
+@pytest.mark.parametrize("value", ["1000000001s", "278000h", "9" * 5000])
+def test_what_no_clock_can_count_is_refused_in_one_short_line(value: str) -> None:
+    with pytest.raises(UsageError, match="is longer than 1000000000 s") as caught:
+        notation.parse_duration(value)
+
+    assert len(caught.value.message) < 100
+
+
 def test_group_with_sources_and_count() -> None:
     spec = notation.parse_group_spec("10.0.0.1,10.0.0.2@232.1.1.1+3")
 

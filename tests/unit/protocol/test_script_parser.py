@@ -41,10 +41,33 @@ WRONG = [
     ("set hz fast", 8, "is not a whole number"),
     ("nonsense", 1, "is not one of host, querier, set, sysctl"),
     ("host fe80::3 02:00:00:00:00:03", 14, "a host has one MAC"),
+    ("host 10.9.0.2 02:00:00:00:00:02", 6, "has this address already"),
+    ("host ff02::7 02:00:00:00:00:02", 6, "no host has the address"),
+    ("host ::1 02:00:00:00:00:02", 6, "no host has the address"),
+    ("querier fe80::9 03:00:00:00:00:01", 17, "no interface can have the MAC"),
+    ("querier fe80::9 00:00:00:00:00:00", 17, "no interface can have the MAC"),
+    ("querier fe80::9 02:00:00:00:00:02", 17, "could not be told apart"),
+    ("set interface ../../x", 15, "cannot be the name"),
+    ("set interface all", 15, "cannot be the name"),
+    ("set interface eth1.5", 15, "cannot be the name"),
+    ("set interface abcdefghijklmnop", 15, "cannot be the name"),
+    ("set interface a\0b", 15, "cannot be the name"),
+    ("-1 join ff05::1", 1, "'-1' is not a time"),
+    ("1e30 join ff05::1", 1, "'1e30' is not a time"),
+    ("\u0661 join ff05::1", 1, "is not a time"),
+    (f"{'9' * 5000} join ff05::1", 1, "too long"),
+    (f"+0..{'9' * 5000} expect none", 1, "too long"),
+    (f"set seed {'9' * 5000}", 10, "is not a whole number"),
+    ("set hz \u0662\u0665\u0660", 8, "is not a whole number"),
+    (f"set tolerance {'9' * 400}s", 15, "is longer than"),
+    ("0 query :: max-response 8388s", 30, "no query can carry this max-response"),
+    ("0 query 0.0.0.0 interval 9h", 28, "no query can carry this interval"),
 ]
 
 
-@pytest.mark.parametrize(("line", "column", "reason"), WRONG, ids=[line for line, _, _ in WRONG])
+@pytest.mark.parametrize(
+    ("line", "column", "reason"), WRONG, ids=[ascii(line)[:40] for line, _, _ in WRONG]
+)
 def test_an_error_names_line_and_column(line: str, column: int, reason: str) -> None:
     with pytest.raises(ScriptError) as caught:
         parse_script(HEADER + line, "a.play")
@@ -52,6 +75,21 @@ def test_an_error_names_line_and_column(line: str, column: int, reason: str) -> 
     assert caught.value.message.startswith(f"a.play:5:{column}: ")
     assert reason in caught.value.message
     assert caught.value.exit_code == 2
+
+
+def test_the_name_of_the_interface_comes_before_what_is_set_for_it() -> None:
+    text = "sysctl net.ipv4.igmp_qrv 3\nset interface eth5\n" + HEADER
+
+    with pytest.raises(ScriptError, match=r"a\.play:2:5: `set interface` stands before"):
+        parse_script(text, "a.play")
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
+def test_lines_are_those_that_an_editor_counts(line_end: str) -> None:
+    text = line_end.join((*HEADER.split("\n"), "# a\f b\x1d c\u2028 d", "0.0 joinn ff05::1"))
+
+    with pytest.raises(ScriptError, match=r"a\.play:7:5: 'joinn' is no action"):
+        parse_script(text, "a.play")
 
 
 def test_a_script_without_a_host_is_refused() -> None:
