@@ -20,6 +20,9 @@ WRITTEN_COLUMNS = 100
 """Lessons are written in lines of up to so many columns."""
 _CODE_INDENT = 4
 _FENCE = "```"
+_COMMAND = re.compile("`[^`]+`")
+_HELD = "\0"
+_BEHIND = 3  # columns of punctuation behind a command
 _ITEM = re.compile(r" *(?:-|[0-9]+\.) +")
 
 
@@ -73,11 +76,18 @@ def _fold(block: list[str], columns: int) -> list[str]:
     item = _ITEM.match(first)
     head = item[0] if item else first[: len(first) - len(first.lstrip())]
     words = " ".join(line.strip() for line in (first[len(head) :], *block[1:]))
-    return textwrap.wrap(
-        words,
+
+    def held(command: re.Match[str]) -> str:
+        """Keep what a reader copies on one line: it has no blanks while we fold."""
+        fits = len(head) + len(command[0]) + _BEHIND < columns
+        return command[0].replace(" ", _HELD) if fits else command[0]
+
+    lines = textwrap.wrap(
+        _COMMAND.sub(held, words),
         columns,
         initial_indent=head,
         subsequent_indent=" " * len(head),
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return [line.replace(_HELD, " ") for line in lines]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -65,6 +66,9 @@ def test_a_lesson_on_a_narrow_terminal_keeps_its_words_and_its_commands(
     assert [line for line in page.splitlines() if line in kept] == kept
     long = [line for line in page.splitlines() if len(line) > columns]
     assert set(long) <= {*kept, entry.readme.partition("\n")[0]}
+    commands = re.findall("`(mldkit lab [a-z0-9 -]{,30})`", " ".join(entry.readme.split()))
+    assert commands
+    assert all(page.count(command) >= commands.count(command) for command in commands)
 
 
 def test_a_pager_gets_the_lesson_for_the_terminal_that_it_has() -> None:
