@@ -89,7 +89,10 @@ def line_printer() -> Callable[..., None]:
     def print_styled(text: str, style: str = "") -> None:
         indent = len(text) - len(text.lstrip()) + _CONTINUATION
         lines = broken_at(text, console.width, indent)
-        console.print(Text(lines, style=style), soft_wrap=True)
+        with console.capture() as captured:
+            console.print(Text(lines, style=style), soft_wrap=True)
+        # rich itself would write past a progress bar, which has to make room first.
+        print(captured.get(), end="")
 
     return print_styled
 

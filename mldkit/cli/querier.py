@@ -11,7 +11,7 @@ from mldkit.cli import background
 from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
 from mldkit.cli.main import INTERRUPTED
 from mldkit.cli.message_text import duration_text
-from mldkit.cli.output import note
+from mldkit.cli.output import detail, note
 from mldkit.cli.progress import waiting
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, UsageError
@@ -193,8 +193,10 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
         writer = _writer(args, stack)
         job = stack.enter_context(QuerierJob(device, setup.addresses, output.tell, writer))
         output.job = job
-        for line in (*_announcement(args, setup), *device.notes):
+        for line in _announcement(args, setup):
             note(args, f"note: {line}")
+        for line in device.notes:
+            detail(args, f"note: {line}")
         try:
             with waiting(args, args.listen_ns, "listening"):
                 lower = job.listen(args.listen_ns, to_the_end=args.standby)

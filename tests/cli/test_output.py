@@ -87,3 +87,20 @@ def test_a_word_is_never_broken() -> None:
     address = "2001:db8:1111:2222:3333:4444:5555:6666"
 
     assert broken_at(f"from {address}", 20, 2) == f"from\n  {address}"
+
+
+def test_a_line_is_never_printed_behind_a_progress_bar() -> None:
+    program = """
+import argparse, time
+from mldkit.cli.output import line_printer
+from mldkit.cli.progress import waiting
+emit = line_printer()
+with waiting(argparse.Namespace(quiet=False), 2_000_000_000, "work"):
+    time.sleep(0.3)
+    emit("an event", "bold")
+"""
+    before, event, _ = on_a_terminal(80, sys.executable, "-c", program).partition("an event")
+
+    _, bar, since = before.rpartition("━")
+    assert (event, bar) == ("an event", "━")
+    assert "\x1b[2K" in since  # the line of the bar is erased first
