@@ -104,10 +104,7 @@ class Host:
     def receive(self, decoded: Decoded, now_ns: int) -> None:
         """Take in a message that arrived at `now_ns`; own messages are known by their MAC."""
         listener = self._listeners.get(decoded.family.ip_version)
-        transmitter = self._transmitter
-        if listener is None or not (transmitter.is_up and transmitter.has_carrier):
-            return
-        if decoded.datagram.link_source != transmitter.mac:
+        if listener is not None and self._transmitter.hears(decoded.datagram):
             listener.hear(decoded, now_ns)
 
     def poll(self, now_ns: int) -> list[Datagram]:

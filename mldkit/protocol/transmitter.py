@@ -71,6 +71,20 @@ class Transmitter:
         """
         return self.mtu >= _SMALLEST_MTU[family.ip_version]
 
+    def hears(self, datagram: Datagram) -> bool:
+        """Return whether a frame on the link is for this interface.
+
+        Not its own, not one for the MAC of another node (PACKET_OTHERHOST), none in a VLAN.
+        """
+        destination = datagram.link_destination
+        return (
+            self.is_up
+            and self.has_carrier
+            and datagram.link_source != self.mac
+            and (destination is None or destination[0] & 1 == 1 or destination == self.mac)
+            and not any(datagram.vlan)
+        )
+
     def source(self, family: Family) -> Address:
         """Return the address that messages of a family come from."""
         for own in self.addresses:
