@@ -114,6 +114,8 @@ def _query_message(words: Words, group: Address, family: Family, options: dict[s
         if unusable:
             words.fail(f"a query of version {version} has no {' and no '.join(sorted(unusable))}")
         if family is IGMP and version == 1:
+            if "max-response" in options:
+                words.fail("a query of version 1 has no max-response: hosts take 10 s")
             return Query(1, group)
         largest = 0xFF if family is IGMP else 0xFFFF
         if units > largest or (family is IGMP and not units):

@@ -52,6 +52,8 @@ _INTERFACE = re.compile(r"[\w+-]{1,15}", re.ASCII)
 _NO_INTERFACES = ("all", "default", "lo")
 _LOOPBACK = bytes(15) + b"\1"
 _MOST_DIGITS = 9
+_SMALLEST_IPV6_MTU = 1280
+_NO_ROOM = "a host has no IPv6 address where the MTU is below 1280 (RFC 8200 §5)"
 _PREFIXES = {4: 24, 6: 64}
 
 
@@ -95,6 +97,8 @@ def _station(script: Script, words: Words, verb: str) -> None:
     if not is_host:
         known, others = others, known
     address = words.read("address", _own_address if is_host else notation.parse_address)
+    if is_host and any(address) and not _fits(script.mtu, address):
+        words.refuse(_NO_ROOM)
     if is_host and any(station.address == address for station in known):
         words.refuse("the host has this address already")
     mac = words.read("MAC", _own_mac)
@@ -110,6 +114,10 @@ def _own_address(word: str) -> Address:
     if is_multicast(address) or address == _LOOPBACK:
         raise ValueError(f"no host has the address {word} on a link")
     return address
+
+
+def _fits(mtu: int, address: Address) -> bool:
+    return family_of(address) is IGMP or mtu >= _SMALLEST_IPV6_MTU
 
 
 def _own_mac(word: str) -> bytes:
@@ -129,6 +137,9 @@ def _set(script: Script, words: Words) -> None:
             script.profile = words.choice("profile", *PROFILE_NAMES)
         case "mtu":
             script.mtu = words.number("mtu", 68, 65535)
+            addresses = [station.address for station in script.hosts if any(station.address)]
+            if not all(_fits(script.mtu, address) for address in addresses):
+                words.refuse(_NO_ROOM)
         case "seed":
             script.seed = words.number("seed", 0, 1 << 62)
         case "interface":

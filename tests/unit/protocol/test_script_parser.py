@@ -61,6 +61,8 @@ WRONG = [
     ("set hz \u0662\u0665\u0660", 8, "is not a whole number"),
     (f"set tolerance {'9' * 400}s", 15, "is longer than"),
     ("0 query :: max-response 8388s", 30, "no query can carry this max-response"),
+    ("set mtu 1279", 9, "below 1280"),
+    ("0 query 0.0.0.0 version 1 max-response 1s", 42, "has no max-response"),
     ("0 query 0.0.0.0 interval 9h", 28, "no query can carry this interval"),
 ]
 
@@ -82,6 +84,11 @@ def test_the_name_of_the_interface_comes_before_what_is_set_for_it() -> None:
 
     with pytest.raises(ScriptError, match=r"a\.play:2:5: `set interface` stands before"):
         parse_script(text, "a.play")
+
+
+def test_a_small_mtu_leaves_no_room_for_an_ipv6_address() -> None:
+    with pytest.raises(ScriptError, match=r"a\.play:2:6: .* below 1280"):
+        parse_script("set mtu 1000\n" + HEADER, "a.play")
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
