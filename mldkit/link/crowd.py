@@ -126,11 +126,13 @@ class Crowd:
         while count and (deadline_ns := self.deadline_ns) == first_ns:
             _, index = heapq.heappop(self._queue)
             self._scheduled[index] = None
+            machine = self._machines[index]
             if self._waiting:
+                # What it hears now may put off what it was going to do.
                 self._catch_up(index, first_ns)
-            deadline_ns = self._machines[index].deadline_ns
+                deadline_ns = machine.deadline_ns
             if deadline_ns is not None and deadline_ns <= first_ns:
-                datagrams += self._machines[index].poll(first_ns)
+                datagrams += machine.poll(first_ns)
             self._schedule(index)
             count -= 1
         if datagrams:

@@ -222,7 +222,9 @@ class Timers:
 
     def run(self, now_ns: int) -> None:
         """Carry out every timer that expires until `now_ns`, new ones included."""
-        while (deadline_ns := self.deadline_ns) is not None and deadline_ns <= now_ns:
-            timer = heapq.heappop(self._queue)[4]
-            timer.serial = 0
-            timer.action(deadline_ns)
+        queue = self._queue
+        while queue and queue[0][0] <= now_ns:
+            fires_ns, _, _, serial, timer = heapq.heappop(queue)
+            if timer.serial == -serial:
+                timer.serial = 0
+                timer.action(fires_ns)
