@@ -121,6 +121,7 @@ def _read(name: str) -> str:
     except OSError as error:
         raise CaptureError(f"{name}: {(error.strerror or str(error)).lower()}") from error
     try:
-        return octets.decode()
+        # Some editors put a mark at the beginning of what they store.
+        return octets.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UsageError(f"{name}: no text (octet {error.start} is not UTF-8)") from error

@@ -60,7 +60,7 @@ def _words(event: Played) -> str:
 def timeline(performance: Performance, *, explain: bool) -> Iterator[tuple[str, str]]:
     """Give the lines of the timeline, in the order of time, and after them what failed."""
     rows: list[tuple[int, int, str, str]] = [
-        (began_ns, 0, f"         {action.text.partition(' ')[2].strip()}", "dim")
+        (began_ns, 0, f"         {action.text.split(None, 1)[1]}", "dim")
         for action, began_ns in zip(performance.script.actions, performance.began_ns, strict=False)
     ]
     for event in performance.events:

@@ -10,6 +10,7 @@ Times are script time: nanoseconds since time 0 of the script.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -121,23 +122,34 @@ class Performance:
 
 def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
     """Return what became of the expectations, in the order of the file."""
-    left = [event for event in performance.events if event.who == "host"]
+    heard = sorted(
+        (event for event in performance.events if event.who == "host"),
+        key=lambda event: event.time_ns,
+    )
+    times_ns = [event.time_ns for event in heard]
+    taken = [False] * len(heard)
     outcomes = []
     for expectation in performance.script.expectations:
         low, high = performance.range_of(expectation, tolerance_ns)
-        inside = [event for event in left if low <= event.time_ns <= high]
+        within = range(bisect_left(times_ns, low), bisect_right(times_ns, high))
+        inside = [number for number in within if not taken[number]]
         if expectation.message is None:
             wanted = expectation.family
-            unwanted = [e for e in inside if wanted is None or e.decoded.family is wanted]
-            outcomes.append(Outcome(expectation, tuple(unwanted), not unwanted))
+            unwanted = tuple(
+                heard[number]
+                for number in inside
+                if wanted is None or heard[number].decoded.family is wanted
+            )
+            outcomes.append(Outcome(expectation, unwanted, not unwanted))
             continue
-        for event in inside:
-            if expectation.equals(event.decoded.datagram.message):
-                left.remove(event)
-                outcomes.append(Outcome(expectation, (event,), passed=True))
+        for number in inside:
+            if expectation.equals(heard[number].decoded.datagram.message):
+                taken[number] = True
+                outcomes.append(Outcome(expectation, (heard[number],), passed=True))
                 break
         else:
-            outcomes.append(Outcome(expectation, tuple(inside), passed=False))
+            got = tuple(heard[number] for number in inside)
+            outcomes.append(Outcome(expectation, got, passed=False))
     return outcomes
 
 

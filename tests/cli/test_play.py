@@ -44,6 +44,19 @@ def test_expectations_that_are_met_are_exit_0(
     assert out.err == "2 expectations, 0 failed\n"
 
 
+def test_tabs_a_mark_at_the_beginning_and_line_ends_of_windows_change_nothing(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["play", "--seed", "1", str(script)]) == 0
+    plain = capsys.readouterr().out
+    text = SCRIPT.replace("            ", "\t").replace(" ", "\t").replace("\n", "\r\n")
+    script.write_bytes(text.encode("utf-8-sig"))
+
+    assert main(["play", "--seed", "1", str(script)]) == 0
+
+    assert capsys.readouterr().out.replace("\t", " ") == plain
+
+
 def test_json_has_events_with_bytes_and_expectations_with_lines(
     script: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -75,6 +75,13 @@ def test_a_message_is_taken_once_and_the_earliest_first() -> None:
     assert verdicts(performed(twice, told(12), told(500, RecordType.TO_IN))) == [True, False]
 
 
+def test_messages_that_were_read_out_of_order_are_taken_in_order_of_time() -> None:
+    line = "0.0 join 239.1.2.3\n+0..0.02 expect TO_EX(239.1.2.3)\n+0..0.01 expect none\n"
+
+    assert verdicts(performed(line, told(15), told(5))) == [True, True]
+    assert verdicts(performed(line, told(15), told(5), told(6))) == [True, False]
+
+
 def test_a_stall_counts_only_where_it_could_have_mattered() -> None:
     performance = performed("1.0 join 239.1.2.3\n+0..0.1 expect TO_EX(239.1.2.3)\n", began_ms=1000)
     (expectation,) = performance.script.expectations
