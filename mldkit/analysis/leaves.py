@@ -100,6 +100,11 @@ class Leaves:
         pending.interval_ns = max(pending.interval_ns, query.max_response_ns)
         self._judge_flag(query, pending, mark)
 
+    def skip(self) -> None:
+        """Forget what is awaited: nobody saw whether it came."""
+        self._pending.clear()
+        self._due.clear()
+
     @property
     def due_ns(self) -> int:
         """When there is something to judge at the earliest."""

@@ -150,6 +150,22 @@ class LinkState:
         stays = chain(self.memberships.ended, self.memberships.rows())
         senders.judge(self.key, self._ledger, self.queriers.known.values(), stays)
 
+    def skip(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nobody looked from a time on: queries and leaves then are unknown."""
+        self._advance(mark.time_ns)
+        self.responses.conclude()
+        self.queriers.skip(mark, until_ns)
+        self.memberships.finish(mark.time_ns)
+        self.memberships.emptied.clear()
+        self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
+        self.changes = Changes(self.key, self._ledger, until_ns)
+        self.responses = Responses(self.key, self._ledger, self.delays)
+        self.leaves.skip()
+        older_queriers = self.compatibility.older_queriers
+        self.compatibility = Compatibility(self.key, self._ledger)
+        self.compatibility.older_queriers = older_queriers
+        self._look_ahead()
+
     def _advance(self, now_ns: int) -> None:
         responses = self.responses
         if responses.due_ns < now_ns:
@@ -171,7 +187,10 @@ class LinkState:
         self._learn(datagram.source, datagram.link_source)
         if self.trace is not None:
             self.trace.query(query, datagram.source, mark.time_ns)
-        everybody = datagram.destination == decoded.family.all_hosts
+        all_hosts = decoded.family.all_hosts
+        everybody = datagram.destination == all_hosts and (
+            datagram.link_destination in (None, group_mac(all_hosts))
+        )
         if query.is_general:
             self.responses.conclude()
             queriers = self.queriers

@@ -82,6 +82,8 @@ class Queriers:
         self.last_general_ns: int | None = None
         self.silences: list[tuple[int, int]] = []
         """Times without a General Query that were too long: from, to."""
+        self.unseen: list[tuple[int, int]] = []
+        """Times between captures, in which nobody looked: from, to."""
         self._silent_from_ns = begun_ns + self.variables.other_querier_ns
         self._acting_since_ns = 0
         self._acted_last: Querier | None = None
@@ -154,6 +156,21 @@ class Queriers:
             self._retire(gone_ns)
             if self._listener is not None:
                 self._listener(Event("querier", gone_ns, self._link))
+
+    def skip(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nobody looked from a time on: silence then proves nothing."""
+        self._close_gap(mark)
+        self.poll(mark.time_ns)
+        self._retire(mark.time_ns)
+        self._acted_last = None
+        self.unseen.append((mark.time_ns, until_ns))
+        self.begun_ns, self.last_general_ns = until_ns, None
+        self._silent_from_ns = until_ns + self.silence_limit_ns
+        self._versions.clear()
+        self._changes.clear()
+        self._reports = 0
+        for querier in self.known.values():
+            querier.rounds = 0
 
     def finish(self, mark: Mark) -> None:
         """Judge what needs the whole of the capture."""
@@ -297,7 +314,9 @@ class Queriers:
         since_ns = self.begun_ns if self.last_general_ns is None else self.last_general_ns
         silence_ns = mark.time_ns - since_ns
         if silence_ns > self.silence_limit_ns:
-            if len(self.silences) < _MOST_GAPS:
+            # A link of which a later capture has nothing may not be in it at all.
+            has_proof = self._reports or not self.unseen
+            if has_proof and len(self.silences) < _MOST_GAPS:
                 self.silences.append((since_ns, mark.time_ns))
             if self._reported_gap:
                 self._ledger.amend("D-01", self._link, self._silence(silence_ns), silence_ns)

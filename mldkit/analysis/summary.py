@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import gc
 from dataclasses import dataclass
-from heapq import merge
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LinkKey, Listener, Mark
 from mldkit.analysis.findings import Grouped, Ledger
 from mldkit.analysis.link_state import LinkState
+from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.datagram import LinkType
 from mldkit.model.family import family_of
@@ -32,34 +32,16 @@ from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from mldkit.analysis.memberships import Row
+    from mldkit.analysis.sittings import Source
     from mldkit.model.datagram import Decoded, Frame
 
 
 # Marks and keys are made for every message: without the Python level of a named tuple's
 # constructor.
 _new = tuple.__new__
-
-
-class Source(Protocol):
-    """What is asked of a capture."""
-
-    @property
-    def name(self) -> str:
-        """What to call it."""
-
-    @property
-    def first_ns(self) -> int | None:
-        """Time of the first packet."""
-
-    @property
-    def last_ns(self) -> int | None:
-        """Time of the last packet so far."""
-
-    def candidates(self) -> Iterator[Frame]:
-        """Give the packets that matter."""
 
 
 @dataclass(slots=True)
@@ -130,6 +112,8 @@ class Analysis:
         self.parts: dict[int, Part] = {}
         self.begun_ns: int | None = None
         """Time of the first packet; set by who reads, else that of the first message."""
+        self.sitting_ns: int | None = None
+        """Since when somebody looks, where nobody did before that."""
         self.now_ns = 0
 
     def see(self, frame: Frame, capture: int = 0) -> None:
@@ -153,6 +137,13 @@ class Analysis:
         self.now_ns = max(self.now_ns, now_ns)
         for link in self.links.values():
             link.poll(self.now_ns)
+
+    def skip(self, from_ns: int, until_ns: int) -> None:
+        """Take in that nobody looked for a time: what lasts is not known to last."""
+        mark = Mark(0, 0, max(self.now_ns, from_ns))
+        for link in self.links.values():
+            link.skip(mark, until_ns)
+        self.sitting_ns = self.now_ns = max(self.now_ns, until_ns)
 
     def finish(self, ended_ns: int | None = None) -> Result:
         """Return what was found; `ended_ns` is the time of the last packet."""
@@ -253,7 +244,7 @@ class Analysis:
             link = self.links[key] = LinkState(
                 key,
                 self.ledger,
-                self.begun_ns or 0,
+                self.sitting_ns or self.begun_ns or 0,
                 profile=self.profile,
                 listener=self.listener,
             )
@@ -273,28 +264,6 @@ def _device(frame: Frame) -> str | None:
     if frame.link_type != LinkType.LINUX_SLL2:
         return None
     return f"if{int.from_bytes(frame.data[4:8])}"
-
-
-def in_order(sources: list[Source]) -> Iterable[tuple[int, Frame]]:
-    """Give the frames of several captures in order of time, each with the capture's number.
-
-    Inside one capture the order is that of the file, whatever its clock says.
-    """
-    if len(sources) == 1:
-        return ((0, frame) for frame in sources[0].candidates())
-    timed = merge(*(_timed(number, source) for number, source in enumerate(sources)), key=_time)
-    return ((number, frame) for _, number, frame in timed)
-
-
-def _timed(number: int, source: Source) -> Iterator[tuple[int, int, Frame]]:
-    last_ns = 0
-    for frame in source.candidates():
-        last_ns = max(last_ns, frame.time_ns or 0)
-        yield last_ns, number, frame
-
-
-def _time(item: tuple[int, int, Frame]) -> int:
-    return item[0]
 
 
 def analyze(
@@ -319,7 +288,11 @@ def analyze(
 def _run(
     sources: list[Source], analysis: Analysis, progress: Callable[[Frame], None] | None
 ) -> Result:
-    for number, frame in in_order(sources):
+    sittings = Sittings(sources)
+    for number, frame in sittings.frames():
+        unseen = sittings.unseen_before(number) if len(sources) > 1 else None
+        if unseen is not None:
+            analysis.skip(*unseen)
         if analysis.begun_ns is None:
             firsts = [source.first_ns for source in sources if source.first_ns is not None]
             analysis.begun_ns = min(firsts, default=None)

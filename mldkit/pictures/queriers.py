@@ -47,7 +47,8 @@ def height_inches(result: Result) -> float:
 
 def silences(link: LinkState, begun_ns: int, ended_ns: int) -> list[tuple[int, int]]:
     """Return the times in which nobody acts; a short one at the start proves nothing."""
-    acting = sorted(period for querier in link.queriers.known.values() for period in querier.acting)
+    acting = [period for querier in link.queriers.known.values() for period in querier.acting]
+    acting = sorted([*acting, *link.queriers.unseen])
     found = []
     since_ns = begun_ns
     for from_ns, to_ns in [*acting, (ended_ns, ended_ns)]:

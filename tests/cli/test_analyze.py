@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mldkit.cli.main import main
-from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.family import IGMP, MLD
 from mldkit.testing.stage import BEGIN_NS, Stage
 
@@ -40,20 +39,6 @@ KEYS = {
         "sources", "finding",
     },
 }  # fmt: skip
-
-
-@pytest.fixture
-def capture(tmp_path: Path) -> Capture:
-    """Write frames to a file and return its name."""
-
-    def write(name: str, frames: list[Frame]) -> str:
-        path = tmp_path / name
-        with CaptureWriter(str(path)) as writer:
-            for frame in frames:
-                writer.write(frame)
-        return str(path)
-
-    return write
 
 
 def busy() -> Stage:
