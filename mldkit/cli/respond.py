@@ -17,6 +17,7 @@ from mldkit.cli.arguments import (
     whole_number,
 )
 from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.output import note
 from mldkit.errors import LinkError, UsageError
 from mldkit.model.addresses import is_link_local, is_multicast, is_unspecified, text
 from mldkit.model.family import IGMP, MLD, family_of
@@ -52,6 +53,8 @@ answers too, or the interface went, 130 interrupted
 """
 
 _MOST_HOSTS = 200_000
+_WORTH_SAYING = 5_000
+"""So many hosts take a second to make."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -191,6 +194,8 @@ def _make(
             responder.explain(host, event)  # type: ignore[arg-type]
 
     interface = device.interface
+    if plan.count >= _WORTH_SAYING:
+        note(args, f"note: making {plan.count} hosts")
     population = populate(
         plan, interface.mac, interface.mtu, split_report, observe if args.explain else None
     )

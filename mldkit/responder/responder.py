@@ -125,6 +125,8 @@ class Responder:
             now_ns = self._runner.now_ns
             self.residents[index].boot(now_ns)
             self.residents[index].host.settle()
+        # What they did to get there did not happen as far as the link is concerned.
+        self._untold.clear()
         self._unprepared.extend(self._everybody)
 
     def explain(self, host: int, event: Event) -> None:
