@@ -257,9 +257,7 @@ class Watch:
         machine = self._machine
         passed_ns = min(until_ns, machine.now_ns())
         self.analysis.poll(machine.wall_ns() - (machine.now_ns() - passed_ns))
-        for link in self.analysis.links.values():
-            # Stays that are over have been told; a watch may run for months.
-            link.memberships.ended.clear()
+        self.analysis.forget()
 
     def _enter(self, state: str, words: str) -> None:
         if state != self.state:

@@ -87,9 +87,15 @@ class Changes:
 
     def poll(self, now_ns: int, robustness: int) -> None:
         """Judge the changes of which no repeat can come any more."""
-        for host, known in self._hosts.items():
-            if known.times and now_ns - known.last_ns > _FORGOTTEN_NS:
+        over = [
+            (host, known)
+            for host, known in self._hosts.items()
+            if now_ns - known.last_ns > _FORGOTTEN_NS
+        ]
+        for host, known in over:
+            if known.times:
                 self._judge(host, known, robustness)
+            del self._hosts[host]
 
     def _judge(self, host: Host, known: _Host, robustness: int) -> None:
         """D-10."""

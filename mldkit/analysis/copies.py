@@ -8,6 +8,7 @@ another VLAN, was forwarded by something that must not forward it.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import LinkKey, Mark
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 COPY_NS = MILLISECOND
 _LOOP_NS = 50 * MILLISECOND
 """A loop gives a frame back at once; what comes later was sent again."""
+_MOST_FRAMES = 1 << 14
+"""Remembered at a time, where the clock of a capture stands still."""
+_MOST_COMPARED = 128
+"""Frames that a message is compared with octet by octet, as many as a millisecond brings."""
 _PACKET_TYPE = 2
 """Octets of the packet type, with which a cooked header begins."""
 _COOKED = (LinkType.LINUX_SLL, LinkType.LINUX_SLL2)
@@ -63,6 +68,8 @@ class Copies:
             return True
         frames[key] = now_ns
         order.append((now_ns, key))
+        if len(order) > _MOST_FRAMES:
+            frames.pop(order.popleft()[1], None)
         datagram = decoded.datagram
         if datagram.vlan:
             self._look_for_vlan_copy(decoded, mark)
@@ -96,12 +103,14 @@ class Copies:
         if hops != 1:
             odd[key] = hops
             order.append((mark.time_ns, key))
+            if len(order) > _MOST_FRAMES:
+                odd.pop(order.popleft()[1], None)
 
     def _follows(self, decoded: Decoded, *, hop_limit_differs: bool) -> bool:
         """Return whether the message was seen just before with other headers."""
         data = decoded.frame.data
         payload, source = data[decoded.offset :], data[6:12]
-        for _, (interface, other) in self._order:
+        for _, (interface, other) in islice(reversed(self._order), _MOST_COMPARED):
             if other is data or interface != decoded.frame.interface:
                 continue
             if not other.endswith(payload):

@@ -61,6 +61,8 @@ class Ledger:
 
     def __init__(self, listener: Listener = None) -> None:
         self._entries: dict[tuple[object, ...], Grouped] = {}
+        self._weighty: dict[tuple[str, LinkKey | None], list[Grouped]] = {}
+        """Entries that were told with a weight, by rule and link."""
         self._listener = listener
 
     def take(self, found: Iterable[Finding], link: LinkKey, mark: Mark, host: Address) -> None:
@@ -104,6 +106,8 @@ class Ledger:
                 rule, severity, detail, mark.capture, link, mark.time_ns, host, group, weight=weight
             )
             self._entries[key] = entry
+            if weight:
+                self._weighty.setdefault((rule, link), []).append(entry)
         is_worse = RANK[severity] < RANK[entry.severity]
         if is_worse:
             entry.severity, entry.detail, entry.weight = severity, detail, weight
@@ -117,11 +121,7 @@ class Ledger:
 
     def amend(self, rule: str, link: LinkKey | None, detail: str, weight: int) -> None:
         """Say how bad a case became that was taken in before, where no other was worse."""
-        found = [
-            entry
-            for entry in self._entries.values()
-            if entry.id == rule and entry.link == link and entry.weight
-        ]
+        found = self._weighty.get((rule, link), ())
         for entry in found:
             if weight > entry.weight:
                 entry.detail, entry.weight = detail, weight

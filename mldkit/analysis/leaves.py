@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _SLACK_NS = LAST_MEMBER_INTERVAL_NS * 127 // 1000 + MARGIN_NS
 """Timers of a kernel run late by as much as an eighth."""
+_MOST_JUDGED = 16
+"""Queries after one leave: each is held against all members of the group."""
 
 
 @dataclass(slots=True)
@@ -78,15 +80,17 @@ class Leaves:
     def left(self, left: Left, robustness: int, mark: Mark) -> None:
         """Take in a leave that a querier, which is there, must ask about."""
         group = left.row.group
-        current = self._link.family.current_version
-        members = self._memberships.groups.get(group, {})
-        older = any(row.version != current for row in members.values())
-        if group in self._pending or (left.sources and older):
-            # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
+        # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
+        if group in self._pending or (left.sources and self._has_older_member(group)):
             return
         self.count += 1
         pending = self._pending[group] = _Pending(left, mark, robustness)
         heappush(self._due, (pending.until_ns, group))
+
+    def _has_older_member(self, group: Address) -> bool:
+        current = self._link.family.current_version
+        members = self._memberships.groups.get(group, {})
+        return any(row.version != current for row in members.values())
 
     def query(self, query: Query, mark: Mark) -> None:
         """Take in an accepted specific query."""
@@ -144,6 +148,8 @@ class Leaves:
     def _judge_flag(self, query: Query, pending: _Pending, mark: Mark) -> None:
         """D-13; only group queries, as those for sources come in pairs with and without it."""
         if query.interval_ns is None or query.sources or pending.left.sources:
+            return
+        if pending.queries > _MOST_JUDGED:
             return
         reporter = pending.other_reporter(self._memberships)
         if query.suppress and reporter is None:

@@ -140,6 +140,11 @@ class LinkState:
         self.queriers.poll(now_ns)
         self.changes.poll(now_ns, self.queriers.variables.robustness)
 
+    def forget(self) -> None:
+        """Let go of what is over and has been told."""
+        self.memberships.forget_ended()
+        self.queriers.forget()
+
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self._advance(mark.time_ns)
@@ -171,7 +176,7 @@ class LinkState:
         if responses.due_ns < now_ns:
             responses.advance(now_ns)
             if responses.has_closed:
-                responses.close(self.memberships, self.compatibility)
+                responses.close(self.memberships, self.compatibility, self.messages)
         if self.leaves.due_ns < now_ns:
             self.leaves.poll(now_ns)
         self._look_ahead()

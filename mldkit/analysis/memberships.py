@@ -19,6 +19,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import Event, Host, host_address
+from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 MOST_CHANGES = 100
 _MOST_CHANGES_IN_ALL = 400_000
+_SOURCES_PER_CHANGE = 16
+"""As many sources weigh as much as a change."""
+MOST_SOURCES = 4096
+"""Sources of one stay that are kept; Linux allows a host 64 by default."""
 _SPLIT_NS = 5_000_000
 """Packets of one list follow each other within this time."""
 
@@ -148,6 +153,8 @@ class Memberships:
         self.emptied: dict[Address, int] = {}
         """When the last member of a group left it, as long as nobody joins again."""
         self._changes_kept = 0
+        self._nameless: dict[Host, list[Row]] = {}
+        """All stays of hosts without an address."""
         self._known: dict[Host, dict[int, Row]] = {}
         """Rows by the record that says again what they hold: nearly every record does."""
 
@@ -229,6 +236,8 @@ class Memberships:
                 return
             if kind == _BLOCK or (kind == _TO_IN and row.reports):
                 told.left.append(_new(Left, (row, record.sources)))
+        if len(sources) > MOST_SOURCES:
+            sources = sources[:MOST_SOURCES]
         if row.exclude != exclude or row.sources != sources or row.version != version:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
@@ -250,15 +259,29 @@ class Memberships:
 
     def rename(self, before: Host, host: Host) -> None:
         """Give the stays of a host without address to the address that it turned out to have."""
-        for group, members in self.groups.items():
-            row = members.pop(before, None)
-            if row is not None and host not in members:
+        for row in self._nameless.pop(before, ()):
+            members = self.groups.get(row.group, {})
+            if members.get(before) is row:
+                del members[before]
+                if host in members:
+                    continue
                 self._forget(row)
-                row.host = host
-                self.groups[group][host] = row
+                members[host] = row
+            row.host = host
+
+    def forget_ended(self) -> None:
+        """Keep only the stays that last, for who watches a link for long."""
         for row in self.ended:
-            if row.host == before:
-                row.host = host
+            self._changes_kept -= sum(map(_weight, row.changes))
+        self.ended.clear()
+        if not self._nameless:
+            return
+        for host, rows in list(self._nameless.items()):
+            lasting = [row for row in rows if not row.ended_by]
+            if lasting:
+                self._nameless[host] = lasting
+            else:
+                del self._nameless[host]
 
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
@@ -291,6 +314,8 @@ class Memberships:
             self.new_groups.append(record.group)
             self.emptied.pop(record.group, None)
         row = members[heard.host] = Row(heard, record.group)
+        if self._link.family is IGMP and len(heard.host) > len(record.group):
+            self._nameless.setdefault(heard.host, []).append(row)
         return row
 
     def _remember(self, row: Row, record: GroupRecord) -> None:
@@ -318,12 +343,11 @@ class Memberships:
         row.exclude, row.sources, row.version = change[1:]
         changes = row.changes
         changes.append(change)
-        if len(changes) > MOST_CHANGES or (
-            self._changes_kept >= _MOST_CHANGES_IN_ALL and len(changes) > 1
+        self._changes_kept += _weight(change)
+        while len(changes) > 1 and (
+            len(changes) > MOST_CHANGES or self._changes_kept > _MOST_CHANGES_IN_ALL
         ):
-            del changes[0]
-        else:
-            self._changes_kept += 1
+            self._changes_kept -= _weight(changes.pop(0))
         if self._listener is not None:
             self._tell("change" if row.reports else "join", row, change.time_ns)
 
@@ -354,6 +378,10 @@ class Memberships:
                     row.sources,
                 )
             )
+
+
+def _weight(change: Change) -> int:
+    return 1 + len(change.sources) // _SOURCES_PER_CHANGE
 
 
 def _filter_after(

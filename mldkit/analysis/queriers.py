@@ -26,11 +26,15 @@ if TYPE_CHECKING:
     from mldkit.model.messages import Query
 
 _MOST_GAPS = 1000
+_MOST_REMEMBERED = 100
+"""Silences, and times of a querier as the acting one, that a watch remembers."""
 _GAPS_TO_JUDGE = 3
 _CHANGES_ALLOWED = 2
+_MOST_ALIKE = 16
+"""Queriers with one identifier or MAC that a new one is compared with."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Querier:
     """One address that sends General Queries."""
 
@@ -88,6 +92,8 @@ class Queriers:
         self._acting_since_ns = 0
         self._acted_last: Querier | None = None
         self._versions: dict[int, int] = {}
+        self._by_rank: dict[tuple[bool, bytes], list[Querier]] = {}
+        self._by_mac: dict[bytes, list[Querier]] = {}
         self._changes: deque[int] = deque(maxlen=_CHANGES_ALLOWED + 1)
         self._reports = 0
         self._reported_gap = False
@@ -171,6 +177,12 @@ class Queriers:
         self._reports = 0
         for querier in self.known.values():
             querier.rounds = 0
+
+    def forget(self) -> None:
+        """Keep only the last times of what happens again and again."""
+        del self.silences[:-_MOST_REMEMBERED]
+        for querier in self.known.values():
+            del querier.acting[:-_MOST_REMEMBERED]
 
     def finish(self, mark: Mark) -> None:
         """Judge what needs the whole of the capture."""
@@ -282,17 +294,21 @@ class Queriers:
         """D-14; a switch that asks from 0.0.0.0 has no part in elections."""
         if is_unspecified(new.address):
             return
-        for other in self.known.values():
-            if other is new or is_unspecified(other.address):
-                continue
-            if other.rank() == new.rank():
-                what = "have the same interface identifier, so none of them loses"
-            elif other.mac is not None and other.mac == new.mac:
-                what = f"both send from {mac_text(other.mac)}"
-            else:
-                continue
+        ranked = self._by_rank.setdefault(new.rank(), [])
+        neighbours = self._by_mac.setdefault(new.mac, []) if new.mac is not None else []
+        alike = [(other, "have the same interface identifier, so none of them loses")
+                 for other in ranked]  # fmt: skip
+        alike += [
+            (other, f"both send from {mac_text(other.mac or b'')}")
+            for other in neighbours
+            if other not in ranked
+        ]
+        for other, what in sorted(alike, key=lambda found: found[0].first):
             detail = f"{text(other.address)} and {text(new.address)} {what}"
             self._ledger.add("D-14", self._link, mark, detail, host=new.address)
+        for others in (ranked, neighbours):
+            if len(others) < _MOST_ALIKE:
+                others.append(new)
 
     def _judge_interval(self, querier: Querier, mark: Mark) -> None:
         """D-04."""

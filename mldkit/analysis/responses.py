@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 _EARLY_NS = MILLISECOND
 _EARLY_RESPONSE_NS = 100 * MILLISECOND
 _EARLY_TIMES = 3
+_MOST_OPEN = 64
+"""Exchanges, and queries for one group, that are held open at a time: no router asks as often."""
+_ROWS_PER_MESSAGE, _ROWS_AT_LEAST = 100, 1_000_000
+"""Rows looked at for silent members: a flood of queries must not cost its square."""
+_ROWS_PER_SILENT = 20
+"""Telling of one costs as much as looking at so many rows."""
 _SHORTEST_DELAYS = 1 << 16
 """Delays kept for the percentiles; from then on every second one, and so on."""
 
@@ -132,7 +138,7 @@ class Responses:
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
         self._numbers = 0
-        self.specific: dict[Address, list[Specific]] = {}
+        self.specific: dict[Address, deque[Specific]] = {}
         """Specific queries that may still be answered, by group."""
         self._specific_order: deque[Specific] = deque()
         self.asked_sources: dict[Address, int] = {}
@@ -141,6 +147,7 @@ class Responses:
         """Exchanges that can only be answered late."""
         self._closed: list[Exchange] = []
         self._expired: list[Specific] = []
+        self._looked_at = 0
         self._early: dict[Host, int] = {}
         self._silent: dict[Host, int] = {}
         self._askers: set[Address] = set()
@@ -159,7 +166,10 @@ class Responses:
         asked = Asked(now_ns, limit_ns, suspicious)
         if not query.is_general:
             specific = Specific(asked, query.group, mark, query.sources)
-            self.specific.setdefault(query.group, []).append(specific)
+            same = self.specific.get(query.group)
+            if same is None:
+                same = self.specific[query.group] = deque(maxlen=_MOST_OPEN)
+            same.append(specific)
             self._specific_order.append(specific)
             if query.sources:
                 asked_before = self.asked_sources.get(query.group, 0)
@@ -168,14 +178,16 @@ class Responses:
         variables = variables_of(query)
         until_ns = max(limit_ns, now_ns + variables.interval_ns)
         latest = self._latest
-        if latest is not None and now_ns - latest.last_ns < query.max_response_ns:
+        if latest is not None and (
+            now_ns - latest.last_ns < query.max_response_ns or len(self._open) >= _MOST_OPEN
+        ):
             latest.queries.append(asked)
             latest.last_ns = now_ns
             latest.limit_ns = max(latest.limit_ns, limit_ns)
             latest.until_ns = max(latest.until_ns, until_ns)
             latest.to_everybody |= to_everybody
             latest.askers.add(source)
-            if latest not in self._open:
+            if not self._open or self._open[-1] is not latest:
                 self._open.append(latest)
             return
         exchange = Exchange(
@@ -207,9 +219,10 @@ class Responses:
         while order and order[0].asked.limit_ns < now_ns:
             specific = order.popleft()
             same = self.specific[specific.group]
-            same.remove(specific)
-            if not same:
-                del self.specific[specific.group]
+            if same[0] is specific:
+                same.popleft()
+                if not same:
+                    del self.specific[specific.group]
             if specific.sources:
                 self.asked_sources[specific.group] -= 1
                 if not self.asked_sources[specific.group]:
@@ -251,10 +264,14 @@ class Responses:
             self._tell_early(host, mark)
         return delay_ns
 
-    def close(self, memberships: Memberships, compatibility: Compatibility) -> None:
-        """Look for members that answered nothing in time in what has closed."""
+    def close(self, memberships: Memberships, compatibility: Compatibility, messages: int) -> None:
+        """Look for members that answered nothing in time in what has closed.
+
+        `messages` is the number of all messages so far, which bounds the search.
+        """
         for exchange in self._closed:
-            if exchange.to_everybody and not compatibility.was_older(exchange):
+            is_judged = exchange.to_everybody and not compatibility.was_older(exchange)
+            if is_judged and self._looked_at <= _ROWS_AT_LEAST + _ROWS_PER_MESSAGE * messages:
                 self._find_silent(exchange, memberships)
             self._awaiting.append(exchange)
         self._closed.clear()
@@ -340,19 +357,21 @@ class Responses:
         """
         begun_ns = exchange.first.time_ns
         current = self._link.family.current_version
+        self._looked_at += sum(map(len, memberships.groups.values()))
         for row in memberships.rows():
             host = row.host
             if host in exchange.answered or host in exchange.askers or row.version != current:
                 continue
             if row.from_ns < begun_ns and row.deadline_ns >= exchange.limit_ns:
                 exchange.silent.setdefault(host, row.group)
+        self._looked_at += _ROWS_PER_SILENT * len(exchange.silent)
 
     def _tell_silent(self, exchange: Exchange) -> None:
         """D-07; a late answer is an answer."""
         self._askers |= exchange.askers
         for host in exchange.answered:
             self._silent.pop(host, None)
-        if len(self._askers) > 1:
+        if 1 < len(self._askers) <= _MOST_OPEN:
             for host in exchange.answered:
                 self._heard_from.setdefault(host, set()).update(exchange.askers)
         for host, group in exchange.silent.items():

@@ -145,6 +145,11 @@ class Analysis:
             link.skip(mark, until_ns)
         self.sitting_ns = self.now_ns = max(self.now_ns, until_ns)
 
+    def forget(self) -> None:
+        """Let go of what is over and has been told: a live link is followed for months."""
+        for link in self.links.values():
+            link.forget()
+
     def finish(self, ended_ns: int | None = None) -> Result:
         """Return what was found; `ended_ns` is the time of the last packet."""
         for capture, part in self.parts.items():

@@ -29,6 +29,8 @@ _HOP_BY_HOP, _ICMPV6, _SOLICITATION = 0, 58, 135
 _DISCOVERY = frozenset((*range(130, 138), 143, 151, 152, 153))
 _MOST_STREAMS = 20_000
 _PACKETS_TO_JUDGE = 10
+_MOST_JUDGED = 100
+"""Streams to one group that are held against its members."""
 _SILENCE_NS = 5 * SECOND
 _SILENCE_IN_GAPS = 20
 
@@ -119,14 +121,16 @@ class Traffic:
 
     def finish(self, memberships: Memberships, end_ns: int, mark: Mark) -> None:
         """Look for streams that stopped under their members."""
+        judged: dict[Address, int] = {}
         for stream in self.streams.values():
-            if stream.packets < _PACKETS_TO_JUDGE:
+            if stream.packets < _PACKETS_TO_JUDGE or judged.get(stream.group, 0) >= _MOST_JUDGED:
                 continue
             gap_ns = (stream.last_ns - stream.first_ns) // (stream.packets - 1)
             if end_ns - stream.last_ns <= max(_SILENCE_NS, _SILENCE_IN_GAPS * gap_ns):
                 continue
+            judged[stream.group] = judged.get(stream.group, 0) + 1
             for row in memberships.groups.get(stream.group, {}).values():
-                if wants(row, stream.source) and row.from_ns < stream.last_ns < row.last_ns:
+                if row.from_ns < stream.last_ns < row.last_ns and wants(row, stream.source):
                     self._tell_stopped(stream, end_ns, mark)
                     break
 

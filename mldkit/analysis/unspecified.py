@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _REPEAT_NS = 5 * SECOND
 _DETECTION_NS = 30 * SECOND
 _MOST_PENDING = 16
+_MOST_SUSPECTS = 1000
+"""Of one device."""
 
 
 @dataclass(slots=True)
@@ -39,7 +41,9 @@ class Unspecified:
         self._link = link
         self._ledger = ledger
         self._devices: dict[bytes, _Device] = {}
-        self._suspects: list[tuple[bytes, Mark, str]] = []
+        self._suspects: dict[bytes, list[tuple[int, Mark, str]]] = {}
+        """By hardware address: how many came before, where, and why."""
+        self._suspected = 0
         self.sees_detection = False
         """Whether Neighbor Solicitations are looked at; nothing is judged without them."""
 
@@ -50,22 +54,19 @@ class Unspecified:
             device.detection_ns = now_ns
             earliest_ns = now_ns - _DETECTION_NS
             device.pending = [mark for mark in device.pending if mark.time_ns < earliest_ns]
-            self._suspects = [
-                suspect
-                for suspect in self._suspects
-                if suspect[0] != mac or suspect[1].time_ns < earliest_ns
-            ]
+            suspects = self._suspects.get(mac or b"", [])
+            suspects[:] = [suspect for suspect in suspects if suspect[1].time_ns < earliest_ns]
 
     def report(self, mac: bytes | None, mark: Mark) -> None:
         """Take in a report from ::."""
-        device = self._device(mac)
+        device = self._device(mac) if self.sees_detection else None
         if device is None or mac is None:
             return
         recent = device.detection_ns
         if recent is not None and mark.time_ns - recent <= _DETECTION_NS:
             return
         if device.owns_address:
-            self._suspects.append((mac, mark, "though it has a link-local address"))
+            self._suspect(mac, mark, "though it has a link-local address")
         else:
             self._judge(mac, device, mark.time_ns)
             device.pending = [*device.pending[-_MOST_PENDING:], mark]
@@ -86,7 +87,12 @@ class Unspecified:
             self._judge(mac, device, now_ns)
         if not self.sees_detection:
             return
-        for mac, mark, why in self._suspects:
+        ordered = sorted(
+            (number, mark, mac, why)
+            for mac, suspects in self._suspects.items()
+            for number, mark, why in suspects
+        )
+        for _, mark, mac, why in ordered:
             detail = f"{mac_text(mac)} reports from :: {why}"
             self._ledger.add("D-29", self._link, mark, detail)
 
@@ -94,8 +100,15 @@ class Unspecified:
         """Suspect a device whose last report from :: stayed alone."""
         if device.pending and now_ns - device.pending[-1].time_ns > _REPEAT_NS:
             why = "and not from a valid address within 5 s"
-            self._suspects += [(mac, mark, why) for mark in device.pending]
+            for mark in device.pending:
+                self._suspect(mac, mark, why)
             device.pending.clear()
+
+    def _suspect(self, mac: bytes, mark: Mark, why: str) -> None:
+        suspects = self._suspects.setdefault(mac, [])
+        if len(suspects) < _MOST_SUSPECTS:
+            suspects.append((self._suspected, mark, why))
+            self._suspected += 1
 
     def _device(self, mac: bytes | None) -> _Device | None:
         return None if mac is None else self._devices.setdefault(mac, _Device())
