@@ -18,7 +18,7 @@ from mldkit.cli.arguments import (
 )
 from mldkit.cli.main import INTERRUPTED
 from mldkit.cli.output import note
-from mldkit.errors import LinkError, UsageError
+from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import is_link_local, is_multicast, is_unspecified, text
 from mldkit.model.family import IGMP, MLD, family_of
 from mldkit.sender import families_for
@@ -165,13 +165,13 @@ def _respond(args: argparse.Namespace, plan: Plan, device: PacketSocket, stack: 
     output = Output(args, plan)
     responder = _make(args, plan, device, output, stack)
     output.started(responder)
-    failure: LinkError | None = None
+    failure: MldkitError | None = None
     code = 0
     try:
         responder.run(args.duration_ns, args.leave_after)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except LinkError as error:
+    except MldkitError as error:
         failure = error
     output.finish(responder, device.statistics().dropped if failure is None else 0)
     if failure is not None:
