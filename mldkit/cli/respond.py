@@ -156,6 +156,8 @@ def run(args: argparse.Namespace) -> int:
         device = stack.enter_context(
             PacketSocket(args.interface, promiscuous=True, hears_itself=args.write is not None)
         )
+        for line in device.notes:
+            note(args, f"note: {line}")
         return _respond(args, plan, device, stack)
 
 

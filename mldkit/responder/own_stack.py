@@ -34,13 +34,19 @@ _SHOWN = 3
 
 def check_alone(name: str, families: Iterable[Family]) -> None:
     """Raise LinkError if the own stack reports groups of `families` on an interface."""
-    index = interfaces.find(name).index
-    joined = [known.group for known in kernel.read().groups if known.index == index]
+    interface = interfaces.find(name)
+    joined = [known.group for known in kernel.read().groups if known.index == interface.index]
     for family in families:
         reported = [group for group in joined if family_of(group) is family and _is_told(group)]
         if reported:
             raise LinkError(
                 f"{name}: this machine's own stack would answer too, for {_listed(reported)}",
+                hint=_remedy(name, family, reported),
+            )
+        if family is MLD and not interface.is_running and _has_ipv6(name):
+            # Its addresses, and their groups, come with the carrier.
+            raise LinkError(
+                f"{name}: this machine's own stack would answer too once there is a carrier",
                 hint=_remedy(name, family, reported),
             )
 
@@ -52,11 +58,22 @@ def _is_told(group: Address) -> bool:
 
 
 def _tells_local() -> bool:
-    path = Path("/proc/sys") / _LOCAL_SETTING.replace(".", "/")
+    return _setting(_LOCAL_SETTING) != "0"
+
+
+def _has_ipv6(name: str) -> bool:
+    """Return whether the interface gives itself IPv6 addresses."""
+    path = f"net.ipv6.conf.{name.replace('.', '/')}"
+    return _setting(f"{path}.disable_ipv6") == "0" and _setting(f"{path}.addr_gen_mode") != "1"
+
+
+def _setting(name: str) -> str | None:
+    """Return a sysctl, with the notation of sysctl(8) for dots; None where there is none."""
+    swapped = name.translate(str.maketrans("./", "/."))
     try:
-        return path.read_text().strip() != "0"
+        return (Path("/proc/sys") / swapped).read_text().strip()
     except OSError:
-        return True
+        return None
 
 
 def _listed(groups: list[Address]) -> str:

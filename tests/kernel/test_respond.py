@@ -17,7 +17,7 @@ from mldkit.testing.envelopes import IGMP_QUERY, MLD_QUERY, V4, V6, patched
 from mldkit.wire.encode import encode_frame
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.conftest import Link, Namespace
@@ -229,6 +229,24 @@ def test_it_refuses_where_the_own_stack_would_answer_and_says_what_to_switch_off
     done = link.far.mldkit("respond", "-i", "eth1", "239.1.1.1")
     assert (done.returncode, "mldkit groups -i eth1" in done.stderr) == (3, True)
     assert "239.5.5.5" in done.stderr
+
+
+def test_addresses_that_come_with_the_carrier_count_as_well(
+    make_namespace: Callable[[], Namespace],
+) -> None:
+    namespace = make_namespace()
+    namespace.ip("link add eth1.5 type veth peer name eth2")
+    namespace.ip("link set eth1.5 up")
+
+    done = namespace.mldkit("respond", "-i", "eth1.5", "ff15::1", "--for", "1ms")
+    assert (done.returncode, done.stderr) == (
+        3,
+        "mldkit: eth1.5: this machine's own stack would answer too once there is a carrier\n"
+        "hint: sysctl -w net.ipv6.conf.eth1/5.disable_ipv6=1\n",
+    )
+    hint = done.stderr.splitlines()[1].removeprefix("hint: ")
+    assert namespace.run(*hint.split()).returncode == 0
+    assert namespace.mldkit("respond", "-i", "eth1.5", "ff15::1", "--for", "1ms").returncode == 0
 
 
 def test_local_groups_of_ipv4_have_a_setting_that_silences_them(quiet: Link) -> None:
