@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import (
     LAST_MEMBER_INTERVAL_NS,
     MARGIN_NS,
     NEVER_NS,
     host_address,
 )
-from mldkit.analysis.responses import Delays
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from mldkit.analysis import senders
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.compatibility import Compatibility
+from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Heard, Memberships
 from mldkit.analysis.queriers import Queriers
-from mldkit.analysis.responses import Delays, Responses
+from mldkit.analysis.responses import Responses
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast, mac_text, text

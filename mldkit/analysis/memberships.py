@@ -19,6 +19,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import Event, Host, host_address
+from mldkit.analysis.filters import filter_after
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
@@ -35,8 +36,6 @@ _SOURCES_PER_CHANGE = 16
 """As many sources weigh as much as a change."""
 MOST_SOURCES = 4096
 """Sources of one stay that are kept; Linux allows a host 64 by default."""
-_SPLIT_NS = 5_000_000
-"""Packets of one list follow each other within this time."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _EXCLUDES = (_IS_EX, _TO_EX)
@@ -228,7 +227,7 @@ class Memberships:
                 return
         exclude = kind in _EXCLUDES
         if not exclude:
-            exclude, sources = _filter_after(row, kind, sources, heard)
+            exclude, sources = filter_after(row, kind, sources, heard)
             if not exclude and not sources:
                 if kind != _IS_IN:
                     told.left.append(Left(row, ()))
@@ -382,39 +381,3 @@ class Memberships:
 
 def _weight(change: Change) -> int:
     return 1 + len(change.sources) // _SOURCES_PER_CHANGE
-
-
-def _filter_after(
-    row: Row, kind: int, sources: tuple[Address, ...], heard: Heard
-) -> tuple[bool, tuple[Address, ...]]:
-    """Return filter mode and sources after a record that is no IS_EX or TO_EX."""
-    if kind not in _INCLUDES and kind != _BLOCK:
-        return row.exclude, row.sources
-    if kind in (_ALLOW, _BLOCK):
-        return row.exclude, _changed(row, kind, sources)
-    if not row.reports:
-        return False, sources
-    if kind == _IS_IN and row.group in heard.partial:
-        return row.exclude, row.sources if row.exclude else _joined(row, sources)
-    if sources and heard.now_ns - row.last_ns < _SPLIT_NS:
-        return False, _joined(row, sources)
-    return False, sources
-
-
-def _joined(row: Row, sources: tuple[Address, ...]) -> tuple[Address, ...]:
-    """Return the sources of an INCLUDE list that grows by a part of itself."""
-    if row.exclude:
-        return sources
-    known = set(row.sources)
-    more = tuple(source for source in sources if source not in known)
-    return row.sources + more if more else row.sources
-
-
-def _changed(row: Row, kind: int, sources: tuple[Address, ...]) -> tuple[Address, ...]:
-    """Return the list after ALLOW or BLOCK (RFC 9776 §5.1)."""
-    if (kind == _ALLOW) == row.exclude:
-        gone = set(sources)
-        return tuple(source for source in row.sources if source not in gone)
-    known = set(row.sources)
-    more = tuple(source for source in sources if source not in known)
-    return row.sources + more if more else row.sources

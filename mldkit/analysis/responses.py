@@ -8,7 +8,6 @@ after every window are late, up to the time at which the next query is due.
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,10 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mldkit.analysis.compatibility import Compatibility
+    from mldkit.analysis.delays import Delays
     from mldkit.analysis.facts import Host, LinkKey
     from mldkit.analysis.findings import Ledger
     from mldkit.analysis.memberships import Memberships, Row
-    from mldkit.analysis.trace import Trace
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
@@ -39,51 +38,6 @@ _ROWS_PER_MESSAGE, _ROWS_AT_LEAST = 100, 1_000_000
 """Rows looked at for silent members: a flood of queries must not cost its square."""
 _ROWS_PER_SILENT = 20
 """Telling of one costs as much as looking at so many rows."""
-_SHORTEST_DELAYS = 1 << 16
-"""Delays kept for the percentiles; from then on every second one, and so on."""
-
-
-class Delays:
-    """Delays of any number of answers in bounded memory; extremes and counts are exact."""
-
-    def __init__(self) -> None:
-        self.count = self.late = 0
-        self.shortest_ns: int | None = None
-        self.longest_ns: int | None = None
-        self.kept = array("q")
-        self.trace: Trace | None = None
-        """For pictures; None keeps nothing but the numbers."""
-        self._step = 1
-
-    def add(self, delay_ns: int, *, late: bool) -> None:
-        """Take in one delay."""
-        self.count += 1
-        self.late += late
-        if self.shortest_ns is None or delay_ns < self.shortest_ns:
-            self.shortest_ns = delay_ns
-        if self.longest_ns is None or delay_ns > self.longest_ns:
-            self.longest_ns = delay_ns
-        if self.count % self._step == 0:
-            self.kept.append(delay_ns)
-            if len(self.kept) > _SHORTEST_DELAYS:
-                self.kept = self.kept[::2]
-                self._step *= 2
-
-    def merge(self, other: Delays) -> None:
-        """Take in the answers of another link."""
-        self.count += other.count
-        self.late += other.late
-        shortest = [ns for ns in (self.shortest_ns, other.shortest_ns) if ns is not None]
-        longest = [ns for ns in (self.longest_ns, other.longest_ns) if ns is not None]
-        self.shortest_ns, self.longest_ns = min(shortest, default=None), max(longest, default=None)
-        self.kept.extend(other.kept)
-
-    def quantile(self, fraction: float) -> int | None:
-        """Return a quantile by the nearest rank."""
-        if not self.kept:
-            return None
-        ordered = sorted(self.kept)
-        return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
 
 
 class Asked(NamedTuple):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis.responses import Delays
+from mldkit.analysis.delays import Delays
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 

@@ -1,0 +1,53 @@
+"""What a host listens to after a record that changes its filter (RFC 9776 §5.1, §6.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.model.messages import RecordType
+
+if TYPE_CHECKING:
+    from mldkit.analysis.memberships import Heard, Row
+    from mldkit.model.addresses import Address
+
+_SPLIT_NS = 5_000_000
+"""Packets of one list follow each other within this time."""
+
+_IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
+_INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
+
+
+def filter_after(
+    row: Row, kind: int, sources: tuple[Address, ...], heard: Heard
+) -> tuple[bool, tuple[Address, ...]]:
+    """Return filter mode and sources after a record that is no IS_EX or TO_EX."""
+    if kind not in _INCLUDES and kind != _BLOCK:
+        return row.exclude, row.sources
+    if kind in (_ALLOW, _BLOCK):
+        return row.exclude, _changed(row, kind, sources)
+    if not row.reports:
+        return False, sources
+    if kind == _IS_IN and row.group in heard.partial:
+        return row.exclude, row.sources if row.exclude else _joined(row, sources)
+    if sources and heard.now_ns - row.last_ns < _SPLIT_NS:
+        return False, _joined(row, sources)
+    return False, sources
+
+
+def _joined(row: Row, sources: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return the sources of an INCLUDE list that grows by a part of itself."""
+    if row.exclude:
+        return sources
+    known = set(row.sources)
+    more = tuple(source for source in sources if source not in known)
+    return row.sources + more if more else row.sources
+
+
+def _changed(row: Row, kind: int, sources: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return the list after ALLOW or BLOCK (RFC 9776 §5.1)."""
+    if (kind == _ALLOW) == row.exclude:
+        gone = set(sources)
+        return tuple(source for source in row.sources if source not in gone)
+    known = set(row.sources)
+    more = tuple(source for source in sources if source not in known)
+    return row.sources + more if more else row.sources
