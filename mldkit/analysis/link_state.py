@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 # One is made for every report: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
+_MOST_DROPPED = 100
+"""Senders of queries that hosts drop, who are told by name."""
 
 
 class LinkState:
@@ -123,7 +125,7 @@ class LinkState:
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
             if is_dropped(decoded, found):
-                if decoded.kind == "query":
+                if decoded.kind == "query" and len(self.dropped_queries) < _MOST_DROPPED:
                     self.dropped_queries.setdefault(decoded.datagram.source, found[0].id)
                 return
         message = decoded.datagram.message
