@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 SLICE_NS = 250 * MILLISECOND
 """How long one look at the link lasts; what stands still is noticed after that time."""
 _LOOK_NS = 100 * MILLISECOND
+BUFFER_OCTETS = 64 << 20
+"""Takes the reports of some seconds at 20,000 a second while other programs have the processor."""
 
 UP, DOWN, MISSING = "up", "down", "missing"
 
@@ -115,7 +117,7 @@ class ThisMachine:
 
     def open(self) -> Device:
         """Return a socket on the interface; raise InterfaceDown or LinkError."""
-        return PacketSocket(self._interface)
+        return PacketSocket(self._interface, buffer_octets=BUFFER_OCTETS)
 
 
 class Watch:

@@ -14,6 +14,7 @@ the order of the file holds and no delay is negative.
 from __future__ import annotations
 
 import gc
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeGuard
 
@@ -32,7 +33,7 @@ from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mldkit.analysis.memberships import Row
     from mldkit.analysis.sittings import Source
@@ -271,23 +272,29 @@ def _device(frame: Frame) -> str | None:
     return f"if{int.from_bytes(frame.data[4:8])}"
 
 
+@contextmanager
+def resting_collector() -> Iterator[None]:
+    """Let the collector of cycles rest: neither folds nor results make any.
+
+    It would look through every row again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def analyze(
     sources: list[Source],
     analysis: Analysis,
     progress: Callable[[Frame], None] | None = None,
 ) -> Result:
-    """Run the whole of the captures through an analysis.
-
-    The collector of cycles rests meanwhile: the folds make none, and it would look through every
-    row again and again.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
+    """Run the whole of the captures through an analysis."""
+    with resting_collector():
         return _run(sources, analysis, progress)
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _run(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze
+from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze, resting_collector
 from mldkit.analysis.words import place
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
@@ -132,13 +132,14 @@ def run(args: argparse.Namespace) -> int:
         ]
         result = _analyze(args, captures)
         report_damage(args, captures)
-    _choose(args, result)
-    if _writes_files(args):
-        analysis_files.write(args, result, captures)
-    if args.format == "json":
-        print_json(analysis_json(result, captures))
-    elif args.format == "text":
-        _print_text(args, result, sum(capture.packets for capture in captures))
+    with resting_collector():
+        _choose(args, result)
+        if _writes_files(args):
+            analysis_files.write(args, result, captures)
+        if args.format == "json":
+            print_json(analysis_json(result, captures))
+        elif args.format == "text":
+            _print_text(args, result, sum(capture.packets for capture in captures))
     return int(any(entry.severity == "error" for entry in result.findings))
 
 
