@@ -43,9 +43,12 @@ def responding(namespace: Namespace, *arguments: str) -> subprocess.Popen[str]:
     return child
 
 
-def ask(namespace: Namespace, *arguments: str, response: str = "1s") -> Document:
+def ask(
+    namespace: Namespace, *arguments: str, response: str = "1s", wait: str = "2.5s"
+) -> Document:
     """Return what a query of both families, or as the arguments say, brings to light."""
-    done = namespace.mldkit("query", "-i", "eth1", "--json", "--max-response", response, *arguments)
+    times = ("--max-response", response, "--wait", wait)
+    done = namespace.mldkit("query", "-i", "eth1", "--json", *times, *arguments)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
@@ -197,7 +200,7 @@ def test_whatever_is_sent_at_it_it_goes_on_answering(quiet: Link, shared: Path) 
         # it answer in older versions, up to 10 s later.
         device.send(encode_frame(IGMP_QUERY))
         device.send(encode_frame(MLD_QUERY))
-    found = groups_by_host(ask(quiet.near, "--wait", "11s"))
+    found = groups_by_host(ask(quiet.near, wait="11s"))
 
     assert len(sent) > 2000
     assert child.poll() is None
