@@ -15,7 +15,7 @@ from mldkit.cli.output import detail, note
 from mldkit.cli.progress import waiting
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, UsageError
-from mldkit.model.addresses import text
+from mldkit.model.addresses import is_multicast, text
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier_settings import LARGEST_ROBUSTNESS, QuerierSettings
 from mldkit.protocol.variables import Variables
@@ -153,6 +153,8 @@ class _Setup:
 
 
 def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
+    if args.source is not None and is_multicast(args.source):
+        raise UsageError(f"argument --source: {text(args.source)} is a group, nobody's address")
     given = {} if args.source is None else {"--source": args.source}
     families = families_for(given, ipv4=args.ipv4, ipv6=args.ipv6)
     versions = versions_given(args.versions)

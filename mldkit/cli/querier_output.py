@@ -21,7 +21,7 @@ from mldkit.querier import QuerySent
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mldkit.model.addresses import Address
     from mldkit.model.family import Family
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 SCHEMA = "mldkit.querier/1"
 MOST_EVENTS = 100_000
 """In the one document of --json."""
+_MOST_ROWS = 1000
+_MOST_LISTED = 20
+"""Groups, and sources of one group, that people are shown."""
 _STYLES = {"join": "green", "leave": "yellow", "expire": "yellow", "query": "dim"}
 _NOTHING = (
     "host", "own", "reason", "group", "filter_mode", "sources", "requested", "version",
@@ -67,7 +70,7 @@ class Output:
 
     def finish(self, job: QuerierJob, *, is_partial: bool) -> None:
         """Print who listens to what, and what the querier did."""
-        members = job.members()
+        members, elapsed_ns = job.members(), job.elapsed_ns
         if self._args.format == "text":
             _print_members(members)
         else:
@@ -83,7 +86,11 @@ class Output:
                         "events_left_out": self._left_out,
                     }
                 )
-        note(self._args, f"{job.elapsed_ns / SECOND:.1f} s: {_counts(job, len(members))}")
+        note(self._args, f"{elapsed_ns / SECOND:.1f} s: {_counts(job, len(members))}")
+        left_out = job.querier.left_out
+        if left_out:
+            records = plural(left_out, "reported record")
+            note(self._args, f"note: no room for {records}: too many groups or sources")
 
 
 def event_json(event: Told, interface: str, wall_ns: int) -> Json:
@@ -127,6 +134,7 @@ def _summary(
         "memberships": [
             {"family": family_name(member.family), **_filter(member)} for member in members
         ],
+        "records_left_out": job.querier.left_out,
         "interrupted": is_partial,
     }
 
@@ -225,14 +233,16 @@ def _print_members(members: Sequence[MembershipChanged]) -> None:
         (
             text(member.group),
             _mode(member),
-            ", ".join(map(text, member.sources)),
-            ", ".join(map(text, member.requested)),
+            _some(member.sources),
+            _some(member.requested),
             str(member.version),
             text(member.host),
         )
-        for member in members
+        for member in members[:_MOST_ROWS]
     ]
     print_table(("group", "mode", "sources", "in doubt", "version", "last reporter"), rows)
+    if len(members) > _MOST_ROWS:
+        print(f"and {plural(len(members) - _MOST_ROWS, 'more group')}: --json lists all")
 
 
 def _counts(job: QuerierJob, groups: int) -> str:
@@ -249,8 +259,14 @@ def _mode(event: MembershipChanged) -> str:
     return "EXCLUDE" if event.exclude else "INCLUDE"
 
 
-def _listed(addresses: Iterable[Address]) -> str:
-    return "{" + ", ".join(map(text, addresses)) + "}"
+def _listed(addresses: Sequence[Address]) -> str:
+    return "{" + _some(addresses) + "}"
+
+
+def _some(addresses: Sequence[Address]) -> str:
+    words = ", ".join(map(text, addresses[:_MOST_LISTED]))
+    more = len(addresses) - _MOST_LISTED
+    return f"{words} and {more} more" if more > 0 else words
 
 
 def _address(address: Address) -> str | None:

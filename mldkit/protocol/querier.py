@@ -131,6 +131,11 @@ class Querier:
         for side in self._sides.values():
             yield from side.groups.members(now_ns)
 
+    @property
+    def left_out(self) -> int:
+        """How many records found no room among the groups and sources that are kept."""
+        return sum(side.groups.left_out for side in self._sides.values())
+
     def _send(self, query: Query, now_ns: int) -> None:
         family = query.family
         source = self._sides[family].election.address

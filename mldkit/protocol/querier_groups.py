@@ -33,6 +33,11 @@ if TYPE_CHECKING:
     from mldkit.protocol.timer import Timers
 
 
+MOST_GROUPS = 65_536
+"""Of one family. A link that reports more is under attack, and what is kept of it has an end."""
+MOST_SOURCES = 65_536
+"""Of all groups of one family together."""
+MOST_SOURCES_OF_GROUP = 1024
 _NO_SOURCES: frozenset[Address] = frozenset()
 
 
@@ -59,6 +64,7 @@ class _Group:
     lives_until_ns: int = 0
     """When it would end if nobody left and nobody reported any more."""
     older_until: dict[int, int] = field(default_factory=dict)
+    counted_sources: int = 0
 
     def version(self, now_ns: int) -> int:
         """Return the version of its oldest listener (Group Compatibility Mode)."""
@@ -105,6 +111,9 @@ class Groups:
         self._send = send
         self._observe = observe
         self._groups: dict[Address, _Group] = {}
+        self._source_count = 0
+        self.left_out = 0
+        """Records and older reports that found no room."""
 
     def __len__(self) -> int:
         """Return how many groups somebody listens to."""
@@ -173,6 +182,9 @@ class Groups:
     ) -> None:
         group = self._groups.get(record.group)
         is_new = group is None
+        if not self._has_room(group, record.sources):
+            self.left_out += 1
+            return
         if group is None:
             group = self._made(record.group)
         before = group.seen(now_ns)
@@ -195,6 +207,19 @@ class Groups:
             group.asking.begin(asked, now_ns)
         self._settle(group, before, now_ns, host)
 
+    def _has_room(self, group: _Group | None, sources: tuple[Address, ...]) -> bool:
+        if group is None:
+            known: dict[Address, int] = {}
+            if len(self._groups) >= MOST_GROUPS:
+                return False
+        else:
+            known = group.filter.sources
+        fresh = len(sources) if not known else sum(source not in known for source in sources)
+        if not fresh:
+            return True
+        is_small = len(known) + fresh <= MOST_SOURCES_OF_GROUP
+        return is_small and self._source_count + fresh <= MOST_SOURCES
+
     def _made(self, address: Address) -> _Group:
         family = self._election.settings.family
         state = RouterFilter()
@@ -211,6 +236,9 @@ class Groups:
 
     def _settle(self, group: _Group, before: _Seen, now_ns: int, host: Address = b"") -> None:
         """Tell what is different, and look again when the next timer of the group ends."""
+        count = len(group.filter.sources)
+        self._source_count += count - group.counted_sources
+        group.counted_sources = count
         if group.filter.is_empty:
             group.asking.stop()
             self._timers.stop(group.timer)

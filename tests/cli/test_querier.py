@@ -32,6 +32,7 @@ SOURCE = parse("10.0.0.9")
     ("arguments", "complaint"),
     [
         pytest.param([], "-i/--interface", id="no interface"),
+        pytest.param(["-i", "lo", "--source", "224.0.0.1"], "--source: 224.0.0.1", id="a group"),
         pytest.param(["-i", "lo", "--interval", "soon"], "--interval", id="interval"),
         pytest.param(["-i", "lo", "--interval", "10s"], "--interval", id="not above response"),
         pytest.param(

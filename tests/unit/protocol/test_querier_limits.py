@@ -1,0 +1,98 @@
+"""A link that reports more groups and sources than any has: what is kept has an end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.messages import GroupRecord, RecordType, Report
+from mldkit.protocol.querier_groups import MOST_GROUPS, MOST_SOURCES, MOST_SOURCES_OF_GROUP
+from tests.unit.protocol.router import Router
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.model.addresses import Address
+
+RECORDS = 180
+"""That fit a report of IGMP."""
+SOURCES = 64
+
+
+@pytest.fixture(params=[IGMP, MLD], ids=repr)
+def family(request: pytest.FixtureRequest) -> Family:
+    found: Family = request.param
+    return found
+
+
+def groups(router: Router, count: int) -> Iterator[Address]:
+    first = int.from_bytes(router.group(1), "big")
+    octets = router.family.address_octets
+    return (number.to_bytes(octets, "big") for number in range(first, first + count))
+
+
+def report(router: Router, records: list[GroupRecord]) -> None:
+    router.hear(Report(tuple(records)), router.router(200), router.family.reports)
+
+
+def flood(router: Router, records: list[GroupRecord], *, at_once: int) -> None:
+    for start in range(0, len(records), at_once):
+        report(router, records[start : start + at_once])
+
+
+def kept_sources(router: Router) -> int:
+    return sum(len(member.sources) for member in router.querier.members(router.now_ns))
+
+
+def test_groups_beyond_all_measure_are_left_out_and_room_comes_back() -> None:
+    router = Router(IGMP)
+    spoofed = [GroupRecord(RecordType.IS_EX, one) for one in groups(router, MOST_GROUPS + 100)]
+
+    flood(router, spoofed, at_once=RECORDS)
+
+    assert len(list(router.querier.members(router.now_ns))) == MOST_GROUPS
+    assert router.querier.left_out == 100
+
+    router.run(200)
+    report(router, spoofed[:1])
+    router.run(300)
+    report(router, spoofed[-1:])
+
+    assert router.querier.left_out == 100
+    members = router.querier.members(router.now_ns)
+    assert [member.group for member in members] == [spoofed[0].group, spoofed[-1].group]
+
+
+def test_sources_of_one_group_have_an_end(family: Family) -> None:
+    router = Router(family)
+    sources = list(groups(router, MOST_SOURCES_OF_GROUP + SOURCES))
+    group = router.group(1)
+
+    flood(
+        router,
+        [
+            GroupRecord(RecordType.ALLOW, group, tuple(sources[start : start + SOURCES]))
+            for start in range(0, len(sources), SOURCES)
+        ],
+        at_once=1,
+    )
+
+    assert kept_sources(router) == MOST_SOURCES_OF_GROUP
+    assert router.querier.left_out == 1
+
+
+def test_sources_of_all_groups_have_an_end_and_are_forgotten_with_them(family: Family) -> None:
+    router = Router(family)
+    sources = tuple(groups(router, SOURCES))
+    count = MOST_SOURCES // SOURCES
+    spoofed = [GroupRecord(RecordType.ALLOW, one, sources) for one in groups(router, count + 2)]
+
+    flood(router, spoofed, at_once=1)
+
+    assert kept_sources(router) == MOST_SOURCES
+    assert router.querier.left_out == 2
+    router.run(300)
+    flood(router, spoofed[-2:], at_once=1)
+    assert kept_sources(router) == 2 * SOURCES
