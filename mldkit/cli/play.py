@@ -99,6 +99,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _perform(args: argparse.Namespace, script: Script) -> Performance:
     from mldkit.cli.progress import waiting
+    from mldkit.link import clock
+    from mldkit.model.units import SECOND
     from mldkit.play import sandboxed
     from mldkit.play.device_target import play_on_device
     from mldkit.play.simulation import simulate
@@ -109,6 +111,9 @@ def _perform(args: argparse.Namespace, script: Script) -> Performance:
         for option in ("profile", "seed", "explain"):
             if getattr(args, option) not in (None, False):
                 note(args, f"--{option} has no effect on {args.on}, which goes its own way")
+    if args.on == "kernel" and clock.tick_ns() * script.hz != SECOND:
+        hz = round(SECOND / clock.tick_ns())
+        note(args, f"this kernel has {hz} Hz and the script says {script.hz}: ranges may not fit")
     with waiting(args, script.end_ns, "playing"):
         if args.on in sandboxed.TARGETS:
             return sandboxed.perform([script], args.on, seed=args.seed)[0]

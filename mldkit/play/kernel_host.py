@@ -39,6 +39,8 @@ _SETTINGS = Path("/proc/sys")
 _SMALLEST_IPV6_MTU = 1280
 _HASTE_MS = 40
 _SILENCE_NS = 300 * MILLISECOND
+_SETTLING_NS = 1100 * MILLISECOND
+"""The kernel may tell once more within a second that a link is up (net/core/link_watch.c)."""
 _PATIENCE_NS = 20 * SECOND
 _POLL_NS = 5 * MILLISECOND
 # Namespaces inherit what the machine has set for IPv4 (net/ipv4/devinet.c:devinet_init_net).
@@ -103,6 +105,7 @@ class KernelHost:
         self._store(_HASTY)
         self._generate(MAKES_NONE)
         own.set_up(index, is_up=True)
+        settled_ns = clock.now_ns() + _SETTLING_NS
         self._wait_for(self._is_ready, "the link did not come up")
         for address, prefix in self._prefixes.items():
             self._add_address(address, prefix)
@@ -110,8 +113,13 @@ class KernelHost:
         # (net/ipv6/addrconf.c:addrconf_notify).
         self._generate_link_local()
         self._wait_for(self._has_valid_addresses, "its addresses did not become valid")
-        _await_silence(device)
+        _await_silence(device, settled_ns)
         self._store({name: _USUAL[name] for name in _HASTY} | wished)
+
+    def come_to_rest(self, device: PacketSocket) -> None:
+        """Make sure that the host is still at rest; what it told meanwhile is told twice."""
+        if device.take() is not None:
+            _await_silence(device, clock.now_ns() + _SETTLING_NS)
 
     # The contract of a host under test
 
@@ -242,10 +250,10 @@ def from_mac(mac: bytes) -> Address:
     return b"\xfe\x80" + bytes(6) + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:]
 
 
-def _await_silence(device: PacketSocket) -> None:
-    """Wait until the host has told everything."""
+def _await_silence(device: PacketSocket, until_ns: int) -> None:
+    """Wait until the host has told everything, at least until a monotonic time."""
     deadline_ns = clock.now_ns() + _PATIENCE_NS
-    while device.receive(clock.now_ns() + _SILENCE_NS) is not None:
+    while device.receive(max(clock.now_ns() + _SILENCE_NS, until_ns)) is not None:
         if clock.now_ns() > deadline_ns:
             raise LinkError("the host does not come to rest")
 

@@ -80,8 +80,6 @@ class RealTime:
         performance = self._performance
         self._offset_ns = clock.wall_offset_ns()
         self._zero_ns = zero_ns
-        self._drain()
-        performance.events.clear()
         tolerance_ns = tolerance_of(self._script)
         try:
             for action in self._script.actions:
@@ -91,7 +89,11 @@ class RealTime:
             self._drain()
         except InterfaceRemoved as error:
             performance.broke_off = error.message
-        performance.events.sort(key=lambda event: event.time_ns)
+        # What came before time 0 belongs to the preparation.
+        performance.events = sorted(
+            (event for event in performance.events if event.time_ns >= 0),
+            key=lambda event: event.time_ns,
+        )
         performance.outcomes = judge(performance, tolerance_ns)
         return performance
 

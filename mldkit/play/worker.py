@@ -134,7 +134,9 @@ def _play(script: Script, number: int, target: str, start: Start, seed: int | No
         if target == "kernel":
             kernel_host = KernelHost(script, peer, peer_index)
             kernel_host.prepare(device)
-            zero_ns = _begin(start, number, clock.tick_ns(), script.phase)
+            start.wait()
+            kernel_host.come_to_rest(device)
+            zero_ns = _begin(number, clock.tick_ns(), script.phase)
             performance = RealTime(script, device, kernel_host).play(zero_ns)
         else:
             _without_ipv6(script.interface)
@@ -144,7 +146,8 @@ def _play(script: Script, number: int, target: str, start: Start, seed: int | No
                 PacketSocket(script.interface) as below,
                 ResponderHost(script, below, draws(script, seed)) as responder,
             ):
-                zero_ns = _begin(start, number, SECOND // script.hz, script.phase)
+                start.wait()
+                zero_ns = _begin(number, SECOND // script.hz, script.phase)
                 performance = RealTime(script, device, responder).play(zero_ns)
                 performance.reasons += responder.reasons_since(zero_ns)
                 performance.stalls += responder.stalls_since(zero_ns)
@@ -157,9 +160,8 @@ def _without_ipv6(interface: str) -> None:
     Path("/proc/sys/net/ipv6/conf", interface, "disable_ipv6").write_text("1")
 
 
-def _begin(start: Start, number: int, tick_ns: int, phase: float) -> int:
-    """Return time 0, when everybody is ready; scripts begin one after the other."""
-    start.wait()
+def _begin(number: int, tick_ns: int, phase: float) -> int:
+    """Return time 0; scripts begin one after the other."""
     _hurry()
     return next_zero_ns(clock.now_ns() + number * _APART_NS, tick_ns, phase)
 

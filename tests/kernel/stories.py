@@ -23,7 +23,9 @@ HEADS = {
     4: "host 10.9.0.2 02:00:00:00:00:02\nquerier 10.9.0.1 02:00:00:00:00:01\n"
     "sysctl net.ipv4.conf.eth1.igmpv2_unsolicited_report_interval 500\n",
     6: "host fe80::ff:fe00:2 02:00:00:00:00:02\nquerier fe80::ff:fe00:1 02:00:00:00:00:01\n"
-    "sysctl net.ipv6.conf.eth1.mldv1_unsolicited_report_interval 500\n",
+    "sysctl net.ipv6.conf.eth1.mldv1_unsolicited_report_interval 500\n"
+    # Addresses become valid after everything else was told from `::`.
+    "sysctl net.ipv6.conf.eth1.dad_transmits 2\n",
 }
 GROUPS = {
     4: ("239.1.2.3", "232.1.1.1", "224.0.0.251"),
@@ -52,7 +54,6 @@ QUERIES = (
     "data {group} from {source}",
 )
 OLDER = (
-    "query {all} max-response 0.5s robustness 2 interval 2s",
     *["query {all} version {older} max-response 0.5s"] * 2,
     "query {group} version {older} max-response 0.5s",
     "report {older} {group} from-host {other}",
@@ -86,7 +87,7 @@ def of_versions(family: Family, number: int) -> Script:
 
 
 def of_interface(family: Family, number: int) -> Script:
-    """Return a story in which the interface changes too; detecting duplicates takes two seconds."""
+    """Return a story in which the interface changes too; new addresses take three seconds."""
     lines = PROGRAMS[::3] + 2 * (LINKS + INTERFACE[family.ip_version]) + QUERIES[:1]
     return _Story(family, number, lines).script(steps=6, apart_s=4.5)
 
