@@ -33,6 +33,7 @@ a script:
   5.0          query :: max-response 1s
   +0.008..1.036 expect IS_EX(ff05::1) IS_EX(ff02::1:ff00:2)
 
+A play ends with the last line, or where the last range ends if that is later.
 kernel and responder need no root where user namespaces are allowed (mldkit doctor tells).
 In real time an expected message may come 8 ms later than its range (set tolerance 20ms).
 
@@ -85,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
             print(json_text(play_output.event_json(event)))
         for outcome in performance.outcomes:
             print(json_text(play_output.expectation_json(outcome)))
+        for reason in performance.reasons if args.explain else ():
+            print(json_text(play_output.reason_json(reason)))
     else:
         printer = line_printer()
         for line, style in play_output.timeline(performance, explain=args.explain):

@@ -11,7 +11,7 @@ from mldkit.model.units import MILLISECOND, SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mldkit.play import Outcome, Performance, Played
+    from mldkit.play import Outcome, Performance, Played, Reason
 
 
 def document(performance: Performance, *, explain: bool = False) -> Json:
@@ -22,10 +22,7 @@ def document(performance: Performance, *, explain: bool = False) -> Json:
         "expectations": [expectation_json(outcome) for outcome in performance.outcomes],
     }
     if explain:
-        found["reasons"] = [
-            {"time_s": reason.time_ns / SECOND, "text": str(reason)}
-            for reason in performance.reasons
-        ]
+        found["reasons"] = [reason_json(reason) for reason in performance.reasons]
     return found
 
 
@@ -40,6 +37,11 @@ def event_json(event: Played) -> Json:
         "message": message,
         "bytes": event.decoded.frame.data.hex(),
     }
+
+
+def reason_json(reason: Reason) -> Json:
+    """Return why a timer was set or a message sent."""
+    return {"time_s": reason.time_ns / SECOND, "text": str(reason)}
 
 
 def expectation_json(outcome: Outcome) -> Json:

@@ -13,9 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from mldkit.model.addresses import text as address_text
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
+    from mldkit.model.addresses import Address
     from mldkit.model.family import Family
     from mldkit.model.messages import Message
 
@@ -38,10 +40,13 @@ class TimerSet:
     granularity: int
     """Ticks of one step of the wheel at that distance; 1 without a wheel."""
     fires_ns: int
+    subject: Address = b""
+    """The group or address that it is for; empty for the interface."""
 
     def __str__(self) -> str:
         """Return the event as one line."""
-        text = f"{self.family.name} {self.rule}: "
+        subject = f" for {address_text(self.subject)}" if self.subject else ""
+        text = f"{self.family.name} {self.rule}{subject}: "
         if self.granularity == 0:
             return text + f"in {(self.fires_ns - self.time_ns) / MILLISECOND:.3f} ms"
         text += f"drew {self.draw} of 0..{self.limit - 1} ticks, " if self.limit > 1 else ""

@@ -189,7 +189,16 @@ class Timers:
         if self.observe is not None:
             step = 0 if at_once or not grid.wheel else 1 << 3 * level
             event = TimerSet(
-                now_ns, timer.family, timer.name, limit, drawn, ticks, expiry, step, timer.fires_ns
+                now_ns,
+                timer.family,
+                timer.name,
+                limit,
+                drawn,
+                ticks,
+                expiry,
+                step,
+                timer.fires_ns,
+                timer.subject,
             )
             self.observe(event)
 

@@ -110,6 +110,29 @@ def test_explain_gives_rule_draw_and_wheel_step(
     assert "mld state change: sent TO_EX(ff05::1)" in out
 
 
+def test_explain_names_the_group_whose_answer_waits(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script.write_text(SCRIPT + "9 query ff05::1 max-response 1s\n+0..2 expect IS_EX(ff05::1)\n")
+
+    assert main(["play", "--explain", str(script)]) == 0
+
+    assert "why: mld group answer for ff05::1: drew " in capsys.readouterr().out
+
+
+def test_every_format_gives_the_reasons_that_were_asked_for(
+    script: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["play", "--explain", "--seed", "1", str(script), "--format"]
+    assert main([*command, "json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert main([*command, "ndjson"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    assert [line for line in lines if "text" in line] == document["reasons"]
+    assert any("mld general answer: drew " in reason["text"] for reason in document["reasons"])
+
+
 def test_a_script_that_is_wrong_is_exit_2_and_plays_nothing(
     script: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
