@@ -278,7 +278,9 @@ def _print_queriers(result: Result) -> None:
         print("\nqueriers")
         numbers = {"queries", "announced", "observed"}
         headings = ("link", "address", "version", "queries", "announced", "observed", "elected")
-        print_table(headings, rows, right=numbers, merge=1)
+        print_table(headings, rows[:_MOST_ROWS], right=numbers, merge=1)
+        if len(rows) > _MOST_ROWS:
+            print(f"{len(rows) - _MOST_ROWS} more; --json has all")
 
 
 def _print_rows(result: Result) -> None:

@@ -337,3 +337,15 @@ def test_many_findings_of_one_rule_are_cut_in_text_only(capture: Capture, capsys
 def test_standard_input_is_read_once(arguments: list[str], capsys: Output) -> None:
     assert main(["analyze", *arguments]) == 2
     assert "only once" in capsys.readouterr().err
+
+
+def test_tables_of_a_flood_end_somewhere(capture: Capture, capsys: Output) -> None:
+    stage = Stage(MLD)
+    for number in range(1, 331):
+        stage.query(number / 100, router=number)
+
+    main(["analyze", capture("flood.pcapng", stage.frames())])
+
+    printed = capsys.readouterr().out
+    assert "30 more; --json has all" in printed
+    assert "fe80::5" in printed
