@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
-FEW, MANY = 300, 1200
+FEW, MANY = 200, 800
 MOST_GROWTH = 1.4
 """Of the work for one message from FEW to MANY: a square would give 4."""
 
