@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from mldkit.link import clock
+from mldkit.link import clock, interfaces
 from mldkit.link.runner import Runner
 from mldkit.model.messages import Query
 from mldkit.protocol.querier import Querier
@@ -42,7 +42,16 @@ class QuerySent:
     query: Query
 
 
-Told: TypeAlias = QuerierEvent | QuerySent
+@dataclass(frozen=True, slots=True)
+class AddressGone:
+    """The interface has lost the address that queries come from; they go on as they were."""
+
+    time_ns: int
+    family: Family
+    address: Address
+
+
+Told: TypeAlias = QuerierEvent | QuerySent | AddressGone
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,9 @@ class QuerierJob:
         self._tell = tell
         self._ends_with_election = False
         self._own = {settings.family: address for address, settings in addresses.items()}
+        self._interface = device.interface
+        # What was never its own, a source that somebody asked for, cannot go.
+        self._had = self._current() & set(addresses)
         self.querier = Querier(device.interface.mac, addresses, self._observe)
         self._runner = Runner(
             device,
@@ -146,3 +158,15 @@ class QuerierJob:
             if isinstance(query, Query):
                 self.queries += 1
                 self._tell(QuerySent(sent_ns, query.family, datagram.source, query))
+                if query.is_general:
+                    self._check(datagram.source, query.family, sent_ns)
+
+    def _check(self, source: Address, family: Family, now_ns: int) -> None:
+        """Say once that the interface has its address no longer."""
+        if source in self._had and source not in self._current():
+            self._had.discard(source)
+            self._tell(AddressGone(now_ns, family, source))
+
+    def _current(self) -> set[Address]:
+        known = interfaces.addresses_by_index().get(self._interface.index, ())
+        return {entry.address for entry in known}

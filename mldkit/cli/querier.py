@@ -45,7 +45,7 @@ then keeps it from starting; one that is heard later wins the election, and this
 until that has gone. General Queries are rare, 125 s apart by default, so a short silence proves
 little: --listen 125s is sure. Messages of this machine itself are not heard.
 
-events: query querier other version join change leave expire end
+events: query querier other version address join change leave expire end
 
 exit codes: 0 done, 2 wrong usage, 3 no permission, no such interface, or a
 querier with a lower address, 130 interrupted

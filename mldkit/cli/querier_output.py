@@ -17,7 +17,7 @@ from mldkit.protocol.querier_events import (
     OtherQuerier,
     VersionChanged,
 )
-from mldkit.querier import QuerySent
+from mldkit.querier import AddressGone, QuerySent
 
 if TYPE_CHECKING:
     import argparse
@@ -110,6 +110,8 @@ def event_json(event: Told, interface: str, wall_ns: int) -> Json:
     document["host"] = _address(event.address)
     if isinstance(event, Elected):
         document |= {"own": event.is_own, "reason": event.reason}
+    elif isinstance(event, AddressGone):
+        document |= {"own": True, "reason": "gone"}
     elif isinstance(event, OtherQuerier):
         document["own"] = False
         document["reason"] = "tie" if event.is_tie else "higher address"
@@ -185,6 +187,8 @@ def _kind(event: Told) -> str:
             return "other"
         case VersionChanged():
             return "version"
+        case AddressGone():
+            return "address"
 
 
 def _words(event: Told) -> str:
@@ -203,6 +207,8 @@ def _words(event: Told) -> str:
             return f"{text(event.address)} has the same {what}, so nobody loses"
         case OtherQuerier():
             return f"{text(event.address)} queries too and has to fall silent: higher address"
+        case AddressGone():
+            return f"{text(event.address)} has left the interface; queries go on coming from it"
         case VersionChanged(address=b""):
             return f"{event.family!r}v{event.version} again: the older querier has gone"
         case VersionChanged():

@@ -18,7 +18,7 @@ from mldkit.protocol.querier_events import (
     OtherQuerier,
     VersionChanged,
 )
-from mldkit.querier import QuerySent
+from mldkit.querier import AddressGone, QuerySent
 
 if TYPE_CHECKING:
     from mldkit.querier import Told
@@ -108,6 +108,10 @@ def test_without_permission_it_says_so(ordinary: Ordinary) -> None:
         (
             OtherQuerier(5, IGMP, HOST, is_tie=False),
             {"event": "other", "host": "10.9.0.2", "own": False, "reason": "higher address"},
+        ),
+        (
+            AddressGone(5, IGMP, HOST),
+            {"event": "address", "host": "10.9.0.2", "own": True, "reason": "gone"},
         ),
         (
             VersionChanged(5, IGMP, 2, b""),

@@ -289,6 +289,20 @@ def test_a_signal_to_end_gives_the_document_and_130(link: Link) -> None:
     assert stream.events[-1]["interrupted"]
 
 
+def test_an_address_that_goes_is_told_once_and_queries_go_on(link: Link) -> None:
+    own = "10.9.0.1"
+    querier = begin(link.near, *QUICK, "-4")
+    querier.wait_for(event="query", host=own)
+    link.near.ip(f"addr del {own}/24 dev eth1")
+    gone = querier.wait_for(event="address")
+    querier.wait_for(event="query", host=own)
+    querier.wait_for(event="query", host=own)
+    code, _ = querier.end()
+    assert (gone["host"], gone["reason"]) == (own, "gone")
+    assert [event["event"] for event in querier.events].count("address") == 1
+    assert code == 130
+
+
 def test_an_interface_that_vanishes_ends_it_with_what_there_was(link: Link) -> None:
     querier = begin(link.near, *QUICK)
     querier.wait_for(event="query", family="ipv6")
