@@ -109,6 +109,11 @@ def _play_one(number: int, given: dict[str, Any], target: str, start: Start) -> 
         text = results.to_text(_play(script, number, target, start, given["seed"]))
     except MldkitError as error:
         text = results.failure(error)
+    except BaseException as error:
+        # Nobody sees a traceback of this process.
+        reason = f"the process of the script failed: {type(error).__name__}: {error}"
+        _result_file(number).write_text(results.failure(LinkError(reason)))
+        raise
     _result_file(number).write_text(text)
 
 

@@ -12,6 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mldkit.errors import LinkError
+from mldkit.link.launcher import module_command
+from mldkit.link.namespace import Sandbox
+from mldkit.play import results
+from mldkit.protocol.script_parser import parse_script
+
 if TYPE_CHECKING:
     from tests.conftest import Link, Ordinary
 
@@ -245,3 +251,13 @@ def test_a_target_that_does_not_exist_is_exit_3() -> None:
 
     assert done.returncode == 3
     assert done.stderr.startswith("mldkit: kernal: no such interface")
+
+
+def test_what_ends_the_process_of_a_script_is_told() -> None:
+    script = parse_script(HOST + QUERIER + JOIN)
+    order = {"target": "kernel", "scripts": [{"name": "a.play", "text": script.text}]}
+    with Sandbox() as sandbox:
+        done = sandbox.run(module_command("mldkit.play.worker"), given=json.dumps(order))
+
+    with pytest.raises(LinkError, match="the process of the script failed: KeyError"):
+        results.from_text(done.stdout, script, 0)
