@@ -37,6 +37,22 @@ _DEPENDENCIES = ("scapy", "netns", "rich", "pygments", "markdown-it-py", "mdurl"
 _serial = itertools.count()
 
 
+def pytest_configure() -> None:
+    """Let nobody's terminal decide how wide the output of the commands is."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have measured; a test beside others has no terminal of its own."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "table":
+                    terminalreporter.section(report.nodeid)
+                    terminalreporter.write(str(value))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-netns",

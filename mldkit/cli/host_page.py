@@ -1,8 +1,12 @@
-"""Print docs/host-behaviour.md from the host profiles: `python -m mldkit.cli.host_page`."""
+"""Print docs/host-behaviour.md from the host profiles and what was measured last.
+
+`python -m mldkit.cli.host_page docs/measured/agreement.json`
+"""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -144,8 +148,6 @@ and `late` counts what came more than 8 ms after it, which is left to a busy mac
 keeps it for this page.
 
 """
-MEASURED = Path(__file__).parents[2] / "docs" / "measured" / "agreement.json"
-"""What was measured last; only where the package lies in its repository."""
 _COLUMNS = {
     "family": "family",
     "query": "query",
@@ -163,13 +165,11 @@ _COLUMNS = {
 """Keys of a row and their titles; the kernel has neither D nor p."""
 
 
-def page() -> str:
+def page(measured: dict[str, Any]) -> str:
     """Return the whole page."""
     whole = HEAD + "".join(f"{row}\n" for row in _rows()) + ALSO_HEAD
     whole += "".join(f"| {linux} | {script} |\n" for linux, script in ALSO) + TARGETS + WHEEL
-    if MEASURED.exists():
-        whole += MEASURED_HEAD + measured_table(json.loads(MEASURED.read_text()))
-    return whole
+    return whole + MEASURED_HEAD + measured_table(measured)
 
 
 def measured_table(measured: dict[str, Any]) -> str:
@@ -216,4 +216,4 @@ def _text(value: object) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    print(page(json.loads(Path(sys.argv[1]).read_text())), end="")
