@@ -1,6 +1,6 @@
-"""Whether a report is plain, so that no rule has anything to say on it.
+"""Whether a report or query is plain, so that no rule has anything to say on it.
 
-Nearly every report is, and asking each rule about each record costs more than reading it. One
+Nearly every one is, and asking each rule about each record costs more than reading it. One
 pass asks for anything that any of them could mind; it may say no too often, never yes. Groups
 and source lists come again and again, so those once found harmless are remembered.
 """
@@ -18,7 +18,7 @@ from mldkit.model.addresses import (
     is_unspecified,
 )
 from mldkit.model.family import IGMP, MLD
-from mldkit.model.messages import RecordType, Report
+from mldkit.model.messages import Query, RecordType, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,16 +66,48 @@ _source_lists = _Lists()
 
 
 def is_plain(decoded: Decoded, unseen: Sequence[GroupRecord] | None = None) -> bool:
-    """Return whether no rule finds anything in a message, which is a report then.
+    """Return whether no rule finds anything in a message, a report or a query then.
 
-    `unseen` are those of its records that are not known to be harmless each; None means all.
+    `unseen` are those records of a report that are not known to be harmless each; None means all.
     """
     message = decoded.datagram.message
+    if type(message) is Query:
+        return _is_plain_query(decoded, message)
     return (
         type(message) is Report
         and has_plain_envelope(decoded)
         and has_plain_records(message.records, unseen)
     )
+
+
+def _is_plain_query(decoded: Decoded, query: Query) -> bool:
+    datagram, family = decoded.datagram, decoded.family
+    if query.version != family.current_version or decoded.remarks or decoded.malformed is not None:
+        return False
+    if decoded.checksum != "ok" or datagram.hop_limit != 1 or datagram.router_alert != 0:
+        return False
+    if query.flags or query.code or query.reserved or query.extensions or query.trailing:
+        return False
+    source, group, sources = datagram.source, query.group, query.sources
+    if len(source) == 16:
+        if source[:8] != _LINK_LOCAL:
+            return False
+    elif datagram.traffic_class != 0xC0 or not 0 < source[0] < 0xE0 or source[0] == 127:
+        return False
+    if query.robustness < 2 or query.interval_code == 0:
+        return False
+    expected = group
+    if group == family.unspecified:
+        interval_ns = query.interval_ns or 0
+        if sources or interval_ns <= query.max_response_ns:
+            return False
+        expected = family.all_hosts
+    elif group not in _any_source_groups and not _is_harmless(group, RecordType.IS_IN):
+        return False
+    if sources and sources not in _source_lists.known and not _are_harmless(sources):
+        return False
+    mac = datagram.link_destination
+    return datagram.destination == expected and (mac is None or mac == group_mac(expected))
 
 
 def has_plain_envelope(decoded: Decoded) -> bool:

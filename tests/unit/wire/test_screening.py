@@ -7,10 +7,10 @@ import tracemalloc
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mldkit.model.addresses import consecutive, parse
+from mldkit.model.addresses import consecutive, group_mac, parse, text
 from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.family import IGMP, MLD, Family
-from mldkit.model.messages import GroupRecord, RecordType, Report
+from mldkit.model.messages import GroupRecord, Query, RecordType, Report
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
 from mldkit.wire.screening import RULES as SCREENED
@@ -87,6 +87,64 @@ def test_a_plain_report_is_one_that_no_rule_minds(datagram: Datagram) -> None:
     assert {finding.id for finding in find(decoded)} == minded
     assert not (is_plain(decoded) and minded)
     assert not (has_plain_records(message.records) and minded & SCREENED)
+
+
+@st.composite
+def nearly_plain_query(draw: st.DrawFn) -> Datagram:
+    """Queries with at most a few things that some rule minds."""
+    family = draw(st.sampled_from((IGMP, MLD)))
+    group = parse(draw(st.sampled_from((text(family.unspecified), *GROUPS[family]))))
+    listed = draw(st.lists(st.sampled_from(SOURCES[family]), max_size=2)) if any(group) else []
+    query = Query(
+        family.current_version,
+        group,
+        draw(st.sampled_from((0, 100, 125, 10000))) % (1 << family.response_code_width),
+        draw(st.booleans()),
+        draw(mostly(2, 0, 1, 7)),  # type: ignore[arg-type]
+        draw(mostly(125, 0, 5)),  # type: ignore[arg-type]
+        tuple(map(parse, listed)),
+        draw(mostly(0, 1)),  # type: ignore[arg-type]
+        trailing=draw(mostly(b"", b"x")),  # type: ignore[arg-type]
+    )
+    right = group if any(group) else family.all_hosts
+    destination = draw(mostly(right, family.all_hosts))
+    return Datagram(
+        parse(str(draw(mostly(*SENDERS[family])))),
+        destination,  # type: ignore[arg-type]
+        query,
+        hop_limit=draw(mostly(1, 64)),  # type: ignore[arg-type]
+        traffic_class=draw(mostly(family.traffic_class, 0x20)),  # type: ignore[arg-type]
+        router_alert=draw(mostly(0, 1, None)),  # type: ignore[arg-type]
+        link_source=bytes(6),
+        link_destination=draw(mostly(group_mac(right), bytes(6))),  # type: ignore[arg-type]
+    )
+
+
+@given(nearly_plain_query())
+def test_a_plain_query_is_one_that_no_rule_minds(datagram: Datagram) -> None:
+    decoded = decode(Frame(encode_frame(datagram)))
+    assert isinstance(decoded, Decoded)
+
+    minded = {
+        rule.id
+        for rule in RULES
+        if rule.check is not None
+        and (not rule.kinds or "query" in rule.kinds)
+        and rule.check(decoded) is not None
+    }
+    assert {finding.id for finding in find(decoded)} == minded
+    assert not (is_plain(decoded) and minded)
+
+
+def test_a_query_as_linux_bridges_send_it_is_plain() -> None:
+    for family, source in ((IGMP, "10.0.0.1"), (MLD, "fe80::1")):
+        query = Query(family.current_version, family.unspecified, 100, False, 2, 125)
+        datagram = Datagram(
+            parse(source), family.all_hosts, query, 1, family.traffic_class, router_alert=0
+        )
+        decoded = decode(Frame(encode_frame(datagram)))
+        assert isinstance(decoded, Decoded)
+        assert is_plain(decoded)
 
 
 def test_long_source_lists_are_not_remembered_without_end() -> None:
