@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, whole_number
+from mldkit.cli.main import INTERRUPTED
 from mldkit.cli.output import json_text, line_printer, note, print_json
 from mldkit.errors import CaptureError, LinkError, UsageError
 
@@ -95,6 +96,8 @@ def run(args: argparse.Namespace) -> int:
     note(args, play_output.summary(performance))
     if performance.failed and performance.stalls:
         note(args, play_output.stalls(performance))
+    if performance.interrupted_ns is not None:
+        return INTERRUPTED
     if performance.broke_off:
         raise LinkError(performance.broke_off)
     return 1 if performance.failed else 0

@@ -91,7 +91,12 @@ def summary(performance: Performance) -> str:
     """Return how many expectations there were, and how many failed."""
     count = len(performance.outcomes)
     noun = "expectation" if count == 1 else "expectations"
-    return f"{count} {noun}, {performance.failed} failed"
+    line = f"{count} {noun}, {performance.failed} failed"
+    if performance.interrupted_ns is None:
+        return line
+    left = len(performance.script.expectations) - count
+    after_s = max(performance.interrupted_ns, 0) / SECOND
+    return f"{line}, {left} not judged: interrupted after {after_s:.3f} s"
 
 
 def stalls(performance: Performance) -> str:

@@ -85,6 +85,8 @@ class Performance:
     outcomes: list[Outcome] = field(default_factory=list)
     broke_off: str = ""
     """Why the play ended before its end; empty when it did not."""
+    interrupted_ns: int | None = None
+    """When a person ended it; expectations that were still open then are not judged."""
 
     @property
     def failed(self) -> int:
@@ -133,6 +135,8 @@ def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
         low, high = performance.range_of(expectation, tolerance_ns)
         within = range(bisect_left(times_ns, low), bisect_right(times_ns, high))
         inside = [number for number in within if not taken[number]]
+        ended_ns = performance.interrupted_ns
+        is_open = ended_ns is not None and ended_ns < high
         if expectation.message is None:
             wanted = expectation.family
             unwanted = tuple(
@@ -140,7 +144,8 @@ def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
                 for number in inside
                 if wanted is None or heard[number].decoded.family is wanted
             )
-            outcomes.append(Outcome(expectation, unwanted, not unwanted))
+            if unwanted or not is_open:
+                outcomes.append(Outcome(expectation, unwanted, not unwanted))
             continue
         for number in inside:
             if expectation.equals(heard[number].decoded.datagram.message):
@@ -149,7 +154,8 @@ def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
                 break
         else:
             got = tuple(heard[number] for number in inside)
-            outcomes.append(Outcome(expectation, got, passed=False))
+            if not is_open:
+                outcomes.append(Outcome(expectation, got, passed=False))
     return outcomes
 
 

@@ -89,6 +89,10 @@ class RealTime:
             self._drain()
         except InterfaceRemoved as error:
             performance.broke_off = error.message
+        except KeyboardInterrupt:
+            performance.interrupted_ns = clock.now_ns() - zero_ns
+            with suppress(InterfaceRemoved):
+                self._drain()
         # What came before time 0 belongs to the preparation.
         performance.events = sorted(
             (event for event in performance.events if event.time_ns >= 0),

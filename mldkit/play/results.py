@@ -3,7 +3,8 @@
 ::
 
     {"began_ns": [..], "events": [[time, who, frame as hex]], "reasons": [[time, text]],
-     "stalls": [[from, until]]}           or {"error": {"kind", "message", "hint"}}
+     "stalls": [[from, until]], "interrupted_ns": time or null}
+    {"error": {"kind", "message", "hint"}}                           where it could not be played
 
 Messages are decoded again and expectations judged again where the line is read.
 """
@@ -38,6 +39,7 @@ def to_text(performance: Performance) -> str:
             ],
             "reasons": [[reason.time_ns, str(reason)] for reason in performance.reasons],
             "stalls": [[stall.from_ns, stall.until_ns] for stall in performance.stalls],
+            "interrupted_ns": performance.interrupted_ns,
         }
     )
 
@@ -54,7 +56,9 @@ def from_text(text: str, script: Script, tolerance_ns: int) -> Performance:
     if "error" in told:
         error = told["error"]
         raise _KINDS[error["kind"]](error["message"], hint=error["hint"])
-    performance = Performance(script, began_ns=told["began_ns"])
+    performance = Performance(
+        script, began_ns=told["began_ns"], interrupted_ns=told["interrupted_ns"]
+    )
     for time_ns, who, octets in told["events"]:
         number = len(performance.events) + 1
         frame = Frame(bytes.fromhex(octets), time_ns, number, interface=script.interface)

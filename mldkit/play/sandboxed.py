@@ -7,6 +7,7 @@ however this process ends. Several scripts are played at the same time, each on 
 from __future__ import annotations
 
 import json
+import signal
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError
@@ -60,10 +61,21 @@ def perform(
     }
     with Sandbox() as sandbox:
         sandbox.ip("".join(map(_link, range(len(scripts)), scripts)))
-        done = sandbox.run(module_command("mldkit.play.worker"), given=json.dumps(order))
-    lines = done.stdout.splitlines()
-    if done.returncode or len(lines) != len(scripts):
-        complaint = done.stderr.strip().rpartition("\n")[2] or "no result"
+        child = sandbox.spawn(module_command("mldkit.play.worker"))
+        try:
+            return _read(scripts, *child.communicate(json.dumps(order)))
+        except KeyboardInterrupt:
+            try:
+                return _read(scripts, sandbox.stop(child, signal.SIGINT), "")
+            except LinkError:
+                # Nothing had begun yet.
+                raise KeyboardInterrupt from None
+
+
+def _read(scripts: Sequence[Script], output: str, complaints: str) -> list[Performance]:
+    lines = output.splitlines()
+    if len(lines) != len(scripts):
+        complaint = complaints.strip().rpartition("\n")[2] or "no result"
         raise LinkError(f"the scripts could not be played: {complaint}")
     return [
         results.from_text(line, script, tolerance_of(script))

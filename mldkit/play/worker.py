@@ -53,6 +53,7 @@ def main() -> None:
         _fork(_play_one, number, given, order["target"], start)
         for number, given in enumerate(order["scripts"])
     ]
+    signal.signal(signal.SIGINT, lambda *_: _interrupt(players))
     start.wait_for_all()
     for player in players:
         os.waitpid(player, 0)
@@ -61,6 +62,13 @@ def main() -> None:
         os.waitpid(watcher, 0)
     for number in range(len(players)):
         sys.stdout.write(_result(number) + "\n")
+
+
+def _interrupt(players: list[int]) -> None:
+    """Let every script end with what there is."""
+    for player in players:
+        with suppress(ProcessLookupError):
+            os.kill(player, signal.SIGINT)
 
 
 class Start:

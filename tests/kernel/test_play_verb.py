@@ -147,6 +147,35 @@ def test_a_play_that_ends_early_leaves_nothing(number: int, code: int, tmp_path:
     wait_until(lambda: not made & namespaces())
 
 
+@pytest.mark.parametrize("target", ["kernel", "responder"])
+def test_a_play_that_is_interrupted_prints_what_there_is(target: str, tmp_path: Path) -> None:
+    script = tmp_path / "long.play"
+    script.write_text(HOST + QUERIER + JOIN + "60.0 leave 239.1.2.3\n+0..1 expect none\n")
+    for patience_s in (5, 15, 30):  # a busy machine takes longer until time 0
+        document, code, said = interrupted(target, script, patience_s)
+        if len(document["expectations"]) == 1:
+            break
+
+    assert code == 130
+    assert [event["message"]["kind"] for event in document["events"]][:1] == ["report"]
+    assert [outcome["passed"] for outcome in document["expectations"]] == [True]
+    assert "1 not judged: interrupted after" in said
+
+
+def interrupted(target: str, script: Path, patience_s: float) -> tuple[dict[str, Any], int, str]:
+    """Interrupt a play after some time; return its document, exit code and complaints."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", "mldkit", "play", "--on", target, "--json", str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(patience_s)
+    child.send_signal(signal.SIGINT)
+    out, err = child.communicate(timeout=30)
+    return json.loads(out or '{"events": [], "expectations": []}'), child.returncode, err
+
+
 def namespaces_of(pid: int) -> set[str]:
     """Return the network namespaces of the descendants of a process, beside its own."""
     own, found = namespace_of(pid), set()
