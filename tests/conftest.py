@@ -15,6 +15,7 @@ import importlib.metadata
 import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,9 +39,11 @@ _serial = itertools.count()
 
 
 def pytest_configure() -> None:
-    """Let nobody's terminal decide how wide the output of the commands is."""
+    """Let neither the terminal nor the shell of who runs the tests change what commands do."""
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
+    # A shell lets what it runs in the background ignore Ctrl-C, and so would every command.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
