@@ -12,19 +12,18 @@ from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze, resti
 from mldkit.analysis.words import place
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
-from mldkit.cli.message_text import plural
+from mldkit.cli.damage import report_damage
 from mldkit.cli.output import (
     SEVERITY_STYLES,
     json_text,
     line_printer,
-    note,
     print_json,
     print_table,
     printable,
     rule_line,
 )
 from mldkit.cli.progress import reading
-from mldkit.errors import CaptureError, UsageError
+from mldkit.errors import UsageError
 from mldkit.link.capture import Capture, open_capture
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
@@ -208,27 +207,6 @@ def _choose(args: argparse.Namespace, result: Result) -> None:
         result.findings = [
             entry for entry in result.findings if not entry.host or entry.host in hosts
         ]
-
-
-def report_damage(args: argparse.Namespace, captures: list[Capture]) -> None:
-    """Say where files broke; captures of which nothing could be read are an error."""
-    for capture in captures:
-        if capture.damage is not None:
-            where = f"{capture.name}: damaged at octet {capture.damage.offset}"
-            problem = f"{where}: {capture.damage.reason}"
-            if capture.packets == 0:
-                raise CaptureError(problem, hint="no packet could be read from it")
-            print(f"mldkit: {problem}", file=sys.stderr)
-        skipped = capture.skipped_link_types
-        if skipped and sum(skipped.values()) == capture.packets:
-            names = ", ".join(map(str, skipped))
-            raise CaptureError(
-                f"{capture.name}: link type {names} is not read",
-                hint="Ethernet, cooked, raw IP and loopback captures are",
-            )
-        for link_type, count in skipped.items():
-            packets = plural(count, "packet")
-            note(args, f"note: {packets} of link type {link_type}, which is not read")
 
 
 def _print_text(args: argparse.Namespace, result: Result, packets: int) -> None:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.comparison import Comparison, Seen, compare, read_messages
+from mldkit.cli.damage import report_damage
 from mldkit.cli.message_json import Json, number
 from mldkit.cli.message_text import plural, summary_text
 from mldkit.cli.output import json_text, line_printer, print_json
@@ -25,8 +26,6 @@ _MOST_RECORDS = 4
 
 def run(args: argparse.Namespace) -> int:
     """Print what is on one side only or was changed; return 1 where something is missing."""
-    from mldkit.cli.analyze import report_damage
-
     name_a, name_b = args.compare
     with open_capture(name_a) as capture_a, open_capture(name_b) as capture_b:
         result = compare(_messages(capture_a), _messages(capture_b))

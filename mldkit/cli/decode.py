@@ -7,13 +7,13 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, octets, whole_number
+from mldkit.cli.damage import report_damage
 from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.message_json import message_json
 from mldkit.cli.message_text import message_lines, plural
 from mldkit.cli.output import detail, json_text, line_printer, note
 from mldkit.cli.progress import reading
-from mldkit.cli.streams import say
-from mldkit.errors import CaptureError, UsageError
+from mldkit.errors import UsageError
 from mldkit.link.capture import STANDARD_INPUT, open_capture
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.messages import Other
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
             return print_frame_of(args, capture)
         with reading(args, capture):
             code = _PRINTERS[args.format](args, capture)
-        _report_damage(args, capture)
+        report_damage(args, [capture])
     return code
 
 
@@ -195,17 +195,3 @@ _PRINTERS: dict[str, Callable[[argparse.Namespace, Capture | _HexFrame], int]] =
     "json": _print_json,
     "ndjson": _print_ndjson,
 }
-
-
-def _report_damage(args: argparse.Namespace, capture: Capture) -> None:
-    """Say where the file broke; a file of which nothing could be read is an error."""
-    if capture.damage is not None:
-        where = f"{capture.name}: damaged at octet {capture.damage.offset}"
-        problem = f"{where}: {capture.damage.reason}"
-        if capture.packets == 0:
-            raise CaptureError(f"{problem}; no packet could be read")
-        sys.stdout.flush()
-        say(f"mldkit: {problem}")
-    for link_type, count in capture.skipped_link_types.items():
-        packets = plural(count, "packet")
-        note(args, f"note: {packets} of link type {link_type}, which is not read")

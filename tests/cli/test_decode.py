@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import struct
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -73,6 +74,20 @@ def test_a_file_that_breaks_in_its_first_packet_is_one_line(tmp_path: Path) -> N
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"mldkit: {cut}: damaged at octet ")
     assert line.endswith("no packet could be read")
+
+
+@pytest.mark.parametrize("verb", ["decode", "analyze"])
+def test_a_capture_of_a_link_type_that_is_not_read_is_an_error(verb: str, tmp_path: Path) -> None:
+    path = tmp_path / "usb.pcap"
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 189)  # LINKTYPE_USB_LINUX
+    path.write_bytes(head + struct.pack("<IIII", 0, 0, 40, 40) + bytes(40))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "mldkit", verb, path], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"mldkit: {path}: link type 189 is not read\nhint: ")
 
 
 @pytest.mark.parametrize("output_format", ["text", "ndjson"])

@@ -1,0 +1,39 @@
+"""What is wrong with the captures themselves, told once everything that could be read was."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from mldkit.cli.message_text import plural
+from mldkit.cli.output import note
+from mldkit.cli.streams import say
+from mldkit.errors import CaptureError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from mldkit.link.capture import Capture
+
+
+def report_damage(args: argparse.Namespace, captures: Sequence[Capture]) -> None:
+    """Say where files broke; captures of which nothing could be read are an error."""
+    sys.stdout.flush()
+    for capture in captures:
+        if capture.damage is not None:
+            where = f"{capture.name}: damaged at octet {capture.damage.offset}"
+            problem = f"{where}: {capture.damage.reason}"
+            if capture.packets == 0:
+                raise CaptureError(f"{problem}; no packet could be read")
+            say(f"mldkit: {problem}")
+        skipped = capture.skipped_link_types
+        if skipped and sum(skipped.values()) == capture.packets:
+            names = ", ".join(map(str, skipped))
+            raise CaptureError(
+                f"{capture.name}: link type {names} is not read",
+                hint="Ethernet, cooked, raw IP, loopback and Wi-Fi captures are",
+            )
+        for link_type, count in skipped.items():
+            packets = plural(count, "packet")
+            note(args, f"note: {packets} of link type {link_type}, which is not read")
