@@ -48,16 +48,19 @@ class _Pending:
     interval_ns: int = LAST_MEMBER_INTERVAL_NS
     queries: int = 0
     first_ns: int = 0
+    told_ns: int = 0
+    """When somebody last told that he leaves: the state of the group begins anew with each."""
 
     @property
     def until_ns(self) -> int:
         """End of the last member query time."""
         return self.mark.time_ns + self.wanted * self.interval_ns + _SLACK_NS
 
-    def other_reporter(self, memberships: Memberships) -> Host | None:
-        """Return another member that has reported the group since the leave."""
+    def other_reporter(self, memberships: Memberships, since_ns: int = 0) -> Host | None:
+        """Return another member that has reported the group since the leave, or since later."""
+        since_ns = max(since_ns, self.mark.time_ns)
         for host, row in memberships.groups.get(self.left.row.group, {}).items():
-            if host != self.left.row.host and row.last_ns > self.mark.time_ns:
+            if host != self.left.row.host and row.last_ns > since_ns:
                 return host
         return None
 
@@ -91,6 +94,12 @@ class Leaves:
         current = self._link.family.current_version
         members = self._memberships.groups.get(group, {})
         return any(row.version != current for row in members.values())
+
+    def leave_told(self, group: Address, mark: Mark) -> None:
+        """Take in any leave, also a repeated one: routers lower their timers for each."""
+        pending = self._pending.get(group)
+        if pending is not None:
+            pending.told_ns = mark.time_ns
 
     def query(self, query: Query, mark: Mark) -> None:
         """Take in an accepted specific query."""
@@ -151,10 +160,13 @@ class Leaves:
             return
         if pending.queries > _MOST_JUDGED:
             return
-        reporter = pending.other_reporter(self._memberships)
-        if query.suppress and reporter is None:
+        if query.suppress and pending.other_reporter(self._memberships) is None:
             detail = "S is set though nobody reported since the leave: other routers keep the group"
-        elif reporter is not None and not query.suppress and pending.queries > 1:
+        elif (
+            not query.suppress
+            and pending.queries > 1
+            and (reporter := pending.other_reporter(self._memberships, pending.told_ns)) is not None
+        ):
             detail = f"S is not set though {text(host_address(reporter))} reported"
         else:
             return

@@ -229,6 +229,7 @@ class LinkState:
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
             left = self.memberships.leave(host, message.group, mark.time_ns)
+            self.leaves.leave_told(message.group, mark)
             self._left([] if left is None else [left], mark)
             return
         version = decoded.version
@@ -254,6 +255,9 @@ class LinkState:
         if told.changes:
             robustness = self.queriers.variables.robustness
             self.changes.report(host, records, told.changes, robustness, mark)
+            for record in records:
+                if record.type == RecordType.TO_IN:
+                    self.leaves.leave_told(record.group, mark)
         if told.answering:
             responses.report(host, told.answering, version, mark)
         if told.left:

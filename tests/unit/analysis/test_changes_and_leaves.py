@@ -159,6 +159,30 @@ def test_suppress_after_another_member_reported_is_right(stage: Stage, diagnose:
     assert "D-13" not in diagnose(stage, 60).ids
 
 
+def test_no_suppress_after_another_member_reported_is_d13(stage: Stage, diagnose: Diagnose) -> None:
+    join_and_leave(stage)
+    stage.report(5, "TO_EX", 1, host=2)
+    stage.query(20.001, 1, response=1)
+    stage.report(20.6, "IS_EX", 1, host=2)
+    stage.query(21.001, 1, response=1)
+
+    assert diagnose(stage, 60).finding("D-13").count == 1
+
+
+def test_a_leave_that_is_told_again_begins_the_question_anew(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    # The group timer, which the report had raised, is lowered again (RFC 9776 §6.4.2, §6.6.3.1).
+    join_and_leave(stage)
+    stage.report(5, "TO_EX", 1, host=2)
+    stage.query(20.001, 1, response=1)
+    stage.report(20.6, "IS_EX", 1, host=2)
+    stage.report(20.9, "TO_IN", 1)
+    stage.query(20.901, 1, response=1)
+
+    assert "D-13" not in diagnose(stage, 60).ids
+
+
 def test_the_time_from_a_leave_to_the_first_query_is_measured(
     stage: Stage, diagnose: Diagnose
 ) -> None:
