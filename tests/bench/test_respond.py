@@ -68,7 +68,8 @@ def ready(namespace: Namespace, *arguments: str) -> subprocess.Popen[str]:
         *arguments,
     )
     assert child.stderr is not None
-    assert " on eth1 in " in child.stderr.readline()
+    while " on eth1 in " not in child.stderr.readline():
+        assert child.poll() is None
     used, before = cpu_seconds(child.pid), -1.0
     while used > before:
         time.sleep(1)

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.kernel.descendants import namespaces, namespaces_of
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import Ordinary
 
 pytestmark = pytest.mark.netns
@@ -39,26 +43,18 @@ def answers(document: dict[str, Any]) -> dict[str, dict[str, tuple[str, list[str
     }
 
 
-def namespaces() -> set[str]:
-    listed = subprocess.run(
-        ["lsns", "-t", "net", "-n", "-o", "NS"], capture_output=True, text=True, check=True
-    )
-    return set(listed.stdout.split())
+def test_the_demo_shows_what_the_kernel_answers_and_leaves_nothing(tmp_path: Path) -> None:
+    made: set[str] = set()
+    with (tmp_path / "demo.json").open("w") as output:
+        child = subprocess.Popen([sys.executable, "-m", "mldkit", "demo", "--json"], stdout=output)
+        while child.poll() is None:
+            made |= namespaces_of(child.pid)
+            time.sleep(0.02)
 
-
-def test_the_demo_shows_what_the_kernel_answers_and_leaves_nothing() -> None:
-    before = namespaces()
-    done = subprocess.run(
-        [sys.executable, "-m", "mldkit", "demo", "--json"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert answers(json.loads(done.stdout)) == EXPECTED
-    assert namespaces() <= before
+    assert child.returncode == 0
+    assert answers(json.loads((tmp_path / "demo.json").read_text())) == EXPECTED
+    assert made
+    assert not made & namespaces()
 
 
 def test_an_ordinary_user_sees_the_same(ordinary: Ordinary) -> None:
@@ -84,7 +80,6 @@ def test_the_filter_holds_the_mac_of_every_group() -> None:
 
 
 def test_a_demo_that_is_killed_leaves_nothing() -> None:
-    before = namespaces()
     child = subprocess.Popen(
         [sys.executable, "-m", "mldkit", "demo"], stdout=subprocess.PIPE, text=True
     )
@@ -92,12 +87,13 @@ def test_a_demo_that_is_killed_leaves_nothing() -> None:
         assert child.stdout is not None
         while "joined ff3e::8000:1" not in child.stdout.readline():
             assert child.poll() is None
-        assert namespaces() - before, "the sandbox is there"
+        made = namespaces_of(child.pid)
+        assert made, "the sandbox is there"
     finally:
         child.send_signal(signal.SIGKILL)
         child.communicate()
 
     until = time.monotonic() + 10
-    while namespaces() - before:
+    while made & namespaces():
         assert time.monotonic() < until, "namespaces are left"
         time.sleep(0.05)

@@ -16,6 +16,7 @@ import pytest
 from mldkit.errors import LinkError
 from mldkit.link.launcher import mldkit_command
 from mldkit.link.namespace import Sandbox
+from tests.kernel.descendants import namespaces, namespaces_of
 
 if TYPE_CHECKING:
     from tests.conftest import Link, Ordinary
@@ -84,19 +85,7 @@ def processes_with(word: str) -> list[str]:
     return [line for line in listed.stdout.splitlines() if word in line]
 
 
-def network_namespaces() -> set[str]:
-    """Return the network namespaces that any process lives in."""
-    found = set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            found.add(str((process / "ns" / "net").readlink()))
-        except OSError:
-            continue  # it has ended meanwhile
-    return found
-
-
 def test_nothing_is_left_when_the_holder_is_killed() -> None:
-    before = network_namespaces()
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -104,13 +93,14 @@ def test_nothing_is_left_when_the_holder_is_killed() -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "ready\n"
         assert len(processes_with("sleep 987654")) > 0
-        assert network_namespaces() - before
+        made = namespaces_of(holder.pid)
+        assert made
     finally:
         holder.kill()
         holder.communicate()
 
     deadline = time.monotonic() + 5
-    while processes_with("sleep 987654") or network_namespaces() - before:
+    while processes_with("sleep 987654") or made & namespaces():
         assert time.monotonic() < deadline, processes_with("sleep 987654")
         time.sleep(0.01)
 

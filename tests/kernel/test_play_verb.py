@@ -17,6 +17,7 @@ from mldkit.link.launcher import module_command
 from mldkit.link.namespace import Sandbox
 from mldkit.play import results
 from mldkit.protocol.script_parser import parse_script
+from tests.kernel.descendants import namespaces, namespaces_of
 
 if TYPE_CHECKING:
     from tests.conftest import Link, Ordinary
@@ -42,13 +43,6 @@ def mldkit(*arguments: str | Path, **options: Any) -> subprocess.CompletedProces
         check=False,
         **options,
     )
-
-
-def namespaces() -> set[str]:
-    listed = subprocess.run(
-        ["lsns", "-t", "net", "-n", "-o", "NS"], capture_output=True, text=True, check=True
-    )
-    return set(listed.stdout.split())
 
 
 @pytest.mark.parametrize("target", ["kernel", "responder"])
@@ -174,24 +168,6 @@ def interrupted(target: str, script: Path, patience_s: float) -> tuple[dict[str,
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=30)
     return json.loads(out or '{"events": [], "expectations": []}'), child.returncode, err
-
-
-def namespaces_of(pid: int) -> set[str]:
-    """Return the network namespaces of the descendants of a process, beside its own."""
-    own, found = namespace_of(pid), set()
-    waiting = [pid]
-    while waiting:
-        one = waiting.pop()
-        try:
-            found.add(namespace_of(one))
-            waiting += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
-        except OSError:
-            continue
-    return found - {own}
-
-
-def namespace_of(pid: int) -> str:
-    return str(Path(f"/proc/{pid}/ns/net").readlink()).strip("net:[]")
 
 
 def wait_until(condition: Any) -> None:
