@@ -112,6 +112,10 @@ TARGETS = """
   data are sent; lines that would change the host are refused with line and column, as the device
   joins by its own means before the script begins.
 
+The header line `set querier acting [interval T] [max-response T] [robustness N]` makes a querier
+that asks by itself on every target: at the start, in each interval and after each leave
+(`q-07-a-querier-that-acts-mld`, `-igmp`).
+
 In real time a range counts from the moment at which its line really happened: a message from when
 the kernel sent its frame, a request from when it was made. Messages that are expected may come 8 ms
 later than their range (`set tolerance`); a range of `expect none` stays as it is. Where something

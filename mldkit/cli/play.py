@@ -34,6 +34,7 @@ a script:
   5.0          query :: max-response 1s
   +0.008..1.036 expect IS_EX(ff05::1) IS_EX(ff02::1:ff00:2)
 
+set querier acting interval 8s max-response 1s: a querier that asks by itself.
 A play ends with the last line, or where the last range ends if that is later.
 kernel and responder need no root where user namespaces are allowed (mldkit doctor tells).
 In real time an expected message may come 8 ms later than its range (set tolerance 20ms).

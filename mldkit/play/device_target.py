@@ -16,6 +16,7 @@ from mldkit.errors import LinkError, UsageError
 from mldkit.link import clock, interfaces
 from mldkit.link.alarm import Alarm
 from mldkit.link.device import PacketSocket
+from mldkit.play.acting_querier import ActingQuerier
 from mldkit.play.performance import Performance, refused
 from mldkit.play.real_time import RealTime, next_zero_ns
 from mldkit.protocol.script import DataAct, MessageAct
@@ -37,9 +38,13 @@ def play_on_device(script: Script, interface: str) -> Performance:
     where the interface is missing. One that goes away ends the play with what there is so far.
     """
     refuse_host_lines(script)
-    with PacketSocket(interface) as device, Alarm() as alarm:
+    with (
+        PacketSocket(interface) as device,
+        Alarm() as alarm,
+        ActingQuerier(script, interface) as querier,
+    ):
         zero_ns = next_zero_ns(clock.now_ns(), clock.tick_ns(), script.phase)
-        performance = RealTime(script, device, _Device(alarm)).play(zero_ns)
+        performance = RealTime(script, device, _Device(alarm), querier).play(zero_ns)
     if not performance.broke_off:
         # A socket whose interface has gone is silent and says nothing.
         try:

@@ -33,6 +33,7 @@ from mldkit.wire.decode import decode
 
 if TYPE_CHECKING:
     from mldkit.link.device import PacketSocket
+    from mldkit.play.acting_querier import ActingQuerier
     from mldkit.protocol.script import Act, Action, Script
 
 TOLERANCE_NS = 8 * MILLISECOND
@@ -66,7 +67,10 @@ def next_zero_ns(after_ns: int, tick_ns: int, phase: float) -> int:
 class RealTime:
     """Plays one script at the end of a link that is not the host's."""
 
-    def __init__(self, script: Script, device: PacketSocket, host: HostUnderTest) -> None:
+    def __init__(
+        self, script: Script, device: PacketSocket, host: HostUnderTest, querier: ActingQuerier
+    ) -> None:
+        self._querier = querier
         self._script = script
         self._device = device
         self._host = host
@@ -81,6 +85,7 @@ class RealTime:
         self._offset_ns = clock.wall_offset_ns()
         self._zero_ns = zero_ns
         tolerance_ns = tolerance_of(self._script)
+        self._querier.start(zero_ns)
         try:
             for action in self._script.actions:
                 self._host.wait(zero_ns + action.time_ns)
@@ -157,7 +162,8 @@ class RealTime:
             if data == frame.data:
                 del self._sent[number]
                 return who
-        return "other"
+        queriers = self._script.queriers
+        return "querier" if queriers and frame.data[6:12] == queriers[0].mac else "other"
 
     def _record(self, data: bytes, time_ns: int, who: str) -> None:
         number = len(self._performance.events) + 1

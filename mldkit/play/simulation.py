@@ -18,6 +18,7 @@ from mldkit.errors import UsageError
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import SECOND
 from mldkit.play import host_acts
+from mldkit.play.acting_querier import querier_of
 from mldkit.play.frames import frame_of
 from mldkit.play.performance import Performance, Played, judge, refused
 from mldkit.protocol.host import Host, HostOptions
@@ -75,15 +76,29 @@ class _Simulation:
         self.host = Host(options, chance, split_report, performance.reasons.append)
         host_acts.prepare(self.host, script, 0)
         performance.reasons.clear()
+        self._querier = querier_of(script)
+        if self._querier is not None:
+            self._querier.start(0)
 
     def run(self, until_ns: int) -> None:
-        """Carry out what the host does until `until_ns`, that instant included."""
-        while (deadline_ns := self.host.deadline_ns) is not None and deadline_ns <= until_ns:
-            self._poll(deadline_ns)
+        """Carry out what host and querier do until `until_ns`, that instant included."""
+        while (next_ns := self._next_ns()) is not None and next_ns <= until_ns:
+            self._poll(next_ns)
+
+    def _next_ns(self) -> int | None:
+        machines = (self.host, self._querier)
+        deadlines = [machine.deadline_ns for machine in machines if machine is not None]
+        return min((known for known in deadlines if known is not None), default=None)
 
     def _poll(self, now_ns: int) -> None:
         for datagram in self.host.poll(now_ns):
-            self._record(encode_frame(datagram), now_ns, "host")
+            heard = self._record(encode_frame(datagram), now_ns, "host")
+            if heard is not None and self._querier is not None:
+                self._querier.receive(heard, now_ns)
+        for datagram in self._querier.poll(now_ns) if self._querier is not None else ():
+            heard = self._record(encode_frame(datagram), now_ns, "querier")
+            if heard is not None:
+                self.host.receive(heard, now_ns)
 
     def act(self, action: Action) -> None:
         """Carry out one line, and send what the host sends at once."""
@@ -93,13 +108,14 @@ class _Simulation:
             heard = self._record(frame_of(act), now_ns, act.who)
             if heard is not None:
                 self.host.receive(heard, now_ns)
+                if self._querier is not None:
+                    self._querier.receive(heard, now_ns)
         else:
             try:
                 host_acts.carry_out(self.host, act, self._script.interface, now_ns)
             except UsageError as error:
                 raise refused(self._script, action, error) from error
-        if self.host.deadline_ns is not None and self.host.deadline_ns <= now_ns:
-            self._poll(now_ns)
+        self.run(now_ns)
 
     def _record(self, frame: bytes, now_ns: int, who: str) -> Decoded | None:
         number = len(self._performance.events) + 1

@@ -29,6 +29,7 @@ from mldkit.link.configuration import Configuration
 from mldkit.link.device import PacketSocket
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.play import results
+from mldkit.play.acting_querier import ActingQuerier
 from mldkit.play.kernel_host import KernelHost
 from mldkit.play.performance import STALL_NS, Performance, Stall
 from mldkit.play.real_time import RealTime, next_zero_ns
@@ -142,7 +143,7 @@ def _play(script: Script, number: int, target: str, start: Start, seed: int | No
     peer = Configuration()
     peer_index = interfaces.find(name).index
     peer.set_up(peer_index, is_up=True)
-    with PacketSocket(name) as device:
+    with PacketSocket(name) as device, ActingQuerier(script, name) as querier:
         launcher.enter(f"host{number}")
         if target == "kernel":
             kernel_host = KernelHost(script, peer, peer_index)
@@ -150,7 +151,7 @@ def _play(script: Script, number: int, target: str, start: Start, seed: int | No
             start.wait()
             kernel_host.come_to_rest(device)
             zero_ns = _begin(number, clock.tick_ns(), script.phase)
-            performance = RealTime(script, device, kernel_host).play(zero_ns)
+            performance = RealTime(script, device, kernel_host, querier).play(zero_ns)
         else:
             _without_ipv6(script.interface)
             with Configuration() as own:
@@ -161,7 +162,7 @@ def _play(script: Script, number: int, target: str, start: Start, seed: int | No
             ):
                 start.wait()
                 zero_ns = _begin(number, SECOND // script.hz, script.phase)
-                performance = RealTime(script, device, responder).play(zero_ns)
+                performance = RealTime(script, device, responder, querier).play(zero_ns)
                 performance.reasons += responder.reasons_since(zero_ns)
                 performance.stalls += responder.stalls_since(zero_ns)
     performance.stalls += _stalls(zero_ns, clock.now_ns())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Datagram
     from mldkit.model.family import Family
     from mldkit.protocol.filters import FilterMode
+    from mldkit.protocol.variables import Variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +151,8 @@ class Script:
     tolerance_ns: int | None = None
     phase: float = 0.0
     jiffies: int = 0
+    acting: Variables | None = None
+    """What a querier that acts by itself announces; None where only lines ask."""
 
     @property
     def end_ns(self) -> int:

@@ -13,6 +13,7 @@ rest of its line.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from mldkit.model.units import SECOND
 from mldkit.protocol import script_messages
 from mldkit.protocol.filters import FilterMode
 from mldkit.protocol.profile import PROFILE_NAMES
+from mldkit.protocol.querier_settings import QuerierSettings
 from mldkit.protocol.script import (
     Action,
     DataAct,
@@ -37,6 +39,7 @@ from mldkit.protocol.script import (
 )
 from mldkit.protocol.script_words import ScriptError, Words, split_words
 from mldkit.protocol.settings import parse_setting
+from mldkit.protocol.variables import Variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +74,8 @@ def parse_script(text: str, name: str = "script") -> Script:
             words.finish()
     if not script.hosts:
         raise ScriptError(f"{name}:1:1: no line `host ADDRESS MAC`")
+    if script.acting is not None and not script.queriers:
+        raise ScriptError(f"{name}:1:1: no line `querier ADDRESS MAC` for the querier that acts")
     return script
 
 
@@ -128,7 +133,7 @@ def _own_mac(word: str) -> bytes:
 
 
 def _set(script: Script, words: Words) -> None:
-    names = "hz profile mtu seed interface start tolerance phase jiffies"
+    names = "hz profile mtu seed interface start tolerance phase jiffies querier"
     name = words.choice("setting", *names.split())
     match name:
         case "hz":
@@ -152,8 +157,32 @@ def _set(script: Script, words: Words) -> None:
             script.tolerance_ns = words.read("tolerance", notation.parse_duration)
         case "phase":
             script.phase = float(words.read("phase", _fraction))
+        case "querier":
+            words.choice("querier", "acting")
+            script.acting = _variables(words)
         case _:
             script.jiffies = words.number("jiffies", 0, 1 << 62)
+
+
+def _variables(words: Words) -> Variables:
+    """Read what a querier announces: `interval T`, `max-response T`, `robustness N`."""
+    found = Variables()
+    while not words.is_done:
+        match words.choice("option", "interval", "max-response", "robustness"):
+            case "interval":
+                interval_ns = words.read("interval", notation.parse_duration)
+                found = replace(found, interval_ns=interval_ns)
+            case "max-response":
+                response_ns = words.read("max-response", notation.parse_duration)
+                found = replace(found, response_ns=response_ns)
+            case _:
+                found = replace(found, robustness=words.number("robustness", 1, 7))
+    try:
+        for family in (IGMP, MLD):
+            QuerierSettings(family, family.current_version, found)
+    except UsageError as error:
+        words.refuse(error.message)
+    return found
 
 
 def _interface(word: str) -> str:

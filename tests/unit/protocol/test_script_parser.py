@@ -64,6 +64,10 @@ WRONG = [
     ("set mtu 1279", 9, "below 1280"),
     ("0 query 0.0.0.0 version 1 max-response 1s", 42, "has no max-response"),
     ("0 query 0.0.0.0 interval 9h", 28, "no query can carry this interval"),
+    ("set querier silent", 13, "is not one of acting"),
+    ("set querier acting robustness 8", 31, "is not a whole number from 1 to 7"),
+    ("set querier acting interval 5s", 29, "not below the query interval"),
+    ("set querier acting max-response", 32, "max-response is missing"),
 ]
 
 
@@ -102,6 +106,11 @@ def test_lines_are_those_that_an_editor_counts(line_end: str) -> None:
 def test_a_script_without_a_host_is_refused() -> None:
     with pytest.raises(ScriptError, match=r"a\.play:1:1: no line `host"):
         parse_script("# nothing\n", "a.play")
+
+
+def test_a_querier_that_acts_needs_an_address() -> None:
+    with pytest.raises(ScriptError, match=r"a\.play:1:1: no line `querier"):
+        parse_script("set querier acting\nhost 10.9.0.2 02:00:00:00:00:02\n", "a.play")
 
 
 def test_the_lines_of_a_script_are_what_they_say() -> None:
