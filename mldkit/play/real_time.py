@@ -162,8 +162,10 @@ class RealTime:
             if data == frame.data:
                 del self._sent[number]
                 return who
-        queriers = self._script.queriers
-        return "querier" if queriers and frame.data[6:12] == queriers[0].mac else "other"
+        # What the machine at this end sends by itself is no querier's, though the MAC may be one.
+        acts = self._script.acting is not None
+        is_querier = acts and frame.data[6:12] == self._script.queriers[0].mac
+        return "querier" if is_querier else "other"
 
     def _record(self, data: bytes, time_ns: int, who: str) -> None:
         number = len(self._performance.events) + 1
