@@ -10,7 +10,8 @@
     INTERFACE <- in the namespace hostN
 
 Links and namespaces are there already. Each script has a process, which enters the namespace of
-its host for good; one more on each processor measures how long this machine runs nothing of ours.
+its host for good; one more on each processor measures how long this machine runs nothing of ours,
+and one how long the kernel lets its own work wait: MLD reports are made in a workqueue.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LinkError, MldkitError
 from mldkit.link import clock, interfaces, launcher
@@ -38,9 +39,16 @@ from mldkit.play.simulation import draws
 from mldkit.protocol.script import Script
 from mldkit.protocol.script_parser import parse_script
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _ROOM = Path("/run")
 """Of the sandbox; nobody else sees it."""
 _WATCH_NS = 2 * MILLISECOND
+_WAITS_FOR_WORK = Path("/proc/sys/vm/stat_refresh")
+"""Writing returns when a work item has run on each processor (mm/vmstat.c:vmstat_refresh)."""
+_BEHIND_TICK_NS = MILLISECOND // 4
+"""A line at the very moment of a tick may find the kernel still in the jiffy before."""
 _APART_NS = 17 * MILLISECOND
 """Between the beginnings of two scripts, whose lines often have the same times."""
 
@@ -49,6 +57,8 @@ def main() -> None:
     """Play what standard input says."""
     order = json.load(sys.stdin)
     watchers = [_fork(_watch, cpu) for cpu in sorted(os.sched_getaffinity(0))]
+    if order["target"] == "kernel":
+        watchers.append(_fork(_watch_kernel_work))
     start = Start()
     players = [
         _fork(_play_one, number, given, order["target"], start)
@@ -150,7 +160,7 @@ def _play(script: Script, number: int, target: str, start: Start, seed: int | No
             kernel_host.prepare(device)
             start.wait()
             kernel_host.come_to_rest(device)
-            zero_ns = _begin(number, clock.tick_ns(), script.phase)
+            zero_ns = _begin(number, clock.tick_ns(), script.phase) + _BEHIND_TICK_NS
             performance = RealTime(script, device, kernel_host, querier).play(zero_ns)
         else:
             _without_ipv6(script.interface)
@@ -194,10 +204,21 @@ def _watch(cpu: int) -> None:
     os.sched_setaffinity(0, {cpu})
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, 0)
-    with (_ROOM / f"stalls-{cpu}").open("w") as file:
+    _note_stalls(str(cpu), lambda: None)
+
+
+def _watch_kernel_work() -> None:
+    """Note when work items wait, which processes that run in their place do not see."""
+    with suppress(PermissionError), _WAITS_FOR_WORK.open("wb", buffering=0) as work:
+        _note_stalls("work", lambda: work.write(b"1\n"))
+
+
+def _note_stalls(name: str, step: Callable[[], object]) -> None:
+    with (_ROOM / f"stalls-{name}").open("w") as file:
         while True:
             due_ns = clock.now_ns() + _WATCH_NS
             clock.wait_ns(_WATCH_NS)
+            step()
             now_ns = clock.now_ns()
             if now_ns - due_ns > STALL_NS:
                 file.write(f"{due_ns} {now_ns}\n")

@@ -1,7 +1,9 @@
 """How long this machine keeps a process from running: a witness for what came late.
 
 One small process a processor sleeps for a millisecond again and again, and notes how much longer
-it took. A busy machine, or one that stands still because its host is busy, shows in that.
+it took. A busy machine, or one that stands still because its host is busy, shows in that. One more
+waits for a work item of the kernel on every processor, if it is root: MLD reports are made in a
+workqueue, which may wait where processes run.
 
 ::
 
@@ -16,6 +18,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, Self
 
 if TYPE_CHECKING:
@@ -34,10 +37,27 @@ while not ended:
     if after - before > int(sys.argv[2]):
         print(before + 1000000, after)
 """
+_WAITS_FOR_WORK = Path("/proc/sys/vm/stat_refresh")
+"""Writing returns when a work item has run on each processor (mm/vmstat.c:vmstat_refresh)."""
+_WORK_PROGRAM = """
+import os, select, sys, time
+work = os.open(sys.argv[1], os.O_WRONLY)
+print("ready", file=sys.stderr, flush=True)
+ended = False
+while not ended:
+    before = time.monotonic_ns()
+    ended = bool(select.select([0], [], [], 0.001)[0])
+    os.write(work, b"1")
+    after = time.monotonic_ns()
+    if after - before > int(sys.argv[2]):
+        print(before + 1000000, after)
+"""
+KERNEL_WORK = -1
+"""Stands for a processor where work items of the kernel waited."""
 
 
 class Stall(NamedTuple):
-    """From when to when, on the monotonic clock, a processor did not run what it should."""
+    """From when to when, on the monotonic clock, a processor or the kernel's work stood still."""
 
     begin_ns: int
     end_ns: int
@@ -48,26 +68,31 @@ class StallWatch:
 
     def __init__(self) -> None:
         self.stalls: dict[int, list[Stall]] = {}
-        """By processor, in order; complete when the watch has ended."""
+        """By processor or `KERNEL_WORK`, in order; complete when the watch has ended."""
         self._watchers: dict[int, tuple[subprocess.Popen[str], IO[str]]] = {}
 
     def __enter__(self) -> Self:
         """Start to watch."""
         for processor in sorted(os.sched_getaffinity(0)):
-            # A file, as a pipe that nobody reads would stop the watcher once it is full.
-            notes = tempfile.TemporaryFile("w+")
-            watcher = subprocess.Popen(  # noqa: S603 (our own program)
-                [sys.executable, "-S", "-c", _PROGRAM, str(processor), str(_NOTED_NS)],
-                stdin=subprocess.PIPE,
-                stdout=notes,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            self._watchers[processor] = watcher, notes
+            self._start(processor, _PROGRAM, str(processor))
+        if os.access(_WAITS_FOR_WORK, os.W_OK):
+            self._start(KERNEL_WORK, _WORK_PROGRAM, str(_WAITS_FOR_WORK))
         for watcher, _ in self._watchers.values():
             if watcher.stderr is not None:
                 watcher.stderr.readline()
         return self
+
+    def _start(self, processor: int, program: str, argument: str) -> None:
+        # A file, as a pipe that nobody reads would stop the watcher once it is full.
+        notes = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed at the end of the watch)
+        watcher = subprocess.Popen(  # noqa: S603 (our own program)
+            [sys.executable, "-S", "-c", program, argument, str(_NOTED_NS)],
+            stdin=subprocess.PIPE,
+            stdout=notes,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._watchers[processor] = watcher, notes
 
     def __exit__(
         self,
