@@ -93,7 +93,7 @@ class Row:
         self.to_ns = now_ns
         self.reports = 0
         self.record: GroupRecord | None = None
-        """What the host says as long as nothing changes, once it has said it again."""
+        """What the host says as long as nothing changes."""
         self.ended_by = ""
         """Empty while it lasts."""
         self.changes: list[Change] = []
@@ -245,7 +245,7 @@ class Memberships:
         if kind <= _IS_EX:
             told.answering.append(row)
             says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
-            if heard.is_faultless and row.reports > 1 and says_all:
+            if heard.is_faultless and says_all:
                 self._remember(row, record)
 
     def leave(self, host: Host, group: Address, now_ns: int) -> Left | None:
