@@ -132,7 +132,7 @@ def _streams_text(link: LinkState, result: Result) -> str:
             f"data to {named(short)} have {name} 1, so no router forwards them,"
             " whatever the memberships are"
         )
-    groups = {row.group for key, row in result.rows if key == link.key}
+    groups = {row.group for key, row in result.everybody if key == link.key}
     alone = list(dict.fromkeys(stream.group for stream in streams if stream.group not in groups))
     return f"data to {named(alone)} come, but nobody reported to be a member" if alone else ""
 
@@ -148,7 +148,7 @@ def stopped_stream(
     if traffic is None:
         return ""
     reported: dict[bytes, list[int]] = {}
-    for key, row in result.rows:
+    for key, row in result.everybody:
         if key == link.key:
             reported.setdefault(row.group, []).append(row.last_ns)
     for stream in traffic.streams.values():

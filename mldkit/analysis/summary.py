@@ -65,6 +65,9 @@ class Result:
     links: list[LinkState]
     traffic: dict[LinkKey, Traffic]
     rows: list[tuple[LinkKey, Row]]
+    """The stays to tell of; who chooses some puts them here."""
+    everybody: list[tuple[LinkKey, Row]]
+    """All stays: what is said of streams depends on members whoever was asked about."""
     findings: list[Grouped]
     parts: dict[int, Part]
     duplicates: dict[int, int]
@@ -169,6 +172,7 @@ class Analysis:
             self.profile,
             list(self.links.values()),
             self.traffic,
+            rows,
             rows,
             self.ledger.entries(),
             self.parts,

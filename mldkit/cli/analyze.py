@@ -195,9 +195,11 @@ def _hosts(args: argparse.Namespace) -> frozenset[bytes] | None:
 
 
 def _choose(args: argparse.Namespace, result: Result) -> None:
-    """Leave out rows and findings about other groups and hosts."""
+    """Leave out rows, streams and findings about other groups and hosts."""
     groups, hosts = _groups(args), _hosts(args)
     if groups is not None:
+        for traffic in result.traffic.values():
+            traffic.keep(groups)
         result.rows = [item for item in result.rows if item[1].group in groups]
         result.findings = [
             entry for entry in result.findings if not entry.group or entry.group in groups
