@@ -299,8 +299,22 @@ def test_two_sides_of_a_switch_are_compared(capture: Capture, capsys: Output) ->
     assert same["schema"] == "mldkit.compare/1"
     assert (same["offset_s"], same["only_a"], same["only_b"], same["changed"]) == (0, [], [], [])
     assert other["only_a"] == [len(frames)]
+    assert other["outside_a"] == [len(frames)]
     assert main(["analyze", "--compare", host_side, router_side]) == 1
-    assert "only in" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "only in" in out
+    assert "before the first packet of" in out
+
+
+@pytest.mark.parametrize("option", ["--html", "--plot", "--vlan", "--host", "--group"])
+def test_what_a_comparison_does_not_heed_is_refused(
+    option: str, capture: Capture, capsys: Output
+) -> None:
+    side = capture("a.pcapng", busy().frames())
+    value = {"--vlan": "5", "--host": "10.9.0.1", "--group": "239.1.1.1"}.get(option, "x.svg")
+
+    assert main(["analyze", "--compare", side, side, option, value]) == 2
+    assert f"argument {option}: not with --compare" in capsys.readouterr().err
 
 
 def test_messages_of_other_protocols_are_a_remark_and_nothing_else(
