@@ -160,14 +160,19 @@ class LinkState:
 
     def skip(self, mark: Mark, until_ns: int) -> None:
         """Take in that nobody looked from a time on: queries and leaves then are unknown."""
-        self._advance(mark.time_ns)
-        self.responses.conclude()
-        self.queriers.skip(mark, until_ns)
+        self.pause(mark, until_ns)
+        self.queriers.retire(mark)
         self.memberships.finish(mark.time_ns)
         self.memberships.emptied.clear()
+
+    def pause(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nothing was heard from a time on: nobody is blamed for that."""
+        self._advance(mark.time_ns)
+        self.responses.conclude()
+        self.queriers.pause(mark, until_ns)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.changes = Changes(self.key, self._ledger, until_ns)
-        self.responses = Responses(self.key, self._ledger, self.delays)
+        self.responses = Responses(self.key, self._ledger, self.delays, self.responses.latest + 1)
         self.leaves.skip()
         older_queriers = self.compatibility.older_queriers
         self.compatibility = Compatibility(self.key, self._ledger)

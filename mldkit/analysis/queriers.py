@@ -163,12 +163,15 @@ class Queriers:
             if self._listener is not None:
                 self._listener(Event("querier", gone_ns, self._link))
 
-    def skip(self, mark: Mark, until_ns: int) -> None:
-        """Take in that nobody looked from a time on: silence then proves nothing."""
-        self._close_gap(mark)
-        self.poll(mark.time_ns)
+    def retire(self, mark: Mark) -> None:
+        """Take in that nobody looked from a time on: who acts now is open."""
         self._retire(mark.time_ns)
         self._acted_last = None
+
+    def pause(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nothing was heard from a time on: silence then proves nothing."""
+        self._close_gap(mark)
+        self.poll(mark.time_ns)
         self.unseen.append((mark.time_ns, until_ns))
         self.begun_ns, self.last_general_ns = until_ns, None
         self._silent_from_ns = until_ns + self.silence_limit_ns
@@ -181,6 +184,7 @@ class Queriers:
     def forget(self) -> None:
         """Keep only the last times of what happens again and again."""
         del self.silences[:-_MOST_REMEMBERED]
+        del self.unseen[:-_MOST_REMEMBERED]
         for querier in self.known.values():
             del querier.acting[:-_MOST_REMEMBERED]
 

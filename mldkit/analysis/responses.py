@@ -85,13 +85,14 @@ class Specific:
 class Responses:
     """Queries and answers of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, delays: Delays) -> None:
+    def __init__(self, link: LinkKey, ledger: Ledger, delays: Delays, number: int = 0) -> None:
+        """Take the number of the first exchange: rows hold those of the exchanges before it."""
         self._link = link
         self._ledger = ledger
         self.delays = delays
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
-        self._numbers = 0
+        self._numbers = number
         self.specific: dict[Address, deque[Specific]] = {}
         """Specific queries that may still be answered, by group."""
         self._specific_order: deque[Specific] = deque()

@@ -149,6 +149,18 @@ class Analysis:
             link.skip(mark, until_ns)
         self.sitting_ns = self.now_ns = max(self.now_ns, until_ns)
 
+    def pause(self, from_ns: int, until_ns: int) -> None:
+        """Take in that nothing could be heard for a time, on a link that is followed.
+
+        Members and querier are still those of before, until their time is over, but nobody is
+        blamed for what was not heard.
+        """
+        until_ns = max(self.now_ns, until_ns)
+        mark = Mark(0, 0, min(from_ns, until_ns))
+        for link in self.links.values():
+            link.pause(mark, until_ns)
+        self.sitting_ns = self.now_ns = until_ns
+
     def forget(self) -> None:
         """Let go of what is over and has been told: a live link is followed for months."""
         for link in self.links.values():
