@@ -79,7 +79,7 @@ def _about_querier(link: LinkState, result: Result) -> list[str]:
         return [_no_querier(link, result, silence)]
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
-    length_s = (result.ended_ns - queriers.begun_ns) / SECOND
+    length_s = (link.ended_ns - queriers.begun_ns) / SECOND
     return [
         f"{place(link.key)}: no General Query in {length_s:.0f} s of capture, which is too"
         f" short to tell whether a querier is missing{_dropped_queries(link)}."

@@ -152,7 +152,7 @@ def stopped_stream(
         if key == link.key:
             reported.setdefault(row.group, []).append(row.last_ns)
     for stream in traffic.streams.values():
-        for stopped_ns, again_ns in (stream.pause, (stream.last_ns, result.ended_ns)):
+        for stopped_ns, again_ns in (stream.pause, (stream.last_ns, link.ended_ns)):
             if again_ns - stopped_ns < _PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
                 continue
             before = [at_ns for at_ns in reported.get(stream.group, ()) if at_ns <= stopped_ns]
@@ -162,7 +162,7 @@ def stopped_stream(
                     f" {(stopped_ns - max(before)) / SECOND:.0f} s after the last {last},"
                     f" at {clock_text(stopped_ns)}"
                 )
-                goes_on = again_ns != result.ended_ns
+                goes_on = again_ns != link.ended_ns
                 return f"{line}, and went on at {clock_text(again_ns)}" if goes_on else line
     return ""
 

@@ -51,6 +51,10 @@ class LinkState:
         listener: Listener = None,
     ) -> None:
         self.key = key
+        self.begun_ns = self.ended_ns = begun_ns
+        """The first and the last moment at which somebody looked."""
+        self.captures: set[int] = set()
+        """Those that looked, by number."""
         self.messages = 0
         self.queriers = Queriers(key, ledger, begun_ns, listener)
         self.memberships = Memberships(key, listener)
@@ -150,6 +154,7 @@ class LinkState:
 
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
+        self.ended_ns = mark.time_ns
         self._advance(mark.time_ns)
         self.responses.conclude()
         self.queriers.finish(mark)

@@ -117,7 +117,9 @@ class Analysis:
         self.begun_ns: int | None = None
         """Time of the first packet; set by who reads, else that of the first message."""
         self.sitting_ns: int | None = None
-        """Since when somebody looks, where nobody did before that."""
+        """Since when a link that is followed can be heard, where it could not before that."""
+        self.sittings: Sittings | None = None
+        """Who looked when, where there are several captures."""
         self.now_ns = 0
 
     def see(self, frame: Frame, capture: int = 0) -> None:
@@ -141,13 +143,6 @@ class Analysis:
         self.now_ns = max(self.now_ns, now_ns)
         for link in self.links.values():
             link.poll(self.now_ns)
-
-    def skip(self, from_ns: int, until_ns: int) -> None:
-        """Take in that nobody looked for a time: what lasts is not known to last."""
-        mark = Mark(0, 0, max(self.now_ns, from_ns))
-        for link in self.links.values():
-            link.skip(mark, until_ns)
-        self.sitting_ns = self.now_ns = max(self.now_ns, until_ns)
 
     def pause(self, from_ns: int, until_ns: int) -> None:
         """Take in that nothing could be heard for a time, on a link that is followed.
@@ -173,13 +168,16 @@ class Analysis:
             for decoded in part.decoder.finish():
                 self._see_message(decoded, part, mark)
         end_ns = max(self.now_ns, ended_ns or 0)
-        mark = Mark(0, 0, end_ns)
         rows = []
         for key, link in self.links.items():
+            link_end_ns = self._end_ns(link)
+            if link_end_ns is None:
+                link_end_ns = end_ns
+            mark = Mark(0, 0, link_end_ns)
             link.finish(mark)
             if key in self.traffic:
-                self.traffic[key].finish(link.memberships, end_ns, mark)
-            rows += [(key, row) for row in link.memberships.finish(end_ns)]
+                self.traffic[key].finish(link.memberships, link_end_ns, mark)
+            rows += [(key, row) for row in link.memberships.finish(link_end_ns)]
         return Result(
             self.profile,
             list(self.links.values()),
@@ -222,7 +220,9 @@ class Analysis:
             return
         if self.copies.is_copy(decoded, mark):
             return
-        link = self.links.get(key) or self._link(key)
+        link = self.links.get(key)
+        if link is None or (self.sittings is not None and mark.capture not in link.captures):
+            link = self._link(key, mark.capture)
         rows = unseen = None
         message = datagram.message
         if type(message) is Report:
@@ -252,28 +252,43 @@ class Analysis:
             return
         key = LinkKey(interface, packet.vlan, family_of(packet.group))
         if packet.is_detection:
-            self._link(key).unspecified.detection(packet.link_source, mark.time_ns)
+            self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
             return
         traffic = self.traffic.get(key)
         if traffic is None:
             traffic = self.traffic[key] = Traffic(key, self.ledger)
-        link = self._link(key)
+        link = self._link(key, mark.capture)
         traffic.see(packet, link.memberships, link.queriers.variables.robustness, mark)
 
-    def _link(self, key: LinkKey) -> LinkState:
+    def _link(self, key: LinkKey, capture: int) -> LinkState:
+        """Return the link, made if need be, which this capture looks at from now on."""
+        sittings = self.sittings
         link = self.links.get(key)
         if link is None:
+            begun_ns = self.sitting_ns or self.begun_ns
+            if sittings is not None:
+                begun_ns = sittings.begin_ns(capture, key.interface)
             link = self.links[key] = LinkState(
-                key,
-                self.ledger,
-                self.sitting_ns or self.begun_ns or 0,
-                profile=self.profile,
-                listener=self.listener,
+                key, self.ledger, begun_ns or 0, profile=self.profile, listener=self.listener
             )
             link.unspecified.sees_detection = self.with_data
             if self.traced:
                 link.keep_trace()
+        elif sittings is not None and capture not in link.captures:
+            begin_ns, end_ns = sittings.begin_ns(capture, key.interface), self._end_ns(link)
+            if end_ns is not None and begin_ns is not None and sittings.is_break(end_ns, begin_ns):
+                link.skip(Mark(0, 0, end_ns), begin_ns)
+        link.captures.add(capture)
         return link
+
+    def _end_ns(self, link: LinkState) -> int | None:
+        """Return until when somebody looked at a link, None while somebody does."""
+        if self.sittings is None:
+            return None
+        end_ns = self.sittings.end_ns(link.captures, link.key.interface)
+        # A clock that ran backwards was lifted.
+        lifted_ns = max((self.parts[number].last_ns for number in link.captures), default=0)
+        return None if end_ns is None else max(end_ns, lifted_ns)
 
 
 def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[Row]]:
@@ -317,10 +332,9 @@ def _run(
     sources: list[Source], analysis: Analysis, progress: Callable[[Frame], None] | None
 ) -> Result:
     sittings = Sittings(sources)
+    if len(sources) > 1:
+        analysis.sittings = sittings
     for number, frame in sittings.frames():
-        unseen = sittings.unseen_before(number) if len(sources) > 1 else None
-        if unseen is not None:
-            analysis.skip(*unseen)
         if analysis.begun_ns is None:
             firsts = [source.first_ns for source in sources if source.first_ns is not None]
             analysis.begun_ns = min(firsts, default=None)
