@@ -20,6 +20,7 @@ from __future__ import annotations
 from heapq import merge
 from typing import TYPE_CHECKING, Protocol
 
+from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables
 
@@ -113,10 +114,11 @@ class Sittings:
         return sorted(spans, key=lambda span: span[1])
 
     def _timed(self, number: int) -> Iterator[tuple[int, int, Frame]]:
-        last_ns = 0
+        clock = SteadyClock()
         for frame in self._sources[number].candidates():
-            last_ns = max(last_ns, frame.time_ns or 0)
-            yield last_ns, number, frame
+            if frame.time_ns is not None:
+                clock.read(frame.time_ns)
+            yield clock.now_ns, number, frame
         self._ended.add(number)
 
 

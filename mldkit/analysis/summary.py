@@ -7,15 +7,15 @@
                                                   `-> data to groups -> traffic
 
 Reading is the caller's: an `Analysis` takes frames in order of time and the number of the capture
-they belong to. Time that runs backwards inside a capture is lifted to the time before, so that
-the order of the file holds and no delay is negative.
+they belong to. Time that runs backwards inside a capture is made to run forwards, so that the
+order of the file holds and no delay is negative.
 """
 
 from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis.copies import Copies
@@ -23,10 +23,12 @@ from mldkit.analysis.facts import LinkKey, Listener, Mark
 from mldkit.analysis.findings import Grouped, Ledger
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.sittings import Sittings
+from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.datagram import LinkType
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
+from mldkit.model.units import SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.screening import has_plain_envelope
@@ -52,9 +54,7 @@ class Part:
     decoder: Decoder
     messages: int = 0
     broken: int = 0
-    last_ns: int = 0
-    times: int = 0
-    """Packets with a time."""
+    clock: SteadyClock = field(default_factory=SteadyClock)
 
 
 @dataclass(slots=True)
@@ -194,14 +194,17 @@ class Analysis:
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
         time_ns = frame.time_ns
+        clock = part.clock
         if time_ns is None:
-            time_ns = max(part.last_ns, self.now_ns)
-        elif time_ns < part.last_ns:
-            back_s = (part.last_ns - time_ns) / 1e9
-            place = Mark(capture, frame.number, part.last_ns)
-            self.ledger.add("M-55", None, place, f"back by {back_s:.6f} s")
-            time_ns = part.last_ns
-        part.last_ns = time_ns
+            clock.now_ns = max(clock.now_ns, self.now_ns)
+        elif time_ns < clock.now_ns or clock.shift_ns:
+            back_ns = clock.read(time_ns)
+            if back_ns:
+                place = Mark(capture, frame.number, clock.now_ns)
+                self.ledger.add("M-55", None, place, f"back by {back_ns / SECOND:.6f} s")
+        else:
+            clock.now_ns = time_ns
+        time_ns = clock.now_ns
         if self.begun_ns is None:
             self.begun_ns = time_ns
         self.now_ns = time_ns = max(self.now_ns, time_ns)
@@ -286,9 +289,9 @@ class Analysis:
         if self.sittings is None:
             return None
         end_ns = self.sittings.end_ns(link.captures, link.key.interface)
-        # A clock that ran backwards was lifted.
-        lifted_ns = max((self.parts[number].last_ns for number in link.captures), default=0)
-        return None if end_ns is None else max(end_ns, lifted_ns)
+        # Clocks that were set back go on from where they were.
+        steady_ns = max((self.parts[number].clock.now_ns for number in link.captures), default=0)
+        return None if end_ns is None else max(end_ns, steady_ns)
 
 
 def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[Row]]:
