@@ -351,8 +351,9 @@ class Responses:
         """D-18."""
         current = self._link.family.current_version
         for row in memberships.groups.get(specific.group, {}).values():
-            is_current = row.version == current and row.from_ns < specific.asked.time_ns
-            if is_current and row.host not in specific.answered:
+            asked_ns, limit_ns = specific.asked.time_ns, specific.asked.limit_ns
+            was_member = row.from_ns < asked_ns and row.deadline_ns >= limit_ns
+            if row.version == current and was_member and row.host not in specific.answered:
                 detail = (
                     f"{text(host_address(row.host))} did not answer for {text(row.group)} after"
                     f" the older report of {text(specific.older_reporter)}"

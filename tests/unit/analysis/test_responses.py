@@ -265,3 +265,17 @@ def test_an_older_querier_may_report_in_its_own_version(stage: Stage, diagnose: 
     stage.report(60, "TO_EX", 1, host=2)
 
     assert diagnose(stage, 100).finding("D-09").host == stage.host(2)
+
+
+def test_d18_is_not_for_members_whose_time_is_over(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(2, "IS_EX", 1)
+    for second in (200, 300):
+        stage.query(second)
+    stage.query(350, 1, response=1)
+    stage.older_report(350.5, 1, host=2)
+
+    assert "D-18" not in diagnose(stage, 400).ids
+
+    stage.report(302, "IS_EX", 1)
+    assert "D-18" in diagnose(stage, 400).ids
