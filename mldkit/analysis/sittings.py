@@ -20,6 +20,7 @@ from __future__ import annotations
 from heapq import merge
 from typing import TYPE_CHECKING, Protocol
 
+from mldkit.analysis.facts import LATEST_NS, believable
 from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables
@@ -78,7 +79,7 @@ class Sittings:
     def begin_ns(self, number: int, interface: str | None) -> int | None:
         """Return since when a link is looked at without a break, up to the start of a capture."""
         begin_ns = self._sources[number].first_ns
-        if begin_ns is None:
+        if begin_ns is None or begin_ns >= LATEST_NS:
             return None
         for other, first_ns, last_ns in reversed(self._spans(interface)):
             if first_ns < begin_ns and other in self._ended and _follows(last_ns, begin_ns):
@@ -92,7 +93,7 @@ class Sittings:
         """
         if not self._ended.issuperset(captures):
             return None
-        ends_ns = [self._sources[number].last_ns or 0 for number in captures]
+        ends_ns = believable(self._sources[number].last_ns for number in captures)
         end_ns = max(ends_ns, default=0)
         for other, first_ns, last_ns in self._spans(interface):
             if other in self._ended and last_ns > end_ns and _follows(end_ns, first_ns):
@@ -109,14 +110,15 @@ class Sittings:
         for number, source in enumerate(self._sources):
             names = source.interfaces
             may_see = interface is None or interface in names or not any(names)
-            if may_see and source.first_ns is not None and source.last_ns is not None:
-                spans.append((number, source.first_ns, source.last_ns))
+            times = believable((source.first_ns, source.last_ns))
+            if may_see and times:
+                spans.append((number, times[0], times[-1]))
         return sorted(spans, key=lambda span: span[1])
 
     def _timed(self, number: int) -> Iterator[tuple[int, int, Frame]]:
         clock = SteadyClock()
         for frame in self._sources[number].candidates():
-            if frame.time_ns is not None:
+            if frame.time_ns is not None and frame.time_ns < LATEST_NS:
                 clock.read(frame.time_ns)
             yield clock.now_ns, number, frame
         self._ended.add(number)

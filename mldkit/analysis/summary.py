@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis.copies import Copies
-from mldkit.analysis.facts import LinkKey, Listener, Mark
+from mldkit.analysis.facts import LATEST_NS, LinkKey, Listener, Mark, believable
 from mldkit.analysis.findings import Grouped, Ledger
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.sittings import Sittings
@@ -195,7 +195,7 @@ class Analysis:
         """Return where and when; packets without a time have that of the packet before."""
         time_ns = frame.time_ns
         clock = part.clock
-        if time_ns is None:
+        if time_ns is None or time_ns >= LATEST_NS:
             clock.now_ns = max(clock.now_ns, self.now_ns)
         elif time_ns < clock.now_ns or clock.shift_ns:
             back_ns = clock.read(time_ns)
@@ -339,10 +339,10 @@ def _run(
         analysis.sittings = sittings
     for number, frame in sittings.frames():
         if analysis.begun_ns is None:
-            firsts = [source.first_ns for source in sources if source.first_ns is not None]
+            firsts = believable(source.first_ns for source in sources)
             analysis.begun_ns = min(firsts, default=None)
         if progress is not None:
             progress(frame)
         analysis.see(frame, number)
-    lasts = [source.last_ns for source in sources if source.last_ns is not None]
+    lasts = believable(source.last_ns for source in sources)
     return analysis.finish(max(lasts, default=None))
