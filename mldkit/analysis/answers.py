@@ -176,7 +176,7 @@ def _about_members(link: LinkState, result: Result) -> list[str]:
     if older:
         extra.append(f"{counted(len(older), 'host')} in an older version")
     delays = link.delays
-    if delays.count and delays.longest_ns is not None:
+    if result.tells_all and delays.count and delays.longest_ns is not None:
         slowest = f"the slowest after {delays.longest_ns / SECOND:.2f} s"
         answers = f"{counted(delays.count, 'answer')}, {slowest}"
         extra.append(answers + _late_text(link, result))

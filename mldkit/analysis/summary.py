@@ -74,6 +74,11 @@ class Result:
     begun_ns: int
     ended_ns: int
 
+    @property
+    def tells_all(self) -> bool:
+        """Whether all stays are told of: answers are counted for whole links only."""
+        return len(self.rows) == len(self.everybody)
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:

@@ -52,3 +52,19 @@ def test_streams_to_other_groups_are_left_out(capture: Capture, capsys: Output) 
     assert "239.1.1.1" not in other
     assert "your stream to 239.1.1.1 stopped" in same
     assert "\ndata\n" in same
+
+
+def test_a_chosen_host_has_not_the_answers_of_all(capture: Capture, capsys: Output) -> None:
+    stage = Stage(IGMP)
+    stage.report(0, "TO_EX", 1, host=2)
+    stage.query(5)
+    stage.report(8, "IS_EX", 1)
+    name = capture("a.pcapng", stage.frames())
+
+    main(["analyze", name])
+    everybody = capsys.readouterr().out
+    main(["analyze", "--host", "10.9.0.101", name])
+    silent = capsys.readouterr().out
+
+    assert "2 hosts in 1 group; 1 answer, the slowest after 3.00 s" in everybody
+    assert "host 10.9.0.101 in 1 group." in silent
