@@ -76,6 +76,8 @@ class LinkState:
         self._nameless: set[bytes] = set()
         """MACs that sent from 0.0.0.0 while they had no address."""
         self._by_mac: dict[bytes, Address] = {}
+        self._first_of: dict[int, Mark] = {}
+        """The first message from addresses with a first octet; IPv4 only."""
 
     def keep_trace(self) -> None:
         """Keep from here on the single queries, reports and delays that pictures show."""
@@ -95,7 +97,7 @@ class LinkState:
         if self._due_ns < now_ns:
             self._advance(now_ns)
         source, mac = datagram.source, datagram.link_source
-        self._learn(source, mac)
+        self._learn(source, mac, mark)
         self.queriers.report(mark)
         self.unspecified.valid(mac)
         version = self.key.family.current_version
@@ -161,7 +163,7 @@ class LinkState:
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.unspecified.finish(mark.time_ns)
         stays = chain(self.memberships.ended, self.memberships.rows())
-        senders.judge(self.key, self._ledger, self.queriers.known.values(), stays)
+        senders.judge(self.key, self._ledger, self.queriers.known.values(), stays, self._first_of)
 
     def skip(self, mark: Mark, until_ns: int) -> None:
         """Take in that nobody looked from a time on: queries and leaves then are unknown."""
@@ -202,7 +204,7 @@ class LinkState:
         datagram = decoded.datagram
         if query.version is None:
             return
-        self._learn(datagram.source, datagram.link_source)
+        self._learn(datagram.source, datagram.link_source, mark)
         if self.trace is not None:
             self.trace.query(query, datagram.source, mark.time_ns)
         all_hosts = decoded.family.all_hosts
@@ -234,7 +236,7 @@ class LinkState:
     ) -> None:
         datagram = decoded.datagram
         mac = datagram.link_source
-        host = self._host(datagram.source, mac)
+        host = self._host(datagram.source, mac, mark)
         self.queriers.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
@@ -286,10 +288,10 @@ class LinkState:
             self.leaves.left(left, queriers.variables.robustness, mark)
         self._look_ahead()
 
-    def _host(self, source: Address, mac: bytes | None) -> Host:
+    def _host(self, source: Address, mac: bytes | None, mark: Mark) -> Host:
         """Return who sends; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""
         if source != IPV4_UNSPECIFIED:
-            self._learn(source, mac)
+            self._learn(source, mac, mark)
             return source
         if mac is None:
             return source
@@ -299,10 +301,12 @@ class LinkState:
             return source + mac
         return address
 
-    def _learn(self, source: Address, mac: bytes | None) -> None:
+    def _learn(self, source: Address, mac: bytes | None, mark: Mark) -> None:
         if len(source) != 4 or mac is None or source == IPV4_UNSPECIFIED:
             return
         known = self._addresses.get(mac, b"")
+        if known != source:
+            self._first_of.setdefault(source[0], mark)
         if known == b"":
             self._addresses[mac] = source
             if mac in self._nameless:

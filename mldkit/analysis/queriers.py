@@ -195,7 +195,7 @@ class Queriers:
         if self.acting is not None:
             self.acting.acting.append((self._acting_since_ns, mark.time_ns))
         for querier in self.known.values():
-            self._judge_interval(querier, mark)
+            self._judge_interval(querier)
 
     def _count(self, querier: Querier, query: Query, now_ns: int, *, to_everybody: bool) -> None:
         if now_ns - querier.last_ns > querier.variables.other_querier_ns:
@@ -314,7 +314,7 @@ class Queriers:
             if len(others) < _MOST_ALIKE:
                 others.append(new)
 
-    def _judge_interval(self, querier: Querier, mark: Mark) -> None:
+    def _judge_interval(self, querier: Querier) -> None:
         """D-04."""
         observed_ns, announced_ns = querier.observed_ns, querier.announced_ns
         if observed_ns is None or announced_ns is None or not querier.acting:
@@ -326,7 +326,7 @@ class Queriers:
                 f"{text(querier.address)} announces {announced_ns / SECOND:g} s"
                 f" and queries every {observed_ns / SECOND:.1f} s"
             )
-            place = mark._replace(time_ns=querier.last_ns)
+            place = querier.first._replace(frame=0, time_ns=querier.last_ns)
             self._ledger.add("D-04", self._link, place, detail, host=querier.address)
 
     def _close_gap(self, mark: Mark) -> None:

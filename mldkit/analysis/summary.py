@@ -178,7 +178,7 @@ class Analysis:
             link_end_ns = self._end_ns(link)
             if link_end_ns is None:
                 link_end_ns = end_ns
-            mark = Mark(0, 0, link_end_ns)
+            mark = Mark(max(link.captures, default=0), 0, link_end_ns)
             link.finish(mark)
             if key in self.traffic:
                 self.traffic[key].finish(link.memberships, link_end_ns, mark)

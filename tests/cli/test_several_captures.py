@@ -14,6 +14,7 @@ from mldkit.testing.stage import BEGIN_NS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from mldkit.model.datagram import Frame
 
@@ -173,3 +174,28 @@ def test_a_piece_in_which_a_link_is_silent_was_looking_at_it(
 
     assert main(["analyze", "--json", *names]) == 1
     assert [(item["id"], item["vlan"]) for item in document(capsys)["findings"]] == [("D-01", [5])]
+
+
+def test_frames_and_ends_have_the_name_of_their_capture(
+    capture: Capture, capsys: Output, tmp_path: Path
+) -> None:
+    first, second = Stage(IGMP), Stage(IGMP, vlan=(6,))
+    rounds(first, 0, 300)
+    rounds(second, 100, 400)
+    second.report(103, "IS_EX", 1, hop_limit=9)
+    for at_s in (430, 460, 490, 520):
+        second.query(at_s)
+    names = [capture("a.pcapng", first.frames()), capture("b.pcapng", second.frames())]
+    page = tmp_path / "page.html"
+
+    main(["analyze", "--html", str(page), *names])
+    out = capsys.readouterr().out
+    main(["analyze", "--json", *names])
+    found = document(capsys)["findings"]
+
+    assert "(IGMP on VLAN 6); frame 3 of b.pcapng" in out
+    assert "frame 3 of b.pcapng" in page.read_text()
+    assert {item["id"] for item in found} > {"V-03", "D-04"}
+    assert {item["capture"] for item in found} == {1}
+    main(["analyze", names[1]])
+    assert "(IGMP on VLAN 6); frame 3\n" in capsys.readouterr().out
