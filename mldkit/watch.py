@@ -2,15 +2,17 @@
 
 ::
 
-            opened            went down                 gone
+            opened       went down, lost its carrier    gone
     start ---------> up  <--------------> down  ----------------> missing
                      ^        came back                              |
                      `-----------------------------------------------'
                           an interface of that name is there again
 
 A socket outlives its interface going down, but not its removal; then the name is looked for
-until there is an interface that has it. Each change is a `LinkEvent`, and so is a moment at
-which the kernel had to throw packets away.
+until there is an interface that has it. A carrier that goes is no error of the socket: the
+interface is looked at after each slice. Each change is a `LinkEvent`, and so is a moment at
+which the kernel had to throw packets away. What nobody could hear meanwhile proves nothing:
+the folds are told of each such time.
 
 Time comes in two forms. Waiting is on the monotonic clock. Events carry wall time, as frames
 do; expiry is judged only up to an instant before which every frame has been taken in, so a
@@ -145,6 +147,8 @@ class Watch:
         self._listener = listener
         self._on_frame = on_frame
         self._dropped = self._dropped_before = 0
+        self._deaf_since_ns: int | None = None
+        """Wall time since which nothing can be heard."""
         self.analysis = Analysis(profile, self._take, with_data=False)
         self.analysis.begun_ns = self.begun_ns = machine.wall_ns()
         self._device: Device | None = None
@@ -198,17 +202,23 @@ class Watch:
         except InterfaceRemoved:
             self._lose(device, "was removed")
         else:
-            if self.state == DOWN:
-                self._check(device)
+            self._check(device)
 
     def _check(self, device: Device) -> None:
-        """Look whether an interface that went down is up, gone, or another one by now."""
+        """Look whether the interface is up, has a carrier, is gone, or another one by now.
+
+        What is up and still the same is left to the socket, which tells of its end in order.
+        """
         found = self._machine.look()
+        if self.state == UP:
+            if found is not None and found.is_up and not found.is_running:
+                self._enter(DOWN, "has no carrier")
+            return
         if found is None:
             self._lose(device, "was removed")
         elif found.index != device.interface.index:
             self._lose(device, "was removed, another one has its name")
-        elif found.is_up:
+        elif found.is_running:
             self._enter(UP, "is up again")
 
     def _lose(self, device: Device, words: str) -> None:
@@ -252,6 +262,8 @@ class Watch:
         dropped = self._dropped_before + self._device.statistics().dropped
         if dropped > self._dropped:
             self._dropped = dropped
+            now_ns = self._machine.wall_ns()
+            self.analysis.pause(now_ns, now_ns)
             self._tell(f"the kernel dropped packets, {dropped} so far")
 
     def _let_pass(self, until_ns: int) -> None:
@@ -262,9 +274,17 @@ class Watch:
         self.analysis.forget()
 
     def _enter(self, state: str, words: str) -> None:
-        if state != self.state:
-            self.state = state
-            self._tell(words)
+        if state == self.state:
+            return
+        now_ns = self._machine.wall_ns()
+        # Whoever did not answer or ask before the end may have done so after it.
+        if self._deaf_since_ns is None:
+            self._deaf_since_ns = now_ns
+        self.analysis.pause(self._deaf_since_ns, now_ns)
+        if state == UP:
+            self._deaf_since_ns = None
+        self.state = state
+        self._tell(words)
 
     def _tell(self, words: str) -> None:
         self.events += 1

@@ -79,7 +79,7 @@ def _about_querier(link: LinkState, result: Result) -> list[str]:
         return [_no_querier(link, result, silence)]
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
-    length_s = (result.ended_ns - queriers.begun_ns) / SECOND
+    length_s = (link.ended_ns - queriers.begun_ns) / SECOND
     return [
         f"{place(link.key)}: no General Query in {length_s:.0f} s of capture, which is too"
         f" short to tell whether a querier is missing{_dropped_queries(link)}."
@@ -93,12 +93,25 @@ def _no_querier(link: LinkState, result: Result, silence: tuple[int, int]) -> st
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
     line += _dropped_queries(link)
-    line += (
-        f". A snooping switch forgets members {OLD_MEMBERSHIP_S} s (RFC 3376, the Linux bridge)"
-        f" or {NEW_MEMBERSHIP_S} s (RFC 9776) after their last report"
-    )
+    line += f". A snooping switch forgets members {_lifetimes_text(link)}"
     stopped = stopped_stream(link, result, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."
+
+
+def _lifetimes_text(link: LinkState) -> str:
+    """Return in words how long after their last report members are forgotten."""
+    variables = link.queriers.variables
+    old_ns, new_ns = variables.membership_ns("rfc3376"), variables.membership_ns("rfc9776")
+    if old_ns == OLD_MEMBERSHIP_S * SECOND and new_ns == NEW_MEMBERSHIP_S * SECOND:
+        return (
+            f"{OLD_MEMBERSHIP_S} s (RFC 3376, the Linux bridge) or {NEW_MEMBERSHIP_S} s (RFC 9776)"
+            " after their last report"
+        )
+    # The Linux bridge goes by a setting of its own, whatever queriers announce.
+    return (
+        f"{old_ns / SECOND:g} s (RFC 3376) or {new_ns / SECOND:g} s (RFC 9776) after their last"
+        f" report by what the querier announced, the Linux bridge {OLD_MEMBERSHIP_S} s after it"
+    )
 
 
 def _dropped_queries(link: LinkState) -> str:
@@ -119,7 +132,8 @@ def _querier_text(link: LinkState) -> str:
     if is_unspecified(acting.address):
         who += " (a snooping switch, no elected querier)"
     line = f"querier is {who}, {version}"
-    if acting.announced_ns is not None:
+    # An older version announces nothing: what it told before in the current one is over.
+    if acting.announced_ns is not None and acting.version == link.key.family.current_version:
         line += f", announces {acting.announced_ns / SECOND:g} s"
     if acting.observed_ns is not None:
         line += f", asks every {acting.observed_ns / SECOND:.3g} s"
@@ -162,7 +176,7 @@ def _about_members(link: LinkState, result: Result) -> list[str]:
     if older:
         extra.append(f"{counted(len(older), 'host')} in an older version")
     delays = link.delays
-    if delays.count and delays.longest_ns is not None:
+    if result.tells_all and delays.count and delays.longest_ns is not None:
         slowest = f"the slowest after {delays.longest_ns / SECOND:.2f} s"
         answers = f"{counted(delays.count, 'answer')}, {slowest}"
         extra.append(answers + _late_text(link, result))

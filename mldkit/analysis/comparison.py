@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import islice
 from statistics import median_low
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.copies import COPY_NS
 from mldkit.model.messages import Other
-from mldkit.model.units import SECOND
+from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Decoded, Frame
 
 WINDOW_NS = 2 * SECOND
+_SPREAD_NS = 50 * MILLISECOND
+"""Between the shortest and the longest way of messages from A to B."""
+_MOST_ALIKE, _MOST_DIFFERENCES = 64, 1_000_000
+"""Messages of one content, and pairs of all, that are held against each other for the offset."""
 _ENVELOPE = ("hop_limit", "traffic_class", "router_alert", "vlan", "link_source", "destination")
 
 
@@ -63,9 +68,9 @@ class Comparison:
     switch sends them to routers only (RFC 4541 §2.1.1)."""
 
 
-def read_messages(frames: Iterable[Frame]) -> list[Seen]:
+def read_messages(frames: Iterable[Frame], *, tunnels: bool = False) -> list[Seen]:
     """Return the membership messages of a capture, copies of a span port left out."""
-    decoder = Decoder()
+    decoder = Decoder(tunnels=tunnels)
     found: list[Seen] = []
     recent: dict[bytes, int] = {}
     for frame in frames:
@@ -111,6 +116,19 @@ def compare(side_a: list[Seen], side_b: list[Seen]) -> Comparison:
     return result
 
 
+def outside(
+    messages: Iterable[Seen], first_ns: int | None, last_ns: int | None, offset_ns: int
+) -> list[Seen]:
+    """Return what came before the first packet of the other capture or after its last.
+
+    Nothing shows that the other side was looked at then. `offset_ns` is what has to be added to
+    the times of the messages to have those of the other side.
+    """
+    if first_ns is None or last_ns is None:
+        return list(messages)
+    return [seen for seen in messages if not first_ns <= seen.time_ns + offset_ns <= last_ns]
+
+
 def content(seen: Seen) -> Hashable:
     """Return what two sides of a switch must agree in."""
     decoded = seen.decoded
@@ -140,13 +158,35 @@ def _offset(side_a: dict[Hashable, list[Seen]], side_b: dict[Hashable, list[Seen
         if len(found) == 1 and len(side_b.get(key, ())) == 1
     ]
     if not differences:
-        firsts = [
-            side_b[key][0].time_ns - found[0].time_ns
-            for key, found in side_a.items()
-            if key in side_b
-        ]
-        return median_low(firsts) if firsts else None
+        return _usual_offset(side_a, side_b)
     return median_low(differences)
+
+
+def _usual_offset(
+    side_a: dict[Hashable, list[Seen]], side_b: dict[Hashable, list[Seen]]
+) -> int | None:
+    """Return the difference that most messages agree on, where all of them come again and again.
+
+    What comes every 125 s fits any multiple of that: of equally good ones the smallest counts,
+    since clocks are rarely wrong by minutes, and captures rarely begin at the same time.
+    """
+    pairs = (
+        other.time_ns - seen.time_ns
+        for key, found in side_a.items()
+        for seen in found[:_MOST_ALIKE]
+        for other in side_b.get(key, ())[:_MOST_ALIKE]
+    )
+    differences = sorted(islice(pairs, _MOST_DIFFERENCES))
+    best: tuple[int, int] | None = None
+    begin = 0
+    for end, difference in enumerate(differences):
+        while difference - differences[begin] > _SPREAD_NS:
+            begin += 1
+        middle = differences[(begin + end) // 2]
+        rank = begin - end, abs(middle)
+        if best is None or rank < (best[0], abs(best[1])):
+            best = begin - end, middle
+    return None if best is None else best[1]
 
 
 def _pair(

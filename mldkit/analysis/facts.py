@@ -27,6 +27,13 @@ LAST_MEMBER_INTERVAL_NS = SECOND
 """Last Member Query Interval (RFC 9776 §8.8, RFC 9777 §9.8)."""
 MARGIN_NS = 30 * MILLISECOND
 NEVER_NS = 1 << 63
+LATEST_NS = 1 << 62
+"""February 2116: what claims to be later, beyond what a pcap file can say, has no time."""
+
+
+def believable(times: Iterable[int | None]) -> list[int]:
+    """Return the times that are known and no nonsense of a damaged capture."""
+    return [time_ns for time_ns in times if time_ns is not None and time_ns < LATEST_NS]
 
 
 class LinkKey(NamedTuple):

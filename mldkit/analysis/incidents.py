@@ -6,15 +6,18 @@ version and because of whom, how soon leaves are asked about, and data that nobo
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import host_address
+from mldkit.analysis.facts import NEVER_NS, host_address
 from mldkit.analysis.words import clock_text, named, place
-from mldkit.model.addresses import text
+from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import IGMP
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.summary import Result
     from mldkit.model.addresses import Address
@@ -52,40 +55,104 @@ def _silence_text(link: LinkState, result: Result) -> str:
     return f"{line}; {stopped}" if stopped else line
 
 
+@dataclass(slots=True)
+class _Speaker:
+    """What a host spoke."""
+
+    lowest: int
+    """The oldest version."""
+    older_ns: int
+    """When it first spoke an older version."""
+    current_ns: int = NEVER_NS
+    """When it first spoke the current version."""
+    is_back: bool = True
+    """Whether it spoke the current version last, in all groups."""
+
+
 def _older_hosts_text(link: LinkState, result: Result) -> str:
     """Return in words which hosts fell back to an older version, and because of whom."""
+    speakers, groups = _speakers(link, result)
+    if not speakers:
+        return ""
+    queriers = link.compatibility.older_queriers
+    first_ns = min((mark.time_ns for _, mark in queriers.values()), default=NEVER_NS)
+    by_itself = [
+        host for host, speaker in speakers.items() if _is_by_itself(speaker, first_ns, link)
+    ]
+    lines = []
+    fallen = {host: one for host, one in speakers.items() if host not in by_itself}
+    if fallen:
+        lines.append(_fallen_text(link, fallen))
+    if by_itself:
+        names = named([host_address(host) for host in by_itself])
+        verb = "speaks" if len(by_itself) == 1 else "speak"
+        versions = _versions_text(link, [speakers[host] for host in by_itself])
+        why = "before any querier asked in it" if queriers else "though no querier asks in it"
+        # RFC 9776 §8.13
+        held_s = link.queriers.variables.older_host_ns / SECOND
+        line = f"{names} {verb} {versions} {why}"
+        if groups:
+            line += f"; routers treat {named(sorted(groups))} by the older version for {held_s:g} s"
+        lines.append(line)
+    return "; ".join(lines)
+
+
+def _speakers(link: LinkState, result: Result) -> tuple[dict[bytes, _Speaker], set[Address]]:
+    """Return the hosts that spoke an older version, and the groups in which they did."""
     current = link.key.family.current_version
-    hosts: dict[bytes, int] = {}
-    back: dict[bytes, bool] = {}
+    speakers: dict[bytes, _Speaker] = {}
+    first_ns: dict[bytes, int] = {}
     groups: set[Address] = set()
     for key, row in result.rows:
         if key != link.key:
             continue
-        older = [change.version for change in row.changes if (change.version or 0) < current]
+        older = [change for change in row.changes if (change.version or 0) < current]
+        newer = (change.time_ns for change in row.changes if change not in older)
+        first_ns[row.host] = min(first_ns.get(row.host, NEVER_NS), min(newer, default=NEVER_NS))
         if older:
-            lowest = min(version or 0 for version in older)
-            hosts[row.host] = min(lowest, hosts.get(row.host, lowest))
-            back[row.host] = back.get(row.host, True) and row.version == current
-            groups.add(row.group)
-    if not hosts:
-        return ""
-    name = link.key.family.name.upper()
-    versions = " and ".join(f"{name}v{version}" for version in sorted(set(hosts.values())))
-    names = named([host_address(host) for host in hosts])
+            lowest = min(change.version or 0 for change in older)
+            one = speakers.setdefault(row.host, _Speaker(lowest, older[0].time_ns))
+            one.lowest = min(one.lowest, lowest)
+            one.older_ns = min(one.older_ns, older[0].time_ns)
+            one.is_back &= row.version == current
+            if is_reportable(row.group):
+                groups.add(row.group)
+    for host, speaker in speakers.items():
+        speaker.current_ns = first_ns[host]
+    return speakers, groups
+
+
+def _is_by_itself(speaker: _Speaker, asked_ns: int, link: LinkState) -> bool:
+    """Return whether a host spoke an older version without having been asked to.
+
+    An older query before the start of the capture may have made it do so.
+    """
+    if asked_ns == NEVER_NS:
+        return True
+    held_ns = link.queriers.variables.older_host_ns
+    was_current = speaker.current_ns < speaker.older_ns
+    return speaker.older_ns < asked_ns and (
+        was_current or speaker.older_ns - link.begun_ns > held_ns
+    )
+
+
+def _fallen_text(link: LinkState, fallen: dict[bytes, _Speaker]) -> str:
     queriers = link.compatibility.older_queriers
-    if not queriers:
-        speak = "speaks" if len(hosts) == 1 else "speak"
-        return (
-            f"{names} {speak} {versions} though no querier asks in it; routers treat"
-            f" {named(sorted(groups))} by the older version for {OLD_MEMBERSHIP_S} s"
-        )
-    line = f"{names} fell back to {versions} because of {named(list(queriers))}"
+    names = named([host_address(host) for host in fallen])
+    line = f"{names} fell back to {_versions_text(link, fallen.values())}"
     first_ns = min(mark.time_ns for _, mark in queriers.values())
-    line += f", which asked so from {clock_text(first_ns)} on"
-    returned = sum(back.values())
-    if returned == len(hosts):
-        return f"{line}, and came back to {name}v{current}"
+    line += f" because of {named(list(queriers))}, which asked so from {clock_text(first_ns)} on"
+    returned = sum(speaker.is_back for speaker in fallen.values())
+    if returned == len(fallen):
+        name = link.key.family.name.upper()
+        return f"{line}, and came back to {name}v{link.key.family.current_version}"
     return f"{line}; {returned} came back" if returned else line
+
+
+def _versions_text(link: LinkState, speakers: Iterable[_Speaker]) -> str:
+    name = link.key.family.name.upper()
+    versions = sorted({speaker.lowest for speaker in speakers})
+    return " and ".join(f"{name}v{version}" for version in versions)
 
 
 def _leaves_text(link: LinkState, result: Result) -> str:
@@ -132,7 +199,7 @@ def _streams_text(link: LinkState, result: Result) -> str:
             f"data to {named(short)} have {name} 1, so no router forwards them,"
             " whatever the memberships are"
         )
-    groups = {row.group for key, row in result.rows if key == link.key}
+    groups = {row.group for key, row in result.everybody if key == link.key}
     alone = list(dict.fromkeys(stream.group for stream in streams if stream.group not in groups))
     return f"data to {named(alone)} come, but nobody reported to be a member" if alone else ""
 
@@ -148,11 +215,11 @@ def stopped_stream(
     if traffic is None:
         return ""
     reported: dict[bytes, list[int]] = {}
-    for key, row in result.rows:
+    for key, row in result.everybody:
         if key == link.key:
             reported.setdefault(row.group, []).append(row.last_ns)
     for stream in traffic.streams.values():
-        for stopped_ns, again_ns in (stream.pause, (stream.last_ns, result.ended_ns)):
+        for stopped_ns, again_ns in (stream.pause, (stream.last_ns, link.ended_ns)):
             if again_ns - stopped_ns < _PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
                 continue
             before = [at_ns for at_ns in reported.get(stream.group, ()) if at_ns <= stopped_ns]
@@ -162,7 +229,7 @@ def stopped_stream(
                     f" {(stopped_ns - max(before)) / SECOND:.0f} s after the last {last},"
                     f" at {clock_text(stopped_ns)}"
                 )
-                goes_on = again_ns != result.ended_ns
+                goes_on = again_ns != link.ended_ns
                 return f"{line}, and went on at {clock_text(again_ns)}" if goes_on else line
     return ""
 

@@ -84,16 +84,18 @@ class Leaves:
         """Take in a leave that a querier, which is there, must ask about."""
         group = left.row.group
         # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
-        if group in self._pending or (left.sources and self._has_older_member(group)):
+        if group in self._pending or (left.sources and self._has_older_member(group, mark)):
             return
         self.count += 1
         pending = self._pending[group] = _Pending(left, mark, robustness)
         heappush(self._due, (pending.until_ns, group))
 
-    def _has_older_member(self, group: Address) -> bool:
+    def _has_older_member(self, group: Address, mark: Mark) -> bool:
         current = self._link.family.current_version
         members = self._memberships.groups.get(group, {})
-        return any(row.version != current for row in members.values())
+        return any(
+            row.version != current and row.deadline_ns >= mark.time_ns for row in members.values()
+        )
 
     def leave_told(self, group: Address, mark: Mark) -> None:
         """Take in any leave, also a repeated one: routers lower their timers for each."""

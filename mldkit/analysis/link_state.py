@@ -51,6 +51,10 @@ class LinkState:
         listener: Listener = None,
     ) -> None:
         self.key = key
+        self.begun_ns = self.ended_ns = begun_ns
+        """The first and the last moment at which somebody looked."""
+        self.captures: set[int] = set()
+        """Those that looked, by number."""
         self.messages = 0
         self.queriers = Queriers(key, ledger, begun_ns, listener)
         self.memberships = Memberships(key, listener)
@@ -72,6 +76,8 @@ class LinkState:
         self._nameless: set[bytes] = set()
         """MACs that sent from 0.0.0.0 while they had no address."""
         self._by_mac: dict[bytes, Address] = {}
+        self._first_of: dict[int, Mark] = {}
+        """The first message from addresses with a first octet; IPv4 only."""
 
     def keep_trace(self) -> None:
         """Keep from here on the single queries, reports and delays that pictures show."""
@@ -91,7 +97,7 @@ class LinkState:
         if self._due_ns < now_ns:
             self._advance(now_ns)
         source, mac = datagram.source, datagram.link_source
-        self._learn(source, mac)
+        self._learn(source, mac, mark)
         self.queriers.report(mark)
         self.unspecified.valid(mac)
         version = self.key.family.current_version
@@ -150,24 +156,30 @@ class LinkState:
 
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
+        self.ended_ns = mark.time_ns
         self._advance(mark.time_ns)
         self.responses.conclude()
         self.queriers.finish(mark)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.unspecified.finish(mark.time_ns)
         stays = chain(self.memberships.ended, self.memberships.rows())
-        senders.judge(self.key, self._ledger, self.queriers.known.values(), stays)
+        senders.judge(self.key, self._ledger, self.queriers.known.values(), stays, self._first_of)
 
     def skip(self, mark: Mark, until_ns: int) -> None:
         """Take in that nobody looked from a time on: queries and leaves then are unknown."""
-        self._advance(mark.time_ns)
-        self.responses.conclude()
-        self.queriers.skip(mark, until_ns)
+        self.pause(mark, until_ns)
+        self.queriers.retire(mark)
         self.memberships.finish(mark.time_ns)
         self.memberships.emptied.clear()
+
+    def pause(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nothing was heard from a time on: nobody is blamed for that."""
+        self._advance(mark.time_ns)
+        self.responses.conclude()
+        self.queriers.pause(mark, until_ns)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.changes = Changes(self.key, self._ledger, until_ns)
-        self.responses = Responses(self.key, self._ledger, self.delays)
+        self.responses = Responses(self.key, self._ledger, self.delays, self.responses.latest + 1)
         self.leaves.skip()
         older_queriers = self.compatibility.older_queriers
         self.compatibility = Compatibility(self.key, self._ledger)
@@ -192,7 +204,7 @@ class LinkState:
         datagram = decoded.datagram
         if query.version is None:
             return
-        self._learn(datagram.source, datagram.link_source)
+        self._learn(datagram.source, datagram.link_source, mark)
         if self.trace is not None:
             self.trace.query(query, datagram.source, mark.time_ns)
         all_hosts = decoded.family.all_hosts
@@ -224,7 +236,7 @@ class LinkState:
     ) -> None:
         datagram = decoded.datagram
         mac = datagram.link_source
-        host = self._host(datagram.source, mac)
+        host = self._host(datagram.source, mac, mark)
         self.queriers.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
@@ -276,10 +288,10 @@ class LinkState:
             self.leaves.left(left, queriers.variables.robustness, mark)
         self._look_ahead()
 
-    def _host(self, source: Address, mac: bytes | None) -> Host:
+    def _host(self, source: Address, mac: bytes | None, mark: Mark) -> Host:
         """Return who sends; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""
         if source != IPV4_UNSPECIFIED:
-            self._learn(source, mac)
+            self._learn(source, mac, mark)
             return source
         if mac is None:
             return source
@@ -289,10 +301,12 @@ class LinkState:
             return source + mac
         return address
 
-    def _learn(self, source: Address, mac: bytes | None) -> None:
+    def _learn(self, source: Address, mac: bytes | None, mark: Mark) -> None:
         if len(source) != 4 or mac is None or source == IPV4_UNSPECIFIED:
             return
         known = self._addresses.get(mac, b"")
+        if known != source:
+            self._first_of.setdefault(source[0], mark)
         if known == b"":
             self._addresses[mac] = source
             if mac in self._nameless:

@@ -34,6 +34,8 @@ MOST_CHANGES = 100
 _MOST_CHANGES_IN_ALL = 400_000
 _SOURCES_PER_CHANGE = 16
 """As many sources weigh as much as a change."""
+_MOST_LOOKED_AT = 16
+"""Members of a group that one leaves: more of them are not over all at once."""
 MOST_SOURCES = 4096
 """Sources of one stay that are kept; Linux allows a host 64 by default."""
 
@@ -311,7 +313,7 @@ class Memberships:
         if members is None:
             members = self.groups[record.group] = {}
             self.new_groups.append(record.group)
-            self.emptied.pop(record.group, None)
+        self.emptied.pop(record.group, None)
         row = members[heard.host] = Row(heard, record.group)
         if self._link.family is IGMP and len(heard.host) > len(record.group):
             self._nameless.setdefault(heard.host, []).append(row)
@@ -357,8 +359,8 @@ class Memberships:
         del members[row.host]
         if not members:
             del self.groups[row.group]
-            if why == LEAVE:
-                self.emptied[row.group] = now_ns
+        if why == LEAVE and _are_over(members, now_ns):
+            self.emptied[row.group] = now_ns
         self.ended.append(row)
         if self._listener is not None:
             self._tell("leave" if why == LEAVE else "expire", row, now_ns)
@@ -377,6 +379,13 @@ class Memberships:
                     row.sources,
                 )
             )
+
+
+def _are_over(members: dict[Host, Row], now_ns: int) -> bool:
+    """Return whether nobody is left of a few members, whose end may not have been told yet."""
+    return len(members) <= _MOST_LOOKED_AT and all(
+        row.deadline_ns < now_ns for row in members.values()
+    )
 
 
 def _weight(change: Change) -> int:

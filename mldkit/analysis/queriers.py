@@ -163,12 +163,15 @@ class Queriers:
             if self._listener is not None:
                 self._listener(Event("querier", gone_ns, self._link))
 
-    def skip(self, mark: Mark, until_ns: int) -> None:
-        """Take in that nobody looked from a time on: silence then proves nothing."""
-        self._close_gap(mark)
-        self.poll(mark.time_ns)
+    def retire(self, mark: Mark) -> None:
+        """Take in that nobody looked from a time on: who acts now is open."""
         self._retire(mark.time_ns)
         self._acted_last = None
+
+    def pause(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nothing was heard from a time on: silence then proves nothing."""
+        self._close_gap(mark)
+        self.poll(mark.time_ns)
         self.unseen.append((mark.time_ns, until_ns))
         self.begun_ns, self.last_general_ns = until_ns, None
         self._silent_from_ns = until_ns + self.silence_limit_ns
@@ -181,6 +184,7 @@ class Queriers:
     def forget(self) -> None:
         """Keep only the last times of what happens again and again."""
         del self.silences[:-_MOST_REMEMBERED]
+        del self.unseen[:-_MOST_REMEMBERED]
         for querier in self.known.values():
             del querier.acting[:-_MOST_REMEMBERED]
 
@@ -191,7 +195,7 @@ class Queriers:
         if self.acting is not None:
             self.acting.acting.append((self._acting_since_ns, mark.time_ns))
         for querier in self.known.values():
-            self._judge_interval(querier, mark)
+            self._judge_interval(querier)
 
     def _count(self, querier: Querier, query: Query, now_ns: int, *, to_everybody: bool) -> None:
         if now_ns - querier.last_ns > querier.variables.other_querier_ns:
@@ -310,7 +314,7 @@ class Queriers:
             if len(others) < _MOST_ALIKE:
                 others.append(new)
 
-    def _judge_interval(self, querier: Querier, mark: Mark) -> None:
+    def _judge_interval(self, querier: Querier) -> None:
         """D-04."""
         observed_ns, announced_ns = querier.observed_ns, querier.announced_ns
         if observed_ns is None or announced_ns is None or not querier.acting:
@@ -322,7 +326,7 @@ class Queriers:
                 f"{text(querier.address)} announces {announced_ns / SECOND:g} s"
                 f" and queries every {observed_ns / SECOND:.1f} s"
             )
-            place = mark._replace(time_ns=querier.last_ns)
+            place = querier.first._replace(frame=0, time_ns=querier.last_ns)
             self._ledger.add("D-04", self._link, place, detail, host=querier.address)
 
     def _close_gap(self, mark: Mark) -> None:

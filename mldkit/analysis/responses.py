@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import NEVER_NS, Mark, host_address
+from mldkit.analysis.words import clock_text
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.exchange import late_limit_ns
@@ -38,6 +39,8 @@ _ROWS_PER_MESSAGE, _ROWS_AT_LEAST = 100, 1_000_000
 """Rows looked at for silent members: a flood of queries must not cost its square."""
 _ROWS_PER_SILENT = 20
 """Telling of one costs as much as looking at so many rows."""
+_ANSWERS_OTHERS = 1 << 20
+"""That a host answers another querier says more than how often it is silent."""
 
 
 class Asked(NamedTuple):
@@ -66,8 +69,8 @@ class Exchange:
     robustness: int
     askers: set[Address] = field(default_factory=set)
     answered: set[Host] = field(default_factory=set)
-    silent: dict[Host, Address] = field(default_factory=dict)
-    """Members that answered nothing in time, with one of their groups."""
+    silent: dict[Host, tuple[Address, int]] = field(default_factory=dict)
+    """Members that answered nothing in time, with one of their groups and their last report."""
 
 
 @dataclass(slots=True)
@@ -85,13 +88,14 @@ class Specific:
 class Responses:
     """Queries and answers of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, delays: Delays) -> None:
+    def __init__(self, link: LinkKey, ledger: Ledger, delays: Delays, number: int = 0) -> None:
+        """Take the number of the first exchange: rows hold those of the exchanges before it."""
         self._link = link
         self._ledger = ledger
         self.delays = delays
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
-        self._numbers = 0
+        self._numbers = number
         self.specific: dict[Address, deque[Specific]] = {}
         """Specific queries that may still be answered, by group."""
         self._specific_order: deque[Specific] = deque()
@@ -317,7 +321,8 @@ class Responses:
             if host in exchange.answered or host in exchange.askers or row.version != current:
                 continue
             if row.from_ns < begun_ns and row.deadline_ns >= exchange.limit_ns:
-                exchange.silent.setdefault(host, row.group)
+                group, last_ns = exchange.silent.get(host, (row.group, 0))
+                exchange.silent[host] = group, max(last_ns, row.last_ns)
         self._looked_at += _ROWS_PER_SILENT * len(exchange.silent)
 
     def _tell_silent(self, exchange: Exchange) -> None:
@@ -328,7 +333,7 @@ class Responses:
         if 1 < len(self._askers) <= _MOST_OPEN:
             for host in exchange.answered:
                 self._heard_from.setdefault(host, set()).update(exchange.askers)
-        for host, group in exchange.silent.items():
+        for host, (group, last_ns) in exchange.silent.items():
             if host in exchange.answered:
                 continue
             times = self._silent[host] = self._silent.get(host, 0) + 1
@@ -341,17 +346,21 @@ class Responses:
             if others:
                 asked, answered = _listed(exchange.askers), _listed(others)
                 detail += f" when asked by {asked}, though it answers {answered}"
+            # Who reports all the same is deaf; who is not heard any more may have gone.
+            detail += f"; last heard at {clock_text(last_ns)}"
             self._ledger.add(
                 "D-07", self._link, exchange.first, detail,
-                host=host_address(host), severity=severity, weight=bool(others),
+                host=host_address(host), severity=severity,
+                weight=times + (_ANSWERS_OTHERS if others else 0),
             )  # fmt: skip
 
     def _find_suppressed(self, specific: Specific, memberships: Memberships) -> None:
         """D-18."""
         current = self._link.family.current_version
         for row in memberships.groups.get(specific.group, {}).values():
-            is_current = row.version == current and row.from_ns < specific.asked.time_ns
-            if is_current and row.host not in specific.answered:
+            asked_ns, limit_ns = specific.asked.time_ns, specific.asked.limit_ns
+            was_member = row.from_ns < asked_ns and row.deadline_ns >= limit_ns
+            if row.version == current and was_member and row.host not in specific.answered:
                 detail = (
                     f"{text(host_address(row.host))} did not answer for {text(row.group)} after"
                     f" the older report of {text(specific.older_reporter)}"

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import Mark
 from mldkit.model.addresses import is_unspecified, mac_text, text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
-    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.findings import Ledger
     from mldkit.analysis.memberships import Row
     from mldkit.analysis.queriers import Querier
@@ -27,30 +26,39 @@ _LOOPBACK, _GROUPS = 127, 224
 """First octets that one frame shows to be wrong, from the second one on."""
 
 
-def judge(link: LinkKey, ledger: Ledger, queriers: Iterable[Querier], rows: Iterable[Row]) -> None:
-    """Look at the addresses of all who sent something, once all of them are known."""
-    hosts: dict[Address, tuple[bytes, Mark]] = {}
+def judge(
+    link: LinkKey,
+    ledger: Ledger,
+    queriers: Iterable[Querier],
+    rows: Iterable[Row],
+    first_of: Mapping[int, Mark],
+) -> None:
+    """Look at the addresses of all who sent something, once all of them are known.
+
+    `first_of` has the first message from each first octet of IPv4 addresses.
+    """
+    macs: dict[Address, bytes] = {}
     for row in rows:
         if row.mac is not None and len(row.host) == link.family.address_octets:
-            hosts.setdefault(row.host, (row.mac, Mark(0, 0, row.from_ns)))
-    senders = dict(hosts)
+            macs.setdefault(row.host, row.mac)
+    senders = dict(macs)
     for querier in queriers:
         if querier.mac is None or is_unspecified(querier.address):
             continue
-        mac, _ = hosts.get(querier.address, (querier.mac, querier.first))
+        mac = macs.get(querier.address, querier.mac)
         if mac != querier.mac:
             detail = (
                 f"queries from {text(querier.address)} come from {mac_text(querier.mac)}, reports"
                 f" from the same address from {mac_text(mac)}"
             )
             ledger.add("V-23", link, querier.first, detail, host=querier.address)
-        senders[querier.address] = querier.mac, querier.first
+        senders[querier.address] = querier.mac
     if link.family.ip_version == 4:
-        _find_stranger(link, ledger, senders)
+        _find_stranger(link, ledger, senders, first_of)
 
 
 def _find_stranger(
-    link: LinkKey, ledger: Ledger, senders: dict[Address, tuple[bytes, Mark]]
+    link: LinkKey, ledger: Ledger, senders: Mapping[Address, bytes], first_of: Mapping[int, Mark]
 ) -> None:
     by_octet: dict[int, list[Address]] = {}
     for address in senders:
@@ -59,10 +67,10 @@ def _find_stranger(
     if len(by_octet) != 2:
         return
     (stranger, *more), others = sorted(by_octet.values(), key=len)
-    if more or len({senders[address][0] for address in others}) < _LEAST_OTHERS:
+    if more or len({senders[address] for address in others}) < _LEAST_OTHERS:
         return
     detail = (
         f"{text(stranger)} shares no subnet with the {len(others)} other senders on the link,"
         f" all of {others[0][0]}.0.0.0/8"
     )
-    ledger.add("V-23", link, senders[stranger][1], detail, host=stranger)
+    ledger.add("V-23", link, first_of[stranger[0]], detail, host=stranger)

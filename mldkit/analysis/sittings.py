@@ -1,14 +1,18 @@
-"""Several captures as one: in order of time, and with the times in which nobody looked.
+"""Several captures as one: in order of time, and who looked at which link when.
 
 ::
 
     capture A  |------------|
     capture B                 |------|                     one sitting: B goes on where A ended
     capture C                                |---------|   another one
+    capture D        |-------------|                       of another link
 
-What happened between two sittings is unknown: silence there proves nothing, and nobody is blamed
-for what was not seen. A border counts as seen while it is shorter than the time after which a
-querier would be missed, because captures of membership messages alone are silent for long.
+A capture looks at a link from its first packet to its last if it has a frame of it. One that
+begins where another ended, as files of a capture that was cut in pieces do, goes on with the same
+links, unless it names its interfaces and theirs is not among them. What happened while nobody
+looked is unknown: silence there proves nothing, and nobody is blamed for what was not seen. A
+border counts as seen while it is shorter than the time after which a querier would be missed,
+because captures of membership messages alone are silent for long.
 """
 
 from __future__ import annotations
@@ -16,14 +20,19 @@ from __future__ import annotations
 from heapq import merge
 from typing import TYPE_CHECKING, Protocol
 
+from mldkit.analysis.facts import LATEST_NS, believable
+from mldkit.analysis.steady_clock import SteadyClock
+from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence, Set
 
     from mldkit.model.datagram import Frame
 
 _SEEN_NS = Variables().other_querier_ns
+_OVERLAP_NS = SECOND
+"""Pieces of one capture overlap by no more."""
 
 
 class Source(Protocol):
@@ -41,6 +50,10 @@ class Source(Protocol):
     def last_ns(self) -> int | None:
         """Time of the last packet so far."""
 
+    @property
+    def interfaces(self) -> tuple[str | None, ...]:
+        """Names of its interfaces so far, None where it gives none."""
+
     def candidates(self) -> Iterator[Frame]:
         """Give the packets that matter."""
 
@@ -50,7 +63,6 @@ class Sittings:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
-        self._started: set[int] = set()
         self._ended: set[int] = set()
 
     def frames(self) -> Iterable[tuple[int, Frame]]:
@@ -64,33 +76,57 @@ class Sittings:
         timed = merge(*(self._timed(number) for number in range(len(sources))), key=_time)
         return ((number, frame) for _, number, frame in timed)
 
-    def unseen_before(self, number: int) -> tuple[int, int] | None:
-        """Return the time that no capture saw right before the first frame of this one."""
-        if number in self._started:
-            return None
-        self._started.add(number)
+    def begin_ns(self, number: int, interface: str | None) -> int | None:
+        """Return since when a link is looked at without a break, up to the start of a capture."""
         begin_ns = self._sources[number].first_ns
-        before = [
-            other
-            for other, source in enumerate(self._sources)
-            if other != number
-            and begin_ns is not None
-            and source.first_ns is not None
-            and source.first_ns <= begin_ns
-        ]
-        if begin_ns is None or not self._ended.issuperset(before):
+        if begin_ns is None or begin_ns >= LATEST_NS:
             return None
-        ends_ns = [end for other in before if (end := self._sources[other].last_ns) is not None]
-        if not ends_ns or begin_ns - max(ends_ns) <= _SEEN_NS:
+        for other, first_ns, last_ns in reversed(self._spans(interface)):
+            if first_ns < begin_ns and other in self._ended and _follows(last_ns, begin_ns):
+                begin_ns = first_ns
+        return begin_ns
+
+    def end_ns(self, captures: Set[int], interface: str | None) -> int | None:
+        """Return until when a link is looked at without a break by these captures and what follows.
+
+        None as long as one of them is being read.
+        """
+        if not self._ended.issuperset(captures):
             return None
-        return max(ends_ns), begin_ns
+        ends_ns = believable(self._sources[number].last_ns for number in captures)
+        end_ns = max(ends_ns, default=0)
+        for other, first_ns, last_ns in self._spans(interface):
+            if other in self._ended and last_ns > end_ns and _follows(end_ns, first_ns):
+                end_ns = last_ns
+        return end_ns
+
+    def is_break(self, end_ns: int | None, begin_ns: int | None) -> bool:
+        """Return whether nobody looked between the end of a sitting and the start of the next."""
+        return end_ns is not None and begin_ns is not None and begin_ns - end_ns > _SEEN_NS
+
+    def _spans(self, interface: str | None) -> list[tuple[int, int, int]]:
+        """Return number, first and last time of the captures that may see an interface."""
+        spans = []
+        for number, source in enumerate(self._sources):
+            names = source.interfaces
+            may_see = interface is None or interface in names or not any(names)
+            times = believable((source.first_ns, source.last_ns))
+            if may_see and times:
+                spans.append((number, times[0], times[-1]))
+        return sorted(spans, key=lambda span: span[1])
 
     def _timed(self, number: int) -> Iterator[tuple[int, int, Frame]]:
-        last_ns = 0
+        clock = SteadyClock()
         for frame in self._sources[number].candidates():
-            last_ns = max(last_ns, frame.time_ns or 0)
-            yield last_ns, number, frame
+            if frame.time_ns is not None and frame.time_ns < LATEST_NS:
+                clock.read(frame.time_ns)
+            yield clock.now_ns, number, frame
         self._ended.add(number)
+
+
+def _follows(end_ns: int, begin_ns: int) -> bool:
+    """Return whether what begins then goes on where something ended."""
+    return -_OVERLAP_NS <= begin_ns - end_ns <= _SEEN_NS
 
 
 def _time(item: tuple[int, int, Frame]) -> int:

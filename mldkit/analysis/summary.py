@@ -7,26 +7,28 @@
                                                   `-> data to groups -> traffic
 
 Reading is the caller's: an `Analysis` takes frames in order of time and the number of the capture
-they belong to. Time that runs backwards inside a capture is lifted to the time before, so that
-the order of the file holds and no delay is negative.
+they belong to. Time that runs backwards inside a capture is made to run forwards, so that the
+order of the file holds and no delay is negative.
 """
 
 from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis.copies import Copies
-from mldkit.analysis.facts import LinkKey, Listener, Mark
+from mldkit.analysis.facts import LATEST_NS, LinkKey, Listener, Mark, believable
 from mldkit.analysis.findings import Grouped, Ledger
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.sittings import Sittings
+from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.datagram import LinkType
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
+from mldkit.model.units import SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.screening import has_plain_envelope
@@ -52,9 +54,7 @@ class Part:
     decoder: Decoder
     messages: int = 0
     broken: int = 0
-    last_ns: int = 0
-    times: int = 0
-    """Packets with a time."""
+    clock: SteadyClock = field(default_factory=SteadyClock)
 
 
 @dataclass(slots=True)
@@ -65,11 +65,19 @@ class Result:
     links: list[LinkState]
     traffic: dict[LinkKey, Traffic]
     rows: list[tuple[LinkKey, Row]]
+    """The stays to tell of; who chooses some puts them here."""
+    everybody: list[tuple[LinkKey, Row]]
+    """All stays: what is said of streams depends on members whoever was asked about."""
     findings: list[Grouped]
     parts: dict[int, Part]
     duplicates: dict[int, int]
     begun_ns: int
     ended_ns: int
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether all stays are told of: answers are counted for whole links only."""
+        return len(self.rows) == len(self.everybody)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,9 @@ class Analysis:
         self.begun_ns: int | None = None
         """Time of the first packet; set by who reads, else that of the first message."""
         self.sitting_ns: int | None = None
-        """Since when somebody looks, where nobody did before that."""
+        """Since when a link that is followed can be heard, where it could not before that."""
+        self.sittings: Sittings | None = None
+        """Who looked when, where there are several captures."""
         self.now_ns = 0
 
     def see(self, frame: Frame, capture: int = 0) -> None:
@@ -139,12 +149,17 @@ class Analysis:
         for link in self.links.values():
             link.poll(self.now_ns)
 
-    def skip(self, from_ns: int, until_ns: int) -> None:
-        """Take in that nobody looked for a time: what lasts is not known to last."""
-        mark = Mark(0, 0, max(self.now_ns, from_ns))
+    def pause(self, from_ns: int, until_ns: int) -> None:
+        """Take in that nothing could be heard for a time, on a link that is followed.
+
+        Members and querier are still those of before, until their time is over, but nobody is
+        blamed for what was not heard.
+        """
+        until_ns = max(self.now_ns, until_ns)
+        mark = Mark(0, 0, min(from_ns, until_ns))
         for link in self.links.values():
-            link.skip(mark, until_ns)
-        self.sitting_ns = self.now_ns = max(self.now_ns, until_ns)
+            link.pause(mark, until_ns)
+        self.sitting_ns = self.now_ns = until_ns
 
     def forget(self) -> None:
         """Let go of what is over and has been told: a live link is followed for months."""
@@ -158,17 +173,21 @@ class Analysis:
             for decoded in part.decoder.finish():
                 self._see_message(decoded, part, mark)
         end_ns = max(self.now_ns, ended_ns or 0)
-        mark = Mark(0, 0, end_ns)
         rows = []
         for key, link in self.links.items():
+            link_end_ns = self._end_ns(link)
+            if link_end_ns is None:
+                link_end_ns = end_ns
+            mark = Mark(max(link.captures, default=0), 0, link_end_ns)
             link.finish(mark)
             if key in self.traffic:
-                self.traffic[key].finish(link.memberships, end_ns, mark)
-            rows += [(key, row) for row in link.memberships.finish(end_ns)]
+                self.traffic[key].finish(link.memberships, link_end_ns, mark)
+            rows += [(key, row) for row in link.memberships.finish(link_end_ns)]
         return Result(
             self.profile,
             list(self.links.values()),
             self.traffic,
+            rows,
             rows,
             self.ledger.entries(),
             self.parts,
@@ -180,14 +199,17 @@ class Analysis:
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
         time_ns = frame.time_ns
-        if time_ns is None:
-            time_ns = max(part.last_ns, self.now_ns)
-        elif time_ns < part.last_ns:
-            back_s = (part.last_ns - time_ns) / 1e9
-            place = Mark(capture, frame.number, part.last_ns)
-            self.ledger.add("M-55", None, place, f"back by {back_s:.6f} s")
-            time_ns = part.last_ns
-        part.last_ns = time_ns
+        clock = part.clock
+        if time_ns is None or time_ns >= LATEST_NS:
+            clock.now_ns = max(clock.now_ns, self.now_ns)
+        elif time_ns < clock.now_ns or clock.shift_ns:
+            back_ns = clock.read(time_ns)
+            if back_ns:
+                place = Mark(capture, frame.number, clock.now_ns)
+                self.ledger.add("M-55", None, place, f"back by {back_ns / SECOND:.6f} s")
+        else:
+            clock.now_ns = time_ns
+        time_ns = clock.now_ns
         if self.begun_ns is None:
             self.begun_ns = time_ns
         self.now_ns = time_ns = max(self.now_ns, time_ns)
@@ -206,7 +228,9 @@ class Analysis:
             return
         if self.copies.is_copy(decoded, mark):
             return
-        link = self.links.get(key) or self._link(key)
+        link = self.links.get(key)
+        if link is None or (self.sittings is not None and mark.capture not in link.captures):
+            link = self._link(key, mark.capture)
         rows = unseen = None
         message = datagram.message
         if type(message) is Report:
@@ -236,28 +260,43 @@ class Analysis:
             return
         key = LinkKey(interface, packet.vlan, family_of(packet.group))
         if packet.is_detection:
-            self._link(key).unspecified.detection(packet.link_source, mark.time_ns)
+            self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
             return
         traffic = self.traffic.get(key)
         if traffic is None:
             traffic = self.traffic[key] = Traffic(key, self.ledger)
-        link = self._link(key)
+        link = self._link(key, mark.capture)
         traffic.see(packet, link.memberships, link.queriers.variables.robustness, mark)
 
-    def _link(self, key: LinkKey) -> LinkState:
+    def _link(self, key: LinkKey, capture: int) -> LinkState:
+        """Return the link, made if need be, which this capture looks at from now on."""
+        sittings = self.sittings
         link = self.links.get(key)
         if link is None:
+            begun_ns = self.sitting_ns or self.begun_ns
+            if sittings is not None:
+                begun_ns = sittings.begin_ns(capture, key.interface)
             link = self.links[key] = LinkState(
-                key,
-                self.ledger,
-                self.sitting_ns or self.begun_ns or 0,
-                profile=self.profile,
-                listener=self.listener,
+                key, self.ledger, begun_ns or 0, profile=self.profile, listener=self.listener
             )
             link.unspecified.sees_detection = self.with_data
             if self.traced:
                 link.keep_trace()
+        elif sittings is not None and capture not in link.captures:
+            begin_ns, end_ns = sittings.begin_ns(capture, key.interface), self._end_ns(link)
+            if end_ns is not None and begin_ns is not None and sittings.is_break(end_ns, begin_ns):
+                link.skip(Mark(0, 0, end_ns), begin_ns)
+        link.captures.add(capture)
         return link
+
+    def _end_ns(self, link: LinkState) -> int | None:
+        """Return until when somebody looked at a link, None while somebody does."""
+        if self.sittings is None:
+            return None
+        end_ns = self.sittings.end_ns(link.captures, link.key.interface)
+        # Clocks that were set back go on from where they were.
+        steady_ns = max((self.parts[number].clock.now_ns for number in link.captures), default=0)
+        return None if end_ns is None else max(end_ns, steady_ns)
 
 
 def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[Row]]:
@@ -301,15 +340,14 @@ def _run(
     sources: list[Source], analysis: Analysis, progress: Callable[[Frame], None] | None
 ) -> Result:
     sittings = Sittings(sources)
+    if len(sources) > 1:
+        analysis.sittings = sittings
     for number, frame in sittings.frames():
-        unseen = sittings.unseen_before(number) if len(sources) > 1 else None
-        if unseen is not None:
-            analysis.skip(*unseen)
         if analysis.begun_ns is None:
-            firsts = [source.first_ns for source in sources if source.first_ns is not None]
+            firsts = believable(source.first_ns for source in sources)
             analysis.begun_ns = min(firsts, default=None)
         if progress is not None:
             progress(frame)
         analysis.see(frame, number)
-    lasts = [source.last_ns for source in sources if source.last_ns is not None]
+    lasts = believable(source.last_ns for source in sources)
     return analysis.finish(max(lasts, default=None))

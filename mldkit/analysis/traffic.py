@@ -17,6 +17,8 @@ from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
 from mldkit.wire.link_layer import READERS
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.findings import Ledger
     from mldkit.analysis.memberships import Memberships, Row
@@ -133,6 +135,10 @@ class Traffic:
                 if row.from_ns < stream.last_ns < row.last_ns and wants(row, stream.source):
                     self._tell_stopped(stream, end_ns, mark)
                     break
+
+    def keep(self, groups: Container[Address]) -> None:
+        """Let go of the streams to other groups, for who asks about some only."""
+        self.streams = {key: stream for key, stream in self.streams.items() if key[0] in groups}
 
     def _judge_after_leave(self, stream: Stream, left_ns: int, queries: int, mark: Mark) -> None:
         """D-12, data go on."""

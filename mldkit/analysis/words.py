@@ -48,3 +48,18 @@ def named(addresses: Sequence[Address]) -> str:
     names = ", ".join(text(address) for address in addresses[:_MOST_NAMES])
     more = len(addresses) - _MOST_NAMES
     return f"{names} and {more} more" if more > 0 else names
+
+
+def frames_text(frames: Sequence[int], most: int, capture: str | None) -> str:
+    """Return the first few frames in words: `frames 3, 7, ... of b.pcapng`; empty for none."""
+    if not frames:
+        return ""
+    shown = ", ".join(map(str, frames[:most])) + (", ..." if len(frames) > most else "")
+    behind = f" of {capture}" if capture is not None else ""
+    return f"{'frames' if len(frames) > 1 else 'frame'} {shown}{behind}"
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Return what to call captures in a line: without their directory if that tells them apart."""
+    names = [path.rpartition("/")[2] or path for path in paths]
+    return names if len(set(names)) == len(names) else list(paths)

@@ -14,7 +14,7 @@ from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.incidents import data_after_leaves
 from mldkit.analysis.memberships import CAPTURE_END, EXPIRY
-from mldkit.analysis.words import clock_text, counted, place
+from mldkit.analysis.words import clock_text, counted, frames_text, place, short_names
 from mldkit.cli.analysis_page_style import style_sheet
 from mldkit.cli.output import printable
 from mldkit.model.addresses import mac_text, text
@@ -61,7 +61,7 @@ def page(
         '<ul class="answers card">',
         *(_answer(line) for line in summary(result, packets)),
         "</ul>",
-        *_findings(result.findings),
+        *_findings(result.findings, short_names([capture.name for capture in captures])),
         *_queriers(result, by_title.pop("Queriers", None)),
         *_leaves(result),
         *_memberships(result, by_title.pop("Memberships", None)),
@@ -100,7 +100,7 @@ def _answer(line: str) -> str:
     return f"<li{kind}>{escaped(line)}</li>"
 
 
-def _findings(findings: Sequence[Grouped]) -> Iterator[str]:
+def _findings(findings: Sequence[Grouped], names: Sequence[str]) -> Iterator[str]:
     yield f"<h2>Findings<small>{_counts(findings)}</small></h2>"
     if not findings:
         yield '<p class="muted">Nothing was found to be wrong.</p>'
@@ -115,18 +115,18 @@ def _findings(findings: Sequence[Grouped]) -> Iterator[str]:
             f"<b>{escaped(rule.title)}</b>"
             f'<p class="place">{escaped(rule.reference)}</p>'
         )
-        yield from map(_entry, entries[:_SHOWN_OF_RULE])
+        yield from (_entry(entry, names) for entry in entries[:_SHOWN_OF_RULE])
         if len(entries) > _SHOWN_OF_RULE:
             yield f"<details><summary>{len(entries) - _SHOWN_OF_RULE:,} more</summary>"
-            yield from map(_entry, entries[_SHOWN_OF_RULE:MOST_FINDINGS])
+            yield from (_entry(entry, names) for entry in entries[_SHOWN_OF_RULE:MOST_FINDINGS])
             if len(entries) > MOST_FINDINGS:
                 yield f"<p>{len(entries) - MOST_FINDINGS:,} are left out; --json has all.</p>"
             yield "</details>"
         yield "</div>"
 
 
-def _entry(entry: Grouped) -> str:
-    where = _where(entry)
+def _entry(entry: Grouped, names: Sequence[str]) -> str:
+    where = _where(entry, names)
     host = text(entry.host)
     if host and host not in entry.detail:
         where = f"{host} · {where}" if where else host
@@ -144,16 +144,15 @@ def _counts(findings: Sequence[Grouped]) -> str:
     return escaped(", ".join(found))
 
 
-def _where(entry: Grouped) -> str:
+def _where(entry: Grouped, names: Sequence[str]) -> str:
     parts = []
     if entry.link is not None:
         parts.append(place(entry.link))
     if entry.count > 1:
         parts.append(f"{entry.count:,} times")
     if entry.frames:
-        shown = ", ".join(map(str, entry.frames[:_MOST_FRAMES]))
-        more = ", ..." if len(entry.frames) > _MOST_FRAMES else ""
-        parts.append(f"{'frames' if len(entry.frames) > 1 else 'frame'} {shown}{more}")
+        capture = names[entry.capture] if len(names) > 1 else None
+        parts.append(frames_text(entry.frames, _MOST_FRAMES, capture))
     return " · ".join(parts)
 
 

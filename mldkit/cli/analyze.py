@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze, resting_collector
-from mldkit.analysis.words import place
+from mldkit.analysis.words import frames_text, place, short_names
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.damage import report_damage
@@ -138,7 +138,7 @@ def run(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_json(analysis_json(result, captures))
         elif args.format == "text":
-            _print_text(args, result, sum(capture.packets for capture in captures))
+            _print_text(args, result, captures)
     return int(any(entry.severity == "error" for entry in result.findings))
 
 
@@ -195,9 +195,11 @@ def _hosts(args: argparse.Namespace) -> frozenset[bytes] | None:
 
 
 def _choose(args: argparse.Namespace, result: Result) -> None:
-    """Leave out rows and findings about other groups and hosts."""
+    """Leave out rows, streams and findings about other groups and hosts."""
     groups, hosts = _groups(args), _hosts(args)
     if groups is not None:
+        for traffic in result.traffic.values():
+            traffic.keep(groups)
         result.rows = [item for item in result.rows if item[1].group in groups]
         result.findings = [
             entry for entry in result.findings if not entry.group or entry.group in groups
@@ -209,8 +211,9 @@ def _choose(args: argparse.Namespace, result: Result) -> None:
         ]
 
 
-def _print_text(args: argparse.Namespace, result: Result, packets: int) -> None:
+def _print_text(args: argparse.Namespace, result: Result, captures: list[Capture]) -> None:
     emit = line_printer()
+    packets = sum(capture.packets for capture in captures)
     for line in summary(result, packets):
         emit(printable(line))
     reported = {row.group for _, row in result.rows}
@@ -222,17 +225,18 @@ def _print_text(args: argparse.Namespace, result: Result, packets: int) -> None:
     if result.findings:
         emit("")
         emit("findings", "bold")
-        _print_findings(result.findings, emit)
+        names = short_names([capture.name for capture in captures])
+        _print_findings(result.findings, names, emit)
 
 
-def _print_findings(findings: list[Grouped], emit: Callable[..., None]) -> None:
+def _print_findings(findings: list[Grouped], names: list[str], emit: Callable[..., None]) -> None:
     alike: dict[tuple[object, ...], list[Grouped]] = {}
     for entry in findings:
         alike.setdefault((entry.id, entry.severity, entry.link), []).append(entry)
     for entries in alike.values():
         style = SEVERITY_STYLES[entries[0].severity]
         for entry in entries[:_MOST_ALIKE]:
-            emit(printable(_finding_text(entry)), style)
+            emit(printable(_finding_text(entry, names)), style)
         if len(entries) > _MOST_ALIKE:
             more = len(entries) - _MOST_ALIKE
             emit(f"{more} more of {entries[0].id}; --json has all, --group and --host choose")
@@ -327,15 +331,13 @@ def _filter_text(row: Row) -> str:
     return sources or "nothing"
 
 
-def _finding_text(entry: Grouped) -> str:
+def _finding_text(entry: Grouped, names: list[str]) -> str:
     line = rule_line(entry.rule, entry.severity, entry.detail_of_host)
     where = f" ({place(entry.link)})" if entry.link is not None else ""
-    shown = ", ".join(map(str, entry.frames[:_MOST_FRAMES_SHOWN]))
-    if len(entry.frames) > _MOST_FRAMES_SHOWN:
-        shown += ", ..."
     times = f" {entry.count} times" if entry.count > 1 else ""
-    frames = f"; frames {shown}" if len(entry.frames) > 1 else f"; frame {shown}" if shown else ""
-    return f"{line}{where}{times}{frames}"
+    capture = names[entry.capture] if len(names) > 1 else None
+    frames = frames_text(entry.frames, _MOST_FRAMES_SHOWN, capture)
+    return f"{line}{where}{times}" + (f"; {frames}" if frames else "")
 
 
 def _seconds(value_ns: int | None) -> str:

@@ -45,13 +45,13 @@ def height_inches(result: Result) -> float:
     return 1.2 + 0.62 * max(min(lines, MOST_QUERIERS), 1)
 
 
-def silences(link: LinkState, begun_ns: int, ended_ns: int) -> list[tuple[int, int]]:
+def silences(link: LinkState) -> list[tuple[int, int]]:
     """Return the times in which nobody acts; a short one at the start proves nothing."""
     acting = [period for querier in link.queriers.known.values() for period in querier.acting]
     acting = sorted([*acting, *link.queriers.unseen])
     found = []
-    since_ns = begun_ns
-    for from_ns, to_ns in [*acting, (ended_ns, ended_ns)]:
+    since_ns = begun_ns = link.begun_ns
+    for from_ns, to_ns in [*acting, (link.ended_ns, link.ended_ns)]:
         is_proof = since_ns > begun_ns or from_ns - since_ns > link.queriers.silence_limit_ns
         if from_ns > since_ns and is_proof:
             found.append((since_ns, from_ns))
@@ -131,7 +131,7 @@ def _draw_querier(
 
 def _draw_silences(axes: Axes, top: int, bottom: int, link: LinkState, result: Result) -> None:
     length_ns = max(result.ended_ns - result.begun_ns, 1)
-    for from_ns, to_ns in silences(link, result.begun_ns, result.ended_ns)[:_MOST_GAPS]:
+    for from_ns, to_ns in silences(link)[:_MOST_GAPS]:
         start, width = seconds(from_ns, result.begun_ns), (to_ns - from_ns) / SECOND
         axes.broken_barh(
             [(start, width)], (top - 0.45, bottom - top - 0.1),

@@ -120,6 +120,7 @@ def host_port() -> list[Frame]:
     stage.report(3, "IS_EX", 1)
     stage.report(20, "ALLOW", 2, sources=(1,))
     stage.report(20.5, "ALLOW", 2, sources=(1,))
+    stage.query(125)
     return stage.frames()
 
 
@@ -127,6 +128,7 @@ def router_port() -> list[Frame]:
     """Tell the same at the router, behind a switch that lets no report of version 3 through."""
     stage = Stage(IGMP)
     stage.query(0)
+    stage.query(125)
     return stage.frames()
 
 

@@ -299,8 +299,42 @@ def test_two_sides_of_a_switch_are_compared(capture: Capture, capsys: Output) ->
     assert same["schema"] == "mldkit.compare/1"
     assert (same["offset_s"], same["only_a"], same["only_b"], same["changed"]) == (0, [], [], [])
     assert other["only_a"] == [len(frames)]
+    assert other["outside_a"] == [len(frames)]
     assert main(["analyze", "--compare", host_side, router_side]) == 1
-    assert "only in" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "only in" in out
+    assert "before the first packet of" in out
+
+
+@pytest.mark.parametrize("option", ["--html", "--plot", "--vlan", "--host", "--group"])
+def test_what_a_comparison_does_not_heed_is_refused(
+    option: str, capture: Capture, capsys: Output
+) -> None:
+    side = capture("a.pcapng", busy().frames())
+    value = {"--vlan": "5", "--host": "10.9.0.1", "--group": "239.1.1.1"}.get(option, "x.svg")
+
+    assert main(["analyze", "--compare", side, side, option, value]) == 2
+    assert f"argument {option}: not with --compare" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", [2, -1])
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_time_beyond_belief_is_no_time(
+    files: int, where: int, capture: Capture, capsys: Output, tmp_path: Path
+) -> None:
+    frames = busy().frames()
+    frames[where].time_ns = (1 << 63) + 5
+    names = [capture(f"{number}.pcapng", frames[number::files]) for number in range(files)]
+    page = tmp_path / "page.html"
+
+    assert main(["analyze", "--json", "--html", str(page), *names]) == 0
+
+    found = document(capsys)
+    # What has no time has that of the packet before: a repeat may seem a copy.
+    assert {item["severity"] for item in found["findings"]} <= {"info"}
+    assert {row["ended_by"] for row in found["memberships"]} == {"leave", "capture-end"}
+    assert all(at(0) <= row["from"] <= row["to"] <= at(22) for row in found["memberships"])
+    assert page.exists()
 
 
 def test_messages_of_other_protocols_are_a_remark_and_nothing_else(

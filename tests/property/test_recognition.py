@@ -44,8 +44,8 @@ STEPS_S = (0.001, 0.002, 0.3, 1, 4, 30, 200, 300)
 class Forgetful(Analysis):
     """Looks at every record as if it had never seen it."""
 
-    def _link(self, key: LinkKey) -> LinkState:
-        link = super()._link(key)
+    def _link(self, key: LinkKey, capture: int) -> LinkState:
+        link = super()._link(key, capture)
         link.memberships.recognise = lambda *_: None  # type: ignore[method-assign]
         return link
 

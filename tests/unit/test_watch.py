@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 NAME = "eth1"
 
 
-def interface(index: int, *, is_up: bool) -> Interface:
-    return Interface(index, NAME, bytes(6), 1500, 1, is_up, is_up, is_multicast=True)
+def interface(index: int, *, is_up: bool, has_carrier: bool = True) -> Interface:
+    runs = is_up and has_carrier
+    return Interface(index, NAME, bytes(6), 1500, 1, is_up, runs, is_multicast=True)
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Scripted:
     states: list[tuple[float, tuple[int, bool] | None]]
     frames: list[Frame] = field(default_factory=list)
     drops: list[tuple[float, int]] = field(default_factory=list)
+    unplugged: tuple[float, float] = (0, 0)
+    """From and until when the cable is out."""
     monotonic_ns: int = 0
     opened: int = 0
     closed: int = 0
@@ -58,7 +61,11 @@ class Scripted:
 
     def look(self) -> Interface | None:
         found = self.at(self.monotonic_ns)
-        return None if found is None else interface(found[0], is_up=found[1])
+        if found is None:
+            return None
+        begun, ended = self.unplugged
+        plugged = not begun * SECOND <= self.monotonic_ns < ended * SECOND
+        return interface(found[0], is_up=found[1], has_carrier=plugged)
 
     def open(self) -> ScriptedDevice:
         found = self.look()
@@ -134,6 +141,12 @@ def brief(events: list[Told]) -> list[tuple[float, str]]:
         )
         for event in events
     ]
+
+
+def found_in(events: list[Told]) -> list[str]:
+    """Return the rules that were broken, in the order in which that was told."""
+    findings = [event.finding for event in events if not isinstance(event, LinkEvent)]
+    return [finding.id for finding in findings if finding is not None]
 
 
 ALWAYS_UP: list[tuple[float, tuple[int, bool] | None]] = [(0, (3, True))]
@@ -212,6 +225,80 @@ def test_down_and_up_are_told_and_the_same_socket_goes_on() -> None:
     kinds = [kind for _, kind in brief(told) if kind != "finding"]
     assert kinds == ["join", "down", "up", "join"]
     assert machine.opened == 1
+
+
+def test_a_cable_that_is_pulled_out_and_put_in_is_told() -> None:
+    machine = Scripted(ALWAYS_UP, unplugged=(3, 6))
+
+    watch, told = follow(machine, 8)
+
+    assert [(state, round(second)) for second, state in brief(told)] == [("down", 3), ("up", 6)]
+    assert [event.text for event in told if isinstance(event, LinkEvent)] == [
+        "has no carrier",
+        "is up again",
+    ]
+    assert watch.state == "up"
+    assert machine.opened == 1
+
+
+AWAY: dict[str, list[tuple[float, tuple[int, bool] | None]]] = {
+    "down": [(0, (3, True)), (30, (3, False)), (330, (3, True))],
+    "unplugged": [(0, (3, True))],
+    "gone": [(0, (3, True)), (30, None), (330, (9, True))],
+}
+
+
+@pytest.mark.parametrize("how", list(AWAY))
+def test_nobody_is_blamed_for_what_could_not_be_heard(how: str) -> None:
+    story = Story(NAME)
+    story.query(1, "10.0.0.1")
+    story.report(3, "10.0.0.2", "IS_EX(239.1.2.3)")
+    story.query(29, "10.0.0.1")
+    story.report(29.5, "10.0.0.3", "TO_EX(239.1.2.4)")
+    story.report(29.8, "10.0.0.2", "TO_IN(239.1.2.3)")
+    for second in (331, 331.5):
+        story.report(second, "10.0.0.2", "TO_EX(239.1.2.3)")
+    story.query(340, "10.0.0.1")
+    story.report(344, "10.0.0.2", "IS_EX(239.1.2.3)")
+    cable = (30, 330) if how == "unplugged" else (0, 0)
+    machine = Scripted(AWAY[how], story.in_order(), unplugged=cable)
+
+    watch, told = follow(machine, 400)
+    watch.finish()
+
+    assert found_in(told) == [], "no D-01, D-07, D-10 or D-11"
+    (link,) = watch.analysis.links.values()
+    assert link.delays.count == 2, "answers after the break belong to queries after it"
+
+
+def test_a_silence_after_the_link_came_back_is_still_told() -> None:
+    story = Story(NAME)
+    story.query(1, "10.0.0.1")
+    for second in (331, 600):
+        story.report(second, "10.0.0.2", "IS_EX(239.1.2.3)")
+
+    watch, told = follow(Scripted(AWAY["down"], story.in_order()), 610)
+
+    assert found_in(told) == ["D-01"]
+    assert watch.errors == 1
+
+
+def test_nobody_is_blamed_for_what_the_kernel_dropped() -> None:
+    story = Story(NAME)
+    story.query(1, "10.0.0.1")
+    story.report(3, "10.0.0.2", "IS_EX(239.1.2.3)")
+    story.query(126, "10.0.0.1")
+    frames = story.in_order()
+    sound = Scripted(ALWAYS_UP, list(frames))
+    dropping = Scripted(ALWAYS_UP, list(frames), drops=[(127, 9)])
+
+    ids = []
+    for machine in (sound, dropping):
+        watch, told = follow(machine, 200)
+        watch.finish()
+        ids.append(found_in(told))
+
+    assert ids == [["D-07"], []]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.model.family import IGMP
+from mldkit.model.units import SECOND
 from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
@@ -204,3 +205,38 @@ def test_an_older_querier_ends_the_repeats(stage: Stage, diagnose: Diagnose) -> 
     stage.query(20.3, version=stage.family.current_version - 1)
 
     assert "D-10" not in diagnose(stage, 60).ids
+
+
+def test_a_member_whose_time_is_over_excuses_no_missing_query(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    for second in (0, 125, 250, 375):
+        stage.query(second)
+        stage.report(second + 2, "IS_IN", 1, sources=(1, 2))
+    stage.older_report(5, 1, host=2)
+    stage.report(380, "BLOCK", 1, sources=(2,))
+
+    assert "D-11" in diagnose(stage, 400).ids
+
+    # Its version counts as long as it is a member (RFC 9776 §7.3.2).
+    stage.older_report(377, 1, host=2)
+    assert "D-11" not in diagnose(stage, 400).ids
+
+
+def test_data_go_on_though_the_only_other_member_is_over(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(2, "IS_EX", 1, host=2)
+    for second in (100, 225, 350):
+        stage.query(second)
+        stage.report(second + 2, "IS_EX", 1)
+    for second in range(1, 400):
+        stage.data(second, 1)
+    stage.report(380, "TO_IN", 1)
+    stage.query(380.01, 1, response=1)
+    stage.query(381.01, 1, response=1)
+
+    assert diagnose(stage, 400).finding("D-12").weight > 15 * SECOND
+
+    # Somebody who comes again before that is not over.
+    stage.report(381, "TO_EX", 1, host=2)
+    assert "D-12" not in diagnose(stage, 400).ids

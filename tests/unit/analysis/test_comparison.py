@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.comparison import Changed, Comparison, compare, read_messages
+from mldkit.analysis.comparison import (
+    Changed,
+    Comparison,
+    compare,
+    outside,
+    read_messages,
+)
 from mldkit.model.datagram import Frame
 from mldkit.model.units import MILLISECOND, SECOND
 
@@ -113,3 +119,42 @@ def test_nothing_in_common_gives_no_offset(stage: Stage) -> None:
 
     assert found.offset_ns is None
     assert len(found.only_a) == 1
+
+
+def again_and_again(stage: Stage) -> list[Frame]:
+    """The same messages in every round: none of them is the only one of its kind."""
+    for number in range(8):
+        stage.query(125 * number)
+        stage.report(125 * number + 3 + number / 10, "IS_EX", 1)
+    return stage.frames()
+
+
+def test_a_side_that_began_later_has_not_another_clock(stage: Stage) -> None:
+    frames = again_and_again(stage)
+    later = other_side(frames, late_ns=0, without=set(range(1, 7)))
+
+    found = of(frames, later)
+
+    assert found.offset_ns == 0
+    assert found.matched == len(later)
+    assert [seen.frame for seen in found.only_a] == [1, 2, 3, 4, 5, 6]
+    assert found.only_b == []
+
+
+def test_a_clock_that_is_wrong_shows_where_delays_differ(stage: Stage) -> None:
+    frames = again_and_again(stage)
+
+    found = of(frames, other_side(frames, late_ns=40 * SECOND, without={1, 2, 5}))
+
+    assert found.offset_ns == 40 * SECOND
+    assert [seen.frame for seen in found.only_a] == [1, 2, 5]
+
+
+def test_what_lies_outside_the_time_of_the_other_side_is_told_apart(stage: Stage) -> None:
+    frames = again_and_again(stage)
+    times = [frame.time_ns or 0 for frame in frames]
+    missing = of(frames, other_side(frames, late_ns=0, without={1, 2, 9})).only_a
+
+    assert [seen.frame for seen in outside(missing, times[2], times[-1], 0)] == [1, 2]
+    assert [seen.frame for seen in outside(missing, None, None, 0)] == [1, 2, 9]
+    assert outside(missing, times[2] + SECOND, times[-1] + SECOND, SECOND) == missing[:2]

@@ -286,3 +286,17 @@ def test_the_time_in_which_another_one_acted_is_no_interval(
     diagnosis = diagnose(stage, 1000)
 
     assert querier(diagnosis, stage, 2).observed_ns == 125 * SECOND
+
+
+def test_v23_of_a_stranger_names_its_first_frame(diagnose: Diagnose) -> None:
+    stage = Stage(IGMP)
+    stage.query(0)
+    for host in (1, 2):
+        stage.report(2 + host, "IS_EX", 1, host=host)
+    stranger = b"\xc0\xa8\x01\x03"
+    for second in (6, 7):
+        stage.report(second, "IS_EX", 1, host=9, source=stranger)
+
+    found = diagnose(stage, 20).finding("V-23")
+
+    assert (found.host, found.frames) == (stranger, [4])

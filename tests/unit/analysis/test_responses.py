@@ -265,3 +265,37 @@ def test_an_older_querier_may_report_in_its_own_version(stage: Stage, diagnose: 
     stage.report(60, "TO_EX", 1, host=2)
 
     assert diagnose(stage, 100).finding("D-09").host == stage.host(2)
+
+
+def test_d18_is_not_for_members_whose_time_is_over(stage: Stage, diagnose: Diagnose) -> None:
+    stage.query(0)
+    stage.report(2, "IS_EX", 1)
+    for second in (200, 300):
+        stage.query(second)
+    stage.query(350, 1, response=1)
+    stage.older_report(350.5, 1, host=2)
+
+    assert "D-18" not in diagnose(stage, 400).ids
+
+    stage.report(302, "IS_EX", 1)
+    assert "D-18" in diagnose(stage, 400).ids
+
+
+def test_d07_tells_the_longest_silence_and_when_the_member_was_last_heard(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    for second in (0, 125, 200, 250):
+        stage.query(second)
+    for second in (3, 128):
+        stage.report(second, "IS_EX", 1)
+    stage.report(1, "IS_EX", 1, host=2)
+    stage.report(60, "ALLOW", 2, host=2, sources=(1,))
+
+    found = diagnose(stage, 268).result.findings
+
+    gone, deaf = (
+        next(item.detail for item in found if item.id == "D-07" and item.host == stage.host(host))
+        for host in (1, 2)
+    )
+    assert gone.endswith("did not answer 2 General Queries in a row; last heard at 22:15:28 UTC")
+    assert deaf.endswith("did not answer 3 General Queries in a row; last heard at 22:14:20 UTC")

@@ -75,7 +75,7 @@ def test_a_return_of_the_querier_leaves_the_silence_between_its_two_terms() -> N
 
     (link,) = result.links
     # Acting until RV x QI + QRI / 2 = 255 s after the last query (RFC 9776 §8.5).
-    silences = queriers.silences(link, result.begun_ns, result.ended_ns)
+    silences = queriers.silences(link)
     assert silences == [(EPOCH_NS + 380 * SECOND, EPOCH_NS + 1000 * SECOND)]
 
 
