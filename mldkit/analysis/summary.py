@@ -16,6 +16,7 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis.copies import Copies
@@ -25,7 +26,7 @@ from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.analysis.traffic import Traffic, read_data
-from mldkit.model.datagram import LinkType
+from mldkit.model.datagram import Broken, LinkType
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
 from mldkit.model.units import SECOND
@@ -35,7 +36,7 @@ from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from mldkit.analysis.memberships import Row
     from mldkit.analysis.sittings import Source
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 # Marks and keys are made for every message: without the Python level of a named tuple's
 # constructor.
 _new = tuple.__new__
+_SLL2 = int(LinkType.LINUX_SLL2)
+_AT_ONCE = 256
+"""Frames of a capture that take each step together: some hundred thousand octets."""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,17 @@ class Part:
     messages: int = 0
     broken: int = 0
     clock: SteadyClock = field(default_factory=SteadyClock)
+
+    def read(self, frame: Frame) -> tuple[Decoded, ...] | Broken:
+        """Return the messages of a frame, or where it broke before its protocol was known."""
+        decoder = self.decoder
+        found = decoder.decode(frame)
+        if not found and decoder.broken != self.broken:
+            self.broken = decoder.broken
+            broken, decoder.first_broken = decoder.first_broken, None
+            if broken is not None:
+                return broken
+        return found
 
 
 @dataclass(slots=True)
@@ -129,19 +144,39 @@ class Analysis:
 
     def see(self, frame: Frame, capture: int = 0) -> None:
         """Take in the next frame."""
-        part = self.parts.get(capture)
-        if part is None:
-            part = self.parts[capture] = Part(Decoder(tunnels=self.tunnels))
-        mark = self._mark(frame, capture, part)
-        decoder = part.decoder
-        found = decoder.decode(frame)
-        if found:
-            for decoded in found:
-                self._see_message(decoded, part, mark)
-        elif decoder.broken != part.broken:
-            self._see_broken(part, mark)
-        elif self.with_data:
-            self._see_data(frame, mark)
+        self.see_all(((capture, frame),))
+
+    def see_all(self, frames: Iterable[tuple[int, Frame]]) -> None:
+        """Take in the next frames, each with the number of its capture.
+
+        Every frame takes each step before the first one takes the next: a processor that goes all
+        the way with one frame after the other has the code of no step at hand, which costs a
+        third more.
+        """
+        read = []
+        for capture, frame in frames:
+            part = self.parts.get(capture)
+            if part is None:
+                part = self.parts[capture] = Part(Decoder(tunnels=self.tunnels))
+            read.append((capture, frame, part, part.read(frame)))
+        kept: list[tuple[LinkKey | None, Decoded | None, Frame, Mark]] = []
+        for capture, frame, part, found in read:
+            mark = self._mark(frame, capture, part)
+            if isinstance(found, Broken):
+                # It may be no message at all.
+                self.ledger.add(found.id, None, mark, found.reason, severity="info")
+            elif found:
+                for decoded in found:
+                    key = self._sift(decoded, part, mark)
+                    if key is not None:
+                        kept.append((key, decoded, frame, mark))
+            elif self.with_data:
+                kept.append((None, None, frame, mark))
+        for key, message, frame, mark in kept:
+            if key is None or message is None:
+                self._see_data(frame, mark)
+            else:
+                self._see_message(message, key, mark)
 
     def poll(self, now_ns: int) -> None:
         """Let time pass on a live link."""
@@ -171,7 +206,9 @@ class Analysis:
         for capture, part in self.parts.items():
             mark = Mark(capture, 0, self.now_ns)
             for decoded in part.decoder.finish():
-                self._see_message(decoded, part, mark)
+                key = self._sift(decoded, part, mark)
+                if key is not None:
+                    self._see_message(decoded, key, mark)
         end_ns = max(self.now_ns, ended_ns or 0)
         rows = []
         for key, link in self.links.items():
@@ -215,43 +252,42 @@ class Analysis:
         self.now_ns = time_ns = max(self.now_ns, time_ns)
         return _new(Mark, (capture, frame.number, time_ns))
 
-    def _see_message(self, decoded: Decoded, part: Part, mark: Mark) -> None:
+    def _sift(self, decoded: Decoded, part: Part, mark: Mark) -> LinkKey | None:
+        """Return the link of a message, None where nobody asks for it or it is a copy."""
         datagram = decoded.datagram
         is_other = type(datagram.message) is Other
         part.messages += not is_other
-        interface = decoded.frame.interface or _device(decoded.frame)
+        frame = decoded.frame
+        interface = frame.interface
+        if interface is None and frame.link_type == _SLL2:
+            interface = _device(frame)
         if self.wanted is not EVERYTHING and not self.wanted.takes(interface, datagram.vlan):
-            return
-        key = _new(LinkKey, (interface, datagram.vlan, decoded.family))
-        if is_other:
+            return None
+        if not is_other and self.copies.is_copy(decoded, mark):
+            return None
+        return _new(LinkKey, (interface, datagram.vlan, decoded.family))
+
+    def _see_message(self, decoded: Decoded, key: LinkKey, mark: Mark) -> None:
+        datagram = decoded.datagram
+        message = datagram.message
+        if type(message) is Other:
             self.ledger.take(find(decoded), key, mark, datagram.source)
-            return
-        if self.copies.is_copy(decoded, mark):
             return
         link = self.links.get(key)
         if link is None or (self.sittings is not None and mark.capture not in link.captures):
             link = self._link(key, mark.capture)
         rows = unseen = None
-        message = datagram.message
         if type(message) is Report:
             rows = link.memberships.recognise(datagram.source, message.records)
             if rows is not None:
                 if _is_repetition(rows, decoded) and link.hear_again(datagram, message, rows, mark):
                     return
-                pairs = zip(message.records, rows, strict=True)
-                unseen = [record for record, row in pairs if row is None]
+                records = message.records
+                unseen = [records[number] for number, row in enumerate(rows) if row is None]
         found = find(decoded, unseen)
         if found:
             self.ledger.take(found, link.key, mark, datagram.source)
         link.see(decoded, found, mark, rows)
-
-    def _see_broken(self, part: Part, mark: Mark) -> None:
-        """Note a frame that broke before its protocol was known: it may be no message at all."""
-        decoder = part.decoder
-        part.broken = decoder.broken
-        broken, decoder.first_broken = decoder.first_broken, None
-        if broken is not None:
-            self.ledger.add(broken.id, None, mark, broken.reason, severity="info")
 
     def _see_data(self, frame: Frame, mark: Mark) -> None:
         packet = read_data(frame)
@@ -306,7 +342,7 @@ def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[R
 
 def _device(frame: Frame) -> str | None:
     """Return a name for the device of a frame in a capture of all devices, which has numbers."""
-    if frame.link_type != LinkType.LINUX_SLL2:
+    if frame.link_type != _SLL2:
         return None
     return f"if{int.from_bytes(frame.data[4:8])}"
 
@@ -342,12 +378,16 @@ def _run(
     sittings = Sittings(sources)
     if len(sources) > 1:
         analysis.sittings = sittings
-    for number, frame in sittings.frames():
+    # How far each of several captures is says who looks at which link.
+    at_once = 1 if len(sources) > 1 else _AT_ONCE
+    frames = iter(sittings.frames())
+    while taken := list(islice(frames, at_once)):
         if analysis.begun_ns is None:
             firsts = believable(source.first_ns for source in sources)
             analysis.begun_ns = min(firsts, default=None)
         if progress is not None:
-            progress(frame)
-        analysis.see(frame, number)
+            for _, frame in taken:
+                progress(frame)
+        analysis.see_all(taken)
     lasts = believable(source.last_ns for source in sources)
     return analysis.finish(max(lasts, default=None))

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.bench
 
 HERE = Path(__file__).parent
 MESSAGES = int(os.environ.get("MLDKIT_BENCH_MESSAGES", "300000"))
-MOST_TIMES_DECODING = 3.5
+MOST_TIMES_DECODING = 3.0
 MOST_GROWTH = 1.3
 LARGEST_RESIDENT_MB = 600
 
