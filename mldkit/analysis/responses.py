@@ -284,6 +284,9 @@ class Responses:
         latest = self._latest
         if latest is None or row.answered >= latest.number or row.from_ns >= latest.first.time_ns:
             return None
+        if host in latest.askers:
+            # It does not hear itself; a bridge asks its ports and itself at different times.
+            return None
         asked = latest.queries[-1]
         until_ns = latest.until_ns
         if older:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze, resting_collector
-from mldkit.analysis.words import frames_text, place, short_names
+from mldkit.analysis.words import frames_text, place, seconds_text, short_names
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.damage import report_damage
@@ -341,4 +341,4 @@ def _finding_text(entry: Grouped, names: list[str]) -> str:
 
 
 def _seconds(value_ns: int | None) -> str:
-    return "-" if value_ns is None else f"{value_ns / SECOND:.3g} s"
+    return "-" if value_ns is None else seconds_text(value_ns)
