@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
+from mldkit.analysis import limits
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LATEST_NS, LinkKey, Listener, Mark, believable
 from mldkit.analysis.findings import Grouped, Ledger
@@ -73,6 +74,8 @@ class Result:
     duplicates: dict[int, int]
     begun_ns: int
     ended_ns: int
+    left_out: list[str]
+    """What found no room, in words."""
 
     @property
     def tells_all(self) -> bool:
@@ -116,6 +119,7 @@ class Analysis:
         """Begin anew, with the listener as it is now."""
         self.ledger = Ledger(self.listener)
         self.copies = Copies(self.ledger)
+        self.admission = limits.Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
         self.parts: dict[int, Part] = {}
@@ -165,6 +169,7 @@ class Analysis:
         """Let go of what is over and has been told: a live link is followed for months."""
         for link in self.links.values():
             link.forget()
+        self.admission.forget(self.links)
 
     def finish(self, ended_ns: int | None = None) -> Result:
         """Return what was found; `ended_ns` is the time of the last packet."""
@@ -194,7 +199,12 @@ class Analysis:
             self.copies.duplicates,
             self.begun_ns or 0,
             end_ns,
+            self.left_out(),
         )
+
+    def left_out(self) -> list[str]:
+        """Return in words what found no room so far."""
+        return limits.texts(self.admission, self.links.values(), self.traffic)
 
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
@@ -224,12 +234,15 @@ class Analysis:
             return
         key = _new(LinkKey, (interface, datagram.vlan, decoded.family))
         if is_other:
-            self.ledger.take(find(decoded), key, mark, datagram.source)
+            if self.admission.admits(key, datagram):
+                self.ledger.take(find(decoded), key, mark, datagram.source)
             return
         if self.copies.is_copy(decoded, mark):
             return
         link = self.links.get(key)
         if link is None or (self.sittings is not None and mark.capture not in link.captures):
+            if link is None and not self.admission.admits_link(self.links):
+                return
             link = self._link(key, mark.capture)
         rows = unseen = None
         message = datagram.message
@@ -240,6 +253,8 @@ class Analysis:
                     return
                 pairs = zip(message.records, rows, strict=True)
                 unseen = [record for record, row in pairs if row is None]
+        if not self.admission.admits(key, datagram):
+            return
         found = find(decoded, unseen)
         if found:
             self.ledger.take(found, link.key, mark, datagram.source)
@@ -259,6 +274,8 @@ class Analysis:
         if packet is None or not self.wanted.takes(interface, packet.vlan):
             return
         key = LinkKey(interface, packet.vlan, family_of(packet.group))
+        if key not in self.links and not self.admission.admits_link(self.links):
+            return
         if packet.is_detection:
             self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
             return

@@ -17,6 +17,7 @@ from mldkit.cli.output import (
     SEVERITY_STYLES,
     json_text,
     line_printer,
+    note,
     print_json,
     print_table,
     printable,
@@ -135,6 +136,8 @@ def run(args: argparse.Namespace) -> int:
         _choose(args, result)
         if _writes_files(args):
             analysis_files.write(args, result, captures)
+        for line in result.left_out:
+            note(args, f"note: {line}")
         if args.format == "json":
             print_json(analysis_json(result, captures))
         elif args.format == "text":
