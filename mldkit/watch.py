@@ -159,8 +159,15 @@ class Watch:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the socket had to do without, one line each."""
-        return tuple(getattr(self._device, "notes", ()))
+        """What the socket had to do without and what is not heard here, one line each."""
+        notes = tuple(getattr(self._device, "notes", ()))
+        if self._device is not None and self._device.interface.kind == "bridge":
+            # net/bridge/br_multicast.c:__br_multicast_send_query sends to one port.
+            notes += (
+                f"{self.interface} is a bridge, which asks each of its ports by itself: what it"
+                " asks there is not heard here (D-08, D-11); watch a port",
+            )
+        return notes
 
     @property
     def messages(self) -> int:

@@ -17,7 +17,7 @@ from mldkit.analysis.incidents import (
     stopped_stream,
 )
 from mldkit.analysis.memberships import EXPIRY, LEAVE
-from mldkit.analysis.words import clock_text, counted, named, place
+from mldkit.analysis.words import clock_text, counted, named, place, seconds_text
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.wire.rules import ERROR, INFO, WARNING
@@ -136,7 +136,7 @@ def _querier_text(link: LinkState) -> str:
     if acting.announced_ns is not None and acting.version == link.key.family.current_version:
         line += f", announces {acting.announced_ns / SECOND:g} s"
     if acting.observed_ns is not None:
-        line += f", asks every {acting.observed_ns / SECOND:.3g} s"
+        line += f", asks every {seconds_text(acting.observed_ns)}"
     others = [address for address in queriers.known if address != acting.address]
     if others:
         line += f"; also heard: {named(others)}"

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import NEVER_NS, host_address
-from mldkit.analysis.words import clock_text, named, place
+from mldkit.analysis.words import clock_text, delay_text, named, place
 from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import IGMP
-from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -160,7 +160,7 @@ def _leaves_text(link: LinkState, result: Result) -> str:
     asked = link.leaves.delays
     if not asked.count or asked.longest_ns is None:
         return ""
-    slowest = f"{max(asked.longest_ns / MILLISECOND, 0.1):.3g} ms"
+    slowest = delay_text(asked.longest_ns)
     if link.leaves.count == 1:
         line = f"the leave was asked about after {slowest}"
     else:

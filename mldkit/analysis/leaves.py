@@ -142,7 +142,10 @@ class Leaves:
             return
         after_ns = pending.first_ns - pending.mark.time_ns
         if pending.queries == 0:
-            detail = "no specific query followed"
+            # So does the Linux bridge (net/bridge/br_multicast.c:__br_multicast_send_query).
+            detail = (
+                "no specific query followed here (a switch asks at the port of the leaver alone)"
+            )
         elif after_ns > LAST_MEMBER_INTERVAL_NS + _SLACK_NS:
             detail = f"the first specific query came after {after_ns / SECOND:.1f} s"
         elif pending.queries < pending.wanted:

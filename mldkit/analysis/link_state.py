@@ -179,7 +179,9 @@ class LinkState:
         self.queriers.pause(mark, until_ns)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.changes = Changes(self.key, self._ledger, until_ns)
-        self.responses = Responses(self.key, self._ledger, self.delays, self.responses.latest + 1)
+        before = self.responses
+        self.responses = Responses(self.key, self._ledger, self.delays, before.latest + 1)
+        self.responses.left_out = before.left_out
         self.leaves.skip()
         older_queriers = self.compatibility.older_queriers
         self.compatibility = Compatibility(self.key, self._ledger)

@@ -15,11 +15,21 @@ report is EXCLUDE without sources (RFC 9776 §7.3.2).
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import Event, Host, host_address
 from mldkit.analysis.filters import filter_after
+from mldkit.analysis.limits import (
+    CHANGES,
+    MOST_CHANGES,
+    MOST_CHANGES_IN_ALL,
+    MOST_SOURCES,
+    MOST_STAYS,
+    SOURCES,
+    STAYS,
+)
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
@@ -30,14 +40,10 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
-MOST_CHANGES = 100
-_MOST_CHANGES_IN_ALL = 400_000
 _SOURCES_PER_CHANGE = 16
 """As many sources weigh as much as a change."""
 _MOST_LOOKED_AT = 16
 """Members of a group that one leaves: more of them are not over all at once."""
-MOST_SOURCES = 4096
-"""Sources of one stay that are kept; Linux allows a host 64 by default."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _EXCLUDES = (_IS_EX, _TO_EX)
@@ -153,6 +159,10 @@ class Memberships:
         """Groups that nobody was in before, for who wants to know."""
         self.emptied: dict[Address, int] = {}
         """When the last member of a group left it, as long as nobody joins again."""
+        self.left_out: Counter[str] = Counter()
+        """What found no room, in words."""
+        self._lasting = 0
+        """Stays that last."""
         self._changes_kept = 0
         self._nameless: dict[Host, list[Row]] = {}
         """All stays of hosts without an address."""
@@ -239,6 +249,7 @@ class Memberships:
                 told.left.append(_new(Left, (row, record.sources)))
         if len(sources) > MOST_SOURCES:
             sources = sources[:MOST_SOURCES]
+            self.left_out[SOURCES] += 1
         if row.exclude != exclude or row.sources != sources or row.version != version:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
@@ -265,6 +276,7 @@ class Memberships:
             if members.get(before) is row:
                 del members[before]
                 if host in members:
+                    self._lasting -= 1
                     continue
                 self._forget(row)
                 members[host] = row
@@ -296,7 +308,7 @@ class Memberships:
         for row in list(self.rows()):
             row.ended_by, row.to_ns = CAPTURE_END, now_ns
             self.ended.append(row)
-        self.groups, self._known = {}, {}
+        self.groups, self._known, self._lasting = {}, {}, 0
         return sorted(self.ended, key=lambda row: (row.from_ns, row.group, row.host))
 
     def _enter(self, old: Row | None, heard: Heard, record: GroupRecord) -> Row | None:
@@ -309,12 +321,16 @@ class Memberships:
             self._end(old, EXPIRY, old.deadline_ns)
         if record.type not in _EXCLUDES and (record.type not in _INCLUDES or not record.sources):
             return None
+        if self._lasting + len(self.ended) >= MOST_STAYS:
+            self.left_out[STAYS] += 1
+            return None
         members = self.groups.get(record.group)
         if members is None:
             members = self.groups[record.group] = {}
             self.new_groups.append(record.group)
         self.emptied.pop(record.group, None)
         row = members[heard.host] = Row(heard, record.group)
+        self._lasting += 1
         if self._link.family is IGMP and len(heard.host) > len(record.group):
             self._nameless.setdefault(heard.host, []).append(row)
         return row
@@ -346,9 +362,10 @@ class Memberships:
         changes.append(change)
         self._changes_kept += _weight(change)
         while len(changes) > 1 and (
-            len(changes) > MOST_CHANGES or self._changes_kept > _MOST_CHANGES_IN_ALL
+            len(changes) > MOST_CHANGES or self._changes_kept > MOST_CHANGES_IN_ALL
         ):
             self._changes_kept -= _weight(changes.pop(0))
+            self.left_out[CHANGES] += 1
         if self._listener is not None:
             self._tell("change" if row.reports else "join", row, change.time_ns)
 
@@ -357,6 +374,7 @@ class Memberships:
         row.ended_by, row.to_ns = why, now_ns
         members = self.groups[row.group]
         del members[row.host]
+        self._lasting -= 1
         if not members:
             del self.groups[row.group]
         if why == LEAVE and _are_over(members, now_ns):

@@ -8,11 +8,12 @@ after every window are late, up to the time at which the next query is due.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import NEVER_NS, Mark, host_address
+from mldkit.analysis.limits import EXCHANGES, MOST_OPEN, SPECIFIC
 from mldkit.analysis.words import clock_text
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 _EARLY_NS = MILLISECOND
 _EARLY_RESPONSE_NS = 100 * MILLISECOND
 _EARLY_TIMES = 3
-_MOST_OPEN = 64
-"""Exchanges, and queries for one group, that are held open at a time: no router asks as often."""
 _ROWS_PER_MESSAGE, _ROWS_AT_LEAST = 100, 1_000_000
 """Rows looked at for silent members: a flood of queries must not cost its square."""
 _ROWS_PER_SILENT = 20
@@ -93,6 +92,8 @@ class Responses:
         self._link = link
         self._ledger = ledger
         self.delays = delays
+        self.left_out: Counter[str] = Counter()
+        """What found no room, in words."""
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
         self._numbers = number
@@ -126,7 +127,9 @@ class Responses:
             specific = Specific(asked, query.group, mark, query.sources)
             same = self.specific.get(query.group)
             if same is None:
-                same = self.specific[query.group] = deque(maxlen=_MOST_OPEN)
+                same = self.specific[query.group] = deque(maxlen=MOST_OPEN)
+            if len(same) == MOST_OPEN:
+                self.left_out[SPECIFIC] += 1
             same.append(specific)
             self._specific_order.append(specific)
             if query.sources:
@@ -137,8 +140,10 @@ class Responses:
         until_ns = max(limit_ns, now_ns + variables.interval_ns)
         latest = self._latest
         if latest is not None and (
-            now_ns - latest.last_ns < query.max_response_ns or len(self._open) >= _MOST_OPEN
+            now_ns - latest.last_ns < query.max_response_ns or len(self._open) >= MOST_OPEN
         ):
+            if now_ns - latest.last_ns >= query.max_response_ns:
+                self.left_out[EXCHANGES] += 1
             latest.queries.append(asked)
             latest.last_ns = now_ns
             latest.limit_ns = max(latest.limit_ns, limit_ns)
@@ -284,6 +289,9 @@ class Responses:
         latest = self._latest
         if latest is None or row.answered >= latest.number or row.from_ns >= latest.first.time_ns:
             return None
+        if host in latest.askers:
+            # It does not hear itself; a bridge asks its ports and itself at different times.
+            return None
         asked = latest.queries[-1]
         until_ns = latest.until_ns
         if older:
@@ -330,7 +338,7 @@ class Responses:
         self._askers |= exchange.askers
         for host in exchange.answered:
             self._silent.pop(host, None)
-        if 1 < len(self._askers) <= _MOST_OPEN:
+        if 1 < len(self._askers) <= MOST_OPEN:
             for host in exchange.answered:
                 self._heard_from.setdefault(host, set()).update(exchange.askers)
         for host, (group, last_ns) in exchange.silent.items():

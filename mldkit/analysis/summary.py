@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
+from mldkit.analysis import limits
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LATEST_NS, LinkKey, Listener, Mark, believable
 from mldkit.analysis.findings import Grouped, Ledger
@@ -88,6 +89,8 @@ class Result:
     duplicates: dict[int, int]
     begun_ns: int
     ended_ns: int
+    left_out: list[str]
+    """What found no room, in words."""
 
     @property
     def tells_all(self) -> bool:
@@ -131,6 +134,7 @@ class Analysis:
         """Begin anew, with the listener as it is now."""
         self.ledger = Ledger(self.listener)
         self.copies = Copies(self.ledger)
+        self.admission = limits.Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
         self.parts: dict[int, Part] = {}
@@ -200,6 +204,7 @@ class Analysis:
         """Let go of what is over and has been told: a live link is followed for months."""
         for link in self.links.values():
             link.forget()
+        self.admission.forget(self.links)
 
     def finish(self, ended_ns: int | None = None) -> Result:
         """Return what was found; `ended_ns` is the time of the last packet."""
@@ -231,7 +236,12 @@ class Analysis:
             self.copies.duplicates,
             self.begun_ns or 0,
             end_ns,
+            self.left_out(),
         )
+
+    def left_out(self) -> list[str]:
+        """Return in words what found no room so far."""
+        return limits.texts(self.admission, self.links.values(), self.traffic)
 
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
@@ -271,10 +281,13 @@ class Analysis:
         datagram = decoded.datagram
         message = datagram.message
         if type(message) is Other:
-            self.ledger.take(find(decoded), key, mark, datagram.source)
+            if self.admission.admits(key, datagram):
+                self.ledger.take(find(decoded), key, mark, datagram.source)
             return
         link = self.links.get(key)
         if link is None or (self.sittings is not None and mark.capture not in link.captures):
+            if link is None and not self.admission.admits_link(self.links):
+                return
             link = self._link(key, mark.capture)
         rows = unseen = None
         if type(message) is Report:
@@ -284,6 +297,8 @@ class Analysis:
                     return
                 records = message.records
                 unseen = [records[number] for number, row in enumerate(rows) if row is None]
+        if not self.admission.admits(key, datagram):
+            return
         found = find(decoded, unseen)
         if found:
             self.ledger.take(found, link.key, mark, datagram.source)
@@ -295,6 +310,8 @@ class Analysis:
         if packet is None or not self.wanted.takes(interface, packet.vlan):
             return
         key = LinkKey(interface, packet.vlan, family_of(packet.group))
+        if key not in self.links and not self.admission.admits_link(self.links):
+            return
         if packet.is_detection:
             self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
             return

@@ -7,10 +7,12 @@ from :: are told too, because they explain reports from ::.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, MARGIN_NS
+from mldkit.analysis.limits import MOST_STREAMS, STREAMS
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.units import SECOND
 from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
@@ -29,7 +31,6 @@ _NOT_DATA = frozenset((2, 103))
 """IGMP and PIM."""
 _HOP_BY_HOP, _ICMPV6, _SOLICITATION = 0, 58, 135
 _DISCOVERY = frozenset((*range(130, 138), 143, 151, 152, 153))
-_MOST_STREAMS = 20_000
 _PACKETS_TO_JUDGE = 10
 _MOST_JUDGED = 100
 """Streams to one group that are held against its members."""
@@ -100,6 +101,8 @@ class Traffic:
     def __init__(self, link: LinkKey, ledger: Ledger) -> None:
         self._link = link
         self._ledger = ledger
+        self.left_out: Counter[str] = Counter()
+        """What found no room, in words."""
         self.streams: dict[tuple[Address, Address], Stream] = {}
 
     def see(self, packet: DataPacket, memberships: Memberships, queries: int, mark: Mark) -> None:
@@ -107,7 +110,8 @@ class Traffic:
         key = packet.group, packet.source
         stream = self.streams.get(key)
         if stream is None:
-            if len(self.streams) >= _MOST_STREAMS:
+            if len(self.streams) >= MOST_STREAMS:
+                self.left_out[STREAMS] += 1
                 return
             stream = Stream(packet.group, packet.source, mark.time_ns, mark.time_ns)
             self.streams[key] = stream

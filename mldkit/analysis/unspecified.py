@@ -22,6 +22,8 @@ _DETECTION_NS = 30 * SECOND
 _MOST_PENDING = 16
 _MOST_SUSPECTS = 1000
 """Of one device."""
+_OWNS = "though it has a link-local address"
+_ALONE = "and not from a valid address within 5 s"
 
 
 @dataclass(slots=True)
@@ -46,9 +48,12 @@ class Unspecified:
         self._suspected = 0
         self.sees_detection = False
         """Whether Neighbor Solicitations are looked at; nothing is judged without them."""
+        self._has_detection = False
+        """Whether the capture has any: captures of membership messages alone have none."""
 
     def detection(self, mac: bytes | None, now_ns: int) -> None:
         """Take in a Neighbor Solicitation from ::."""
+        self._has_detection = True
         device = self._device(mac)
         if device is not None:
             device.detection_ns = now_ns
@@ -66,7 +71,7 @@ class Unspecified:
         if recent is not None and mark.time_ns - recent <= _DETECTION_NS:
             return
         if device.owns_address:
-            self._suspect(mac, mark, "though it has a link-local address")
+            self._suspect(mac, mark, _OWNS)
         else:
             self._judge(mac, device, mark.time_ns)
             device.pending = [*device.pending[-_MOST_PENDING:], mark]
@@ -91,6 +96,8 @@ class Unspecified:
             (number, mark, mac, why)
             for mac, suspects in self._suspects.items()
             for number, mark, why in suspects
+            # A link that came up again looks like this where its detection was not captured.
+            if why == _ALONE or self._has_detection
         )
         for _, mark, mac, why in ordered:
             detail = f"{mac_text(mac)} reports from :: {why}"
@@ -99,9 +106,8 @@ class Unspecified:
     def _judge(self, mac: bytes, device: _Device, now_ns: int) -> None:
         """Suspect a device whose last report from :: stayed alone."""
         if device.pending and now_ns - device.pending[-1].time_ns > _REPEAT_NS:
-            why = "and not from a valid address within 5 s"
             for mark in device.pending:
-                self._suspect(mac, mark, why)
+                self._suspect(mac, mark, _ALONE)
             device.pending.clear()
 
     def _suspect(self, mac: bytes, mark: Mark, why: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
-from mldkit.model.units import SECOND
+from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMES = 3
 _DAY_S = 86_400
+_LONG_S = 999.5
 
 
 def place(link: LinkKey) -> str:
@@ -31,6 +32,19 @@ def clock_text(time_ns: int) -> str:
     """Return the time of day, UTC."""
     seconds = time_ns // SECOND % _DAY_S
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d} UTC"
+
+
+def seconds_text(value_ns: int) -> str:
+    """Return a time in seconds to three digits, never as a power of ten: `0.25 s`, `31,744 s`."""
+    value = value_ns / SECOND
+    return f"{value:,.0f} s" if value >= _LONG_S else f"{value:.3g} s"
+
+
+def delay_text(value_ns: int) -> str:
+    """Return a short time, in milliseconds below a second."""
+    if value_ns >= SECOND:
+        return seconds_text(value_ns)
+    return f"{max(value_ns / MILLISECOND, 0.1):.3g} ms"
 
 
 def family_name(link: LinkKey) -> str:

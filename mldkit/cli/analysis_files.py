@@ -58,6 +58,7 @@ def _write_page(args: argparse.Namespace, result: Result, captures: Sequence[Cap
         note(args, f"note: a page without pictures: {error.message}; {error.hint}")
     if any(link.trace is not None and not link.trace.is_complete for link in result.links):
         notes.append("The capture has more queries, reports or answers than the pictures show.")
+    notes += [f"Left out: {line}." for line in result.left_out]
     octets = page(result, captures, drawings, notes).encode("utf-8", "backslashreplace")
     try:
         Path(args.html).write_bytes(octets)

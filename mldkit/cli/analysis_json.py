@@ -68,6 +68,7 @@ def analysis_json(result: Result, captures: Sequence[Capture]) -> Json:
             for stream in traffic.streams.values()
         ],
         "findings": [grouped_json(entry) for entry in result.findings],
+        "left_out": result.left_out,
         "summary": summary(result, sum(capture.packets for capture in captures)),
     }
 

@@ -14,7 +14,14 @@ from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.incidents import data_after_leaves
 from mldkit.analysis.memberships import CAPTURE_END, EXPIRY
-from mldkit.analysis.words import clock_text, counted, frames_text, place, short_names
+from mldkit.analysis.words import (
+    clock_text,
+    counted,
+    frames_text,
+    place,
+    seconds_text,
+    short_names,
+)
 from mldkit.cli.analysis_page_style import style_sheet
 from mldkit.cli.output import printable
 from mldkit.model.addresses import mac_text, text
@@ -302,4 +309,4 @@ def _milliseconds(value_ns: int | None) -> str:
 
 
 def _seconds(value_ns: int | None) -> str:
-    return "-" if value_ns is None else f"{value_ns / SECOND:.4g} s"
+    return "-" if value_ns is None else seconds_text(value_ns)

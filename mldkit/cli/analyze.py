@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze, resting_collector
-from mldkit.analysis.words import frames_text, place, short_names
+from mldkit.analysis.words import frames_text, place, seconds_text, short_names
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.damage import report_damage
@@ -17,6 +17,7 @@ from mldkit.cli.output import (
     SEVERITY_STYLES,
     json_text,
     line_printer,
+    note,
     print_json,
     print_table,
     printable,
@@ -135,6 +136,8 @@ def run(args: argparse.Namespace) -> int:
         _choose(args, result)
         if _writes_files(args):
             analysis_files.write(args, result, captures)
+        for line in result.left_out:
+            note(args, f"note: {line}")
         if args.format == "json":
             print_json(analysis_json(result, captures))
         elif args.format == "text":
@@ -341,4 +344,4 @@ def _finding_text(entry: Grouped, names: list[str]) -> str:
 
 
 def _seconds(value_ns: int | None) -> str:
-    return "-" if value_ns is None else f"{value_ns / SECOND:.3g} s"
+    return "-" if value_ns is None else seconds_text(value_ns)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mldkit.wire.rules import Rule
 
 _CONTINUATION = 4
+_GAP = "  "
 _encode = json.JSONEncoder(separators=(", ", ": ")).encode
 
 
@@ -126,8 +127,14 @@ def print_table(
 ) -> None:
     """Print aligned columns; the first `merge` columns are blank where they repeat.
 
-    A terminal gets its own width and wraps inside the columns; a pipe gets whole lines.
+    A terminal gets its own width: what is too wide for it has the columns that repeat as headings,
+    or else is wrapped inside the columns. A pipe gets whole lines.
     """
+    columns = output_columns()
+    cells = [list(map(printable, row)) for row in rows]
+    if columns is not None and merge and _width([headings, *cells]) > columns:
+        _print_sections(headings, cells, right, merge, columns)
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -135,13 +142,52 @@ def print_table(
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     previous: Sequence[str] = ()
-    for row in rows:
-        same = merge > 0 and list(row[:merge]) == list(previous[:merge])
-        cells = [""] * merge + list(row[merge:]) if same else list(row)
-        table.add_row(*map(printable, cells))
+    for row in cells:
+        same = merge > 0 and row[:merge] == previous[:merge]
+        table.add_row(*([""] * merge + row[merge:] if same else row))
         previous = row
     console = Console(highlight=False, markup=False)
-    console.width = output_columns() or 10_000
+    console.width = columns or 10_000
     with console.capture() as capture:
         console.print(table)
     print("\n".join(line.rstrip() for line in capture.get().splitlines()))
+
+
+def _widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def _width(rows: Sequence[Sequence[str]]) -> int:
+    widths = _widths(rows)
+    return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+
+def _print_sections(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    right: frozenset[str] | set[str],
+    merge: int,
+    columns: int,
+) -> None:
+    """Print a table that is too wide: each change of the first columns is a heading of its own.
+
+    Lines that are still too long are broken between words, so that no address is.
+    """
+    widths = _widths([headings[merge:], *(row[merge:] for row in rows)])
+    emit = line_printer()
+
+    def line(row: Sequence[str]) -> str:
+        aligned = [
+            cell.rjust(width) if heading in right else cell.ljust(width)
+            for cell, width, heading in zip(row[merge:], widths, headings[merge:], strict=True)
+        ]
+        return broken_at(f"{_GAP}{_GAP.join(aligned)}".rstrip(), columns, 2 * len(_GAP))
+
+    emit(_GAP.join(headings[:merge]), "bold")
+    emit(line(headings), "bold")
+    previous: Sequence[str] = ()
+    for row in rows:
+        if row[:merge] != previous:
+            emit(_GAP.join(row[:merge]))
+            previous = row[:merge]
+        print(line(row))

@@ -161,6 +161,9 @@ class _Session:
         if self._commands is not None:
             line += f"; commands: {self._commands.counts}"
         note(self._args, line)
+        left_out = watch.analysis.left_out()
+        for each in left_out:
+            note(self._args, f"note: {each}")
         if self._args.format == "json":
             counts = None if self._commands is None else self._commands.counts
             print_json(
@@ -171,6 +174,7 @@ class _Session:
                     "dropped": watch.dropped,
                     "events": self._events,
                     "events_left_out": self._left_out,
+                    "left_out": left_out,
                     "commands": counts
                     and {
                         name: getattr(counts, name)

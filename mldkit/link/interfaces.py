@@ -26,6 +26,8 @@ _IFF_MULTICAST = 0x1000
 _IFLA_ADDRESS = 1
 _IFLA_IFNAME = 3
 _IFLA_MTU = 4
+_IFLA_LINKINFO = 18
+_IFLA_INFO_KIND = 1
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _IFA_FLAGS = 8
@@ -54,6 +56,8 @@ class Interface:
     is_running: bool
     """Up and with a carrier."""
     is_multicast: bool
+    kind: str = ""
+    """What made it, as `ip -d link` says: `bridge`, `veth`; empty for hardware."""
 
     @property
     def is_ethernet(self) -> bool:
@@ -97,9 +101,16 @@ def interfaces() -> tuple[Interface, ...]:
                 is_up=bool(flags & _IFF_UP),
                 is_running=bool(flags & _IFF_RUNNING),
                 is_multicast=bool(flags & _IFF_MULTICAST),
+                kind=_kind(entry.attributes.get(_IFLA_LINKINFO, b"")),
             )
         )
     return tuple(sorted(found, key=lambda interface: interface.index))
+
+
+def _kind(info: bytes) -> str:
+    """Return the kind in the nested attributes of IFLA_LINKINFO."""
+    kinds = [value for number, value in netlink.attributes(info) if number == _IFLA_INFO_KIND]
+    return kinds[0].rstrip(b"\0").decode(errors="replace") if kinds else ""
 
 
 def find(name: str) -> Interface:

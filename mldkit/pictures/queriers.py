@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.words import seconds_text
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.pictures.paper import (
@@ -97,7 +98,7 @@ def _label(link: LinkState, querier: Querier) -> str:
     if querier.announced_ns is not None:
         lines.append(f"announces {querier.announced_ns / SECOND:g} s")
         if querier.observed_ns is not None:
-            lines[-1] += f", observed {querier.observed_ns / SECOND:.4g} s"
+            lines[-1] += f", observed {seconds_text(querier.observed_ns)}"
     return "\n".join(lines)
 
 

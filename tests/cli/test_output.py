@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from mldkit.cli.output import broken_at
+from mldkit.cli.output import broken_at, print_table
 from mldkit.testing.envelopes import V6, patched
 
 if TYPE_CHECKING:
@@ -104,3 +104,45 @@ with waiting(argparse.Namespace(quiet=False), 2_000_000_000, "work"):
     _, bar, since = before.rpartition("━")
     assert (event, bar) == ("an event", "━")
     assert "\x1b[2K" in since  # the line of the bar is erased first
+
+
+ADDRESS = "fe80::cce1:a7ff:fee1:f4f2"
+ROWS = [
+    ("MLD on eth0, VLAN 20", "ff15::4321:1234", ADDRESS, "any source", "1.000", "expiry"),
+    ("MLD on eth0, VLAN 20", "ff15::4321:1234", "fe80::2", "2001:db8::1, 2001:db8::2", "10.5", "-"),
+    ("MLD on eth0, VLAN 20", "ff15::4321:9", "fe80::2", "any source", "2.000", "leave"),
+]
+HEADINGS = ("link", "group", "host", "wants", "from s", "ended by")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120, 200])
+def test_no_table_breaks_an_address(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    print_table(HEADINGS, ROWS, right={"from s"}, merge=2)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= columns
+    words = " ".join(lines).split()
+    for cell in ("ff15::4321:1234", "ff15::4321:9", ADDRESS, "2001:db8::1,", "2001:db8::2", "10.5"):
+        assert cell in words
+    assert words.count("ff15::4321:1234") == 1, "what repeats stands once"
+    assert any(line.startswith("MLD on eth0, VLAN 20  ff15::4321:9") for line in lines)
+    has_sections = any(line.startswith(f"  {ADDRESS}") for line in lines)
+    assert has_sections == (columns < 120)
+
+
+def test_columns_of_a_section_stand_below_their_headings(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+
+    print_table(HEADINGS, ROWS, right={"from s"}, merge=2)
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "link  group"
+    heading, first = lines[1], lines[3]
+    assert first.index("any source") == heading.index("wants")
+    assert first.index("1.000") + len("1.000") == heading.index("from s") + len("from s")

@@ -23,7 +23,7 @@ def test_interfaces_are_those_that_ip_lists(link: Link) -> None:
     with link.near.entered():
         ours = {entry.name: entry for entry in interfaces()}
 
-    theirs = {entry["ifname"]: entry for entry in json.loads(link.near.ip("-j link show"))}
+    theirs = {entry["ifname"]: entry for entry in json.loads(link.near.ip("-j -d link show"))}
     assert ours.keys() == theirs.keys() == {"lo", "eth1", "br0"}
     for name, entry in theirs.items():
         assert mac_text(ours[name].mac) == entry["address"]
@@ -32,6 +32,7 @@ def test_interfaces_are_those_that_ip_lists(link: Link) -> None:
         assert ours[name].is_up == ("UP" in entry["flags"])
         assert ours[name].is_multicast == ("MULTICAST" in entry["flags"])
         assert ours[name].is_ethernet
+        assert ours[name].kind == entry.get("linkinfo", {}).get("info_kind", "")
 
 
 def test_running_means_that_there_is_a_carrier(link: Link) -> None:

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 NAME = "eth1"
 
 
-def interface(index: int, *, is_up: bool, has_carrier: bool = True) -> Interface:
+def interface(index: int, *, is_up: bool, has_carrier: bool = True, kind: str = "") -> Interface:
     runs = is_up and has_carrier
-    return Interface(index, NAME, bytes(6), 1500, 1, is_up, runs, is_multicast=True)
+    return Interface(index, NAME, bytes(6), 1500, 1, is_up, runs, is_multicast=True, kind=kind)
 
 
 @dataclass
@@ -39,6 +39,7 @@ class Scripted:
     drops: list[tuple[float, int]] = field(default_factory=list)
     unplugged: tuple[float, float] = (0, 0)
     """From and until when the cable is out."""
+    kind: str = ""
     monotonic_ns: int = 0
     opened: int = 0
     closed: int = 0
@@ -65,7 +66,7 @@ class Scripted:
             return None
         begun, ended = self.unplugged
         plugged = not begun * SECOND <= self.monotonic_ns < ended * SECOND
-        return interface(found[0], is_up=found[1], has_carrier=plugged)
+        return interface(found[0], is_up=found[1], has_carrier=plugged, kind=self.kind)
 
     def open(self) -> ScriptedDevice:
         found = self.look()
@@ -352,6 +353,16 @@ def test_an_interface_that_is_down_at_the_start_is_waited_for() -> None:
 def test_an_interface_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(LinkError):
         Watch(NAME, Scripted([(0, None)]), print)
+
+
+def test_a_bridge_is_told_to_hide_what_it_asks_its_ports() -> None:
+    machine = Scripted(ALWAYS_UP)
+    assert Watch(NAME, machine, print).notes == ()
+
+    machine.kind = "bridge"
+    (line,) = Watch(NAME, machine, print).notes
+    assert line.startswith("eth1 is a bridge")
+    assert line.endswith("watch a port")
 
 
 def test_drops_are_told_with_their_sum_over_all_sockets() -> None:

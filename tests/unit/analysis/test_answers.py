@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.answers import MOST_LINES, summary
+from mldkit.analysis.words import delay_text, seconds_text
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.messages import LegacyReport
+from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
@@ -215,3 +217,17 @@ def test_no_router_keeps_a_group_that_is_never_reported(diagnose: Diagnose) -> N
 
     assert "though no querier asks in it." in told
     assert "routers treat" not in told
+
+
+def test_times_are_no_powers_of_ten() -> None:
+    assert [seconds_text(round(value * SECOND)) for value in (0.25, 125, 999.9, 31744)] == [
+        "0.25 s",
+        "125 s",
+        "1,000 s",
+        "31,744 s",
+    ]
+    assert [delay_text(round(value * MILLISECOND)) for value in (0.01, 250, 1034)] == [
+        "0.1 ms",
+        "250 ms",
+        "1.03 s",
+    ]

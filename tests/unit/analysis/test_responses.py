@@ -299,3 +299,18 @@ def test_d07_tells_the_longest_silence_and_when_the_member_was_last_heard(
     )
     assert gone.endswith("did not answer 2 General Queries in a row; last heard at 22:15:28 UTC")
     assert deaf.endswith("did not answer 3 General Queries in a row; last heard at 22:14:20 UTC")
+
+
+def test_a_querier_that_is_a_member_is_never_late(stage: Stage, diagnose: Diagnose) -> None:
+    """The Linux bridge asks its ports, and itself, at different times."""
+    for second in (0, 125, 250):
+        stage.query(second, response=2)
+        for host in (1, 2):
+            source = {"source": stage.router()} if host == 2 else {}
+            stage.report(second + 9, "IS_EX", 1, host=host, **source)
+
+    diagnosis = diagnose(stage, 300)
+
+    assert diagnosis.finding("D-08").host == stage.host(1)
+    (link,) = diagnosis.result.links
+    assert link.delays.late == 2

@@ -216,6 +216,9 @@ def test_reports_from_unspecified_of_a_host_with_an_address_are_d29(diagnose: Di
     stage.report(100, "TO_EX", 1, **UNSPECIFIED)
     stage.report(101, "TO_EX", 1)
 
+    # A link that went down and up again does so too, and a capture of MLD alone hides that.
+    assert "D-29" not in diagnose(stage, 150).ids
+    stage.detection(10, host=2)
     assert "D-29" in diagnose(stage, 150).ids
     assert "D-29" not in diagnose(stage, 150, with_data=False).ids, "detection is not seen"
 
