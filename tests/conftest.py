@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 if TYPE_CHECKING:
@@ -44,6 +45,14 @@ def pytest_configure() -> None:
         os.environ.pop(name, None)
     # A shell lets what it runs in the background ignore Ctrl-C, and so would every command.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How long an example takes says something about the machine only.
+    hypothesis.settings.register_profile(
+        "any machine",
+        hypothesis.settings.default,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+    )
+    hypothesis.settings.load_profile("any machine")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
