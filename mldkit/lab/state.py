@@ -124,8 +124,14 @@ def write(state: State) -> None:
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never half of it."""
     draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(document, indent=2) + "\n")
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps(document, indent=2) + "\n")
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        reason = (error.strerror or str(error)).lower()
+        raise LabError(f"{path}: cannot be written: {reason}") from error
 
 
 def known() -> tuple[str, ...]:

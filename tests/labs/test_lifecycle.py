@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -265,6 +266,42 @@ def test_a_capture_that_is_full_ends_and_everybody_is_told(student: Student) -> 
     assert "octets, ended: it is full (32 MiB)" in student.must("status")
     for verb in (("check",), ("capture",)):
         assert "note: the capture of h1-h2 has ended: it is full" in student.lab(*verb).stderr
+
+
+@pytest.fixture
+def small_disk(student: Student) -> Iterator[Path]:
+    """Put the student's folder on a disk of 64 KiB; stop all labs before it goes away."""
+    size = ("-o", "size=64k,mode=700")
+    subprocess.run(["mount", "-t", "tmpfs", *size, "tmpfs", str(student.runtime)], check=True)
+    try:
+        yield student.runtime
+    finally:
+        student.lab("stop", "--all")
+        subprocess.run(["umount", str(student.runtime)], check=True)
+
+
+def test_a_lab_lives_on_when_the_disk_is_full(student: Student, small_disk: Path) -> None:
+    student.must("start", "one")
+    with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(bytes(512)):
+            pass
+    until = time.monotonic() + 60
+    entry = student.running("one")
+    # The stream of the lab fills what is left of the page that the capture has.
+    while entry is not None and not entry["captures_ended"]:
+        assert time.monotonic() < until, "the capture goes on"
+        entry = student.running("one")
+
+    assert entry is not None, "the lab has ended with its capture"
+    assert entry["captures_ended"] == {"h1-h2": "the disk is full"}
+    refused = student.lab("start", "two")
+    assert refused.returncode == 3
+    assert refused.stderr.startswith(f"mldkit: {small_disk}/mldkit/two")
+    assert refused.stderr.endswith("no space left on device\n")
+    left = {path.name for path in (small_disk / "mldkit").iterdir()}
+    assert left == {"one", "one.lock"}
+    assert student.must("exec", "h1", "--", "echo", "hello") == "hello\n"
+    assert student.must("stop") == "one: stopped\n"
 
 
 def test_a_state_folder_of_somebody_else_is_refused(student: Student, tmp_path: Path) -> None:
