@@ -2,7 +2,8 @@
 
 ::
 
-    $XDG_RUNTIME_DIR/mldkit/        else /run/mldkit/ as root, else /tmp/mldkit-UID/; 0700
+    $XDG_RUNTIME_DIR/mldkit/        where that folder is this user's;
+                                    else /run/mldkit/ as root, else /tmp/mldkit-UID/; 0700
         join.lock                   held while a lab is started or stopped
         join/state.json             the holder: process, its start, nodes, links
         join/progress.json          answers given, hints taken
@@ -76,7 +77,7 @@ def root() -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if given:
         return Path(given)
-    if runtime and Path(runtime).is_dir():
+    if runtime and _is_own(Path(runtime)):
         path = Path(runtime, "mldkit")
     elif os.geteuid() == 0:
         path = Path("/run/mldkit")
@@ -86,13 +87,26 @@ def root() -> Path:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
     except OSError as error:
-        raise LabError(f"{path}: no folder for labs: {error.strerror}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise LabError(
+            f"{path}: no folder for labs: {reason}",
+            hint="set XDG_RUNTIME_DIR to a folder of yours",
+        ) from error
     is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
     if not is_ours or stat.S_IMODE(found.st_mode) & 0o077:
         raise LabError(
             f"{path}: this folder must be yours alone", hint="remove it, or set XDG_RUNTIME_DIR"
         )
     return path
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether this is a folder of this user: `su` and `sudo -E` leave that of another."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def folder(lab: str) -> Path:

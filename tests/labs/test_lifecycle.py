@@ -356,6 +356,22 @@ def test_users_without_a_runtime_directory_have_folders_of_their_own(ordinary: O
     assert done.stdout == "/run/mldkit\n"
 
 
+def test_the_runtime_directory_of_another_user_is_not_used(ordinary: Ordinary) -> None:
+    # What `su` leaves in the environment of the other user, and `sudo -E` in that of root.
+    program = "from mldkit.lab import state; print(state.root())"
+    with enrolled(ordinary) as student:
+        variable = f"XDG_RUNTIME_DIR={student.runtime}"
+        own = ordinary.run("env", variable, ordinary.python, "-P", "-c", program)
+        root = subprocess.run(
+            ["env", variable, sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert own.stdout == f"{student.folder}\n", own.stderr
+    assert root.stdout == "/run/mldkit\n"
+
+
 def test_a_lab_that_nobody_used_for_two_hours_ends(student: Student) -> None:
     student.must("start", "one")
     processes = student.processes("one")

@@ -134,6 +134,24 @@ def test_hints_come_one_by_one(lab: Lab) -> None:
     assert [progress.next_hint(lab)[0] for _ in range(4)] == [1, 2, 3, 3]
 
 
+@pytest.mark.parametrize("content", ["", "[1]", "{", '{"answers": [], "hints": "two"}'])
+def test_progress_that_cannot_be_read_begins_anew(lab: Lab, content: str) -> None:
+    (lab.folder / "progress.json").write_text(content)
+
+    assert progress.answers(lab) == {}
+    assert progress.next_hint(lab)[0] == 1
+    (lab.folder / "progress.json").write_text(content)
+    progress.answer(lab, {"mac": "1"})
+    assert progress.answers(lab) == {"mac": "1"}
+
+
+def test_a_file_that_cannot_be_written_is_named(lab: Lab) -> None:
+    (lab.folder / "progress.new").mkdir()
+
+    with pytest.raises(LabError, match=r"/join/progress\.json: cannot be written: is a directory"):
+        progress.answer(lab, {"mac": "1"})
+
+
 def test_a_check_file_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "01-one"
     folder.mkdir()
