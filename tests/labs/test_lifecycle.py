@@ -207,15 +207,24 @@ def test_a_check_that_this_machine_cannot_make_is_a_skip_with_the_reason(student
 
 def test_a_lab_that_cannot_be_built_says_why_and_leaves_nothing(student: Student) -> None:
     toml = Path(os.environ["MLDKIT_LABS"], "01-one", "lab.toml")
-    broken = '"10.9.0.300/24"'
-    toml.write_text(
-        LAB_TOML.replace("[nodes.h1]", f"[nodes.h1]\naddresses = {{ eth1 = [{broken}] }}")
-    )
-
-    done = student.lab("start", "one")
-    assert done.returncode == 3
-    assert "address add 10.9.0.300/24 dev eth1" in done.stderr
-    assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
+    address = '["10.9.0.1/24", "10.9.0.1/24"]'
+    for old, new, said in (
+        (
+            "[nodes.h1]",
+            f"[nodes.h1]\naddresses = {{ eth1 = {address} }}",
+            "address add 10.9.0.1/24",
+        ),
+        (
+            "port =",
+            'source = "2001:db8::9"\nport =',
+            "mldkit: one: stream of h2 to ff15::1: cannot",
+        ),
+    ):
+        toml.write_text(LAB_TOML.replace(old, new))
+        done = student.lab("start", "one")
+        assert done.returncode == 3
+        assert said in done.stderr
+        assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
 
 
 def test_a_lab_file_that_is_broken_is_named_and_leaves_nothing(student: Student) -> None:
