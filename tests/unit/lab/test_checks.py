@@ -161,6 +161,23 @@ def test_a_check_file_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"01-one/check\.py: CHECKS: is not a tuple of checks"):
         checks.load(folder)
     assert [path.name for path in folder.iterdir()] == ["check.py"]
+    for content, message in (
+        ("\ndef", "line 2: invalid syntax"),
+        ("\n\n{}['x']", "line 3: KeyError: 'x'"),
+        ("import no_such_thing", "line 1: ModuleNotFoundError: No module named 'no_such_thing'"),
+    ):
+        (folder / "check.py").write_text(content)
+        with pytest.raises(LabError) as raised:
+            checks.load(folder)
+        assert raised.value.message == f"01-one/check.py: {message}"
+
+
+def test_a_check_that_fails_in_itself_names_its_file(lab: Lab) -> None:
+    def look(_: Lab) -> Outcome:
+        raise KeyError("x")
+
+    with pytest.raises(LabError, match=r"02-join/check\.py: KeyError: 'x'"):
+        list(checks.run(lab, (Check("a", "first", look),)))
 
 
 def test_a_process_that_has_the_number_of_a_dead_holder_is_no_lab(lab: Lab) -> None:
