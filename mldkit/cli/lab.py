@@ -187,7 +187,11 @@ def _shell(args: argparse.Namespace) -> int:
 
 
 def _exec(args: argparse.Namespace) -> int:
-    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    command = args.command
+    if command[:1] == ["--lab"] and len(command) > 1:
+        # All words behind NODE are the command; this one is ours where it stands first.
+        args.lab, command = command[1], command[2:]
+    command = command[1:] if command[:1] == ["--"] else command
     if not command:
         raise UsageError("no command", hint="mldkit lab exec NODE -- CMD")
     return _running(args).call(args.node, command)

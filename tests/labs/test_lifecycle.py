@@ -161,6 +161,9 @@ def test_two_labs_do_not_meet(student: Student) -> None:
         student.must(*node, "mldkit", "join", "-i", "eth1", "ff15::1", "--background")
         table = student.must(*node, "cat", "/proc/net/igmp6")
         assert " 1 00000004" in table.partition("ff150000000000000000000000000001")[2][:20]
+    # The lab may be named behind the node too.
+    behind = ("exec", "h1", "--lab", "two", "--", "printenv", "MLDKIT_LAB")
+    assert student.must(*behind) == "two\n"
     student.must("stop", "one")
     assert "ff15000" in student.must("exec", "h1", "--", "cat", "/proc/net/igmp6")
 
