@@ -180,7 +180,10 @@ def _shell(args: argparse.Namespace) -> int:
     lab = _running(args)
     bash = shutil.which("bash")
     prompt = f"PS1={lab.entry.id}:{args.node}# "
-    shell = [bash, "--norc", "--noprofile", "-i"] if bash else ["sh", "-i"]
+    shell = [bash, "--norc", "--noprofile"] if bash else ["sh"]
+    if sys.stdin.isatty():
+        # Without a terminal it reads commands from a pipe, and would complain of that.
+        shell.append("-i")
     if args.node in lab.state.nodes:
         note(args, f"a shell on {args.node}; leave it with: exit")
     return lab.call(args.node, ["env", prompt, *shell])

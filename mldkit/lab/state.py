@@ -101,7 +101,12 @@ def root() -> Path:
 
 
 def _is_own(path: Path) -> bool:
-    """Return whether this is a folder of this user: `su` and `sudo -E` leave that of another."""
+    """Return whether this is a folder of this user: `su` and `sudo -E` leave that of another.
+
+    A relative path would be another one for each command.
+    """
+    if not path.is_absolute():
+        return False
     try:
         found = path.stat()
     except OSError:

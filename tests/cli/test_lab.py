@@ -54,6 +54,11 @@ def test_a_lab_is_named_by_id_number_or_folder(
     assert capsys.readouterr().out == (ROOT / "labs" / "02-join" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
+def test_a_lesson_is_plain_ascii(entry: catalogue.Entry) -> None:
+    assert entry.readme.isascii()
+
+
 @pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
 def test_a_lesson_on_a_narrow_terminal_keeps_its_words_and_its_commands(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -85,6 +86,35 @@ def test_a_programs_exit_code_and_output_come_through(student: Student) -> None:
 
     done = student.lab("exec", "h1", "--", "sh", "-c", "echo said; echo complained >&2; exit 7")
     assert (done.returncode, done.stdout, done.stderr) == (7, "said\n", "complained\n")
+
+
+def test_a_shell_on_a_node_reads_a_terminal_or_a_pipe(student: Student) -> None:
+    student.must("start", "one")
+    command = [sys.executable, "-P", "-m", "mldkit", "lab", "shell", "h1"]
+    piped = subprocess.run(
+        command,
+        input="printenv MLDKIT_LAB_NODE; exit 5",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (piped.returncode, piped.stdout) == (5, "h1\n")
+    assert piped.stderr == "a shell on h1; leave it with: exit\n"
+
+    near, far = os.openpty()
+    with subprocess.Popen(
+        command, stdin=far, stdout=far, stderr=far, start_new_session=True
+    ) as shell:
+        os.close(far)
+        os.write(near, b"printenv MLDKIT_LAB_NODE; exit 5\n")
+        seen = b""
+        with suppress(OSError):  # the other end is closed
+            while octets := os.read(near, 4096):
+                seen += octets
+        os.close(near)
+    assert shell.returncode == 5
+    assert b"one:h1# " in seen
+    assert re.search(rb"[\r\n]h1\r\n", seen)
 
 
 def test_a_command_on_a_node_that_is_ended_from_outside_ends_there_too(student: Student) -> None:

@@ -180,6 +180,16 @@ def test_a_check_that_fails_in_itself_names_its_file(lab: Lab) -> None:
         list(checks.run(lab, (Check("a", "first", look),)))
 
 
+def test_a_relative_runtime_directory_is_not_used(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert state.folder("join") == lab.folder
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", tmp_path.name)
+    assert state.root().is_absolute()
+    assert state.root() != tmp_path / "mldkit"
+
+
 def test_a_process_that_has_the_number_of_a_dead_holder_is_no_lab(lab: Lab) -> None:
     found = state.read("join")
     assert found is not None
