@@ -104,3 +104,15 @@ with waiting(argparse.Namespace(quiet=False), 2_000_000_000, "work"):
     _, bar, since = before.rpartition("━")
     assert (event, bar) == ("an event", "━")
     assert "\x1b[2K" in since  # the line of the bar is erased first
+
+
+def test_a_character_that_the_locale_lacks_is_no_reason_to_stop() -> None:
+    done = subprocess.run(
+        DECODE,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert "[RFC 9776 ?4; RFC 9777 ?6.2, ?7.4]" in done.stdout
