@@ -186,7 +186,7 @@ def _shell(args: argparse.Namespace) -> int:
         shell.append("-i")
     if args.node in lab.state.nodes:
         note(args, f"a shell on {args.node}; leave it with: exit")
-    return lab.call(args.node, ["env", prompt, *shell])
+    return _call(args, lab, ["env", prompt, *shell])
 
 
 def _exec(args: argparse.Namespace) -> int:
@@ -197,7 +197,16 @@ def _exec(args: argparse.Namespace) -> int:
     command = command[1:] if command[:1] == ["--"] else command
     if not command:
         raise UsageError("no command", hint="mldkit lab exec NODE -- CMD")
-    return _running(args).call(args.node, command)
+    return _call(args, _running(args), command)
+
+
+def _call(args: argparse.Namespace, lab: Lab, command: list[str]) -> int:
+    from mldkit.lab import state
+
+    code = lab.call(args.node, command)
+    if state.is_ending(lab.state.pid) and not state.is_inside(lab.entry.id):
+        note(args, f"{lab.entry.id}: this lab was stopped")
+    return code
 
 
 def _status(args: argparse.Namespace) -> int:

@@ -47,6 +47,8 @@ NODE_VARIABLE = "MLDKIT_LAB_NODE"
 USED = "used"
 """A file of each lab whose time says when it was last used."""
 _START_TIME_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets
+_FLAGS_FIELD = 6
+_PF_EXITING = 4  # include/linux/sched.h
 _PROCESS = ".process"
 _END_NS = 5 * SECOND
 
@@ -228,10 +230,19 @@ def locked(lab: str) -> Iterator[None]:
 
 def start_time(pid: int) -> str | None:
     """Return when a process was started, None when there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    words = text.rpartition(")")[2].split()
+    words = _status(pid)
     # A zombie holds nothing any more.
-    return None if words[0] in ("Z", "X") else words[_START_TIME_FIELD]
+    return None if not words or words[0] in ("Z", "X") else words[_START_TIME_FIELD]
+
+
+def is_ending(pid: int) -> bool:
+    """Return whether a process has begun to end, and with it all that it holds, or is gone."""
+    words = _status(pid)
+    return not words or bool(int(words[_FLAGS_FIELD]) & _PF_EXITING)
+
+
+def _status(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
+import termios
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -177,6 +179,32 @@ def test_a_lab_is_stopped_in_the_middle_of_a_command(student: Student) -> None:
     child.communicate(timeout=10)
     assert child.returncode == 128 + signal.SIGKILL
     assert_gone(processes)
+
+
+def test_a_shell_that_ends_with_its_lab_leaves_the_terminal_as_it_was(student: Student) -> None:
+    student.must("start", "one")
+    near, far = os.openpty()
+    before = termios.tcgetattr(far)
+    command = [sys.executable, "-P", "-m", "mldkit", "lab", "shell", "h1"]
+    seen = b""
+    with subprocess.Popen(
+        command, stdin=far, stdout=far, stderr=far, start_new_session=True
+    ) as shell:
+        while b"h1# " not in seen:
+            seen += os.read(near, 4096)
+        assert termios.tcgetattr(far) != before  # it reads key by key
+        assert student.must("stop") == "one: stopped\n"
+        # Who sets a terminal anew waits until it has shown everything.
+        while shell.poll() is None:
+            if select.select([near], [], [], 0.05)[0]:
+                seen += os.read(near, 4096)
+    assert shell.returncode == 128 + signal.SIGKILL
+    assert termios.tcgetattr(far) == before
+    while select.select([near], [], [], 0)[0]:
+        seen += os.read(near, 4096)
+    os.close(near)
+    os.close(far)
+    assert seen.endswith(b"one: this lab was stopped\r\n")
 
 
 def test_two_labs_do_not_meet(student: Student) -> None:
