@@ -86,10 +86,14 @@ def followed(lab: Lab) -> Outcome:
         if came and not went_on:
             until_ns = end_ns
             ended = number if now_ns >= end_ns else ended
+    if ended:
+        got = "it ended"
+    else:
+        got = "no stream ended behind a leave" if leaves else "h1 has not told that it left"
     return Outcome(
         holds=ended > 0,
         expected="h1 got the stream, left, and the stream ended for a second or more",
-        got="it ended" if ended else f"{leaves} leaves, and none of them ended it",
+        got=got,
         where=f"capture of {FAR}",
         frames=(ended,) if ended else (),
         until_ns=until_ns,
