@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
 from mldkit.cli.output import line_printer, note
-from mldkit.errors import UsageError
+from mldkit.errors import LabError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,12 @@ def _list(args: argparse.Namespace) -> int:
     from mldkit.cli import lab_output
     from mldkit.lab import catalogue, state
 
-    alive = {entry.lab for entry in state.running()}
+    alive: set[str] = set()
+    try:
+        alive = {entry.lab for entry in state.running()}
+    except LabError as error:
+        # What there is does not depend on whether it could be started.
+        note(args, f"note: {error.message}")
     lab_output.print_list(args, catalogue.entries(), alive)
     return 0
 
