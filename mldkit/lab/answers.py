@@ -26,8 +26,10 @@ _NUMBER = re.compile(rf"([0-9]+(?:[.,][0-9]+)?)\s*(?:s|sec|seconds?|(?:{_COUNTED
 _HEXADECIMAL = re.compile(r"0x([0-9a-f]+)")
 _MAC = re.compile(r"(?:[0-9a-f]{2}[:-]?){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 _LISTED_GROUP = re.compile(r"[0-9a-f]{32}")
-# As `sysctl`, `ip -d link` and `bridge -d link` print it: the name, and behind it the value.
-_SETTING = re.compile(r"([a-z][a-z0-9./-]*_[a-z0-9_./-]*)[\s=:]+[0-9]+")
+# As `sysctl`, `ip -d link`, `bridge -d link` and `nstat` print it: a name, and behind it values.
+_SETTING = re.compile(r"([a-z][a-z0-9./-]*_[a-z0-9_./-]*|[a-z0-9]{8,})[\s=:]+[0-9.]+( [0-9.]+)?")
+# As `bridge mdb` and `ip route get` print it.
+_PORT = re.compile(r"(?:.*\b)?(?:port|dev|interface) ([a-z0-9]+)\b(?! (?:port|dev)).*")
 # As a program prints an error of the kernel: the name, and what people see.
 _ERROR = re.compile(r"(e[a-z]+) \(.*\)")
 # As `mldkit decode` prints a finding: severity, rule, what it says.
@@ -71,7 +73,7 @@ def _plain(text: str) -> str:
         text = f"{_WORDS[number]} {counted}"
     if _MAC.fullmatch(text):
         return re.sub(r"[^0-9a-f]", "", text)
-    for pattern in (_YES_OR_NO, _SETTING, _ERROR, _RULE, _RECORD):
+    for pattern in (_YES_OR_NO, _SETTING, _PORT, _ERROR, _RULE, _RECORD):
         match = pattern.fullmatch(text)
         if match:
             text = match[1]
