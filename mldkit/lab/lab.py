@@ -161,7 +161,7 @@ class Lab:
         finally:
             signal.signal(signal.SIGINT, before)
         code = code if code >= 0 else 128 - code
-        if terminal is not None and code > _SIGNALLED:
+        if terminal is not None and code > _SIGNALLED and _is_in_foreground():
             # A shell that was killed with its lab has left the terminal without echo.
             termios.tcsetattr(0, termios.TCSADRAIN, terminal)
         return code
@@ -300,6 +300,14 @@ def _end(pid: int) -> None:
     for process in children_of(pid) or [pid]:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
+
+
+def _is_in_foreground() -> bool:
+    """Return whether we may set the terminal: a job in the background would be stopped for it."""
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return True  # it controls no jobs of ours
 
 
 def _stream(stream: IO[str] | None) -> IO[str]:

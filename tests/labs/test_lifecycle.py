@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import select
 import signal
 import subprocess
 import sys
-import termios
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.labs.student import Student, assert_gone, enrolled
+from tests.labs.student import LAB_TOML, Student, assert_gone, enrolled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,45 +22,6 @@ if TYPE_CHECKING:
     from tests.conftest import Ordinary
 
 pytestmark = pytest.mark.netns
-
-LAB_TOML = """
-title = "A lab of a test"
-level = 1
-minutes = 1
-learns = ["nothing"]
-needs = ["bridge", "program ip"]
-[nodes.h1]
-[nodes.h2]
-[[links]]
-ends = ["h1:eth1", "h2:eth1"]
-[[joins]]
-node = "h2"
-interface = "eth1"
-groups = ["239.1.2.3", "2001:db8::1@ff3e::8000:1"]
-[[streams]]
-node = "h2"
-interface = "eth1"
-group = "ff15::1"
-port = 5000
-every = "50ms"
-"""
-
-
-@pytest.fixture
-def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Student]:
-    """A student with a state folder and a catalogue of the test's own."""
-    state = tmp_path / "state"
-    state.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(state))
-    for number, name in enumerate(("one", "two"), start=1):
-        folder = tmp_path / "labs" / f"0{number}-{name}"
-        folder.mkdir(parents=True)
-        (folder / "lab.toml").write_text(LAB_TOML)
-        (folder / "README.md").write_text("a lesson\n")
-        (folder / "check.py").write_text("CHECKS = ()\n")
-    monkeypatch.setenv("MLDKIT_LABS", str(tmp_path / "labs"))
-    yield Student(state)
-    Student(state).lab("stop", "--all")
 
 
 def test_the_lab_holds_what_its_file_says(student: Student) -> None:
@@ -88,35 +46,6 @@ def test_a_programs_exit_code_and_output_come_through(student: Student) -> None:
 
     done = student.lab("exec", "h1", "--", "sh", "-c", "echo said; echo complained >&2; exit 7")
     assert (done.returncode, done.stdout, done.stderr) == (7, "said\n", "complained\n")
-
-
-def test_a_shell_on_a_node_reads_a_terminal_or_a_pipe(student: Student) -> None:
-    student.must("start", "one")
-    command = [sys.executable, "-P", "-m", "mldkit", "lab", "shell", "h1"]
-    piped = subprocess.run(
-        command,
-        input="printenv MLDKIT_LAB_NODE; exit 5",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (piped.returncode, piped.stdout) == (5, "h1\n")
-    assert piped.stderr == "a shell on h1; leave it with: exit\n"
-
-    near, far = os.openpty()
-    with subprocess.Popen(
-        command, stdin=far, stdout=far, stderr=far, start_new_session=True
-    ) as shell:
-        os.close(far)
-        os.write(near, b"printenv MLDKIT_LAB_NODE; exit 5\n")
-        seen = b""
-        with suppress(OSError):  # the other end is closed
-            while octets := os.read(near, 4096):
-                seen += octets
-        os.close(near)
-    assert shell.returncode == 5
-    assert b"one:h1# " in seen
-    assert re.search(rb"[\r\n]h1\r\n", seen)
 
 
 def test_a_command_on_a_node_that_is_ended_from_outside_ends_there_too(student: Student) -> None:
@@ -179,32 +108,6 @@ def test_a_lab_is_stopped_in_the_middle_of_a_command(student: Student) -> None:
     child.communicate(timeout=10)
     assert child.returncode == 128 + signal.SIGKILL
     assert_gone(processes)
-
-
-def test_a_shell_that_ends_with_its_lab_leaves_the_terminal_as_it_was(student: Student) -> None:
-    student.must("start", "one")
-    near, far = os.openpty()
-    before = termios.tcgetattr(far)
-    command = [sys.executable, "-P", "-m", "mldkit", "lab", "shell", "h1"]
-    seen = b""
-    with subprocess.Popen(
-        command, stdin=far, stdout=far, stderr=far, start_new_session=True
-    ) as shell:
-        while b"h1# " not in seen:
-            seen += os.read(near, 4096)
-        assert termios.tcgetattr(far) != before  # it reads key by key
-        assert student.must("stop") == "one: stopped\n"
-        # Who sets a terminal anew waits until it has shown everything.
-        while shell.poll() is None:
-            if select.select([near], [], [], 0.05)[0]:
-                seen += os.read(near, 4096)
-    assert shell.returncode == 128 + signal.SIGKILL
-    assert termios.tcgetattr(far) == before
-    while select.select([near], [], [], 0)[0]:
-        seen += os.read(near, 4096)
-    os.close(near)
-    os.close(far)
-    assert seen.endswith(b"one: this lab was stopped\r\n")
 
 
 def test_two_labs_do_not_meet(student: Student) -> None:
