@@ -39,7 +39,7 @@ CHECKS = (
     ),
     Check("back", "h1 answered in MLDv2 after that", said(OLD, f"IS_EX({GROUP})"), ("old",)),
     answer("destination", GROUP),
-    answer("version", "1", "MLDv1", "v1"),
+    answer("version", "1", "MLDv1", "MLD 1", "v1", "version 1"),
     answer("done", "ff02::2"),
     answer("seconds", "40.5", "40.5s", "40,5"),
 )

@@ -90,9 +90,9 @@ CHECKS = (
     ),
     Check("thousands", "h1 listens to 3000 IPv6 groups", listens(IPV6)),
     Check("told", "h1 answered for all of them", all_told, ("thousands",)),
-    answer("error", "ENOBUFS", "105"),
+    answer("error", "ENOBUFS", "No buffer space available", "105"),
     answer("sockets", "2", "two"),
     answer("sources", "10", "ten"),
-    answer("memory", "ENOMEM", "12"),
+    answer("memory", "ENOMEM", "Cannot allocate memory", "12"),
     answer("records", "72"),
 )

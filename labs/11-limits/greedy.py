@@ -17,6 +17,7 @@ import time
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
+from mldkit.link.interfaces import find
 from mldkit.model.addresses import consecutive
 from mldkit.model.notation import parse_address, parse_group_spec
 
@@ -74,7 +75,7 @@ def hold(arguments: argparse.Namespace, announce: Ready) -> int:
         first = parse_address("10.0.0.1" if is_ipv4 else "2001:db8::1")
         wanted = [(groups[0], source) for source in consecutive(first, arguments.sources)]
     with socket.socket(socket.AF_INET if is_ipv4 else socket.AF_INET6, socket.SOCK_DGRAM) as holder:
-        index = socket.if_nametoindex(arguments.interface)
+        index = find(arguments.interface).index
         fill(holder, index, wanted, "sources" if arguments.sources else "groups")
         announce()
         if arguments.background:
@@ -91,9 +92,9 @@ def main() -> int:
     parser.add_argument("--sources", metavar="N", type=int, help="join N sources of the group")
     parser.add_argument("--background", action="store_true", help="hold them until the lab ends")
     arguments = parser.parse_args()
-    if arguments.background:
-        return background.run(lambda announce: hold(arguments, announce))
-    return hold(arguments, lambda: None)
+    return background.program(
+        "greedy", lambda announce: hold(arguments, announce), in_background=arguments.background
+    )
 
 
 sys.exit(main())

@@ -7,6 +7,7 @@ The kernel does the routing; this program tells it where (linux/mroute6.h). `--r
 from __future__ import annotations
 
 import argparse
+import errno
 import select
 import socket
 import struct
@@ -14,8 +15,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
+from mldkit.errors import LinkError, UsageError
 from mldkit.link import clock
 from mldkit.link.device import PacketSocket
+from mldkit.link.interfaces import find
 from mldkit.model.addresses import text
 from mldkit.model.messages import RecordType, Report
 from mldkit.model.notation import parse_group_spec
@@ -41,10 +44,17 @@ class Router:
         self.socket = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
         # Real ICMPv6 is not wanted here, only what the kernel asks.
         self.socket.setsockopt(socket.IPPROTO_ICMPV6, ICMPV6_FILTER, b"\xff" * 32)
-        self._tell(MRT6_INIT, struct.pack("@i", 1))
+        try:
+            self._tell(MRT6_INIT, struct.pack("@i", 1))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise LinkError(
+                "this node has a router already", hint="end it first: kill NUMBER, or Ctrl-C"
+            ) from error
         for number, name in enumerate(names):
             # Number, flags, threshold, interface, rate.
-            mif = struct.pack("@HBBHI", number, 0, 1, socket.if_nametoindex(name), 0)
+            mif = struct.pack("@HBBHI", number, 0, 1, find(name).index, 0)
             self._tell(MRT6_ADD_MIF, mif)
 
     def add(self, source: Address, group: Address) -> None:
@@ -94,7 +104,10 @@ def _entry(source: Address, group: Address, out: int) -> bytes:
 def serve(arguments: argparse.Namespace, announce: Ready) -> int:
     """Be the router until somebody ends this program."""
     router = Router((arguments.incoming, arguments.outgoing))
-    for route in arguments.route:
+    for given in arguments.route:
+        route = parse_group_spec(given)
+        if not route.sources or len(route.groups[0]) == 4:
+            raise UsageError(f"--route {given!r}: write SOURCE@GROUP, both of IPv6")
         for source in route.sources:
             router.add(source, route.groups[0])
     announce()
@@ -114,18 +127,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="mroute", description=__doc__)
     parser.add_argument("incoming", metavar="IN", help="where the sources are")
     parser.add_argument("outgoing", metavar="OUT", help="where the hosts are")
-    parser.add_argument(
-        "--route", metavar="SOURCE@GROUP", action="append", default=[], type=parse_group_spec
-    )
+    parser.add_argument("--route", metavar="SOURCE@GROUP", action="append", default=[])
     parser.add_argument("--listen", action="store_true", help="make routes of MLD reports")
     parser.add_argument("--background", action="store_true", help="go on until the lab ends")
     arguments = parser.parse_args()
-    try:
-        if arguments.background:
-            return background.run(lambda announce: serve(arguments, announce))
-        return serve(arguments, lambda: None)
-    except KeyboardInterrupt:
-        return 130
+    return background.program(
+        "mroute", lambda announce: serve(arguments, announce), in_background=arguments.background
+    )
 
 
 sys.exit(main())

@@ -17,6 +17,12 @@ CHECKS = (
         reported("r1-h1", "h1", f"IS_IN({GROUP},{{{SOURCE}}})", times=1),
         after=("program",),
     ),
-    answer("version", "1", "MLDv1", "v1"),
-    answer("setting", "force_mld_version", "net.ipv6.conf.eth1.force_mld_version"),
+    answer("version", "1", "MLDv1", "MLD 1", "v1", "version 1"),
+    answer(
+        "setting",
+        "force_mld_version",
+        "net.ipv6.conf.eth1.force_mld_version",
+        "conf.eth1.force_mld_version",
+        "eth1.force_mld_version",
+    ),
 )

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
+from mldkit.link.interfaces import find
 
 if TYPE_CHECKING:
     from mldkit.cli.background import Ready
@@ -24,7 +25,7 @@ PORT = 5000
 def film(arguments: argparse.Namespace, announce: Ready) -> int:
     """Send until somebody ends this program."""
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sender:
-        index = socket.if_nametoindex(arguments.interface)
+        index = find(arguments.interface).index
         sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
         if arguments.hops is not None:
             sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, arguments.hops)
@@ -45,12 +46,9 @@ def main() -> int:
     parser.add_argument("--hops", metavar="N", type=int, help="hop limit of the datagrams")
     parser.add_argument("--background", action="store_true", help="go on until the lab ends")
     arguments = parser.parse_args()
-    try:
-        if arguments.background:
-            return background.run(lambda announce: film(arguments, announce))
-        return film(arguments, lambda: None)
-    except KeyboardInterrupt:
-        return 130
+    return background.program(
+        "camera", lambda announce: film(arguments, announce), in_background=arguments.background
+    )
 
 
 sys.exit(main())

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.cli.streams import say
+from mldkit.errors import MldkitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,3 +50,20 @@ def run(work: Callable[[Ready], int]) -> int:
         os.close(writer)
 
     return work(detach)
+
+
+def program(name: str, work: Callable[[Ready], int], *, in_background: bool) -> int:
+    """Be a program of a lesson, in the foreground or not, and return its exit code.
+
+    What goes wrong is one line with the program's name, as everywhere else.
+    """
+    try:
+        return run(work) if in_background else work(lambda: None)
+    except KeyboardInterrupt:
+        return 130
+    except MldkitError as error:
+        say(f"{name}: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
+        return error.exit_code
+    except OSError as error:
+        say(f"{name}: {(error.strerror or str(error)).lower()}")
+        return MldkitError.exit_code

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
 from mldkit.cli.output import line_printer, note
-from mldkit.errors import UsageError
+from mldkit.errors import LabError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,7 +102,12 @@ def _list(args: argparse.Namespace) -> int:
     from mldkit.cli import lab_output
     from mldkit.lab import catalogue, state
 
-    alive = {entry.lab for entry in state.running()}
+    alive: set[str] = set()
+    try:
+        alive = {entry.lab for entry in state.running()}
+    except LabError as error:
+        # What there is does not depend on whether it could be started.
+        note(args, f"note: {error.message}")
     lab_output.print_list(args, catalogue.entries(), alive)
     return 0
 
@@ -180,17 +185,33 @@ def _shell(args: argparse.Namespace) -> int:
     lab = _running(args)
     bash = shutil.which("bash")
     prompt = f"PS1={lab.entry.id}:{args.node}# "
-    shell = [bash, "--norc", "--noprofile", "-i"] if bash else ["sh", "-i"]
+    shell = [bash, "--norc", "--noprofile"] if bash else ["sh"]
+    if sys.stdin.isatty():
+        # Without a terminal it reads commands from a pipe, and would complain of that.
+        shell.append("-i")
     if args.node in lab.state.nodes:
         note(args, f"a shell on {args.node}; leave it with: exit")
-    return lab.call(args.node, ["env", prompt, *shell])
+    return _call(args, lab, ["env", prompt, *shell])
 
 
 def _exec(args: argparse.Namespace) -> int:
-    command = args.command[1:] if args.command[:1] == ["--"] else args.command
+    command = args.command
+    if command[:1] == ["--lab"] and len(command) > 1:
+        # All words behind NODE are the command; this one is ours where it stands first.
+        args.lab, command = command[1], command[2:]
+    command = command[1:] if command[:1] == ["--"] else command
     if not command:
         raise UsageError("no command", hint="mldkit lab exec NODE -- CMD")
-    return _running(args).call(args.node, command)
+    return _call(args, _running(args), command)
+
+
+def _call(args: argparse.Namespace, lab: Lab, command: list[str]) -> int:
+    from mldkit.lab import state
+
+    code = lab.call(args.node, command)
+    if state.is_ending(lab.state.pid) and not state.is_inside(lab.entry.id):
+        note(args, f"{lab.entry.id}: this lab was stopped")
+    return code
 
 
 def _status(args: argparse.Namespace) -> int:

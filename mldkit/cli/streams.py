@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
@@ -37,6 +38,10 @@ def check() -> None:
     if is_closed[1]:
         sys.stdout = os.fdopen(1, "w", closefd=False)
         raise LinkError("standard output is closed", hint=f"send it to {os.devnull} instead")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            # A character that the locale lacks, such as the section sign, is a question mark.
+            stream.reconfigure(errors="replace")
 
 
 def _is_closed(number: int) -> bool:

@@ -8,7 +8,6 @@ carries after that is not seen.
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ _BUFFER_OCTETS = 4 << 20
 _BLOCK_OCTETS = 48
 """What a frame takes in the file besides its own octets."""
 _CHUNK_OCTETS = 1 << 16
+_NO_ROOM = "the disk is full"
 _POLL_NS = 100 * MILLISECOND
 
 
@@ -51,7 +51,8 @@ def ended(lab: str, links: tuple[str, ...]) -> dict[str, str]:
     found = {}
     for link in links:
         with suppress(OSError):
-            found[link] = (state.folder(lab) / f"{link}.ended").read_text()
+            # A disk without room takes the name of a file, and not the reason.
+            found[link] = (state.folder(lab) / f"{link}.ended").read_text() or _NO_ROOM
     return found
 
 
@@ -104,8 +105,6 @@ class Tap:
         return True
 
     def _end(self, reason: str) -> bool:
-        try:
+        with suppress(OSError):
             Path(f"{self._link}.ended").write_text(reason)
-        except OSError:
-            print(f"{self._link}: {reason}", file=sys.stderr)  # noqa: T201 (holder.log)
         return False

@@ -9,6 +9,7 @@ those does not hold: it would only repeat what they say.
 from __future__ import annotations
 
 import runpy
+import traceback
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -81,6 +82,8 @@ def load(folder: Path) -> tuple[Check, ...]:
         found = runpy.run_path(str(folder / "check.py")).get("CHECKS")
     except OSError as error:
         raise LabError(f"{where}: {(error.strerror or str(error)).lower()}") from error
+    except Exception as error:  # whatever the author of a lab has written
+        raise _fault(folder, error) from error
     if not isinstance(found, tuple) or not all(isinstance(check, Check) for check in found):
         raise LabError(f"{where}: CHECKS: is not a tuple of checks")
     ids = [check.id for check in found]
@@ -112,6 +115,8 @@ def run(
             outcome = Outcome(
                 holds=False, expected=check.title, got=error.message, where="the lab itself"
             )
+        except Exception as error:  # whatever the author of a lab has written
+            raise _fault(lab.entry.folder, error) from error
         if outcome.holds:
             held.add(check.id)
         yield Result(check, PASS if outcome.holds else FAIL, outcome)
@@ -133,6 +138,20 @@ def answer(question: str, *right: str, after: tuple[str, ...] = ()) -> Check:
         )
 
     return Check(f"answer-{question}", f"answer: {question}", look, after)
+
+
+def _fault(folder: Path, error: Exception) -> LabError:
+    """Return what is wrong with the `check.py` of a folder, with the line of it."""
+    path = str(folder / "check.py")
+    if isinstance(error, SyntaxError):
+        return LabError(f"{folder.name}/check.py: line {error.lineno}: {error.msg}")
+    lines = [
+        entry.lineno
+        for entry in traceback.extract_tb(error.__traceback__)
+        if entry.filename == path
+    ]
+    place = f"line {lines[-1]}: " if lines else ""
+    return LabError(f"{folder.name}/check.py: {place}{type(error).__name__}: {error}")
 
 
 def _ask(check: Check, lab: Lab, patience: Patience) -> Outcome:

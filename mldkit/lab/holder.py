@@ -98,8 +98,15 @@ class Holder:
                         memberships.join(Wish(group, spec.sources))
         execute(plan.setup)
         for stream in self._topology.streams:
-            with inside(stream.node):
-                self._senders.append((stream, self._held.enter_context(_sender(stream))))
+            try:
+                with inside(stream.node):
+                    self._senders.append((stream, self._held.enter_context(_sender(stream))))
+            except OSError as error:
+                # Such as a source that is no address of the node.
+                reason = (error.strerror or str(error)).lower()
+                raise LabError(
+                    f"stream of {stream.node} to {text(stream.group)}: {reason}"
+                ) from error
 
     def hold(self) -> None:
         """Capture and send until the lab is idle for too long."""

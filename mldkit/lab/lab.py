@@ -16,6 +16,7 @@ import os
 import shlex
 import signal
 import subprocess
+import termios
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
 
 PROGRAMS = "/run/lab"
 """Folder inside a lab with this very mldkit as a program."""
+
+_SIGNALLED = 128
+"""Exit codes above are those of programs that a signal has ended."""
 
 # The state folder lies below /run as a rule: it is bound to its place again over the empty /run.
 _ENTER = """\
@@ -141,6 +145,7 @@ class Lab:
 
     def call(self, node: str, argv: Sequence[str]) -> int:
         """Run a program on a node with our own standard streams; return its exit code."""
+        terminal = termios.tcgetattr(0) if os.isatty(0) else None
         try:
             # An interrupt from the keyboard is for the program; it decides what becomes of it.
             before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -155,7 +160,11 @@ class Lab:
             signal.signal(signal.SIGTERM, ended)
         finally:
             signal.signal(signal.SIGINT, before)
-        return code if code >= 0 else 128 - code
+        code = code if code >= 0 else 128 - code
+        if terminal is not None and code > _SIGNALLED and _is_in_foreground():
+            # A shell that was killed with its lab has left the terminal without echo.
+            termios.tcsetattr(0, termios.TCSADRAIN, terminal)
+        return code
 
     def read(self, node: str, path: str) -> str:
         """Return a file as a process of the node sees it, such as /proc/net/igmp6."""
@@ -291,6 +300,14 @@ def _end(pid: int) -> None:
     for process in children_of(pid) or [pid]:
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
+
+
+def _is_in_foreground() -> bool:
+    """Return whether we may set the terminal: a job in the background would be stopped for it."""
+    try:
+        return os.tcgetpgrp(0) == os.getpgrp()
+    except OSError:
+        return True  # it controls no jobs of ours
 
 
 def _stream(stream: IO[str] | None) -> IO[str]:

@@ -16,8 +16,8 @@ _FILE = "progress.json"
 
 def answers(lab: Lab) -> dict[str, str]:
     """Return the answers given so far, by question."""
-    found: dict[str, str] = _read(lab).get("answers", {})
-    return found
+    found = _read(lab).get("answers")
+    return found if isinstance(found, dict) else {}
 
 
 def answer(lab: Lab, given: dict[str, str]) -> None:
@@ -28,7 +28,7 @@ def answer(lab: Lab, given: dict[str, str]) -> None:
             known = " ".join(questions) or "none"
             raise UsageError(f"QUESTION {question!r}: no such question", hint=f"questions: {known}")
     document = _read(lab)
-    document.setdefault("answers", {}).update(given)
+    document["answers"] = answers(lab) | given
     state.write_json(lab.folder / _FILE, document)
 
 
@@ -38,15 +38,17 @@ def next_hint(lab: Lab) -> tuple[int, str]:
     if not hints:
         raise UsageError(f"{lab.entry.id}: this lab has no hints")
     document = _read(lab)
-    number = min(int(document.get("hints", 0)) + 1, len(hints))
+    taken = document.get("hints")
+    number = min((taken if isinstance(taken, int) else 0) + 1, len(hints))
     document["hints"] = number
     state.write_json(lab.folder / _FILE, document)
     return number, hints[number - 1]
 
 
 def _read(lab: Lab) -> dict[str, Any]:
+    """Return what the file says; what somebody else has made of it counts for nothing."""
     try:
-        document: dict[str, Any] = json.loads((lab.folder / _FILE).read_text())
+        document = json.loads((lab.folder / _FILE).read_text())
     except (OSError, ValueError):
         return {}
-    return document
+    return document if isinstance(document, dict) else {}

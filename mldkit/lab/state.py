@@ -2,7 +2,8 @@
 
 ::
 
-    $XDG_RUNTIME_DIR/mldkit/        else /run/mldkit/ as root, else /tmp/mldkit-UID/; 0700
+    $XDG_RUNTIME_DIR/mldkit/        where that folder is this user's;
+                                    else /run/mldkit/ as root, else /tmp/mldkit-UID/; 0700
         join.lock                   held while a lab is started or stopped
         join/state.json             the holder: process, its start, nodes, links
         join/progress.json          answers given, hints taken
@@ -46,6 +47,8 @@ NODE_VARIABLE = "MLDKIT_LAB_NODE"
 USED = "used"
 """A file of each lab whose time says when it was last used."""
 _START_TIME_FIELD = 19  # of /proc/PID/stat, counted behind the name in brackets
+_FLAGS_FIELD = 6
+_PF_EXITING = 4  # include/linux/sched.h
 _PROCESS = ".process"
 _END_NS = 5 * SECOND
 
@@ -76,7 +79,7 @@ def root() -> Path:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     if given:
         return Path(given)
-    if runtime and Path(runtime).is_dir():
+    if runtime and _is_own(Path(runtime)):
         path = Path(runtime, "mldkit")
     elif os.geteuid() == 0:
         path = Path("/run/mldkit")
@@ -86,13 +89,31 @@ def root() -> Path:
         path.mkdir(mode=0o700, exist_ok=True)
         found = path.lstat()
     except OSError as error:
-        raise LabError(f"{path}: no folder for labs: {error.strerror}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise LabError(
+            f"{path}: no folder for labs: {reason}",
+            hint="set XDG_RUNTIME_DIR to a folder of yours",
+        ) from error
     is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
     if not is_ours or stat.S_IMODE(found.st_mode) & 0o077:
         raise LabError(
             f"{path}: this folder must be yours alone", hint="remove it, or set XDG_RUNTIME_DIR"
         )
     return path
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether this is a folder of this user: `su` and `sudo -E` leave that of another.
+
+    A relative path would be another one for each command.
+    """
+    if not path.is_absolute():
+        return False
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def folder(lab: str) -> Path:
@@ -124,8 +145,14 @@ def write(state: State) -> None:
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never half of it."""
     draft = path.with_suffix(".new")
-    draft.write_text(json.dumps(document, indent=2) + "\n")
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps(document, indent=2) + "\n")
+        draft.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink()
+        reason = (error.strerror or str(error)).lower()
+        raise LabError(f"{path}: cannot be written: {reason}") from error
 
 
 def known() -> tuple[str, ...]:
@@ -203,10 +230,19 @@ def locked(lab: str) -> Iterator[None]:
 
 def start_time(pid: int) -> str | None:
     """Return when a process was started, None when there is none."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    words = text.rpartition(")")[2].split()
+    words = _status(pid)
     # A zombie holds nothing any more.
-    return None if words[0] in ("Z", "X") else words[_START_TIME_FIELD]
+    return None if not words or words[0] in ("Z", "X") else words[_START_TIME_FIELD]
+
+
+def is_ending(pid: int) -> bool:
+    """Return whether a process has begun to end, and with it all that it holds, or is gone."""
+    words = _status(pid)
+    return not words or bool(int(words[_FLAGS_FIELD]) & _PF_EXITING)
+
+
+def _status(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

@@ -22,13 +22,16 @@ A key that is missing, misspelt or of the wrong kind is a `LabError` that names 
 
 from __future__ import annotations
 
+import ipaddress
 import re
+import shlex
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LabError, UsageError
 from mldkit.model import notation
+from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -146,7 +149,11 @@ def load(folder: Path) -> Topology:
         raise LabError(f"{where}: {(error.strerror or str(error)).lower()}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise LabError(f"{where}: {str(error)[:1].lower()}{str(error)[1:]}") from error
-    return parse(document, where)
+    topology = parse(document, where)
+    for tool in topology.tools:
+        if not (folder / f"{tool}.py").is_file():
+            raise LabError(f"{where}: tools: there is no {folder.name}/{tool}.py")
+    return topology
 
 
 def parse(document: dict[str, Any], where: str) -> Topology:
@@ -178,6 +185,11 @@ def parse(document: dict[str, Any], where: str) -> Topology:
     for node, interface in ends:
         if ends.count((node, interface)) > 1:
             raise table.wrong("links", f"{node}:{interface} is an end of two links")
+    names_of_links = [link.name for link in links]
+    for name in names_of_links:
+        if names_of_links.count(name) > 1:
+            # Each has a capture of that name.
+            raise table.wrong("links", f"two links between the same nodes, {name}")
     for name, node_ in topology.nodes.items():
         for interface in (*node_.addresses, *node_.down):
             if interface not in (*topology.devices(name), node_.bridge):
@@ -289,15 +301,37 @@ def _node(nodes: _Table, name: str, sysctls: _Table) -> Node:
             settings[key] = str(own.value(key, int))
     return Node(
         name=name,
-        addresses={key: addresses.texts(key) for key in addresses.keys()},  # noqa: SIM118
+        addresses={key: _addresses(addresses, key) for key in addresses.keys()},  # noqa: SIM118
         down=table.texts("down"),
         dad=table.value("dad", bool, False),  # noqa: FBT003 (a default)
-        bridge=table.text("bridge", _NAME) if "bridge" in table.keys() else None,  # noqa: SIM118
+        bridge=table.text("bridge", _NAME) if table.value("bridge", str, "") else None,
         bridge_options=table.texts("bridge_options"),
         macvlans=_macvlans(table.table("macvlans")),
         sysctls=settings,
-        setup=table.texts("setup"),
+        setup=_commands(table, "setup"),
     )
+
+
+def _addresses(table: _Table, interface: str) -> tuple[str, ...]:
+    values = table.texts(interface)
+    for value in values:
+        try:
+            ipaddress.ip_interface(value)
+        except ValueError:
+            raise table.wrong(interface, f"{value!r} is no address") from None
+    return values
+
+
+def _commands(table: _Table, key: str) -> tuple[str, ...]:
+    values = table.texts(key)
+    for value in values:
+        try:
+            is_command = bool(shlex.split(value))
+        except ValueError:
+            is_command = False
+        if not is_command:
+            raise table.wrong(key, f"{value!r} is no command")
+    return values
 
 
 def _macvlans(table: _Table) -> dict[str, str]:
@@ -329,6 +363,8 @@ def _place(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> tuple[str, 
 
 def _join(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Join:
     node, interface = _place(table, nodes, links)
+    if not table.texts("groups"):
+        raise table.wrong("groups", "names no group")
     try:
         groups = tuple(notation.parse_group_spec(group) for group in table.texts("groups"))
     except UsageError as error:
@@ -345,6 +381,10 @@ def _stream(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Stream:
         source = notation.parse_address(source) if source else None
     except UsageError as error:
         raise table.wrong("group, every or source", error.message) from error
+    if every_ns < MILLISECOND:
+        raise table.wrong("every", "is less than 1 ms")
+    if source is not None and len(source) != len(group):
+        raise table.wrong("source", "is not of the family of the group")
     return Stream(
         node=node,
         interface=interface,

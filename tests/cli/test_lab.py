@@ -38,6 +38,17 @@ def test_the_list_has_every_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(lab["learns"] and lab["minutes"] for lab in document["labs"])
 
 
+def test_the_list_needs_no_folder_for_labs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mldkit").touch()
+
+    assert main(["lab", "list"]) == 0
+    printed = capsys.readouterr()
+    assert "From group to MAC filter" in printed.out
+    assert f"note: {tmp_path}/mldkit: no folder for labs: file exists" in printed.err
+
+
 def test_the_page_of_labs_lists_them_all() -> None:
     page = (ROOT / "docs" / "labs.md").read_text()
     for entry in catalogue.entries():
@@ -52,6 +63,11 @@ def test_a_lab_is_named_by_id_number_or_folder(
 ) -> None:
     assert main(["lab", "show", name]) == 0
     assert capsys.readouterr().out == (ROOT / "labs" / "02-join" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
+def test_a_lesson_is_plain_ascii(entry: catalogue.Entry) -> None:
+    assert entry.readme.isascii()
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -146,3 +146,15 @@ def test_columns_of_a_section_stand_below_their_headings(
     heading, first = lines[1], lines[3]
     assert first.index("any source") == heading.index("wants")
     assert first.index("1.000") + len("1.000") == heading.index("from s") + len("from s")
+
+
+def test_a_character_that_the_locale_lacks_is_no_reason_to_stop() -> None:
+    done = subprocess.run(
+        DECODE,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    assert "[RFC 9776 ?4; RFC 9777 ?6.2, ?7.4]" in done.stdout

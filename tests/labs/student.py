@@ -19,6 +19,27 @@ if TYPE_CHECKING:
     from tests.conftest import Ordinary
 
 _NOBODY = 65534
+LAB_TOML = """
+title = "A lab of a test"
+level = 1
+minutes = 1
+learns = ["nothing"]
+needs = ["bridge", "program ip"]
+[nodes.h1]
+[nodes.h2]
+[[links]]
+ends = ["h1:eth1", "h2:eth1"]
+[[joins]]
+node = "h2"
+interface = "eth1"
+groups = ["239.1.2.3", "2001:db8::1@ff3e::8000:1"]
+[[streams]]
+node = "h2"
+interface = "eth1"
+group = "ff15::1"
+port = 5000
+every = "50ms"
+"""
 
 
 @contextmanager

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.labs.student import Student, assert_gone, enrolled
+from tests.labs.student import LAB_TOML, Student, assert_gone, enrolled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,45 +22,6 @@ if TYPE_CHECKING:
     from tests.conftest import Ordinary
 
 pytestmark = pytest.mark.netns
-
-LAB_TOML = """
-title = "A lab of a test"
-level = 1
-minutes = 1
-learns = ["nothing"]
-needs = ["bridge", "program ip"]
-[nodes.h1]
-[nodes.h2]
-[[links]]
-ends = ["h1:eth1", "h2:eth1"]
-[[joins]]
-node = "h2"
-interface = "eth1"
-groups = ["239.1.2.3", "2001:db8::1@ff3e::8000:1"]
-[[streams]]
-node = "h2"
-interface = "eth1"
-group = "ff15::1"
-port = 5000
-every = "50ms"
-"""
-
-
-@pytest.fixture
-def student(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Student]:
-    """A student with a state folder and a catalogue of the test's own."""
-    state = tmp_path / "state"
-    state.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(state))
-    for number, name in enumerate(("one", "two"), start=1):
-        folder = tmp_path / "labs" / f"0{number}-{name}"
-        folder.mkdir(parents=True)
-        (folder / "lab.toml").write_text(LAB_TOML)
-        (folder / "README.md").write_text("a lesson\n")
-        (folder / "check.py").write_text("CHECKS = ()\n")
-    monkeypatch.setenv("MLDKIT_LABS", str(tmp_path / "labs"))
-    yield Student(state)
-    Student(state).lab("stop", "--all")
 
 
 def test_the_lab_holds_what_its_file_says(student: Student) -> None:
@@ -160,6 +122,9 @@ def test_two_labs_do_not_meet(student: Student) -> None:
         student.must(*node, "mldkit", "join", "-i", "eth1", "ff15::1", "--background")
         table = student.must(*node, "cat", "/proc/net/igmp6")
         assert " 1 00000004" in table.partition("ff150000000000000000000000000001")[2][:20]
+    # The lab may be named behind the node too.
+    behind = ("exec", "h1", "--lab", "two", "--", "printenv", "MLDKIT_LAB")
+    assert student.must(*behind) == "two\n"
     student.must("stop", "one")
     assert "ff15000" in student.must("exec", "h1", "--", "cat", "/proc/net/igmp6")
 
@@ -206,15 +171,24 @@ def test_a_check_that_this_machine_cannot_make_is_a_skip_with_the_reason(student
 
 def test_a_lab_that_cannot_be_built_says_why_and_leaves_nothing(student: Student) -> None:
     toml = Path(os.environ["MLDKIT_LABS"], "01-one", "lab.toml")
-    broken = '"10.9.0.300/24"'
-    toml.write_text(
-        LAB_TOML.replace("[nodes.h1]", f"[nodes.h1]\naddresses = {{ eth1 = [{broken}] }}")
-    )
-
-    done = student.lab("start", "one")
-    assert done.returncode == 3
-    assert "address add 10.9.0.300/24 dev eth1" in done.stderr
-    assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
+    address = '["10.9.0.1/24", "10.9.0.1/24"]'
+    for old, new, said in (
+        (
+            "[nodes.h1]",
+            f"[nodes.h1]\naddresses = {{ eth1 = {address} }}",
+            "address add 10.9.0.1/24",
+        ),
+        (
+            "port =",
+            'source = "2001:db8::9"\nport =',
+            "mldkit: one: stream of h2 to ff15::1: cannot",
+        ),
+    ):
+        toml.write_text(LAB_TOML.replace(old, new))
+        done = student.lab("start", "one")
+        assert done.returncode == 3
+        assert said in done.stderr
+        assert not list(Path(os.environ["XDG_RUNTIME_DIR"], "mldkit").iterdir())
 
 
 def test_a_lab_file_that_is_broken_is_named_and_leaves_nothing(student: Student) -> None:
@@ -267,6 +241,42 @@ def test_a_capture_that_is_full_ends_and_everybody_is_told(student: Student) -> 
         assert "note: the capture of h1-h2 has ended: it is full" in student.lab(*verb).stderr
 
 
+@pytest.fixture
+def small_disk(student: Student) -> Iterator[Path]:
+    """Put the student's folder on a disk of 64 KiB; stop all labs before it goes away."""
+    size = ("-o", "size=64k,mode=700")
+    subprocess.run(["mount", "-t", "tmpfs", *size, "tmpfs", str(student.runtime)], check=True)
+    try:
+        yield student.runtime
+    finally:
+        student.lab("stop", "--all")
+        subprocess.run(["umount", str(student.runtime)], check=True)
+
+
+def test_a_lab_lives_on_when_the_disk_is_full(student: Student, small_disk: Path) -> None:
+    student.must("start", "one")
+    with (small_disk / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+        while filler.write(bytes(512)):
+            pass
+    until = time.monotonic() + 60
+    entry = student.running("one")
+    # The stream of the lab fills what is left of the page that the capture has.
+    while entry is not None and not entry["captures_ended"]:
+        assert time.monotonic() < until, "the capture goes on"
+        entry = student.running("one")
+
+    assert entry is not None, "the lab has ended with its capture"
+    assert entry["captures_ended"] == {"h1-h2": "the disk is full"}
+    refused = student.lab("start", "two")
+    assert refused.returncode == 3
+    assert refused.stderr.startswith(f"mldkit: {small_disk}/mldkit/two")
+    assert refused.stderr.endswith("no space left on device\n")
+    left = {path.name for path in (small_disk / "mldkit").iterdir()}
+    assert left == {"one", "one.lock"}
+    assert student.must("exec", "h1", "--", "echo", "hello") == "hello\n"
+    assert student.must("stop") == "one: stopped\n"
+
+
 def test_a_state_folder_of_somebody_else_is_refused(student: Student, tmp_path: Path) -> None:
     folder = tmp_path / "state" / "mldkit"
     folder.mkdir(mode=0o777)
@@ -317,6 +327,22 @@ def test_users_without_a_runtime_directory_have_folders_of_their_own(ordinary: O
         check=True,
     )
     assert done.stdout == "/run/mldkit\n"
+
+
+def test_the_runtime_directory_of_another_user_is_not_used(ordinary: Ordinary) -> None:
+    # What `su` leaves in the environment of the other user, and `sudo -E` in that of root.
+    program = "from mldkit.lab import state; print(state.root())"
+    with enrolled(ordinary) as student:
+        variable = f"XDG_RUNTIME_DIR={student.runtime}"
+        own = ordinary.run("env", variable, ordinary.python, "-P", "-c", program)
+        root = subprocess.run(
+            ["env", variable, sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert own.stdout == f"{student.folder}\n", own.stderr
+    assert root.stdout == "/run/mldkit\n"
 
 
 def test_a_lab_that_nobody_used_for_two_hours_ends(student: Student) -> None:

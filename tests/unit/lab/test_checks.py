@@ -134,6 +134,24 @@ def test_hints_come_one_by_one(lab: Lab) -> None:
     assert [progress.next_hint(lab)[0] for _ in range(4)] == [1, 2, 3, 3]
 
 
+@pytest.mark.parametrize("content", ["", "[1]", "{", '{"answers": [], "hints": "two"}'])
+def test_progress_that_cannot_be_read_begins_anew(lab: Lab, content: str) -> None:
+    (lab.folder / "progress.json").write_text(content)
+
+    assert progress.answers(lab) == {}
+    assert progress.next_hint(lab)[0] == 1
+    (lab.folder / "progress.json").write_text(content)
+    progress.answer(lab, {"mac": "1"})
+    assert progress.answers(lab) == {"mac": "1"}
+
+
+def test_a_file_that_cannot_be_written_is_named(lab: Lab) -> None:
+    (lab.folder / "progress.new").mkdir()
+
+    with pytest.raises(LabError, match=r"/join/progress\.json: cannot be written: is a directory"):
+        progress.answer(lab, {"mac": "1"})
+
+
 def test_a_check_file_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "01-one"
     folder.mkdir()
@@ -143,6 +161,33 @@ def test_a_check_file_that_makes_no_sense_is_named(tmp_path: Path) -> None:
     with pytest.raises(LabError, match=r"01-one/check\.py: CHECKS: is not a tuple of checks"):
         checks.load(folder)
     assert [path.name for path in folder.iterdir()] == ["check.py"]
+    for content, message in (
+        ("\ndef", "line 2: invalid syntax"),
+        ("\n\n{}['x']", "line 3: KeyError: 'x'"),
+        ("import no_such_thing", "line 1: ModuleNotFoundError: No module named 'no_such_thing'"),
+    ):
+        (folder / "check.py").write_text(content)
+        with pytest.raises(LabError) as raised:
+            checks.load(folder)
+        assert raised.value.message == f"01-one/check.py: {message}"
+
+
+def test_a_check_that_fails_in_itself_names_its_file(lab: Lab) -> None:
+    def look(_: Lab) -> Outcome:
+        raise KeyError("x")
+
+    with pytest.raises(LabError, match=r"02-join/check\.py: KeyError: 'x'"):
+        list(checks.run(lab, (Check("a", "first", look),)))
+
+
+def test_a_relative_runtime_directory_is_not_used(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert state.folder("join") == lab.folder
+    monkeypatch.chdir(tmp_path.parent)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", tmp_path.name)
+    assert state.root().is_absolute()
+    assert state.root() != tmp_path / "mldkit"
 
 
 def test_a_process_that_has_the_number_of_a_dead_holder_is_no_lab(lab: Lab) -> None:

@@ -91,6 +91,19 @@ def test_a_whole_file_is_read() -> None:
         ("{ mv0 =", "{ macvlan =", "nodes.h1.macvlans.macvlan: a device is named like mv0"),
         ('mv0 = "eth1"', 'mv0 = "p1"', "nodes.h1: 'p1' is no first end of a link"),
         ('["send"]', '["../send"]', "tools: '../send' makes no sense here"),
+        ('"10.9.0.1/24"', '"10.9.0.300/24"', "h1.addresses.eth1: '10.9.0.300/24' is no address"),
+        ("mcast_router 0", "'", 'nodes.sw.setup: "bridge link set dev p1 \'" is no command'),
+        ('setup = ["bridge link set dev p1 mcast_router 0"]', 'setup = [""]', "is no command"),
+        (
+            '"sw:p1"]',
+            '"sw:p1"]\n[[links]]\nends = ["h1:eth2", "sw:p2"]',
+            "links: two links between the same nodes, h1-sw",
+        ),
+        ('["ff15::1+2", "2001:db8::1@ff3e::1"]', "[]", "joins[0].groups: names no group"),
+        ('"200ms"', '"0s"', "streams[0].every: is less than 1 ms"),
+        ('"2001:db8::1"\nhops', '"10.9.0.1"\nhops', "streams[0].source: is not of the family"),
+        ('bridge = "br0"', "bridge = 0", "nodes.sw.bridge: is not a text"),
+        ('bridge = "br0"', 'brigde = "br0"', "there are: addresses, down, dad, bridge, bridge_opt"),
         ("port = 5000", "port = 0", "streams[0].port: 0 is not from 1 to 65535"),
     ],
 )
@@ -111,6 +124,16 @@ def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
     (folder / "lab.toml").write_text("title = ")
     with pytest.raises(LabError, match=r"01-one/lab\.toml: invalid value"):
         topology.load(folder)
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "01-one"
+    folder.mkdir()
+    (folder / "lab.toml").write_text(GOOD)
+    with pytest.raises(LabError, match=r"01-one/lab\.toml: tools: there is no 01-one/send\.py"):
+        topology.load(folder)
+    (folder / "send.py").touch()
+    assert topology.load(folder).tools == ("send",)
 
 
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
