@@ -32,6 +32,14 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
+def command_of(pid: int) -> bytes:
+    """Return the command line of a process; nothing of one that has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def wait_for(condition: object) -> bool:
     assert callable(condition)
     deadline = time.monotonic() + 15
@@ -49,8 +57,7 @@ def test_nothing_is_left_however_it_ends(vehicle: str, number: signal.Signals) -
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def worker_runs() -> bool:
-        commands = (Path(f"/proc/{pid}/cmdline") for pid in descendants(child.pid))
-        return any(path.exists() and b"macfilter.worker" in path.read_bytes() for path in commands)
+        return any(b"macfilter.worker" in command_of(pid) for pid in descendants(child.pid))
 
     assert wait_for(worker_runs)
     family = descendants(child.pid)

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mldkit.errors import CaptureError
+from mldkit.link.capture import open_capture
+from mldkit.model.addresses import text
+from mldkit.model.datagram import Decoded
+from mldkit.wire.decode import decode
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.conftest import Link, Namespace
 
@@ -44,6 +52,31 @@ def joined(link: Link) -> Link:
     # The second announcement comes within a second (RFC 9777 §9.11): after it nothing is pending.
     time.sleep(1.3)
     return link
+
+
+HOSTS = {"10.9.0.2", "fe80::ff:fe00:2"}
+
+
+def asking(link: Link, captured: Path) -> subprocess.Popen[str]:
+    """Start a query that waits for long; return when both hosts have answered."""
+    child = link.near.spawn_mldkit("query", "-i", "eth1", "--json", "--max-response", "100ms",
+                                   "--wait", "60s", "-w", str(captured))  # fmt: skip
+    until = time.monotonic() + 50
+    while not reporters(captured) >= HOSTS:
+        assert time.monotonic() < until, "no answer came"
+        time.sleep(0.02)
+    return child
+
+
+def reporters(captured: Path) -> set[str]:
+    """Return who reports in a capture that is still being written."""
+    try:
+        with open_capture(str(captured)) as capture:
+            read = [decode(frame) for frame in capture.candidates()]
+    except CaptureError:
+        return set()
+    messages = [one for one in read if isinstance(one, Decoded)]
+    return {text(one.datagram.source) for one in messages if one.kind == "report"}
 
 
 def query(link: Link, *arguments: str) -> dict[str, Any]:
@@ -186,17 +219,17 @@ def test_ndjson_prints_one_answer_a_line(joined: Link) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_prints_what_came_until_then(joined: Link, number: signal.Signals) -> None:
-    child = joined.near.spawn_mldkit("query", "-i", "eth1", "--json", "--max-response", "100ms",
-                                     "--wait", "60s")  # fmt: skip
-    time.sleep(2)
+def test_an_interrupt_prints_what_came_until_then(
+    joined: Link, number: signal.Signals, tmp_path: Path
+) -> None:
+    child = asking(joined, tmp_path / "asked.pcapng")
     child.send_signal(number)
     output, notes = child.communicate(timeout=10)
     document = json.loads(output)
 
     assert child.returncode == 130
     assert document["interrupted"] is True
-    assert set(states(document)) == {"10.9.0.2", "fe80::ff:fe00:2"}
+    assert set(states(document)) == HOSTS
     assert "interrupted" in notes
 
 
@@ -206,7 +239,9 @@ def test_a_report_is_on_the_wire_as_it_was_asked_for(link: Link) -> None:
         "-e", "igmp.record_type", "-e", "igmp.maddr", "-e", "igmp.saddr", "-c", "1",
         "-Y", "igmp.maddr == 232.1.1.1",
     )  # fmt: skip
-    time.sleep(2)
+    assert catcher.stderr is not None
+    while "Capture started" not in catcher.stderr.readline():
+        assert catcher.poll() is None
     done = link.near.mldkit("report", "-i", "eth1", "ALLOW(232.1.1.1,{10.0.0.1,10.0.0.2})")
     output, _ = catcher.communicate(timeout=30)
 
@@ -214,16 +249,16 @@ def test_a_report_is_on_the_wire_as_it_was_asked_for(link: Link) -> None:
     assert output.split() == ["5", "232.1.1.1", "10.0.0.1,10.0.0.2"]
 
 
-def test_an_interface_that_goes_down_leaves_what_came_until_then(joined: Link) -> None:
-    child = joined.near.spawn_mldkit("query", "-i", "eth1", "--json", "--max-response", "100ms",
-                                     "--wait", "60s")  # fmt: skip
-    time.sleep(2)
+def test_an_interface_that_goes_down_leaves_what_came_until_then(
+    joined: Link, tmp_path: Path
+) -> None:
+    child = asking(joined, tmp_path / "asked.pcapng")
     joined.near.ip("link set eth1 down")
     output, notes = child.communicate(timeout=10)
 
     assert child.returncode == 3
     assert "mldkit: eth1: the interface went down" in notes.splitlines()
-    assert set(states(json.loads(output))) == {"10.9.0.2", "fe80::ff:fe00:2"}
+    assert set(states(json.loads(output))) == HOSTS
 
 
 def test_an_interface_that_is_down_is_told_to_be_so(
