@@ -58,6 +58,12 @@ def summary(result: Result, packets: int) -> list[str]:
     return answers[:MOST_LINES]
 
 
+def about_queriers(result: Result) -> list[str]:
+    """Return who queries each of the links with the most messages."""
+    links = _by_weight([link for link in result.links if link.messages])
+    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link, result)]
+
+
 def _nothing(packets: int) -> list[str]:
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mldkit.analysis.answers import about_queriers
 from mldkit.errors import LinkError
 from mldkit.link.device import InterfaceDown, InterfaceRemoved, Statistics
 from mldkit.link.interfaces import Interface
@@ -395,3 +396,19 @@ def test_error_findings_are_counted_and_ended_stays_are_not_kept() -> None:
     assert sum(kind == "leave" for _, kind in brief(told)) == 200
     assert watch.errors == 1
     assert text(told[0].host if not isinstance(told[0], LinkEvent) else b"") == "10.0.0.2"
+
+
+def test_the_end_says_who_queries() -> None:
+    story = Story(NAME)
+    story.report(1, "10.0.0.2", "IS_EX(239.1.2.3)")
+    without, _ = follow(Scripted(ALWAYS_UP, story.in_order()), 130)
+    story.query(60, "10.0.0.1")
+    asked, _ = follow(Scripted(ALWAYS_UP, story.in_order()), 130)
+
+    assert about_queriers(without.finish()) == [
+        "IGMP on eth1: no General Query in 130 s of capture, which is too short to tell whether a"
+        " querier is missing."
+    ]
+    assert about_queriers(asked.finish()) == [
+        "IGMP on eth1: querier is 10.0.0.1, IGMPv3, announces 125 s."
+    ]
