@@ -76,6 +76,8 @@ class Result:
     ended_ns: int
     left_out: list[str]
     """What found no room, in words."""
+    tunnels: bool
+    """Whether tunnels were looked into."""
 
     @property
     def tells_all(self) -> bool:
@@ -200,6 +202,7 @@ class Analysis:
             self.begun_ns or 0,
             end_ns,
             self.left_out(),
+            self.tunnels,
         )
 
     def left_out(self) -> list[str]:
