@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeGuard
 
-from mldkit.analysis import limits
+from mldkit.analysis import admission
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LATEST_NS, LinkKey, Listener, Mark, believable
 from mldkit.analysis.findings import Grouped, Ledger
@@ -121,7 +121,7 @@ class Analysis:
         """Begin anew, with the listener as it is now."""
         self.ledger = Ledger(self.listener)
         self.copies = Copies(self.ledger)
-        self.admission = limits.Admission()
+        self.admission = admission.Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
         self.parts: dict[int, Part] = {}
@@ -207,7 +207,7 @@ class Analysis:
 
     def left_out(self) -> list[str]:
         """Return in words what found no room so far."""
-        return limits.texts(self.admission, self.links.values(), self.traffic)
+        return admission.texts(self.admission, self.links.values(), self.traffic)
 
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
