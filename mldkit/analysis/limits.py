@@ -11,6 +11,8 @@ MOST_LINKS = 10_000
 MOST_SENDERS = 200_000
 """On all links together; a sender is an address with a hardware address on a link."""
 MOST_STAYS = 500_000
+MOST_LEFT = 16
+"""Members of a group that one leaves, of whom it is asked whether all are over."""
 MOST_CHANGES, MOST_CHANGES_IN_ALL = 100, 400_000
 """Of one stay, and of all stays of a link."""
 MOST_SOURCES = 4096

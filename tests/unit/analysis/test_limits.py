@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis import admission, memberships, traffic
+from mldkit.analysis import admission, limits, traffic
 from mldkit.analysis.limits import MOST_CHANGES, MOST_OPEN, MOST_SOURCES
 from mldkit.analysis.summary import Analysis
 from mldkit.model.addresses import consecutive, parse, text
@@ -96,7 +96,7 @@ def test_links_beyond_the_limit_are_counted(
 def test_stays_beyond_the_limit_are_counted(
     stage: Stage, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memberships, "MOST_STAYS", 10)
+    monkeypatch.setattr(limits, "MOST_STAYS", 10)
     stage.report(1, "IS_EX", *range(1, 26))
     stage.report(2, "TO_IN", 1)
     stage.report(3, "IS_EX", 30)
