@@ -133,6 +133,12 @@ class Analysis:
         """Who looked when, where there are several captures."""
         self.now_ns = 0
 
+    def begin(self, begun_ns: int) -> None:
+        """Set the time of the first packet that has one; those before it tell of no silence."""
+        self.begun_ns = begun_ns
+        for link in self.links.values():
+            link.pause(Mark(0, 0, 0), begun_ns)
+
     def see(self, frame: Frame, capture: int = 0) -> None:
         """Take in the next frame."""
         part = self.parts.get(capture)
@@ -223,8 +229,8 @@ class Analysis:
         else:
             clock.now_ns = time_ns
         time_ns = clock.now_ns
-        if self.begun_ns is None:
-            self.begun_ns = time_ns
+        if self.begun_ns is None and time_ns:
+            self.begin(time_ns)
         self.now_ns = time_ns = max(self.now_ns, time_ns)
         return _new(Mark, (capture, frame.number, time_ns))
 
@@ -365,7 +371,8 @@ def _run(
     for number, frame in sittings.frames():
         if analysis.begun_ns is None:
             firsts = believable(source.first_ns for source in sources)
-            analysis.begun_ns = min(firsts, default=None)
+            if firsts:
+                analysis.begin(min(firsts))
         if progress is not None:
             progress(frame)
         analysis.see(frame, number)
