@@ -36,7 +36,7 @@ def summary(result: Result, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of all captures."""
     messages = sum(part.messages for part in result.parts.values())
     if not messages:
-        return _nothing(packets)
+        return _nothing(packets, result)
     links = _by_weight([link for link in result.links if link.messages])
     if not links:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
@@ -53,19 +53,30 @@ def summary(result: Result, packets: int) -> list[str]:
                 taken += 1
     answers = [line for lines in about for line in lines]
     if len(links) > len(shown):
-        answers.append(f"{len(links) - len(shown)} more links are in the tables below.")
+        more = len(links) - len(shown)
+        verb = "is" if more == 1 else "are"
+        answers.append(f"{counted(more, 'more link')} {verb} in the tables below.")
     answers += _about_findings(result.findings, max(MOST_LINES - len(answers) - 1, 1))
     return answers[:MOST_LINES]
 
 
-def _nothing(packets: int) -> list[str]:
+def about_queriers(result: Result) -> list[str]:
+    """Return who queries each of the links with the most messages."""
+    links = _by_weight([link for link in result.links if link.messages])
+    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link, result)]
+
+
+def _nothing(packets: int, result: Result) -> list[str]:
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
-    return [
+    lines = [
         f"Nothing to analyse: {packets:,} packet{'s' * (packets != 1)}, none of them IGMP or MLD.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
+    if not result.tunnels:
+        lines.append("Messages inside VXLAN, GRE and IP-in-IP are looked at with --tunnels only.")
+    return lines
 
 
 def _by_weight(links: list[LinkState]) -> list[LinkState]:

@@ -104,8 +104,8 @@ def compare(side_a: list[Seen], side_b: list[Seen]) -> Comparison:
             if fields:
                 result.changed.append(Changed(one.frame, other.frame, fields))
     _match_changed(left_a, left_b, offset_ns, result)
-    result.only_a.sort()
-    result.only_b.sort()
+    result.only_a.sort(key=_place)
+    result.only_b.sort(key=_place)
     result.changed.sort(key=lambda change: (change.a, change.b))
     heard = {seen.decoded.datagram.source for seen in side_a}
     result.elsewhere = [
@@ -127,6 +127,11 @@ def outside(
     if first_ns is None or last_ns is None:
         return list(messages)
     return [seen for seen in messages if not first_ns <= seen.time_ns + offset_ns <= last_ns]
+
+
+def _place(seen: Seen) -> tuple[int, int]:
+    """Return where in its capture a message is; one frame may hold several, in tunnels."""
+    return seen.frame, seen.time_ns
 
 
 def content(seen: Seen) -> Hashable:
@@ -215,7 +220,7 @@ def _match_changed(
     left_a: list[Seen], left_b: list[Seen], offset_ns: int, result: Comparison
 ) -> None:
     """Match what is left by sender, kind and destination; the rest is on one side only."""
-    by_sender_a, by_sender_b = _by(sorted(left_a), _sender), _by(sorted(left_b), _sender)
+    by_sender_a, by_sender_b = (_by(sorted(left, key=_place), _sender) for left in (left_a, left_b))
     for key in by_sender_a.keys() | by_sender_b.keys():
         pairs, rest_a, rest_b = _pair(by_sender_a.get(key, []), by_sender_b.get(key, []), offset_ns)
         result.only_a += rest_a

@@ -18,7 +18,6 @@ from mldkit.protocol.variables import Variables, variables_of
 if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.responses import Exchange
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
@@ -67,10 +66,6 @@ class Compatibility:
         """Return the version that hosts must speak by every formula."""
         held = [version for version, until_ns in self._certain.items() if until_ns >= now_ns]
         return min(held, default=self._link.family.current_version)
-
-    def was_older(self, exchange: Exchange) -> bool:
-        """Return whether hosts may have been in an older mode during an exchange."""
-        return self._possible_ns >= exchange.first.time_ns
 
     def is_older(self, now_ns: int) -> bool:
         """Return whether hosts may be in an older mode."""

@@ -47,6 +47,9 @@ class Copies:
     def is_copy(self, decoded: Decoded, mark: Mark) -> bool:
         """Return whether the same frame was seen within the last millisecond."""
         frame = decoded.frame
+        if frame.time_ns is None:
+            # Equal messages without a time may be minutes apart.
+            return False
         now_ns = mark.time_ns
         order, frames = self._order, self._frames
         if order and order[-1][0] < now_ns - COPY_NS:

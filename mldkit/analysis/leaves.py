@@ -22,8 +22,9 @@ from mldkit.analysis.facts import (
     NEVER_NS,
     host_address,
 )
-from mldkit.model.addresses import text
+from mldkit.model.addresses import is_of_link, text
 from mldkit.model.units import SECOND
+from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
@@ -152,11 +153,16 @@ class Leaves:
             detail = f"{pending.queries} of {pending.wanted} specific queries followed"
         else:
             return
+        severity = None
+        if is_of_link(group):
+            # Switches flood these (RFC 4541 §2.1.2), and the Linux bridge asks about none of IPv4.
+            severity = INFO
+            detail += "; no router forwards this group"
         host = host_address(pending.left.row.host)
         what = "stopped sources of" if pending.left.sources else "left"
         self._ledger.add(
             "D-11", self._link, pending.mark, f"{text(host)} {what} {text(group)}: {detail}",
-            host=host, group=group,
+            host=host, group=group, severity=severity,
         )  # fmt: skip
 
     def _judge_flag(self, query: Query, pending: _Pending, mark: Mark) -> None:

@@ -19,17 +19,9 @@ from collections import Counter
 from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.analysis import limits
 from mldkit.analysis.facts import Event, Host, host_address
 from mldkit.analysis.filters import filter_after
-from mldkit.analysis.limits import (
-    CHANGES,
-    MOST_CHANGES,
-    MOST_CHANGES_IN_ALL,
-    MOST_SOURCES,
-    MOST_STAYS,
-    SOURCES,
-    STAYS,
-)
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
@@ -42,8 +34,6 @@ if TYPE_CHECKING:
 
 _SOURCES_PER_CHANGE = 16
 """As many sources weigh as much as a change."""
-_MOST_LOOKED_AT = 16
-"""Members of a group that one leaves: more of them are not over all at once."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _EXCLUDES = (_IS_EX, _TO_EX)
@@ -247,9 +237,9 @@ class Memberships:
                 return
             if kind == _BLOCK or (kind == _TO_IN and row.reports):
                 told.left.append(_new(Left, (row, record.sources)))
-        if len(sources) > MOST_SOURCES:
-            sources = sources[:MOST_SOURCES]
-            self.left_out[SOURCES] += 1
+        if len(sources) > limits.MOST_SOURCES:
+            sources = sources[: limits.MOST_SOURCES]
+            self.left_out[limits.SOURCES] += 1
         if row.exclude != exclude or row.sources != sources or row.version != version:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
@@ -321,8 +311,8 @@ class Memberships:
             self._end(old, EXPIRY, old.deadline_ns)
         if record.type not in _EXCLUDES and (record.type not in _INCLUDES or not record.sources):
             return None
-        if self._lasting + len(self.ended) >= MOST_STAYS:
-            self.left_out[STAYS] += 1
+        if self._lasting + len(self.ended) >= limits.MOST_STAYS:
+            self.left_out[limits.STAYS] += 1
             return None
         members = self.groups.get(record.group)
         if members is None:
@@ -362,10 +352,10 @@ class Memberships:
         changes.append(change)
         self._changes_kept += _weight(change)
         while len(changes) > 1 and (
-            len(changes) > MOST_CHANGES or self._changes_kept > MOST_CHANGES_IN_ALL
+            len(changes) > limits.MOST_CHANGES or self._changes_kept > limits.MOST_CHANGES_IN_ALL
         ):
             self._changes_kept -= _weight(changes.pop(0))
-            self.left_out[CHANGES] += 1
+            self.left_out[limits.CHANGES] += 1
         if self._listener is not None:
             self._tell("change" if row.reports else "join", row, change.time_ns)
 
@@ -401,7 +391,7 @@ class Memberships:
 
 def _are_over(members: dict[Host, Row], now_ns: int) -> bool:
     """Return whether nobody is left of a few members, whose end may not have been told yet."""
-    return len(members) <= _MOST_LOOKED_AT and all(
+    return len(members) <= limits.MOST_LEFT and all(
         row.deadline_ns < now_ns for row in members.values()
     )
 

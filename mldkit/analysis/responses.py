@@ -233,7 +233,8 @@ class Responses:
         `messages` is the number of all messages so far, which bounds the search.
         """
         for exchange in self._closed:
-            is_judged = exchange.to_everybody and not compatibility.was_older(exchange)
+            older = compatibility.is_older(exchange.first.time_ns)
+            is_judged = exchange.to_everybody and not older
             if is_judged and self._looked_at <= _ROWS_AT_LEAST + _ROWS_PER_MESSAGE * messages:
                 self._find_silent(exchange, memberships)
             self._awaiting.append(exchange)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
-from mldkit.analysis import limits
+from mldkit.analysis import admission
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LATEST_NS, LinkKey, Listener, Mark, believable
 from mldkit.analysis.findings import Grouped, Ledger
@@ -91,6 +91,8 @@ class Result:
     ended_ns: int
     left_out: list[str]
     """What found no room, in words."""
+    tunnels: bool
+    """Whether tunnels were looked into."""
 
     @property
     def tells_all(self) -> bool:
@@ -134,7 +136,7 @@ class Analysis:
         """Begin anew, with the listener as it is now."""
         self.ledger = Ledger(self.listener)
         self.copies = Copies(self.ledger)
-        self.admission = limits.Admission()
+        self.admission = admission.Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
         self.parts: dict[int, Part] = {}
@@ -145,6 +147,12 @@ class Analysis:
         self.sittings: Sittings | None = None
         """Who looked when, where there are several captures."""
         self.now_ns = 0
+
+    def begin(self, begun_ns: int) -> None:
+        """Set the time of the first packet that has one; those before it tell of no silence."""
+        self.begun_ns = begun_ns
+        for link in self.links.values():
+            link.pause(Mark(0, 0, 0), begun_ns)
 
     def see(self, frame: Frame, capture: int = 0) -> None:
         """Take in the next frame."""
@@ -237,11 +245,12 @@ class Analysis:
             self.begun_ns or 0,
             end_ns,
             self.left_out(),
+            self.tunnels,
         )
 
     def left_out(self) -> list[str]:
         """Return in words what found no room so far."""
-        return limits.texts(self.admission, self.links.values(), self.traffic)
+        return admission.texts(self.admission, self.links.values(), self.traffic)
 
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
@@ -257,8 +266,8 @@ class Analysis:
         else:
             clock.now_ns = time_ns
         time_ns = clock.now_ns
-        if self.begun_ns is None:
-            self.begun_ns = time_ns
+        if self.begun_ns is None and time_ns:
+            self.begin(time_ns)
         self.now_ns = time_ns = max(self.now_ns, time_ns)
         return _new(Mark, (capture, frame.number, time_ns))
 
@@ -401,7 +410,8 @@ def _run(
     while taken := list(islice(frames, at_once)):
         if analysis.begun_ns is None:
             firsts = believable(source.first_ns for source in sources)
-            analysis.begun_ns = min(firsts, default=None)
+            if firsts:
+                analysis.begin(min(firsts))
         if progress is not None:
             for _, frame in taken:
                 progress(frame)

@@ -20,11 +20,12 @@ _LONG_S = 999.5
 
 
 def place(link: LinkKey) -> str:
-    """Return a link in words: `IGMP on eth0, VLAN 20`."""
+    """Return a link in words: `IGMP on eth0, VLAN 20`, with a stack `VLAN 5 in 100`."""
     name = link.family.name.upper()
     where = [link.interface] if link.interface else []
     if link.vlan:
-        where.append("VLAN " + " in ".join(map(str, link.vlan)))
+        # The outer tag comes first in a frame.
+        where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
     return f"{name} on {', '.join(where)}" if where else name
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from mldkit.analysis.summary import Result
     from mldkit.cli.watch_exec import Commands
     from mldkit.cli.watch_table import LiveTable
     from mldkit.watch import Told, Watch
@@ -96,6 +97,7 @@ class _Session:
         self._events: list[Json] = []
         self._left_out = 0
         self._table: LiveTable | None = None
+        self.result: Result | None = None
         self.watch: Watch = Watch(
             args.interface,
             self._machine,
@@ -136,7 +138,7 @@ class _Session:
 
     def end(self) -> None:
         """Judge what only the end shows, and give the last commands their time."""
-        self.watch.finish()
+        self.result = self.watch.finish()
         commands = self._commands
         if commands is None:
             return
@@ -160,10 +162,15 @@ class _Session:
         )
         if self._commands is not None:
             line += f"; commands: {self._commands.counts}"
-        note(self._args, line)
         left_out = watch.analysis.left_out()
+        if self.result is not None:
+            from mldkit.analysis.answers import about_queriers
+
+            for each in about_queriers(self.result) or ["no IGMP and no MLD message was heard"]:
+                note(self._args, each)
         for each in left_out:
             note(self._args, f"note: {each}")
+        note(self._args, line)
         if self._args.format == "json":
             counts = None if self._commands is None else self._commands.counts
             print_json(

@@ -86,6 +86,14 @@ def scope(group: Address) -> int:
     return group[1] & 0x0F
 
 
+def is_of_link(group: Address) -> bool:
+    """Return whether no router forwards data to `group`: 224.0.0.0/24 and scopes up to the link.
+
+    (RFC 5771 §4, RFC 4291 §2.7)
+    """
+    return group.startswith(b"\xe0\0\0") if len(group) == 4 else scope(group) <= _LINK_SCOPE
+
+
 def is_source_specific(group: Address) -> bool:
     """Return whether `group` lies in the source-specific range: 232/8 or ff3x::/32 (RFC 4607)."""
     if len(group) == 4:
@@ -127,4 +135,5 @@ def consecutive(first: Address, count: int) -> tuple[Address, ...]:
 
 
 ALL_NODES: Address = parse("ff02::1")
+_LINK_SCOPE = 2
 _SOLICITED_NODE_PREFIX = parse("ff02::1:ff00:0")[:13]

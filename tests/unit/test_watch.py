@@ -2,155 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
 import pytest
 
 from mldkit.errors import LinkError
-from mldkit.link.device import InterfaceDown, InterfaceRemoved, Statistics
-from mldkit.link.interfaces import Interface
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.testing.story import EPOCH_NS, Story
-from mldkit.watch import SLICE_NS, LinkEvent, Watch
-
-if TYPE_CHECKING:
-    from mldkit.model.datagram import Frame
-    from mldkit.watch import Told
-
-NAME = "eth1"
-
-
-def interface(index: int, *, is_up: bool, has_carrier: bool = True, kind: str = "") -> Interface:
-    runs = is_up and has_carrier
-    return Interface(index, NAME, bytes(6), 1500, 1, is_up, runs, is_multicast=True, kind=kind)
-
-
-@dataclass
-class Scripted:
-    """A machine whose interface lives by a list: second, and what it is from then on.
-
-    `None` is no interface, else index and whether it is up.
-    """
-
-    states: list[tuple[float, tuple[int, bool] | None]]
-    frames: list[Frame] = field(default_factory=list)
-    drops: list[tuple[float, int]] = field(default_factory=list)
-    unplugged: tuple[float, float] = (0, 0)
-    """From and until when the cable is out."""
-    kind: str = ""
-    monotonic_ns: int = 0
-    opened: int = 0
-    closed: int = 0
-
-    def now_ns(self) -> int:
-        return self.monotonic_ns
-
-    def wall_ns(self) -> int:
-        return EPOCH_NS + self.monotonic_ns
-
-    def wait_ns(self, duration_ns: int) -> None:
-        self.monotonic_ns += duration_ns
-
-    def at(self, time_ns: int) -> tuple[int, bool] | None:
-        found = None
-        for second, state in self.states:
-            if second * SECOND <= time_ns:
-                found = state
-        return found
-
-    def look(self) -> Interface | None:
-        found = self.at(self.monotonic_ns)
-        if found is None:
-            return None
-        begun, ended = self.unplugged
-        plugged = not begun * SECOND <= self.monotonic_ns < ended * SECOND
-        return interface(found[0], is_up=found[1], has_carrier=plugged, kind=self.kind)
-
-    def open(self) -> ScriptedDevice:
-        found = self.look()
-        if found is None:
-            raise LinkError(f"{NAME}: no such interface")
-        if not found.is_up:
-            raise InterfaceDown(f"{NAME}: the interface is down")
-        self.opened += 1
-        return ScriptedDevice(self, found)
-
-
-@dataclass
-class ScriptedDevice:
-    """A socket as the kernel makes them: one error at each change, silence while down."""
-
-    machine: Scripted
-    interface: Interface
-    was_up: bool = True
-
-    def receive(self, until_ns: int | None = None) -> Frame | None:
-        machine = self.machine
-        assert until_ns is not None
-        while True:
-            frames = machine.frames
-            next_ns = (frames[0].time_ns or 0) - EPOCH_NS if frames else until_ns + 1
-            changes = [
-                round(second * SECOND)
-                for second, _ in machine.states
-                if machine.monotonic_ns < second * SECOND <= min(until_ns, next_ns)
-            ]
-            machine.monotonic_ns = max(machine.monotonic_ns, min([*changes, next_ns, until_ns]))
-            state = machine.at(machine.monotonic_ns)
-            if state is None or state[0] != self.interface.index:
-                raise InterfaceRemoved(NAME)
-            if self.was_up and not state[1]:
-                self.was_up = False
-                raise InterfaceDown(NAME)
-            self.was_up = state[1]
-            if machine.monotonic_ns >= until_ns and next_ns > until_ns:
-                return None
-            if next_ns <= machine.monotonic_ns:
-                frame = frames.pop(0)
-                if state[1]:
-                    return frame
-
-    def statistics(self) -> Statistics:
-        second = self.machine.monotonic_ns / SECOND
-        return Statistics(0, sum(count for at, count in self.machine.drops if at <= second))
-
-    def close(self) -> None:
-        self.machine.closed += 1
-
-
-def follow(machine: Scripted, seconds: float) -> tuple[Watch, list[Told]]:
-    """Watch a machine for some time, slice by slice."""
-    told: list[Told] = []
-    watch = Watch(NAME, machine, told.append)
-    slices = 0
-    while machine.monotonic_ns < seconds * SECOND:
-        watch.listen(machine.monotonic_ns + SLICE_NS)
-        slices += 1
-    # A slice may end early where something happens, but never again and again.
-    assert slices <= seconds * SECOND / SLICE_NS + 2 * len(machine.states)
-    return watch, told
-
-
-def brief(events: list[Told]) -> list[tuple[float, str]]:
-    """Return second and kind of the events; link events by their state."""
-    return [
-        (
-            round((event.time_ns - EPOCH_NS) / SECOND, 3),
-            event.state if isinstance(event, LinkEvent) else event.kind,
-        )
-        for event in events
-    ]
-
-
-def found_in(events: list[Told]) -> list[str]:
-    """Return the rules that were broken, in the order in which that was told."""
-    findings = [event.finding for event in events if not isinstance(event, LinkEvent)]
-    return [finding.id for finding in findings if finding is not None]
-
-
-ALWAYS_UP: list[tuple[float, tuple[int, bool] | None]] = [(0, (3, True))]
+from mldkit.testing.story import Story
+from mldkit.watch import SLICE_NS, LinkEvent, Told, Watch
+from tests.unit.scripted_link import ALWAYS_UP, NAME, Scripted, brief, follow
 
 
 def test_join_change_leave_and_expiry_are_told_when_they_happen() -> None:
@@ -242,66 +101,6 @@ def test_a_cable_that_is_pulled_out_and_put_in_is_told() -> None:
     assert machine.opened == 1
 
 
-AWAY: dict[str, list[tuple[float, tuple[int, bool] | None]]] = {
-    "down": [(0, (3, True)), (30, (3, False)), (330, (3, True))],
-    "unplugged": [(0, (3, True))],
-    "gone": [(0, (3, True)), (30, None), (330, (9, True))],
-}
-
-
-@pytest.mark.parametrize("how", list(AWAY))
-def test_nobody_is_blamed_for_what_could_not_be_heard(how: str) -> None:
-    story = Story(NAME)
-    story.query(1, "10.0.0.1")
-    story.report(3, "10.0.0.2", "IS_EX(239.1.2.3)")
-    story.query(29, "10.0.0.1")
-    story.report(29.5, "10.0.0.3", "TO_EX(239.1.2.4)")
-    story.report(29.8, "10.0.0.2", "TO_IN(239.1.2.3)")
-    for second in (331, 331.5):
-        story.report(second, "10.0.0.2", "TO_EX(239.1.2.3)")
-    story.query(340, "10.0.0.1")
-    story.report(344, "10.0.0.2", "IS_EX(239.1.2.3)")
-    cable = (30, 330) if how == "unplugged" else (0, 0)
-    machine = Scripted(AWAY[how], story.in_order(), unplugged=cable)
-
-    watch, told = follow(machine, 400)
-    watch.finish()
-
-    assert found_in(told) == [], "no D-01, D-07, D-10 or D-11"
-    (link,) = watch.analysis.links.values()
-    assert link.delays.count == 2, "answers after the break belong to queries after it"
-
-
-def test_a_silence_after_the_link_came_back_is_still_told() -> None:
-    story = Story(NAME)
-    story.query(1, "10.0.0.1")
-    for second in (331, 600):
-        story.report(second, "10.0.0.2", "IS_EX(239.1.2.3)")
-
-    watch, told = follow(Scripted(AWAY["down"], story.in_order()), 610)
-
-    assert found_in(told) == ["D-01"]
-    assert watch.errors == 1
-
-
-def test_nobody_is_blamed_for_what_the_kernel_dropped() -> None:
-    story = Story(NAME)
-    story.query(1, "10.0.0.1")
-    story.report(3, "10.0.0.2", "IS_EX(239.1.2.3)")
-    story.query(126, "10.0.0.1")
-    frames = story.in_order()
-    sound = Scripted(ALWAYS_UP, list(frames))
-    dropping = Scripted(ALWAYS_UP, list(frames), drops=[(127, 9)])
-
-    ids = []
-    for machine in (sound, dropping):
-        watch, told = follow(machine, 200)
-        watch.finish()
-        ids.append(found_in(told))
-
-    assert ids == [["D-07"], []]
-
-
 @pytest.mark.parametrize(
     "again",
     [
@@ -353,16 +152,6 @@ def test_an_interface_that_is_down_at_the_start_is_waited_for() -> None:
 def test_an_interface_that_does_not_exist_is_an_error() -> None:
     with pytest.raises(LinkError):
         Watch(NAME, Scripted([(0, None)]), print)
-
-
-def test_a_bridge_is_told_to_hide_what_it_asks_its_ports() -> None:
-    machine = Scripted(ALWAYS_UP)
-    assert Watch(NAME, machine, print).notes == ()
-
-    machine.kind = "bridge"
-    (line,) = Watch(NAME, machine, print).notes
-    assert line.startswith("eth1 is a bridge")
-    assert line.endswith("watch a port")
 
 
 def test_drops_are_told_with_their_sum_over_all_sockets() -> None:

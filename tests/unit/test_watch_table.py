@@ -85,6 +85,18 @@ def test_groups_are_sections_and_hosts_have_six_columns() -> None:
     assert "querier 10.0.0.1, next query in 114 s" in lines[1]
 
 
+@pytest.mark.parametrize(("second", "words"), [
+    (11, "IGMP no query yet, 10 s"),
+    # RV x QI + QRI / 2 without a query (RFC 9776 §8.5)
+    (311, "IGMP no querier, 310 s"),
+])  # fmt: skip
+def test_a_querier_is_missing_only_after_its_time(second: float, words: str) -> None:
+    story = Story("eth1")
+    story.report(1, "10.0.0.2", "IS_EX(239.1.2.3)")
+
+    assert words in screen(story, second, height=40)[1]
+
+
 @pytest.mark.parametrize("height", [16, 24, 50])
 @pytest.mark.parametrize("hosts", [1, 40, 3000])
 def test_the_picture_fits_the_screen_and_says_what_it_leaves_out(height: int, hosts: int) -> None:

@@ -231,3 +231,18 @@ def test_times_are_no_powers_of_ten() -> None:
         "250 ms",
         "1.03 s",
     ]
+
+
+def test_the_inner_tag_of_a_stack_is_in_the_outer_one(diagnose: Diagnose) -> None:
+    stage = Stage(IGMP, vlan=(100, 5))
+    stage.query(0)
+
+    assert words(diagnose(stage, 5)).startswith("IGMP on VLAN 5 in 100: ")
+
+
+def test_one_more_link_is_one(diagnose: Diagnose) -> None:
+    stage = Stage(IGMP)
+    for vlan in range(1, 5):
+        stage.query(0, vlan=(vlan,))
+
+    assert "1 more link is in the tables below." in words(diagnose(stage, 5)).splitlines()

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.model.family import IGMP
+from mldkit.model.addresses import parse
+from mldkit.model.family import IGMP, MLD
+from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.model.units import SECOND
 from mldkit.testing.stage import Stage
 
@@ -240,3 +242,21 @@ def test_data_go_on_though_the_only_other_member_is_over(stage: Stage, diagnose:
     # Somebody who comes again before that is not over.
     stage.report(381, "TO_EX", 1, host=2)
     assert "D-12" not in diagnose(stage, 400).ids
+
+
+@pytest.mark.parametrize(("group", "severity"), [
+    ("224.0.0.251", "info"), ("224.0.1.1", "error"), ("ff02::fb", "info"), ("ff05::fb", "error"),
+])  # fmt: skip
+def test_a_group_that_no_router_forwards_need_not_be_asked_about(
+    diagnose: Diagnose, group: str, severity: str
+) -> None:
+    address = parse(group)
+    stage = Stage(IGMP if len(address) == 4 else MLD)
+    stage.query(0)
+    stage.records(2, [GroupRecord(RecordType.IS_EX, address)])
+    stage.records(20, [GroupRecord(RecordType.TO_IN, address)])
+
+    found = diagnose(stage, 60).finding("D-11")
+
+    assert found.severity == severity
+    assert ("no router forwards" in found.detail) == (severity == "info")

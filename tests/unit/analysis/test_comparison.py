@@ -158,3 +158,15 @@ def test_what_lies_outside_the_time_of_the_other_side_is_told_apart(stage: Stage
     assert [seen.frame for seen in outside(missing, times[2], times[-1], 0)] == [1, 2]
     assert [seen.frame for seen in outside(missing, None, None, 0)] == [1, 2, 9]
     assert outside(missing, times[2] + SECOND, times[-1] + SECOND, SECOND) == missing[:2]
+
+
+def test_one_frame_may_hold_several_messages(stage: Stage) -> None:
+    stage.query(0)
+    for host in (1, 2):
+        stage.report(2, "IS_EX", host, host=host)
+    query, *reports = read_messages(stage.frames())
+    together = [seen._replace(frame=2) for seen in reports]
+
+    found = compare([query, *together], [query])
+
+    assert [seen.frame for seen in found.only_a] == [2, 2]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis import limits, memberships, traffic
+from mldkit.analysis import admission, limits, traffic
 from mldkit.analysis.limits import MOST_CHANGES, MOST_OPEN, MOST_SOURCES
 from mldkit.analysis.summary import Analysis
 from mldkit.model.addresses import consecutive, parse, text
@@ -42,7 +42,7 @@ def spoofed(stage: Stage, count: int, *, first: float = 10) -> None:
 def test_senders_beyond_the_limit_are_counted_and_those_known_are_heard(
     stage: Stage, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_SENDERS", 50)
+    monkeypatch.setattr(admission, "MOST_SENDERS", 50)
     stage.query(0)
     stage.report(2, "TO_EX", 2)
     spoofed(stage, 200)
@@ -60,7 +60,7 @@ def test_senders_beyond_the_limit_are_counted_and_those_known_are_heard(
 def test_a_long_watch_makes_room_for_new_senders(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_SENDERS", 50)
+    monkeypatch.setattr(admission, "MOST_SENDERS", 50)
     spoofed(stage, 80)
     for second in (600, 601):
         stage.report(second, "TO_EX", 3)
@@ -80,7 +80,7 @@ def test_a_long_watch_makes_room_for_new_senders(
 def test_links_beyond_the_limit_are_counted(
     diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_LINKS", 3)
+    monkeypatch.setattr(admission, "MOST_LINKS", 3)
     stage = Stage(IGMP)
     for vlan in range(1, 10):
         stage.report(vlan, "IS_EX", 1, vlan=(vlan,))
@@ -96,7 +96,7 @@ def test_links_beyond_the_limit_are_counted(
 def test_stays_beyond_the_limit_are_counted(
     stage: Stage, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memberships, "MOST_STAYS", 10)
+    monkeypatch.setattr(limits, "MOST_STAYS", 10)
     stage.report(1, "IS_EX", *range(1, 26))
     stage.report(2, "TO_IN", 1)
     stage.report(3, "IS_EX", 30)

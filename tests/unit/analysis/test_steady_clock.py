@@ -58,3 +58,19 @@ def test_a_clock_that_was_set_back_hides_nothing(stage: Stage) -> None:
     assert result.duplicates == {}
     (querier,) = link.queriers.known.values()
     assert querier.observed_ns == 125 * SECOND
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_packets_without_a_time_at_the_start_tell_of_no_silence(stage: Stage, count: int) -> None:
+    for second in (0, 125, 250):
+        stage.query(second)
+        stage.report(second + 3, "IS_EX", 1)
+    analysis = Analysis()
+    for frame in stage.frames():
+        time_ns = None if frame.number <= count else frame.time_ns
+        analysis.see(Frame(frame.data, time_ns, frame.number))
+
+    result = analysis.finish()
+
+    assert result.findings == []
+    assert result.begun_ns == (stage.frames()[count].time_ns or 0)

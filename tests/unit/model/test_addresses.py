@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mldkit.model import addresses
-from mldkit.model.addresses import parse, text
+from mldkit.model.addresses import is_of_link, parse, text
 
 
 @pytest.mark.parametrize(
@@ -100,3 +100,11 @@ def test_consecutive_groups_stop_at_the_end_of_the_family() -> None:
 def test_a_mac_has_six_octets(value: str) -> None:
     with pytest.raises(ValueError, match=r"octets|invalid literal"):
         addresses.parse_mac(value)
+
+
+@pytest.mark.parametrize(("group", "expected"), [
+    ("224.0.0.1", True), ("224.0.0.255", True), ("224.0.1.0", False), ("239.0.0.1", False),
+    ("ff01::1", True), ("ff02::1:ff00:1", True), ("ff05::1", False), ("ff3e::1", False),
+])  # fmt: skip
+def test_groups_of_the_link_are_forwarded_by_no_router(group: str, expected: bool) -> None:
+    assert is_of_link(parse(group)) is expected
