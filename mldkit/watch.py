@@ -24,7 +24,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from mldkit.analysis.facts import Event
+from mldkit.analysis.events import Event
 from mldkit.analysis.summary import Analysis
 from mldkit.errors import LinkError
 from mldkit.link import clock, interfaces
@@ -36,7 +36,7 @@ from mldkit.wire.rules import ERROR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
     from mldkit.link.device import Statistics
     from mldkit.link.interfaces import Interface
     from mldkit.model.datagram import Frame

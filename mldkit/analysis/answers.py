@@ -16,7 +16,7 @@ from mldkit.analysis.incidents import (
     incidents,
     stopped_stream,
 )
-from mldkit.analysis.memberships import EXPIRY, LEAVE
+from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.analysis.words import clock_text, counted, named, place, seconds_text
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
@@ -25,7 +25,7 @@ from mldkit.wire.rules import ERROR, INFO, WARNING
 if TYPE_CHECKING:
     from mldkit.analysis.findings import Grouped
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
 
 MOST_LINES = 10
 _MOST_LINKS = 3

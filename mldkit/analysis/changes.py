@@ -17,7 +17,7 @@ from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
-    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.ledger import Ledger
     from mldkit.model.messages import GroupRecord
 
 FLOOD_RECORDS = 1000

@@ -17,7 +17,7 @@ from mldkit.protocol.variables import Variables, variables_of
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
-    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.ledger import Ledger
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 

@@ -17,7 +17,7 @@ from mldkit.model.datagram import LinkType
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
-    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.ledger import Ledger
     from mldkit.model.datagram import Decoded
 
 COPY_NS = MILLISECOND

@@ -1,4 +1,4 @@
-"""The values that folds take and give.
+"""What folds are fed with: links, places, hosts, and what a receiver would have dropped.
 
 A fold is a small machine. It is fed in order of time, it never reads a clock, and it gives
 `Event`s to whoever listens: the same folds work through a capture and follow a live link.
@@ -6,7 +6,6 @@ A fold is a small machine. It is fed in order of time, it never reads a clock, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mldkit.model.addresses import IPV4_UNSPECIFIED, Address
@@ -14,9 +13,8 @@ from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.wire.rules import ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from mldkit.analysis.findings import Grouped
     from mldkit.model.datagram import Decoded
     from mldkit.model.family import Family
     from mldkit.wire.validity import Finding
@@ -60,24 +58,6 @@ def host_address(host: Host) -> Address:
     """Return the address of a host."""
     return IPV4_UNSPECIFIED if len(host) in (4, 10) and host.startswith(IPV4_UNSPECIFIED) else host
 
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened: what `watch` prints."""
-
-    kind: str
-    """`join leave change expire querier finding link`."""
-    time_ns: int
-    link: LinkKey
-    host: Address = b""
-    mac: bytes | None = None
-    group: Address = b""
-    exclude: bool | None = None
-    sources: tuple[Address, ...] = ()
-    finding: Grouped | None = None
-
-
-Listener: TypeAlias = "Callable[[Event], None] | None"
 
 _DROPS = frozenset(
     ("V-01", "V-03", "V-04", "V-05", "V-06", "V-08", "V-09", "V-10", "V-11", "V-24", "V-25")

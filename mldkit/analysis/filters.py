@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mldkit.model.messages import RecordType
 
 if TYPE_CHECKING:
-    from mldkit.analysis.memberships import Heard, Row
+    from mldkit.analysis.stays import Heard, Row
     from mldkit.model.addresses import Address
 
 _SPLIT_NS = 5_000_000

@@ -1,27 +1,19 @@
-"""Findings grouped: one entry for what one host does wrong on one link, however often.
-
-Entries number hosts times rules, not packets. An entry keeps its first frames and counts all.
-"""
+"""A finding as people are told of it: what one host does wrong on one link, however often."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import Event
 from mldkit.analysis.rules import BY_ID
 from mldkit.model.addresses import text
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mldkit.analysis.facts import LinkKey, Listener, Mark
+    from mldkit.analysis.facts import LinkKey
     from mldkit.model.addresses import Address
     from mldkit.wire.rules import Rule
-    from mldkit.wire.validity import Finding
 
-MOST_FRAMES = 100
 RANK = {ERROR: 0, WARNING: 1, INFO: 2}
 
 
@@ -54,93 +46,3 @@ class Grouped:
         """The detail, with the host in front where it does not name it."""
         host = text(self.host)
         return f"{host}: {self.detail}" if host and host not in self.detail else self.detail
-
-
-class Ledger:
-    """All findings of an analysis."""
-
-    def __init__(self, listener: Listener = None) -> None:
-        self._entries: dict[tuple[object, ...], Grouped] = {}
-        self._weighty: dict[tuple[str, LinkKey | None], list[Grouped]] = {}
-        """Entries that were told with a weight, by rule and link."""
-        self._listener = listener
-
-    def take(self, found: Iterable[Finding], link: LinkKey, mark: Mark, host: Address) -> None:
-        """Take in what one frame by itself shows to be wrong."""
-        capture, frame, time_ns = mark
-        entries = self._entries
-        for rule, severity, detail in found:
-            key = (rule, severity, capture, link, host)
-            entry = entries.get(key)
-            if entry is None:
-                entry = Grouped(rule, severity, detail, capture, link, time_ns, host)
-                entries[key] = entry
-            entry.count += 1
-            if len(entry.frames) < MOST_FRAMES:
-                entry.frames.append(frame)
-            if entry.count == 1:
-                self._tell(entry)
-
-    def add(
-        self,
-        rule: str,
-        link: LinkKey | None,
-        mark: Mark,
-        detail: str,
-        *,
-        host: Address = b"",
-        group: Address = b"",
-        severity: str | None = None,
-        weight: int = 0,
-    ) -> None:
-        """Take in a finding of a fold; a worse severity later lifts the whole entry.
-
-        Frame 0 stands for something that did not happen in any frame. The detail of an entry is
-        that of the case with the largest `weight`, or the first one.
-        """
-        severity = severity or BY_ID[rule].severity
-        key = (rule, mark.capture, link, host, group)
-        entry = self._entries.get(key)
-        if entry is None:
-            entry = Grouped(
-                rule, severity, detail, mark.capture, link, mark.time_ns, host, group, weight=weight
-            )
-            self._entries[key] = entry
-            if weight:
-                self._weighty.setdefault((rule, link), []).append(entry)
-        is_worse = RANK[severity] < RANK[entry.severity]
-        if is_worse:
-            entry.severity, entry.detail, entry.weight = severity, detail, weight
-        elif severity == entry.severity and weight > entry.weight:
-            entry.detail, entry.weight = detail, weight
-        entry.count += 1
-        if mark.frame and len(entry.frames) < MOST_FRAMES:
-            entry.frames.append(mark.frame)
-        if is_worse or entry.count == 1:
-            self._tell(entry)
-
-    def amend(self, rule: str, link: LinkKey | None, detail: str, weight: int) -> None:
-        """Say how bad a case became that was taken in before, where no other was worse."""
-        found = self._weighty.get((rule, link), ())
-        for entry in found:
-            if weight > entry.weight:
-                entry.detail, entry.weight = detail, weight
-
-    def entries(self) -> list[Grouped]:
-        """Return the findings, the worst first, then in order of time."""
-        return sorted(
-            self._entries.values(), key=lambda entry: (RANK[entry.severity], entry.time_ns or 0)
-        )
-
-    def _tell(self, entry: Grouped) -> None:
-        if self._listener is not None and entry.link is not None:
-            self._listener(
-                Event(
-                    "finding",
-                    entry.time_ns or 0,
-                    entry.link,
-                    host=entry.host,
-                    group=entry.group,
-                    finding=entry,
-                )
-            )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
     from mldkit.model.addresses import Address
 
 OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S = 260, 270

@@ -28,8 +28,9 @@ from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
-    from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.memberships import Left, Memberships
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.stays import Left
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 

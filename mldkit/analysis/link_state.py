@@ -14,9 +14,10 @@ from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
 from mldkit.analysis.leaves import Leaves
-from mldkit.analysis.memberships import Heard, Memberships
+from mldkit.analysis.memberships import Memberships
 from mldkit.analysis.queriers import Queriers
 from mldkit.analysis.responses import Responses
+from mldkit.analysis.stays import Heard
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast, mac_text, text
@@ -25,9 +26,10 @@ from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, Recor
 from mldkit.protocol.variables import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Listener
-    from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.memberships import Left, Row
+    from mldkit.analysis.events import Listener
+    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.stays import Left, Row
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded
     from mldkit.wire.validity import Finding

@@ -17,18 +17,22 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mldkit.analysis import limits
-from mldkit.analysis.facts import Event, Host, host_address
+from mldkit.analysis.events import Event
+from mldkit.analysis.facts import Host, host_address
 from mldkit.analysis.filters import filter_after
+from mldkit.analysis.stays import CAPTURE_END, EXPIRY, LEAVE, Change, Left, Row, Told
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
-    from mldkit.analysis.facts import LinkKey, Listener
+    from mldkit.analysis.events import Listener
+    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.stays import Heard
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
@@ -43,98 +47,6 @@ _INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
 _new = tuple.__new__
 _NOTHING: Iterable[None] = repeat(None)
 _NOBODY: dict[Host, Row] = {}
-
-LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
-
-
-class Change(NamedTuple):
-    """The filter from a moment on."""
-
-    time_ns: int
-    exclude: bool
-    sources: tuple[Address, ...]
-    version: int | None
-
-
-class Row:
-    """One stay of a host in a group."""
-
-    __slots__ = (
-        "answered",
-        "changes",
-        "deadline_ns",
-        "delay_ns",
-        "ended_by",
-        "exclude",
-        "from_ns",
-        "group",
-        "host",
-        "last_ns",
-        "mac",
-        "record",
-        "reports",
-        "sources",
-        "to_ns",
-        "version",
-    )
-
-    def __init__(self, heard: Heard, group: Address) -> None:
-        now_ns = heard.now_ns
-        self.host = heard.host
-        self.mac = heard.mac
-        self.group = group
-        self.version: int | None = None
-        self.exclude = False
-        self.sources: tuple[Address, ...] = ()
-        self.from_ns = self.last_ns = now_ns
-        self.deadline_ns = now_ns
-        self.to_ns = now_ns
-        self.reports = 0
-        self.record: GroupRecord | None = None
-        """What the host says as long as nothing changes."""
-        self.ended_by = ""
-        """Empty while it lasts."""
-        self.changes: list[Change] = []
-        self.answered = -1
-        """Number of the last exchange of General Queries that it answered."""
-        self.delay_ns: int | None = None
-        """How long after the query its last answer came."""
-
-
-class Heard(NamedTuple):
-    """A report that was heard: who sent it when."""
-
-    host: Host
-    mac: bytes | None
-    version: int | None
-    now_ns: int
-    until_ns: int
-    """When the memberships that it tells of expire."""
-    is_faultless: bool = False
-    """No rule minds anything of it, and it is of the current version."""
-    partial: Container[Address] = ()
-    """Groups of which queries ask for single sources: a list of sources need not be all."""
-
-
-class Left(NamedTuple):
-    """A host told that it wants less: the group or some sources of it."""
-
-    row: Row
-    sources: tuple[Address, ...]
-    """Empty where it left the group."""
-
-
-class Told:
-    """What a report told."""
-
-    __slots__ = ("answering", "changes", "left")
-
-    def __init__(self) -> None:
-        self.answering: list[Row] = []
-        """The rows of which it told the state, as an answer does."""
-        self.left: list[Left] = []
-        self.changes = 0
-        """State-change records in it."""
 
 
 class Memberships:

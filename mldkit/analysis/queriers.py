@@ -13,15 +13,16 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import Event
+from mldkit.analysis.events import Event
 from mldkit.model.addresses import is_unspecified, mac_text, text
 from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS
 from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables, election_rank, variables_of
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import LinkKey, Listener, Mark
-    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.events import Listener
+    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.ledger import Ledger
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 

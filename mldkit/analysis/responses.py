@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from mldkit.analysis.compatibility import Compatibility
     from mldkit.analysis.delays import Delays
     from mldkit.analysis.facts import Host, LinkKey
-    from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.memberships import Memberships, Row
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from mldkit.analysis.facts import LinkKey, Mark
-    from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.memberships import Row
+    from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.queriers import Querier
+    from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
 
 _LEAST_OTHERS = 2

@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis import admission
 from mldkit.analysis.copies import Copies
-from mldkit.analysis.facts import LATEST_NS, LinkKey, Listener, Mark, believable
-from mldkit.analysis.findings import Grouped, Ledger
+from mldkit.analysis.events import Listener
+from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark, believable
+from mldkit.analysis.ledger import Ledger
 from mldkit.analysis.link_state import LinkState
+from mldkit.analysis.result import Part, Result
 from mldkit.analysis.sittings import Sittings
-from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.datagram import Broken, LinkType
 from mldkit.model.family import family_of
@@ -39,8 +40,8 @@ from mldkit.wire.validity import find
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mldkit.analysis.memberships import Row
     from mldkit.analysis.sittings import Source
+    from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
 
 
@@ -50,54 +51,6 @@ _new = tuple.__new__
 _SLL2 = int(LinkType.LINUX_SLL2)
 _AT_ONCE = 256
 """Frames of a capture that take each step together: some hundred thousand octets."""
-
-
-@dataclass(slots=True)
-class Part:
-    """What one capture contributed."""
-
-    decoder: Decoder
-    messages: int = 0
-    broken: int = 0
-    clock: SteadyClock = field(default_factory=SteadyClock)
-
-    def read(self, frame: Frame) -> tuple[Decoded, ...] | Broken:
-        """Return the messages of a frame, or where it broke before its protocol was known."""
-        decoder = self.decoder
-        found = decoder.decode(frame)
-        if not found and decoder.broken != self.broken:
-            self.broken = decoder.broken
-            broken, decoder.first_broken = decoder.first_broken, None
-            if broken is not None:
-                return broken
-        return found
-
-
-@dataclass(slots=True)
-class Result:
-    """What the captures show."""
-
-    profile: str
-    links: list[LinkState]
-    traffic: dict[LinkKey, Traffic]
-    rows: list[tuple[LinkKey, Row]]
-    """The stays to tell of; who chooses some puts them here."""
-    everybody: list[tuple[LinkKey, Row]]
-    """All stays: what is said of streams depends on members whoever was asked about."""
-    findings: list[Grouped]
-    parts: dict[int, Part]
-    duplicates: dict[int, int]
-    begun_ns: int
-    ended_ns: int
-    left_out: list[str]
-    """What found no room, in words."""
-    tunnels: bool
-    """Whether tunnels were looked into."""
-
-    @property
-    def tells_all(self) -> bool:
-        """Whether all stays are told of: answers are counted for whole links only."""
-        return len(self.rows) == len(self.everybody)
 
 
 @dataclass(frozen=True, slots=True)

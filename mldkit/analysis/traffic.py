@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Container
 
     from mldkit.analysis.facts import LinkKey, Mark
-    from mldkit.analysis.findings import Ledger
-    from mldkit.analysis.memberships import Memberships, Row
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
 

@@ -15,7 +15,7 @@ from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
-    from mldkit.analysis.findings import Ledger
+    from mldkit.analysis.ledger import Ledger
 
 _REPEAT_NS = 5 * SECOND
 _DETECTION_NS = 30 * SECOND

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
     from mldkit.link.capture import Capture
 
 

@@ -16,11 +16,12 @@ from mldkit.model.units import MILLISECOND, SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from mldkit.analysis.facts import Event, LinkKey
+    from mldkit.analysis.events import Event
+    from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.memberships import Row
     from mldkit.analysis.queriers import Querier
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
+    from mldkit.analysis.stays import Row
     from mldkit.link.capture import Capture
     from mldkit.model.addresses import Address
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.incidents import data_after_leaves
-from mldkit.analysis.memberships import CAPTURE_END, EXPIRY
+from mldkit.analysis.stays import CAPTURE_END, EXPIRY
 from mldkit.analysis.words import (
     clock_text,
     counted,
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.memberships import Row
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
+    from mldkit.analysis.stays import Row
     from mldkit.link.capture import Capture
 
 MOST_ROWS = 5_000

@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from mldkit.analysis.facts import Event
+    from mldkit.analysis.events import Event
     from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.memberships import Row
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
+    from mldkit.analysis.stays import Row
 
 EPILOG = """\
 examples:

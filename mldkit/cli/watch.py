@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
     from mldkit.cli.watch_exec import Commands
     from mldkit.cli.watch_table import LiveTable
     from mldkit.watch import Told, Watch

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.memberships import Row
+    from mldkit.analysis.stays import Row
     from mldkit.watch import Told, Watch
 
 REFRESH_NS = 250 * MILLISECOND

@@ -18,7 +18,7 @@ from mldkit.protocol.exchange import LATE_MARGIN_NS
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
 
 HEIGHT_INCHES = 3.5
 MOST_PANELS = 2

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.queriers import Querier
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
 
 MOST_QUERIERS = 60
 _MOST_DOTS = 600

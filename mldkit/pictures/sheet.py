@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mldkit.pictures import delays, paper, queriers, timeline
 
 if TYPE_CHECKING:
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
 
 _TALLEST_INCHES = 500
 """Beyond this a PNG passes the 65,536 dots that programs open."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.memberships import EXPIRY, LEAVE
+from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import text
 from mldkit.pictures.paper import (
     ALARM,
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.memberships import Row
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
+    from mldkit.analysis.stays import Row
     from mldkit.analysis.trace import Trace
 
 MOST_LINES = 460

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mldkit.analysis.summary import Analysis, Result, analyze
+from mldkit.analysis.result import Result
+from mldkit.analysis.summary import Analysis, analyze
 from mldkit.cli.main import main
 from mldkit.link.capture import open_capture
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.memberships import Row
+from mldkit.analysis.stays import Row
 from mldkit.model.addresses import parse, text
 from mldkit.model.family import IGMP, MLD
 from mldkit.testing.stage import Stage

@@ -12,7 +12,8 @@ import pytest
 
 from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.summary import Analysis, Result
+from mldkit.analysis.result import Result
+from mldkit.analysis.summary import Analysis
 from mldkit.model.addresses import text
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND

@@ -14,7 +14,7 @@ from mldkit.pictures import delays, paper, queriers, sheet, timeline
 from mldkit.testing.story import EPOCH_NS, Story
 
 if TYPE_CHECKING:
-    from mldkit.analysis.summary import Result
+    from mldkit.analysis.result import Result
 
 pytest.importorskip("matplotlib")
 

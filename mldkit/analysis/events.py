@@ -1,0 +1,32 @@
+"""What folds tell to whoever listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.findings import Grouped
+    from mldkit.model.addresses import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened: what `watch` prints."""
+
+    kind: str
+    """`join leave change expire querier finding link`."""
+    time_ns: int
+    link: LinkKey
+    host: Address = b""
+    mac: bytes | None = None
+    group: Address = b""
+    exclude: bool | None = None
+    sources: tuple[Address, ...] = ()
+    finding: Grouped | None = None
+
+
+Listener: TypeAlias = "Callable[[Event], None] | None"
