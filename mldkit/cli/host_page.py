@@ -68,6 +68,11 @@ ALSO = (
         "`h-01-proxies-go-with-the-link-mld`",
     ),
     (
+        "a group that is left while the link is down is told as left twice, when the link is back "
+        "before it was told",
+        "`h-01-leave-while-the-link-is-down-igmp`, `-mld`",
+    ),
+    (
         "sources that are joined over IPv4 while the link is down are told when it is up",
         "`h-01-sources-joined-while-down-igmp`",
     ),

@@ -77,7 +77,7 @@ def initial_state(memberships: Iterable[Membership]) -> Iterator[GroupRecord]:
 
 
 def pending_changes(
-    departed: dict[Address, Departed], memberships: Iterable[Membership], *, has_route: bool = True
+    departed: list[Departed], memberships: Iterable[Membership], *, has_route: bool = True
 ) -> Iterator[GroupRecord]:
     """Give the records of one state-change report and count them as told.
 
@@ -92,8 +92,7 @@ def pending_changes(
             if not gone.repeats:
                 gone.dropped = _untold(gone.dropped)
                 gone.sources = {a: source for a, source in gone.sources.items() if source.repeats}
-        if not gone.repeats and not gone.dropped and not gone.sources:
-            del departed[gone.group]
+    departed[:] = [gone for gone in departed if gone.repeats or gone.dropped or gone.sources]
     for membership in memberships:
         if membership.is_reportable:
             yield from _of_live(membership, has_route=has_route)
