@@ -73,7 +73,8 @@ def initial_state(memberships: Iterable[Membership]) -> Iterator[GroupRecord]:
                 if held_back:
                     continue
             told.append(source)
-        yield GroupRecord(RecordType.ALLOW, membership.group, _addresses(told))
+        if told:
+            yield GroupRecord(RecordType.ALLOW, membership.group, _addresses(told))
 
 
 def pending_changes(
@@ -84,7 +85,7 @@ def pending_changes(
     Groups that have nothing left to tell are taken out of `departed`. Without a route there is no
     packet to put sources into, and they stay untold (net/ipv4/igmp.c:add_grec).
     """
-    for gone in reversed(tuple(departed.values())):
+    for gone in reversed(departed):
         if gone.is_reportable:
             yield from _of_departed(gone, has_route=has_route)
         if gone.repeats:
