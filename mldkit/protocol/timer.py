@@ -174,7 +174,7 @@ class Timers:
         grid = self.grid
         base = grid.tick(now_ns)
         expiry = base + ticks
-        at_once = ticks == 0 and timer.family is MLD
+        at_once = ticks == 0 and grid.wheel and timer.family is MLD
         if timer.serial:
             is_same = timer.base == base and timer.expiry == expiry and not at_once
             if is_same and timer.serial == self._serial and self.observe is None:
@@ -183,7 +183,8 @@ class Timers:
             self.stop(timer)
         self._serial += 1
         timer.serial = self._serial
-        timer.base, timer.expiry = base, expiry
+        if not at_once:
+            timer.base, timer.expiry = base, expiry
         timer.fires_ns = now_ns if at_once else grid.expires_ns(expiry, now_ns)
         level = wheel_level(expiry, base) if grid.wheel else 0
         # IGMP runs in the timer itself, MLD in a work that the timer queues. Upper levels go
@@ -224,10 +225,9 @@ class Timers:
     def remaining(self, timer: Timer, now_ns: int) -> int:
         """Return the ticks until the tick that was asked for, negative when it has passed.
 
-        A work that is queued at once has the tick of an earlier timer, which has passed.
+        For a work that is queued at once it is the tick of its timer before, whenever that was: the
+        kernel does not set the timer then.
         """
-        if timer.expiry == timer.base and timer.family is MLD:
-            return -1
         return timer.expiry - self.grid.tick(now_ns)
 
     @property

@@ -140,3 +140,15 @@ def test_a_work_without_delay_is_done_at_once_and_a_timer_waits_for_the_next_tic
     timers.run(SECOND)
 
     assert ran[2:] == [("timer", 4 * MILLISECOND)]
+
+
+def test_a_work_that_is_queued_at_once_keeps_the_tick_of_its_timer() -> None:
+    # __queue_delayed_work does not touch the timer then, and igmp6_group_queried and
+    # igmp6_join_group reckon with the old tick when they find the work still queued.
+    timers = Timers(Grid(250, 4096), Draws(Random(1)))
+    timer = Timer(MLD, "group answer", lambda _: None)
+    timers.arm(timer, 500, 0)
+    timers.arm(timer, 0, 400 * MILLISECOND)
+
+    assert timers.deadline_ns == 400 * MILLISECOND
+    assert timers.remaining(timer, 400 * MILLISECOND) == 400
