@@ -238,6 +238,12 @@ def _plan(args: argparse.Namespace) -> Plan:
                 group = text(spec.groups[0])
                 raise UsageError(f"argument GROUP {group} and {option}: IPv4 and IPv6 are mixed")
         families = set(chosen)
+    for known in args.addresses:
+        if family_of(known) not in families:
+            version = family_of(known).ip_version
+            raise UsageError(
+                f"argument --address: {text(known)} is of no use, as no IPv{version} group is named"
+            )
     return Plan(
         tuple(args.groups),
         tuple(family for family in (IGMP, MLD) if family in families),

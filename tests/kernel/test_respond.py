@@ -40,6 +40,7 @@ def responding(namespace: Namespace, *arguments: str) -> subprocess.Popen[str]:
     assert child.stdout is not None
     line = child.stdout.readline()
     assert " on eth1 in " in line, child.communicate()[1]
+    assert (" each: " in line) == ("--distinct-groups" in arguments)
     return child
 
 
