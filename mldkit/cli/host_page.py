@@ -54,6 +54,11 @@ ALSO = (
         "`v-03-ttl-and-router-alert-igmp`",
     ),
     (
+        "IGMP hears queries to broadcast addresses, and none from an address of its own; MLD hears "
+        "none to ff01::1",
+        "`h-04-broadcast-and-own-address-igmp`, `h-04-interface-local-destination-mld`",
+    ),
+    (
         "MLD wants a link-local source, hop limit 1 and Router Alert 0",
         "`v-03-hop-limit-and-router-alert-mld`",
     ),
