@@ -127,6 +127,22 @@ MOMENTS_INTERFACE = {
         "proxy del 2001:db8::1:2345",
     ),
 }
+ASKED = {
+    4: ("0.0.0.0", *GROUPS[4], "224.0.0.1", "239.9.9.9", "10.9.0.2"),
+    6: ("::", *GROUPS[6], "ff02::1", "ff01::1", "ff02::1:ff00:2", "ff15::99", "fe80::ff:fe00:2"),
+}
+DESTINATIONS = {
+    4: (*GROUPS[4][:2], "224.0.0.1", "224.0.0.2", "239.9.9.9", "10.9.0.2", "10.9.0.255",
+        "255.255.255.255"),
+    6: (*GROUPS[6][:2], "ff02::1", "ff02::2", "ff01::1", "fe80::ff:fe00:2", "ff02::1:ff00:2"),
+}  # fmt: skip
+ORIGINS = {
+    4: ("0.0.0.0", "192.0.2.1", "10.9.0.2", "127.0.0.1", "224.0.0.5", "10.9.0.255", "240.0.0.1"),
+    6: ("::", "2001:db8::1", "fe80::ff:fe00:2", "fec0::1", "febf::1", "ff02::1", "::1"),
+}
+LINK_DESTINATIONS = (
+    "02:00:00:00:00:02", "02:00:00:00:00:07", "ff:ff:ff:ff:ff:ff", "33:33:00:00:00:01",
+)  # fmt: skip
 LINKS = ("link down", "link up", "carrier down", "carrier up")
 ATTEMPTS = 30
 EVENTFUL = 10
@@ -167,6 +183,11 @@ def of_moments(family: Family, number: int) -> Script:
         if story.messages() >= EVENTFUL:
             break
     return script
+
+
+def of_reception(family: Family, number: int) -> Script:
+    """Return queries with every field and address that a host may mind, far enough apart."""
+    return _Reception(family, number, ()).reception(queries=30)
 
 
 class Latest:
@@ -275,3 +296,42 @@ class _Moments(_Story):
 
     def _accepts(self, script: Script) -> None:
         simulate(script, chance=Latest())
+
+
+class _Reception(_Moments):
+    """A story of a host at rest and of what is sent at it."""
+
+    def reception(self, *, queries: int) -> Script:
+        """Return the story with so many queries."""
+        version = self._family.ip_version
+        for group in GROUPS[version]:
+            self._text += f"0.000 join {group}\n"
+        tick = 50
+        for _ in range(queries):
+            self._lines = (self._query(),)
+            self._go_on(f"{tick * 4 / 1000:.3f} ")
+            tick += self._chance.choice((6, 7, 8))
+        query = self._filled("query {all} max-response {soon}")
+        self._text += f"{tick * 4 / 1000:.3f} {query}\n+0..0.1 expect none\n"
+        return parse_script(self._text, self._name)
+
+    def _query(self) -> str:
+        """Return a query in which some things are otherwise than they should be."""
+        version, chance = self._family.ip_version, self._chance
+        line = f"query {chance.choice(ASKED[version])} max-response {{soon}} robustness "
+        line += str(chance.randrange(8)) + chance.choice(("", "", " sources {sources}"))
+        usual = self._family.query_octets
+        # Eight octets would be a query of IGMPv1, after which nothing happens for ten seconds.
+        shorter = (-20, -5, -3, -1) if self._family is IGMP else (-20, -5, -4, -3, -1)
+        for chances, words in (
+            (0.3, f" to {chance.choice(DESTINATIONS[version])}"),
+            (0.25, f" from {chance.choice(ORIGINS[version])}"),
+            (0.15, f" link-to {chance.choice(LINK_DESTINATIONS)}"),
+            (0.15, f" hop-limit {chance.choice((0, 1, 2, 64, 255))}"),
+            (0.15, chance.choice((" no-router-alert", " router-alert 0", " router-alert 1"))),
+            (0.1, " bad-checksum"),
+            (0.2, " suppress"),
+            (0.2, f" length {usual + chance.choice((*shorter, 1, 4, 16, 40))}"),
+        ):
+            line += words if chance.random() < chances else ""
+        return line

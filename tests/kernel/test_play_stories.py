@@ -38,9 +38,10 @@ SCRIPTS = {
 
 
 MOMENTS = {
-    f"{family.name}-{number}": stories.of_moments(family, number)
+    f"{kind.__name__}-{family.name}-{number}": kind(family, number)
+    for kind, last in ((stories.of_moments, 8), (stories.of_reception, 3))
     for family in (IGMP, MLD)
-    for number in range(1, 9)
+    for number in range(1, last + 1)
 }
 TELLINGS = 6
 
