@@ -94,6 +94,15 @@ def test_one_host_answers_for_its_groups_and_sources(quiet: Link) -> None:
     assert "2 queries heard, 2 messages sent" in output
 
 
+def test_a_group_that_is_never_reported_is_named(quiet: Link) -> None:
+    child = responding(quiet.far, "--warm", "239.1.2.3", "224.0.0.1", "ff02::1", "ff01::7+4")
+
+    assert list(groups_by_host(ask(quiet.near, response="100ms", wait="500ms"))["169.254.1.1"]) == [
+        "239.1.2.3"
+    ]
+    assert "note: no host ever reports 224.0.0.1, ff02::1, ff01::7 and 3 more" in end(child)[1]
+
+
 def test_a_specific_query_is_answered_by_members_only(quiet: Link) -> None:
     responding(quiet.far, "--warm", "239.1.2.3", "10.0.0.1,10.0.0.2@232.1.1.1")
 
