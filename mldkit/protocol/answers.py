@@ -79,9 +79,12 @@ class Answers:
                 # Never from a link (RFC 4291 §2.7), though the host listens to ff01::1.
                 return False
             return destination in state.groups
-        if state.family is IGMP and state.transmitter.is_broadcast(destination):
-            return True
-        return state.transmitter.owns(destination)
+        if destination == LIMITED_BROADCAST:
+            return state.family is IGMP
+        if state.family is IGMP and not source[0]:
+            # Only groups and the limited broadcast are reached from 0.0.0.0.
+            return False
+        return state.transmitter.owns(destination) or state.transmitter.is_broadcast(destination)
 
     # Queries
 

@@ -119,14 +119,11 @@ class Transmitter:
         return tuple(subnet) if subnet[0] is own else (own,)
 
     def is_broadcast(self, address: Address) -> bool:
-        """Return whether `address` is an IPv4 broadcast address of this link.
+        """Return whether `address` is the IPv4 broadcast address of one of the subnets.
 
-        The limited one, or the last of a subnet with more than two addresses
-        (net/ipv4/fib_frontend.c:fib_add_ifaddr).
+        (net/ipv4/fib_frontend.c:fib_add_ifaddr)
         """
-        return address == LIMITED_BROADCAST or any(
-            own.broadcast == address for own in self.addresses
-        )
+        return any(own.broadcast == address for own in self.addresses)
 
     def owns(self, address: Address) -> bool:
         """Return whether `address` is one of the interface's own and valid."""
