@@ -8,12 +8,19 @@ the requirement it shows.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mldkit.play import simulate
 from mldkit.protocol.script_parser import parse_script
+from mldkit.protocol.timer import Draws
+
+if TYPE_CHECKING:
+    from mldkit.protocol.timer import Chance, Timer
 
 SCRIPTS = sorted((Path(__file__).parent / "play").glob("*.play"))
 DEVIATIONS = [path for path in SCRIPTS if path.stem.startswith("deviation-")]
@@ -36,6 +43,28 @@ def test_there_are_scripts_for_both_families_and_for_the_deviations() -> None:
 def test_the_script_holds_whatever_the_draws(path: Path) -> None:
     for seed in range(5):
         assert failures(path, seed=seed) == []
+
+
+class Latest:
+    """Draws that make every timer run as late as it can."""
+
+    def below(self, limit: int, timer: Timer, now_ns: int) -> int:  # noqa: ARG002 (as Chance)
+        """Return the largest number below `limit`."""
+        return limit - 1
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+def test_draws_decide_when_a_script_sends_and_never_what(path: Path) -> None:
+    # The kernel's messages are compared with the responder's, and each has draws of its own.
+    script = parse_script(path.read_text(), path.name)
+    chances: list[Chance] = [*(Draws(Random(seed)) for seed in range(5)), Latest()]
+    played = [simulate(script, chance=chance) for chance in chances]
+
+    sent = [
+        Counter(event.decoded.frame.data for event in performance.events if event.who == "host")
+        for performance in played
+    ]
+    assert all(frames == sent[0] for frames in sent)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)

@@ -54,6 +54,11 @@ ALSO = (
         "`v-03-ttl-and-router-alert-igmp`",
     ),
     (
+        "IGMP hears queries to broadcast addresses, and none from an address of its own; MLD hears "
+        "none to ff01::1",
+        "`h-04-broadcast-and-own-address-igmp`, `h-04-interface-local-destination-mld`",
+    ),
+    (
         "MLD wants a link-local source, hop limit 1 and Router Alert 0",
         "`v-03-hop-limit-and-router-alert-mld`",
     ),
@@ -66,6 +71,11 @@ ALSO = (
         "a link that goes down takes its proxies along; that their groups are left is told when it "
         "returns",
         "`h-01-proxies-go-with-the-link-mld`",
+    ),
+    (
+        "a group that is left while the link is down is told as left twice, when the link is back "
+        "before it was told",
+        "`h-01-leave-while-the-link-is-down-igmp`, `-mld`",
     ),
     (
         "sources that are joined over IPv4 while the link is down are told when it is up",

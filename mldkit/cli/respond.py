@@ -19,7 +19,13 @@ from mldkit.cli.arguments import (
 from mldkit.cli.main import INTERRUPTED
 from mldkit.cli.output import note
 from mldkit.errors import MldkitError, UsageError
-from mldkit.model.addresses import is_link_local, is_multicast, is_unspecified, text
+from mldkit.model.addresses import (
+    is_link_local,
+    is_multicast,
+    is_reportable,
+    is_unspecified,
+    text,
+)
 from mldkit.model.family import IGMP, MLD, family_of
 from mldkit.sender import families_for
 
@@ -55,6 +61,8 @@ answers too, or the interface went, 130 interrupted
 _MOST_HOSTS = 200_000
 _WORTH_SAYING = 5_000
 """So many hosts take a second to make."""
+_SHOWN = 3
+"""How many groups a note names."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -158,6 +166,10 @@ def run(args: argparse.Namespace) -> int:
         )
         for line in device.notes:
             note(args, f"note: {line}")
+        silent = [text(g) for spec in args.groups for g in spec.groups if not is_reportable(g)]
+        if silent:
+            more = f" and {len(silent) - _SHOWN} more" if len(silent) > _SHOWN else ""
+            note(args, f"note: no host ever reports {', '.join(silent[:_SHOWN])}{more}")
         return _respond(args, plan, device, stack)
 
 
@@ -238,6 +250,12 @@ def _plan(args: argparse.Namespace) -> Plan:
                 group = text(spec.groups[0])
                 raise UsageError(f"argument GROUP {group} and {option}: IPv4 and IPv6 are mixed")
         families = set(chosen)
+    for known in args.addresses:
+        if family_of(known) not in families:
+            version = family_of(known).ip_version
+            raise UsageError(
+                f"argument --address: {text(known)} is of no use, as no IPv{version} group is named"
+            )
     return Plan(
         tuple(args.groups),
         tuple(family for family in (IGMP, MLD) if family in families),

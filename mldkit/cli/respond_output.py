@@ -72,6 +72,8 @@ class Output:
         if plan.profile == "linux":
             timing += f", {plan.hz} ticks a second"
         groups = plural(sum(len(spec.groups) for spec in plan.groups), "group")
+        if plan.is_distinct and plan.count > 1:
+            groups += " each"
         line = (
             f"{plural(plan.count, 'host')} on {self._args.interface} in {groups}: {who}; "
             f"{timing}, seed {plan.seed}"

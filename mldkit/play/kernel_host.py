@@ -168,7 +168,8 @@ class KernelHost:
                 self._prefixes[act.address] = act.number
                 self._add_address(act.address, act.number)
             case "address del":
-                prefix = self._prefixes.pop(act.address, 8 * len(act.address))
+                # Kept: the address may come back with the link.
+                prefix = self._prefixes.get(act.address, 8 * len(act.address))
                 self._own.remove_address(self._index, act.address, prefix)
             case "proxy add":
                 self._own.add_proxy(self._index, act.address)

@@ -15,11 +15,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.model import codes
-from mldkit.model.addresses import is_link_local, is_multicast, is_unspecified
+from mldkit.model.addresses import is_link_local, is_multicast, is_unspecified, scope
 from mldkit.model.family import DEFAULT_RESPONSE_NS, IGMP, MLD
 from mldkit.model.messages import LegacyReport, Query
 from mldkit.protocol.changes import asked_state, current_state
 from mldkit.protocol.timer import Timer
+from mldkit.protocol.transmitter import LIMITED_BROADCAST
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from mldkit.protocol.interface_state import InterfaceState
 
 GENERAL = "general answer"
+_INTERFACE_LOCAL = 1
 _LARGEST_LINEAR = 32767
-_BROADCAST = b"\xff\xff\xff\xff"
 
 
 class Answers:
@@ -59,16 +60,31 @@ class Answers:
             self._hear_report(decoded, message, now_ns)
 
     def _is_delivered(self, decoded: Decoded) -> bool:
-        """Return whether the IP layer hands the datagram on (ip6_mc_input, ip_check_mc_rcu)."""
+        """Return whether the IP layer hands the datagram on.
+
+        (ip6_rcv_core and ip6_mc_input; ip_route_input_slow, fib_validate_source, ip_check_mc_rcu)
+        """
+        state = self._state
         source, destination = decoded.datagram.source, decoded.datagram.destination
         if not source or not destination:
             # The frame ended before its addresses.
             return False
-        if is_multicast(source) or source[:1] == b"\x7f" or source == _BROADCAST:
+        if is_multicast(source) or source[:1] == b"\x7f" or source == LIMITED_BROADCAST:
+            return False
+        if state.family is IGMP and state.transmitter.has_address(source):
+            # Somebody else cannot have it; IPv6 does not look.
             return False
         if is_multicast(destination):
-            return destination in self._state.groups
-        return self._state.transmitter.owns(destination)
+            if state.family is MLD and scope(destination) <= _INTERFACE_LOCAL:
+                # Never from a link (RFC 4291 §2.7), though the host listens to ff01::1.
+                return False
+            return destination in state.groups
+        if destination == LIMITED_BROADCAST:
+            return state.family is IGMP
+        if state.family is IGMP and not source[0]:
+            # Only groups and the limited broadcast are reached from 0.0.0.0.
+            return False
+        return state.transmitter.owns(destination) or state.transmitter.is_broadcast(destination)
 
     # Queries
 

@@ -73,18 +73,19 @@ def initial_state(memberships: Iterable[Membership]) -> Iterator[GroupRecord]:
                 if held_back:
                     continue
             told.append(source)
-        yield GroupRecord(RecordType.ALLOW, membership.group, _addresses(told))
+        if told:
+            yield GroupRecord(RecordType.ALLOW, membership.group, _addresses(told))
 
 
 def pending_changes(
-    departed: dict[Address, Departed], memberships: Iterable[Membership], *, has_route: bool = True
+    departed: list[Departed], memberships: Iterable[Membership], *, has_route: bool = True
 ) -> Iterator[GroupRecord]:
     """Give the records of one state-change report and count them as told.
 
     Groups that have nothing left to tell are taken out of `departed`. Without a route there is no
     packet to put sources into, and they stay untold (net/ipv4/igmp.c:add_grec).
     """
-    for gone in reversed(tuple(departed.values())):
+    for gone in reversed(departed):
         if gone.is_reportable:
             yield from _of_departed(gone, has_route=has_route)
         if gone.repeats:
@@ -92,8 +93,7 @@ def pending_changes(
             if not gone.repeats:
                 gone.dropped = _untold(gone.dropped)
                 gone.sources = {a: source for a, source in gone.sources.items() if source.repeats}
-        if not gone.repeats and not gone.dropped and not gone.sources:
-            del departed[gone.group]
+    departed[:] = [gone for gone in departed if gone.repeats or gone.dropped or gone.sources]
     for membership in memberships:
         if membership.is_reportable:
             yield from _of_live(membership, has_route=has_route)

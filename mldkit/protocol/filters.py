@@ -234,7 +234,7 @@ class Membership:
             source.repeats = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Departed:
     """A group that was left and is still to be told about (`mc_tomb`)."""
 

@@ -152,6 +152,9 @@ class Host:
         if returns and is_link_local(address):
             self._configured.append((address, prefix))
         if self._transmitter.is_up and listener.state.profile.address_resets:
+            # Twice: inet6_rtm_newaddr and addrconf_add_dev both call ipv6_find_idev. It shows where
+            # the version is forced to 1, in which joins are told within the call.
+            listener.start(now_ns)
             listener.start(now_ns)
         if self._is_ready or not (returns and is_link_local(address)):
             self._add_ipv6(address, prefix, now_ns)

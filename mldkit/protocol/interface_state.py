@@ -43,7 +43,12 @@ class InterfaceState:
     learned: Learned
     groups: dict[Address, Membership] = field(default_factory=dict)
     """In the order of joining; the kernel walks them backwards."""
-    departed: dict[Address, Departed] = field(default_factory=dict)
+    departed: list[Departed] = field(default_factory=list)
+    """Groups that were left and are still to be told about, the last left one at the end.
+
+    A group is there twice where the link went down and the last socket left it before the link
+    came back: each counts as leaving (ipv6_mc_down, ip_mc_down; mld_add_delrec, igmpv3_add_delrec).
+    """
     changes_left: int = 0
     """Runs of the change timer that are left (`mr_ifc_count`, `mc_ifc_count`)."""
     kept: tuple[Datagram, ...] | None = None

@@ -227,14 +227,17 @@ class Listener:
             gone.dropped, membership.dropped = membership.dropped, ()
             for source in gone.sources.values():
                 source.repeats = repeats
-        state.departed.pop(gone.group, None)
-        state.departed[gone.group] = gone
+        state.departed.append(gone)
 
     def _restore(self, membership: Membership) -> None:
         """Take a group back that was left a moment ago (mld_del_delrec, igmpv3_del_delrec)."""
-        gone = self.state.departed.pop(membership.group, None)
-        if gone is None:
+        departed = self.state.departed
+        for gone in reversed(departed):
+            if gone.group == membership.group:
+                break
+        else:
             return
+        departed.remove(gone)
         robustness = self.state.learned.robustness
         if membership.mode is FilterMode.EXCLUDE:
             membership.repeats = robustness

@@ -162,7 +162,7 @@ class HostProfile:
         "a new address resets what was learned from queriers, and all groups are told again",
         "net/ipv6/addrconf.c:ipv6_find_idev, ipv6_mc_up",
         "RFC 9777 §6.1",
-        "address-tells-all-groups-again",
+        "address-tells-all-groups-again, address-tells-all-groups-twice",
         default=False,
     )
     carrier_announces: bool = _known(

@@ -22,6 +22,7 @@ import heapq
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from mldkit.model.family import MLD
 from mldkit.model.units import SECOND
 from mldkit.protocol.events import TimerSet
 
@@ -165,11 +166,15 @@ class Timers:
         self.arm(timer, drawn + extra, now_ns, drawn=drawn, limit=limit)
 
     def arm(self, timer: Timer, ticks: int, now_ns: int, *, drawn: int = 0, limit: int = 0) -> None:
-        """Start or restart a timer `ticks` from the current tick; 0 means at once."""
+        """Start or restart a timer `ticks` from the current tick.
+
+        With 0 a work of MLD is queued at once, without the timer that it otherwise waits for
+        (kernel/workqueue.c:__queue_delayed_work); a timer of IGMP expires with the next tick.
+        """
         grid = self.grid
         base = grid.tick(now_ns)
         expiry = base + ticks
-        at_once = ticks == 0
+        at_once = ticks == 0 and grid.wheel and timer.family is MLD
         if timer.serial:
             is_same = timer.base == base and timer.expiry == expiry and not at_once
             if is_same and timer.serial == self._serial and self.observe is None:
@@ -178,14 +183,17 @@ class Timers:
             self.stop(timer)
         self._serial += 1
         timer.serial = self._serial
-        timer.base, timer.expiry = base, expiry
+        if not at_once:
+            timer.base, timer.expiry = base, expiry
         timer.fires_ns = now_ns if at_once else grid.expires_ns(expiry, now_ns)
         level = wheel_level(expiry, base) if grid.wheel else 0
         # IGMP runs in the timer itself, MLD in a work that the timer queues. Upper levels go
         # first, and within a bucket the timer that was put in last
-        # (kernel/time/timer.c:__run_timers, enqueue_timer).
+        # (kernel/time/timer.c:__run_timers, enqueue_timer). Works that are queued at once run in
+        # their order.
         rank = timer.family.ip_version
-        heapq.heappush(self._queue, (timer.fires_ns, rank, -level, -self._serial, timer))
+        order = self._serial if at_once else -self._serial
+        heapq.heappush(self._queue, (timer.fires_ns, rank, -level, order, timer))
         if self.observe is not None:
             step = 0 if at_once or not grid.wheel else 1 << 3 * level
             event = TimerSet(
@@ -209,21 +217,25 @@ class Timers:
         timer.serial = 0
         self._stale += 1
         if self._stale > _MOST_STALE and self._stale * 2 > len(self._queue):
-            self._queue = [entry for entry in self._queue if entry[4].serial == -entry[3]]
+            self._queue = [entry for entry in self._queue if entry[4].serial == abs(entry[3])]
             heapq.heapify(self._queue)
             self._stale = 0
         return True
 
     def remaining(self, timer: Timer, now_ns: int) -> int:
-        """Return the ticks until the tick that was asked for, negative when it has passed."""
+        """Return the ticks until the tick that was asked for, negative when it has passed.
+
+        For a work that is queued at once it is the tick of its timer before, whenever that was: the
+        kernel does not set the timer then.
+        """
         return timer.expiry - self.grid.tick(now_ns)
 
     @property
     def deadline_ns(self) -> int | None:
         """When the next timer expires."""
         while self._queue:
-            fires_ns, _, _, serial, timer = self._queue[0]
-            if timer.serial == -serial:
+            fires_ns, _, _, order, timer = self._queue[0]
+            if timer.serial == abs(order):
                 return fires_ns
             heapq.heappop(self._queue)
             self._stale -= 1
@@ -233,7 +245,7 @@ class Timers:
         """Carry out every timer that expires until `now_ns`, new ones included."""
         queue = self._queue
         while queue and queue[0][0] <= now_ns:
-            fires_ns, _, _, serial, timer = heapq.heappop(queue)
-            if timer.serial == -serial:
+            fires_ns, _, _, order, timer = heapq.heappop(queue)
+            if timer.serial == abs(order):
                 timer.serial = 0
                 timer.action(fires_ns)

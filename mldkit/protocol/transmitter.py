@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 Splitter: TypeAlias = "Callable[[Iterable[GroupRecord], Family, int], tuple[Report, ...]]"
 """Puts records into reports that fit an MTU."""
 
+LIMITED_BROADCAST = b"\xff\xff\xff\xff"
 _SMALLEST_MTU = {4: 68, 6: 1280}
 
 
@@ -47,6 +48,15 @@ class OwnAddress:
         """Length and value of the prefix."""
         host_bits = 8 * len(self.address) - self.prefix
         return self.prefix, int.from_bytes(self.address, "big") >> host_bits
+
+    @property
+    def broadcast(self) -> Address | None:
+        """The broadcast address of the subnet; None for IPv6, and where a subnet is too small."""
+        host_bits = 32 - self.prefix
+        if len(self.address) != len(LIMITED_BROADCAST) or host_bits <= 1:
+            return None
+        last = int.from_bytes(self.address, "big") | (1 << host_bits) - 1
+        return last.to_bytes(len(self.address), "big")
 
 
 @dataclass(slots=True)
@@ -107,6 +117,13 @@ class Transmitter:
             return (own,)
         subnet = [other for other in self.addresses if other.network == own.network]
         return tuple(subnet) if subnet[0] is own else (own,)
+
+    def is_broadcast(self, address: Address) -> bool:
+        """Return whether `address` is the IPv4 broadcast address of one of the subnets.
+
+        (net/ipv4/fib_frontend.c:fib_add_ifaddr)
+        """
+        return any(own.broadcast == address for own in self.addresses)
 
     def owns(self, address: Address) -> bool:
         """Return whether `address` is one of the interface's own and valid."""

@@ -16,6 +16,8 @@ USAGE = [
     (["ff15::1", "--address", "0.0.0.0"], "argument --address: 0.0.0.0 is no address of a host"),
     (["ff15::1", "--address", "fe80::1", "--address", "fe80::2"],
      "argument --address: two addresses of one family"),
+    (["ff15::1", "--address", "10.0.0.1"],
+     "argument --address: 10.0.0.1 is of no use, as no IPv4 group is named"),
     (["ff15::1", "-w", "-"], "argument -w: standard output carries the answers"),
 ]  # fmt: skip
 ARGPARSE = [

@@ -40,6 +40,7 @@ def responding(namespace: Namespace, *arguments: str) -> subprocess.Popen[str]:
     assert child.stdout is not None
     line = child.stdout.readline()
     assert " on eth1 in " in line, child.communicate()[1]
+    assert (" each: " in line) == ("--distinct-groups" in arguments)
     return child
 
 
@@ -91,6 +92,15 @@ def test_one_host_answers_for_its_groups_and_sources(quiet: Link) -> None:
     output, errors = end(child)
     assert (child.returncode, errors) == (130, "")
     assert "2 queries heard, 2 messages sent" in output
+
+
+def test_a_group_that_is_never_reported_is_named(quiet: Link) -> None:
+    child = responding(quiet.far, "--warm", "239.1.2.3", "224.0.0.1", "ff02::1", "ff01::7+4")
+
+    assert list(groups_by_host(ask(quiet.near, response="100ms", wait="500ms"))["169.254.1.1"]) == [
+        "239.1.2.3"
+    ]
+    assert "note: no host ever reports 224.0.0.1, ff02::1, ff01::7 and 3 more" in end(child)[1]
 
 
 def test_a_specific_query_is_answered_by_members_only(quiet: Link) -> None:

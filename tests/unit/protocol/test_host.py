@@ -140,3 +140,47 @@ def test_a_timer_that_is_armed_again_and_again_leaves_nothing_behind() -> None:
 
     assert len(fired) == 1
     assert timers.deadline_ns is None
+
+
+def test_a_query_in_the_tick_of_the_answer_brings_no_second_answer() -> None:
+    # This kernel: igmp_mod_timer puts the timer back for the same tick, and it runs with the next.
+    script = parse_script(
+        HEADER
+        + """
+set phase 0.5
+0.0   join 239.1.2.3
+5.0   query 239.1.2.3 max-response 0s
+5.008 query 239.1.2.3 max-response 10s
+5.008 query 239.1.2.3 max-response 0s
+9.0   data 239.1.2.3 from 10.9.0.11
++0..9 expect none
+""",
+        "tick",
+    )
+
+    sent = [
+        e for e in simulate(script, seed=1).events if e.who == "host" and e.time_ns > 5 * SECOND
+    ]
+
+    assert [event.time_ns for event in sent] == [5_010_000_000]
+
+
+def test_answers_that_are_due_at_once_come_in_the_order_of_the_walk() -> None:
+    # This kernel: the works are queued while the groups are walked, the newest first.
+    script = parse_script(
+        HEADER
+        + """
+0.0   join ff15::1
+0.0   join ff15::2
+0.0   join ff15::3
+5.0   query :: version 1 max-response 1ms
+""",
+        "walk",
+    )
+
+    sent = [
+        e for e in simulate(script, seed=1).events if e.who == "host" and e.time_ns >= 5 * SECOND
+    ]
+
+    groups = [str(event.decoded.datagram.message) for event in sent]
+    assert groups[:3] == ["report 1 ff15::3", "report 1 ff15::2", "report 1 ff15::1"]

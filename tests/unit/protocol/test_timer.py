@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from random import Random
 
 import pytest
@@ -119,3 +120,35 @@ def test_a_timer_that_is_armed_again_forgets_its_first_time() -> None:
     timers.run(SECOND)
 
     assert ran == [40 * MILLISECOND]
+
+
+def test_a_work_without_delay_is_done_at_once_and_a_timer_waits_for_the_next_tick() -> None:
+    # mod_delayed_work of no delay queues the work itself; a timer that asks for the current tick
+    # is put into the bucket that runs next (calc_wheel_index).
+    ran: list[tuple[str, int]] = []
+    timers = Timers(Grid(250, 4096), Draws(Random(1)))
+    now_ns = 2 * MILLISECOND
+
+    def note(name: str, at_ns: int) -> None:
+        ran.append((name, at_ns))
+
+    for family, name in ((IGMP, "timer"), (MLD, "first work"), (MLD, "second work")):
+        timers.arm(Timer(family, name, partial(note, name)), 0, now_ns)
+
+    timers.run(now_ns)
+    assert ran == [("first work", now_ns), ("second work", now_ns)]
+    timers.run(SECOND)
+
+    assert ran[2:] == [("timer", 4 * MILLISECOND)]
+
+
+def test_a_work_that_is_queued_at_once_keeps_the_tick_of_its_timer() -> None:
+    # __queue_delayed_work does not touch the timer then, and igmp6_group_queried and
+    # igmp6_join_group reckon with the old tick when they find the work still queued.
+    timers = Timers(Grid(250, 4096), Draws(Random(1)))
+    timer = Timer(MLD, "group answer", lambda _: None)
+    timers.arm(timer, 500, 0)
+    timers.arm(timer, 0, 400 * MILLISECOND)
+
+    assert timers.deadline_ns == 400 * MILLISECOND
+    assert timers.remaining(timer, 400 * MILLISECOND) == 400
