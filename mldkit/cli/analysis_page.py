@@ -40,6 +40,8 @@ MOST_FINDINGS = 500
 """Of one rule."""
 _SHOWN_OF_RULE = 5
 _MOST_FRAMES = 12
+_MOST_NAMES = 3
+"""Captures that a heading has room for."""
 _MOST_SOURCES = 6
 
 
@@ -55,20 +57,21 @@ def page(
     notes: Sequence[str] = (),
 ) -> str:
     """Return the whole page; `drawings` are title and SVG element of each picture."""
-    names = ", ".join(capture.name for capture in captures)
+    names = short_names([capture.name for capture in captures])
+    heading = ", ".join(names) if len(names) <= _MOST_NAMES else counted(len(names), "capture")
     packets = sum(capture.packets for capture in captures)
     by_title = dict(drawings)
     parts = [
         "<!DOCTYPE html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escaped(names)} - mldkit analyze</title>",
+        f"<title>{escaped(heading)} - mldkit analyze</title>",
         f"<style>\n{style_sheet()}</style></head><body><main>",
-        *_header(result, captures, names),
+        *_header(result, captures, heading, names),
         '<ul class="answers card">',
         *(_answer(line) for line in summary(result, packets)),
         "</ul>",
-        *_findings(result.findings, short_names([capture.name for capture in captures])),
+        *_findings(result.findings, names),
         *_queriers(result, by_title.pop("Queriers", None)),
         *_leaves(result),
         *_memberships(result, by_title.pop("Memberships", None)),
@@ -85,14 +88,18 @@ def page(
     return "\n".join(parts)
 
 
-def _header(result: Result, captures: Sequence[Capture], names: str) -> Iterator[str]:
+def _header(
+    result: Result, captures: Sequence[Capture], heading: str, names: Sequence[str]
+) -> Iterator[str]:
     packets = sum(capture.packets for capture in captures)
     messages = sum(part.messages for part in result.parts.values())
     length_s = (result.ended_ns - result.begun_ns) / SECOND
     facts = [counted(packets, "packet"), counted(messages, "message")]
     if packets:
         facts.append(f"{length_s:,.1f} s from {clock_text(result.begun_ns)}")
-    yield f"<header><h1>{escaped(names)}</h1>"
+    yield f"<header><h1>{escaped(heading)}</h1>"
+    if len(names) > _MOST_NAMES:
+        yield f'<p class="muted">{escaped(", ".join(names))}</p>'
     yield f'<p class="muted">{escaped(", ".join(facts))}</p>'
     for capture in captures:
         if capture.damage is not None:

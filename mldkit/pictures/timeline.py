@@ -310,7 +310,7 @@ def _label_queries(axes: Axes, times_ns: list[int], result: Result) -> None:
     width_ns = max(result.ended_ns - result.begun_ns, 1)
     last_ns = -width_ns
     for time_ns in times_ns:
-        if time_ns - last_ns < width_ns // 40:
+        if time_ns - last_ns < width_ns // 25:
             continue  # the other family's, or a second querier's: one label is enough
         last_ns = time_ns
         axes.text(
