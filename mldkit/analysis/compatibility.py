@@ -40,8 +40,8 @@ class Compatibility:
         self.older_queriers: dict[Address, tuple[int, Mark]] = {}
         """Version and first query of each older querier."""
 
-    def query(self, query: Query, source: Address, mark: Mark) -> None:
-        """Take in an accepted General Query."""
+    def query(self, query: Query, source: Address, mark: Mark, *, to_everybody: bool) -> None:
+        """Take in an accepted General Query; one to a single host lowers nobody else for sure."""
         now_ns = mark.time_ns
         before = self.mode(now_ns)
         self._answers_until_ns = max(self._answers_until_ns, now_ns + late_limit_ns(query))
@@ -56,7 +56,8 @@ class Compatibility:
         periods = [announced.robustness * announced.interval_ns + response_ns]
         if self._link.family is IGMP:
             periods.append(_DEFAULT_NS + 10 * query.max_response_ns)
-        self._certain[version] = now_ns + min(periods)
+        if to_everybody:
+            self._certain[version] = now_ns + min(periods)
         self._possible_ns = max(self._possible_ns, now_ns + max(periods))
         if self.mode(now_ns) < before:
             # Linux still sends the answer that it owes in the version it was asked in.

@@ -221,7 +221,7 @@ class LinkState:
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
             )
-            self.compatibility.query(query, datagram.source, mark)
+            self.compatibility.query(query, datagram.source, mark, to_everybody=everybody)
             if query.version != self.key.family.current_version:
                 self.changes.interrupt(mark.time_ns)
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)

@@ -14,10 +14,10 @@ order of the file holds and no delay is negative.
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 from mldkit.analysis import admission
 from mldkit.analysis.copies import Copies
@@ -38,7 +38,8 @@ from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from mldkit.analysis.sittings import Source
     from mldkit.analysis.stays import Row
@@ -341,33 +342,51 @@ def resting_collector() -> Iterator[None]:
             gc.enable()
 
 
+class Interrupt(Protocol):
+    """Says when a person has had enough."""
+
+    came: bool
+
+    def reading(self) -> AbstractContextManager[None]:
+        """Let KeyboardInterrupt be raised in the block, and nowhere else."""
+
+
 def analyze(
-    sources: list[Source],
-    analysis: Analysis,
-    progress: Callable[[Frame], None] | None = None,
+    sources: list[Source], analysis: Analysis, interrupt: Interrupt | None = None
 ) -> Result:
-    """Run the whole of the captures through an analysis."""
-    with resting_collector():
-        return _run(sources, analysis, progress)
-
-
-def _run(
-    sources: list[Source], analysis: Analysis, progress: Callable[[Frame], None] | None
-) -> Result:
+    """Run the whole of the captures through an analysis, or what is read until an interrupt."""
     sittings = Sittings(sources)
     if len(sources) > 1:
         analysis.sittings = sittings
     # How far each of several captures is says who looks at which link.
     at_once = 1 if len(sources) > 1 else _AT_ONCE
-    frames = iter(sittings.frames())
-    while taken := list(islice(frames, at_once)):
-        if analysis.begun_ns is None:
-            firsts = believable(source.first_ns for source in sources)
-            if firsts:
-                analysis.begin(min(firsts))
-        if progress is not None:
-            for _, frame in taken:
-                progress(frame)
-        analysis.see_all(taken)
-    lasts = believable(source.last_ns for source in sources)
-    return analysis.finish(max(lasts, default=None))
+    with resting_collector():
+        for frames in _grouped(sittings.frames(), at_once, interrupt):
+            if analysis.begun_ns is None:
+                firsts = believable(source.first_ns for source in sources)
+                if firsts:
+                    analysis.begin(min(firsts))
+            analysis.see_all(frames)
+        if interrupt is not None and interrupt.came:
+            # Packets that were read ahead were not looked at.
+            return analysis.finish()
+        lasts = believable(source.last_ns for source in sources)
+        return analysis.finish(max(lasts, default=None))
+
+
+def _grouped(
+    frames: Iterable[tuple[int, Frame]], size: int, interrupt: Interrupt | None
+) -> Iterator[list[tuple[int, Frame]]]:
+    """Give the frames in groups until there are no more of them, or somebody interrupts."""
+    waiting = iter(frames)
+    while interrupt is None or not interrupt.came:
+        group: list[tuple[int, Frame]] = []
+        if interrupt is None:
+            group.extend(islice(waiting, size))
+        else:
+            # What was read when a signal comes is looked at like the rest.
+            with suppress(KeyboardInterrupt), interrupt.reading():
+                group.extend(islice(waiting, size))
+        if not group:
+            return
+        yield group

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 SCHEMA = "mldkit.analyze/1"
 
 
-def analysis_json(result: Result, captures: Sequence[Capture]) -> Json:
+def analysis_json(
+    result: Result, captures: Sequence[Capture], *, interrupted: bool = False
+) -> Json:
     """Return the document of one analysis."""
     return {
         "schema": SCHEMA,
@@ -70,6 +72,7 @@ def analysis_json(result: Result, captures: Sequence[Capture]) -> Json:
         ],
         "findings": [grouped_json(entry) for entry in result.findings],
         "left_out": result.left_out,
+        "interrupted": interrupted,
         "summary": summary(result, sum(capture.packets for capture in captures)),
     }
 

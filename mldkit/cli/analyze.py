@@ -13,6 +13,7 @@ from mldkit.analysis.words import frames_text, place, seconds_text, short_names
 from mldkit.cli.analysis_json import analysis_json, event_json
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.damage import report_damage
+from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.cli.output import (
     SEVERITY_STYLES,
     json_text,
@@ -24,6 +25,7 @@ from mldkit.cli.output import (
     rule_line,
 )
 from mldkit.cli.progress import reading
+from mldkit.cli.streams import say
 from mldkit.errors import UsageError
 from mldkit.link.capture import Capture, open_capture
 from mldkit.model.addresses import text
@@ -49,7 +51,8 @@ examples:
   mldkit analyze --compare host-port.pcap router-port.pcap
   mldkit analyze --profile rfc3376 lan.pcap     memberships live 260 s instead of 270 s
 
-exit codes: 0 no error found, 1 a finding of severity error, 3 nothing readable
+exit codes: 0 no error found, 1 a finding of severity error, 3 nothing readable,
+130 interrupted (what was read until then is printed)
 """
 
 _MOST_ROWS = 300
@@ -125,12 +128,14 @@ def run(args: argparse.Namespace) -> int:
         from mldkit.cli import analysis_files
 
         analysis_files.check(args)
-    with ExitStack() as stack:
-        captures = [
-            stack.enter_context(open_capture(file, tunnels=args.tunnels, data=not args.no_data))
-            for file in args.files
-        ]
-        result = _analyze(args, captures)
+    interrupt = Interrupt()
+    with interrupt.heard(), ExitStack() as stack:
+        with interrupt.reading():  # opening a pipe waits for who writes
+            captures = [
+                stack.enter_context(open_capture(file, tunnels=args.tunnels, data=not args.no_data))
+                for file in args.files
+            ]
+        result = _analyze(args, captures, interrupt)
         report_damage(args, captures)
     with resting_collector():
         _choose(args, result)
@@ -139,9 +144,13 @@ def run(args: argparse.Namespace) -> int:
         for line in result.left_out:
             note(args, f"note: {line}")
         if args.format == "json":
-            print_json(analysis_json(result, captures))
+            print_json(analysis_json(result, captures, interrupted=interrupt.came))
         elif args.format == "text":
             _print_text(args, result, captures)
+    if interrupt.came:
+        length_s = (result.ended_ns - result.begun_ns) / SECOND
+        say(f"interrupted: this is what the first {length_s:,.1f} s show")
+        return INTERRUPTED
     return int(any(entry.severity == "error" for entry in result.findings))
 
 
@@ -149,7 +158,7 @@ def _writes_files(args: argparse.Namespace) -> bool:
     return args.html is not None or args.plot is not None
 
 
-def _analyze(args: argparse.Namespace, captures: list[Capture]) -> Result:
+def _analyze(args: argparse.Namespace, captures: list[Capture], interrupt: Interrupt) -> Result:
     analysis = Analysis(
         args.profile,
         with_data=not args.no_data,
@@ -162,7 +171,7 @@ def _analyze(args: argparse.Namespace, captures: list[Capture]) -> Result:
     analysis.start()
     largest = max(captures, key=lambda capture: capture.size_octets or 0)
     with reading(args, largest):
-        return analyze(list(captures), analysis)
+        return analyze(list(captures), analysis, interrupt)
 
 
 def _wanted(args: argparse.Namespace) -> Wanted:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeAlias
 
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.streams import say
 from mldkit.errors import MldkitError
 
@@ -60,7 +61,7 @@ def program(name: str, work: Callable[[Ready], int], *, in_background: bool) -> 
     try:
         return run(work) if in_background else work(lambda: None)
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
     except MldkitError as error:
         say(f"{name}: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
         return error.exit_code

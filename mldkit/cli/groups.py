@@ -14,6 +14,7 @@ from mldkit.cli.groups_output import (
     row_json,
     rows_document,
 )
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.output import note, print_json
 from mldkit.errors import UsageError
 from mldkit.groups.listing import take
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from mldkit.cli.message_json import Json
     from mldkit.groups.row import Listing
 
-INTERRUPTED = 130
 
 EXAMPLES = """\
 examples:

@@ -19,6 +19,7 @@ from mldkit.cli.arguments import (
     group_spec,
     whole_number,
 )
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.message_text import plural
 from mldkit.cli.output import detail, note
 from mldkit.cli.progress import waiting
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.notation import GroupSpec
 
-INTERRUPTED = 130
 
 _READINESS = {
     False: "is down: the memberships stay, but nothing is sent or heard until it is up",

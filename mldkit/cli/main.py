@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mldkit import __version__
 from mldkit.cli import streams
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.errors import MldkitError
 
 if TYPE_CHECKING:
@@ -42,7 +43,6 @@ VERBS: dict[str, str] = {
     "demo": "run the main job in two network namespaces made for it",
 }
 
-INTERRUPTED = 130
 _GLOBAL_OPTIONS = frozenset(("--netns", "-q", "--quiet", "-v", "--verbose"))
 
 

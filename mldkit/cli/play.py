@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, whole_number
-from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.output import json_text, line_printer, note, print_json
 from mldkit.errors import CaptureError, LinkError, UsageError
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli import background
 from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
-from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.message_text import duration_text
 from mldkit.cli.output import detail, note
 from mldkit.cli.progress import waiting

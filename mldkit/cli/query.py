@@ -20,7 +20,7 @@ from mldkit.cli.defect_options import (
     setting_families,
     unicast_needs_mac,
 )
-from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.message_text import duration_text, plural
 from mldkit.cli.output import detail, note, print_json
 from mldkit.cli.version_options import add_versions, versions_given

@@ -16,7 +16,7 @@ from mldkit.cli.arguments import (
     mac,
     whole_number,
 )
-from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.output import note
 from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import (

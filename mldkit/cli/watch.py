@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from mldkit.cli.analysis_json import event_json
 from mldkit.cli.arguments import add_format, add_interface, duration
-from mldkit.cli.main import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.cli.message_json import Json, time_text
 from mldkit.cli.message_text import plural
 from mldkit.cli.output import json_text, note, print_json

@@ -387,19 +387,3 @@ def test_tables_of_a_flood_end_somewhere(capture: Capture, capsys: Output) -> No
     printed = capsys.readouterr().out
     assert "30 more; --json has all" in printed
     assert "fe80::5" in printed
-
-
-@pytest.mark.parametrize(("files", "heading"), [(1, "0.pcapng"), (5, "5 captures")])
-def test_the_heading_of_a_page_has_room(
-    files: int, heading: str, capture: Capture, capsys: Output, tmp_path: Path
-) -> None:
-    frames = busy().frames()
-    names = [capture(f"{number}.pcapng", frames[number::files]) for number in range(files)]
-    page = tmp_path / "page.html"
-
-    main(["analyze", "--html", str(page), *names])
-
-    capsys.readouterr()
-    text = page.read_text()
-    assert f"<h1>{heading}</h1>" in text
-    assert ("0.pcapng, 1.pcapng, 2.pcapng, 3.pcapng, 4.pcapng" in text) == (files == 5)

@@ -30,6 +30,10 @@ HOST_RULES = {"D-07", "D-08", "D-09", "D-10", "D-15", "D-17", "D-24"}
 """Rules that blame hosts."""
 
 
+OFTENER = {"h-10-own-address-comes-back-mld"}
+"""Link and address both start to tell a change, which is a remark (D-10) where both are sent."""
+
+
 class Timeline(NamedTuple):
     """A script, and what an analysis makes of it."""
 
@@ -185,5 +189,7 @@ def test_the_folds_tell_what_the_script_told(name: str, seed: int) -> None:
 def test_a_host_that_keeps_the_requirements_is_not_blamed(path: Path) -> None:
     found = {entry.id for entry in analysed(path.read_text(), seed=3).findings}
 
-    if not path.stem.startswith("deviation-"):
+    if path.stem in OFTENER:
+        assert found & HOST_RULES <= {"D-10"}
+    elif not path.stem.startswith("deviation-"):
         assert found.isdisjoint(HOST_RULES)

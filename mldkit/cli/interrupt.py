@@ -1,0 +1,49 @@
+"""Ctrl-C while a file is read: what was read until then is still looked at, and nothing twice."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+INTERRUPTED = 130
+"""Exit code of what a person ended."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupt:
+    """Whether somebody wants the command to end: a first signal cuts nothing but reading short."""
+
+    def __init__(self) -> None:
+        self.came = False
+        self._is_reading = False
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Listen to the signals that end a command; the second one ends it at once."""
+        before = {number: signal.signal(number, self._take) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let a signal raise KeyboardInterrupt in this block, which may wait for input."""
+        self._is_reading = True
+        try:
+            yield
+        finally:
+            self._is_reading = False
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        del number, frame
+        is_second = self.came
+        self.came = True
+        if self._is_reading or is_second:
+            raise KeyboardInterrupt

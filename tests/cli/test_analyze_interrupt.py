@@ -1,0 +1,82 @@
+"""`analyze` that is ended by a person: what was read until then is looked at."""
+
+from __future__ import annotations
+
+import json
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mldkit.analysis.summary import Analysis
+from mldkit.cli.interrupt import Interrupt
+from mldkit.cli.main import main
+from mldkit.link.capture import Capture
+from mldkit.model.datagram import Decoded
+from mldkit.model.family import MLD
+from mldkit.testing.stage import Stage
+from mldkit.wire.decode import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mldkit.model.datagram import Frame
+
+
+def members() -> list[Frame]:
+    """Return a query and twelve reports of two hosts."""
+    stage = Stage(MLD)
+    stage.query(0)
+    for number in range(12):
+        stage.report(1 + number, "IS_EX", number, host=1 + number % 2)
+    return stage.frames()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("step", ["reading", "looking"])
+def test_an_interrupt_leaves_what_was_read_until_then(
+    step: str,
+    number: signal.Signals,
+    capture: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frames = members()
+    read, look = Capture.candidates, Analysis.see_all
+
+    def candidates(self: Capture) -> Iterator[Frame]:
+        for frame in read(self):
+            if step == "reading" and frame.number == 8:
+                signal.raise_signal(number)
+            yield frame
+
+    def see_all(self: Analysis, taken: list[tuple[int, Frame]]) -> None:
+        if step == "looking":
+            signal.raise_signal(number)
+        look(self, taken)
+
+    monkeypatch.setattr(Capture, "candidates", candidates)
+    monkeypatch.setattr(Analysis, "see_all", see_all)
+
+    code = main(["analyze", "--json", capture("whole.pcapng", frames)])
+
+    output, said = capsys.readouterr()
+    found = json.loads(output)
+    assert code == 130
+    assert found["interrupted"] is True
+    assert "interrupted: this is what the first" in said
+    looked_at = frames[:7] if step == "reading" else frames
+    (taken,) = found["captures"]
+    assert taken["messages"] == sum(isinstance(decode(frame), Decoded) for frame in looked_at)
+    assert {row["ended_by"] for row in found["memberships"]} >= {"capture-end"}
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_interrupt_ends_at_once() -> None:
+    interrupt = Interrupt()
+
+    with interrupt.heard():
+        signal.raise_signal(signal.SIGINT)
+        assert interrupt.came
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
