@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mldkit.cli.arguments import add_format, octets, whole_number
 from mldkit.cli.damage import report_damage
 from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
+from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.cli.message_json import message_json
 from mldkit.cli.message_text import message_lines, plural
 from mldkit.cli.output import detail, json_text, line_printer, note
@@ -36,7 +37,7 @@ examples:
   mldkit decode --hex 01005e...        one Ethernet frame from the command line
 
 exit codes: 0 no error found, 1 a message breaks a rule of severity error,
-2 wrong usage, 3 nothing readable
+2 wrong usage, 3 nothing readable, 130 interrupted (what was read until then is printed)
 """
 
 _MAX_FRAMES = 10**12
@@ -80,10 +81,11 @@ def run(args: argparse.Namespace) -> int:
     with open_capture(args.file, tunnels=args.tunnels) as capture:
         if args.frame is not None:
             return print_frame_of(args, capture)
-        with reading(args, capture):
-            code = _PRINTERS[args.format](args, capture)
+        interrupt = Interrupt()
+        with reading(args, capture), interrupt.heard():
+            code = _PRINTERS[args.format](args, capture, interrupt)
         report_damage(args, [capture])
-    return code
+    return INTERRUPTED if interrupt.came else code
 
 
 def _run_hex(args: argparse.Namespace) -> int:
@@ -93,7 +95,7 @@ def _run_hex(args: argparse.Namespace) -> int:
             raise UsageError("argument --frame: --hex gives frame 1 only")
         return print_frame(args, frame, list(Decoder(tunnels=args.tunnels).decode(frame)))
     source = _HexFrame(frame)
-    return _PRINTERS[args.format](args, source)
+    return _PRINTERS[args.format](args, source, Interrupt())
 
 
 class _HexFrame:
@@ -110,12 +112,14 @@ class _HexFrame:
         yield self._frame
 
 
-def _messages(args: argparse.Namespace, capture: Capture | _HexFrame) -> Iterator[Decoded]:
+def _messages(
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+) -> Iterator[Decoded]:
     """Give the messages of the capture and say at the end what could not be recognised."""
     decoder = Decoder(tunnels=args.tunnels)
     everything = args.all
     shown = others = 0
-    for frame in capture.candidates():
+    for frame in interrupt.cut(capture.candidates()):
         for decoded in decoder.decode(frame):
             if everything or type(decoded.datagram.message) is not Other:
                 shown += 1
@@ -146,11 +150,13 @@ def _has_error(decoded: Decoded) -> bool:
     return any(finding.severity == "error" for finding in find(decoded))
 
 
-def _print_text(args: argparse.Namespace, capture: Capture | _HexFrame) -> int:
+def _print_text(
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+) -> int:
     emit = line_printer()
     base_ns = None
     code = 0
-    for decoded in _messages(args, capture):
+    for decoded in _messages(args, capture, interrupt):
         if base_ns is None:
             base_ns = decoded.frame.time_ns
         for line, style in message_lines(decoded, base_ns):
@@ -159,10 +165,12 @@ def _print_text(args: argparse.Namespace, capture: Capture | _HexFrame) -> int:
     return code
 
 
-def _print_ndjson(args: argparse.Namespace, capture: Capture | _HexFrame) -> int:
+def _print_ndjson(
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+) -> int:
     code = 0
     write = sys.stdout.write
-    for decoded in _messages(args, capture):
+    for decoded in _messages(args, capture, interrupt):
         document = message_json(decoded)
         code = code or _error_in(document)
         write(json_text(document) + "\n")
@@ -173,24 +181,30 @@ def _error_in(document: Json) -> int:
     return int(any(finding["severity"] == "error" for finding in document["findings"]))
 
 
-def _print_json(args: argparse.Namespace, capture: Capture | _HexFrame) -> int:
+def _print_json(
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+) -> int:
     """Print one document, message by message: a capture may be larger than the memory."""
     head = json_text({"schema": "mldkit.decode/1", "file": capture.name})
     write = sys.stdout.write
     write(head[:-1] + ', "messages": [')
     code = 0
     separator = "\n"
-    for decoded in _messages(args, capture):
+    for decoded in _messages(args, capture, interrupt):
         document = message_json(decoded)
         code = code or _error_in(document)
         write(separator + json_text(document))
         separator = ",\n"
-    tail = json_text({"packets": capture.packets, "truncated": capture.damage is not None})
-    write("\n], " + tail[1:] + "\n")
+    tail = {
+        "packets": capture.packets,
+        "truncated": capture.damage is not None,
+        "interrupted": interrupt.came,
+    }
+    write("\n], " + json_text(tail)[1:] + "\n")
     return code
 
 
-_PRINTERS: dict[str, Callable[[argparse.Namespace, Capture | _HexFrame], int]] = {
+_PRINTERS: dict[str, Callable[[argparse.Namespace, Capture | _HexFrame, Interrupt], int]] = {
     "text": _print_text,
     "json": _print_json,
     "ndjson": _print_ndjson,

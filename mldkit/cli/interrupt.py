@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import FrameType
 
+Item = TypeVar("Item")
 INTERRUPTED = 130
 """Exit code of what a person ended."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -40,6 +41,20 @@ class Interrupt:
             yield
         finally:
             self._is_reading = False
+
+    def cut(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Give the items until a signal comes, also while the next one is waited for."""
+        waiting = iter(items)
+        while not self.came:
+            try:
+                # Not the block of `reading`, which costs as much as a small frame.
+                self._is_reading = True
+                item = next(waiting)
+            except (StopIteration, KeyboardInterrupt):
+                return
+            finally:
+                self._is_reading = False
+            yield item
 
     def _take(self, number: int, frame: FrameType | None) -> None:
         del number, frame

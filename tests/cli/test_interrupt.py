@@ -1,4 +1,4 @@
-"""`analyze` that is ended by a person: what was read until then is looked at."""
+"""Reading that is ended by a person: what was read until then is printed."""
 
 from __future__ import annotations
 
@@ -32,9 +32,21 @@ def members() -> list[Frame]:
     return stage.frames()
 
 
+def interrupted_at_frame_8(monkeypatch: pytest.MonkeyPatch, number: signal.Signals) -> None:
+    read = Capture.candidates
+
+    def candidates(self: Capture) -> Iterator[Frame]:
+        for frame in read(self):
+            if frame.number == 8:
+                signal.raise_signal(number)
+            yield frame
+
+    monkeypatch.setattr(Capture, "candidates", candidates)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("step", ["reading", "looking"])
-def test_an_interrupt_leaves_what_was_read_until_then(
+def test_what_was_read_is_analysed(
     step: str,
     number: signal.Signals,
     capture: Callable[..., str],
@@ -42,20 +54,15 @@ def test_an_interrupt_leaves_what_was_read_until_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     frames = members()
-    read, look = Capture.candidates, Analysis.see_all
-
-    def candidates(self: Capture) -> Iterator[Frame]:
-        for frame in read(self):
-            if step == "reading" and frame.number == 8:
-                signal.raise_signal(number)
-            yield frame
+    look = Analysis.see_all
 
     def see_all(self: Analysis, taken: list[tuple[int, Frame]]) -> None:
         if step == "looking":
             signal.raise_signal(number)
         look(self, taken)
 
-    monkeypatch.setattr(Capture, "candidates", candidates)
+    if step == "reading":
+        interrupted_at_frame_8(monkeypatch, number)
     monkeypatch.setattr(Analysis, "see_all", see_all)
 
     code = main(["analyze", "--json", capture("whole.pcapng", frames)])
@@ -70,6 +77,31 @@ def test_an_interrupt_leaves_what_was_read_until_then(
     assert taken["messages"] == sum(isinstance(decode(frame), Decoded) for frame in looked_at)
     assert {row["ended_by"] for row in found["memberships"]} >= {"capture-end"}
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson", "text"])
+def test_what_was_read_is_decoded(
+    form: str,
+    capture: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = capture("whole.pcapng", members())
+    interrupted_at_frame_8(monkeypatch, signal.SIGINT)
+
+    code = main(["decode", "--format", form, name])
+
+    output = capsys.readouterr().out
+    assert code == 130
+    if form == "json":
+        document = json.loads(output)
+        assert document["interrupted"] is True
+        numbers = [message["frame"] for message in document["messages"]]
+    elif form == "ndjson":
+        numbers = [json.loads(line)["frame"] for line in output.splitlines()]
+    else:
+        numbers = [int(line.split()[0]) for line in output.splitlines() if line[0] != " "]
+    assert numbers == list(range(1, 8))
 
 
 def test_a_second_interrupt_ends_at_once() -> None:
