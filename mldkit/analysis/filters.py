@@ -14,15 +14,12 @@ _SPLIT_NS = 5_000_000
 """Packets of one list follow each other within this time."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
-_INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
 
 
 def filter_after(
     row: Row, kind: int, sources: tuple[Address, ...], heard: Heard
 ) -> tuple[bool, tuple[Address, ...]]:
     """Return filter mode and sources after a record that is no IS_EX or TO_EX."""
-    if kind not in _INCLUDES and kind != _BLOCK:
-        return row.exclude, row.sources
     if kind in (_ALLOW, _BLOCK):
         return row.exclude, _changed(row, kind, sources)
     if not row.reports:

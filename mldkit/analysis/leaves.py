@@ -22,7 +22,7 @@ from mldkit.analysis.facts import (
     NEVER_NS,
     host_address,
 )
-from mldkit.model.addresses import is_of_link, text
+from mldkit.model.addresses import is_flooded, text
 from mldkit.model.units import SECOND
 from mldkit.wire.rules import INFO
 
@@ -155,10 +155,10 @@ class Leaves:
         else:
             return
         severity = None
-        if is_of_link(group):
-            # Switches flood these (RFC 4541 §2.1.2), and the Linux bridge asks about none of IPv4.
+        if is_flooded(group):
+            # Nothing ends with a leave (net/bridge/br_multicast.c:br_ip4_multicast_add_group).
             severity = INFO
-            detail += "; no router forwards this group"
+            detail += "; this group is flooded, whoever is member"
         host = host_address(pending.left.row.host)
         what = "stopped sources of" if pending.left.sources else "left"
         self._ledger.add(

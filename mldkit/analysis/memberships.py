@@ -40,6 +40,7 @@ _SOURCES_PER_CHANGE = 16
 """As many sources weigh as much as a change."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
+_STATES = (_IS_IN, _IS_EX)
 _EXCLUDES = (_IS_EX, _TO_EX)
 _INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
 
@@ -113,13 +114,15 @@ class Memberships:
         kind, _, sources, _ = record
         if (
             row is None
-            or kind > _IS_EX
+            or kind not in _STATES
             or row.sources != sources
             or row.exclude is not (kind == _IS_EX)
             or row.version != heard.version
             or row.deadline_ns < heard.now_ns
         ):
-            self._take(row, record, heard, told)
+            # Unknown types are ignored (RFC 9776 §4.2.13, RFC 9777 §5.2.13).
+            if _IS_IN <= kind <= _BLOCK:
+                self._take(row, record, heard, told)
             return
         row.last_ns = heard.now_ns
         row.deadline_ns = heard.until_ns
@@ -156,7 +159,7 @@ class Memberships:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
         row.reports += 1
-        row.deadline_ns = heard.until_ns
+        row.deadline_ns = heard.until_ns if _asks(record) else row.deadline_ns
         if kind <= _IS_EX:
             told.answering.append(row)
             says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
@@ -221,7 +224,7 @@ class Memberships:
         """
         if old is not None:
             self._end(old, EXPIRY, old.deadline_ns)
-        if record.type not in _EXCLUDES and (record.type not in _INCLUDES or not record.sources):
+        if not _asks(record):
             return None
         if self._lasting + len(self.ended) >= limits.MOST_STAYS:
             self.left_out[limits.STAYS] += 1
@@ -299,6 +302,16 @@ class Memberships:
                     row.sources,
                 )
             )
+
+
+def _asks(record: GroupRecord) -> bool:
+    """Return whether a record asks for something.
+
+    Routers start a timer of the Group Membership Interval for nothing else: a BLOCK tells that a
+    host wants less, not that it still wants the rest (RFC 9776 §6.4).
+    """
+    kind = record.type
+    return kind in _EXCLUDES or (kind in _INCLUDES and bool(record.sources))
 
 
 def _are_over(members: dict[Host, Row], now_ns: int) -> bool:

@@ -33,8 +33,8 @@ ANALYSIS_HEAD = """
 Printed from the table in `mldkit/analysis/rules.py`. `analyze` holds whole captures against these
 too. A member that answers none of several General Queries in a row is an error of D-07. V-23 is
 here also for a query from the address of a host with another MAC, and for the only IPv4 sender that
-shares no subnet with all others. D-11 is a remark for groups that no router forwards (224.0.0.0/24,
-ff02::/16): the Linux bridge asks about none of those of IPv4.
+shares no subnet with all others. D-11 is a remark for groups that switches flood, whoever is member
+(224.0.0.0/24, RFC 4541 §2.1.2); IPv6 groups of link scope are asked about as any (RFC 4541 §3).
 
 | id | severity | what is wrong | reference | also known as |
 | --- | --- | --- | --- | --- |

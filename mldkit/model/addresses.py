@@ -86,12 +86,13 @@ def scope(group: Address) -> int:
     return group[1] & 0x0F
 
 
-def is_of_link(group: Address) -> bool:
-    """Return whether no router forwards data to `group`: 224.0.0.0/24 and scopes up to the link.
+def is_flooded(group: Address) -> bool:
+    """Return whether data to `group` go everywhere on the link, whoever is member.
 
-    (RFC 5771 §4, RFC 4291 §2.7)
+    224.0.0.0/24 (RFC 4541 §2.1.2) and the IPv6 groups that nobody reports. Other IPv6 groups of
+    link scope are not: MLD speaks of them as of any (RFC 4541 §3, RFC 9777 §6).
     """
-    return group.startswith(b"\xe0\0\0") if len(group) == 4 else scope(group) <= _LINK_SCOPE
+    return group.startswith(b"\xe0\0\0") if len(group) == 4 else not is_reportable(group)
 
 
 def is_source_specific(group: Address) -> bool:
@@ -135,5 +136,4 @@ def consecutive(first: Address, count: int) -> tuple[Address, ...]:
 
 
 ALL_NODES: Address = parse("ff02::1")
-_LINK_SCOPE = 2
 _SOLICITED_NODE_PREFIX = parse("ff02::1:ff00:0")[:13]

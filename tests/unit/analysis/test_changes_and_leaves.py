@@ -245,9 +245,10 @@ def test_data_go_on_though_the_only_other_member_is_over(stage: Stage, diagnose:
 
 
 @pytest.mark.parametrize(("group", "severity"), [
-    ("224.0.0.251", "info"), ("224.0.1.1", "error"), ("ff02::fb", "info"), ("ff05::fb", "error"),
+    ("224.0.0.251", "info"), ("224.0.1.1", "error"),
+    ("ff01::5", "info"), ("ff02::fb", "error"), ("ff05::fb", "error"),
 ])  # fmt: skip
-def test_a_group_that_no_router_forwards_need_not_be_asked_about(
+def test_a_group_that_switches_flood_need_not_be_asked_about(
     diagnose: Diagnose, group: str, severity: str
 ) -> None:
     address = parse(group)
@@ -259,4 +260,4 @@ def test_a_group_that_no_router_forwards_need_not_be_asked_about(
     found = diagnose(stage, 60).finding("D-11")
 
     assert found.severity == severity
-    assert ("no router forwards" in found.detail) == (severity == "info")
+    assert ("is flooded" in found.detail) == (severity == "info")

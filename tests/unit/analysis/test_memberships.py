@@ -10,6 +10,7 @@ from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import Row
 from mldkit.model.addresses import parse, text
 from mldkit.model.family import IGMP, MLD
+from mldkit.model.messages import GroupRecord
 from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
@@ -113,6 +114,45 @@ def test_a_block_that_empties_an_include_list_is_a_leave(stage: Stage, diagnose:
     stage.report(9, "BLOCK", 1, sources=(2,))
 
     assert diagnose(stage, 30).stays == [(1, 9, "leave")]
+
+
+@pytest.mark.parametrize(("kind", "sources"), [("BLOCK", (1,)), ("BLOCK", ()), ("ALLOW", ())])
+@pytest.mark.parametrize("begins", ["IS_IN", "IS_EX"])
+def test_a_record_that_asks_for_nothing_prolongs_no_stay(
+    stage: Stage, diagnose: Diagnose, begins: str, kind: str, sources: tuple[int, ...]
+) -> None:
+    # RFC 9776 §6.4.2: no row of the table starts a timer of its own for BLOCK.
+    stage.report(1, begins, 1, sources=(1, 2))
+    stage.report(100, kind, 1, sources=sources)
+
+    assert diagnose(stage, 400).stays == [(1, 271, "expiry")]
+
+
+@pytest.mark.parametrize("kind", ["IS_IN", "IS_EX"])
+def test_sources_that_are_allowed_prolong_a_stay(
+    stage: Stage, diagnose: Diagnose, kind: str
+) -> None:
+    stage.report(1, kind, 1, sources=(1,))
+    stage.report(100, "ALLOW", 1, sources=(2,))
+
+    assert diagnose(stage, 400).stays == [(1, 370, "expiry")]
+
+
+@pytest.mark.parametrize("number", [0, 7, 255])
+@pytest.mark.parametrize("kind", ["IS_IN", "IS_EX"])
+def test_a_record_of_an_unknown_type_says_nothing(
+    stage: Stage, diagnose: Diagnose, kind: str, number: int
+) -> None:
+    # RFC 9776 §4.2.13: unrecognized types are silently ignored.
+    sources = (stage.source(1),)
+    stage.report(1, kind, 1, sources=(1,))
+    for second in (100, 101):
+        stage.records(second, [GroupRecord(number, stage.group(1), sources)])
+
+    diagnosis = diagnose(stage, 400)
+
+    assert diagnosis.stays == [(1, 271, "expiry")]
+    assert only_row(diagnosis).reports == 1
 
 
 def test_an_answer_for_single_sources_does_not_shrink_the_list(

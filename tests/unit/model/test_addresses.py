@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mldkit.model import addresses
-from mldkit.model.addresses import is_of_link, parse, text
+from mldkit.model.addresses import is_flooded, parse, text
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,9 @@ def test_a_mac_has_six_octets(value: str) -> None:
 
 @pytest.mark.parametrize(("group", "expected"), [
     ("224.0.0.1", True), ("224.0.0.255", True), ("224.0.1.0", False), ("239.0.0.1", False),
-    ("ff01::1", True), ("ff02::1:ff00:1", True), ("ff05::1", False), ("ff3e::1", False),
+    ("ff01::5", True), ("ff02::1", True), ("ff02::fb", False), ("ff02::1:ff00:1", False),
+    ("ff12::1", False), ("ff05::1", False), ("ff3e::1", False),
 ])  # fmt: skip
-def test_groups_of_the_link_are_forwarded_by_no_router(group: str, expected: bool) -> None:
-    assert is_of_link(parse(group)) is expected
+def test_groups_that_switches_flood(group: str, expected: bool) -> None:
+    # RFC 4541 §2.1.2 and §3
+    assert is_flooded(parse(group)) is expected
