@@ -254,7 +254,7 @@ def _announcement(args: argparse.Namespace, setup: _Setup) -> Iterator[str]:
                 f"hosts speak {settings.family!r}v{settings.version} from the first query on,"
                 " and their answers name no sources"
             )
-    silent = duration_text(max(one.variables.other_querier_ns for one in setup.addresses.values()))
+    silent = duration_text(max(one.announced.other_querier_ns for one in setup.addresses.values()))
     yield (
         f"hosts answer, snooping switches go by it and send multicast here; queriers with a higher"
         f" address fall silent until {silent} after the last query"
