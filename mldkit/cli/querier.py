@@ -14,7 +14,7 @@ from mldkit.cli.message_text import duration_text
 from mldkit.cli.output import detail, note
 from mldkit.cli.progress import waiting
 from mldkit.cli.version_options import add_versions, versions_given
-from mldkit.errors import LinkError, UsageError
+from mldkit.errors import LinkError, MldkitError, UsageError
 from mldkit.model.addresses import is_multicast, text
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier_settings import LARGEST_ROBUSTNESS, QuerierSettings
@@ -188,7 +188,8 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     # `timeout`, labs and service managers end it so: what was learned is worth as much.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     output = Output(args)
-    code, failure = 0, None
+    code = 0
+    failure: MldkitError | None = None
     lower: tuple[Standing, ...] = ()
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
@@ -207,8 +208,8 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
                 job.run(args.hold_ns)
         except KeyboardInterrupt:
             code = INTERRUPTED
-        except LinkError as error:
-            failure = error
+        except MldkitError as error:
+            failure = device.ended_by(error)
         if lower and not args.standby:
             raise _refusal(args.interface, lower, setup)
         output.finish(job, is_partial=bool(code or failure))
@@ -253,7 +254,7 @@ def _announcement(args: argparse.Namespace, setup: _Setup) -> Iterator[str]:
                 f"hosts speak {settings.family!r}v{settings.version} from the first query on,"
                 " and their answers name no sources"
             )
-    silent = duration_text(max(one.variables.other_querier_ns for one in setup.addresses.values()))
+    silent = duration_text(max(one.announced.other_querier_ns for one in setup.addresses.values()))
     yield (
         f"hosts answer, snooping switches go by it and send multicast here; queriers with a higher"
         f" address fall silent until {silent} after the last query"

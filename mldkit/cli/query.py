@@ -310,6 +310,8 @@ def _ask(
             detail(args, f"note: {line}")
         detail(args, _what_is_sent(args, device, frames, wait_ns))
         result = _run_with_progress(args, asker, frames, Schedule(args.count, every_ns, wait_ns))
+        if result.failure is not None:
+            result.failure = device.ended_by(result.failure)
         counts = device.statistics()
         detail(args, f"{plural(counts.received, 'frame')} received, {counts.dropped} dropped")
         return result, counts.dropped

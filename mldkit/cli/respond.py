@@ -186,7 +186,7 @@ def _respond(args: argparse.Namespace, plan: Plan, device: PacketSocket, stack: 
     except KeyboardInterrupt:
         code = INTERRUPTED
     except MldkitError as error:
-        failure = error
+        failure = device.ended_by(error)
     output.finish(responder, device.statistics().dropped if failure is None else 0)
     if failure is not None:
         raise failure

@@ -30,7 +30,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Self
 
-from mldkit.errors import LinkError
+from mldkit.errors import LinkError, MldkitError
 from mldkit.link import clock, interfaces
 from mldkit.link.bpf import membership_filter
 from mldkit.model.datagram import Frame
@@ -162,6 +162,17 @@ class PacketSocket:
     def fileno(self) -> int:
         """Return the descriptor that is readable when a frame waits."""
         return self._listener.fileno()
+
+    def ended_by(self, error: MldkitError) -> MldkitError:
+        """Return what to say of a failure that ends the work: a removal shows as going down first.
+
+        The kernel lists its interfaces under the lock that it holds while it removes one.
+        """
+        if isinstance(error, InterfaceDown):
+            index = self.interface.index
+            if all(one.index != index for one in interfaces.interfaces()):
+                return InterfaceRemoved(f"{self.interface.name}: the interface was removed")
+        return error
 
     def statistics(self) -> Statistics:
         """Return the counts so far; the kernel's own start again at each reading, ours do not."""
@@ -309,7 +320,9 @@ class PacketSocket:
             raise InterfaceRemoved(f"{name}: the interface was removed") from error
         if error.errno == errno.ENETDOWN:
             self._was_down = True
-            raise InterfaceDown(f"{name}: the interface went down") from error
+            raise InterfaceDown(
+                f"{name}: the interface went down", hint=f"ip link set {name} up"
+            ) from error
         raise LinkError(f"{name}: {os.strerror(error.errno or 0)}") from error
 
 

@@ -116,9 +116,31 @@ def packages() -> Iterator[Check]:
     yield Check("python", Status.OK, platform.python_version())
     for name in PACKAGES:
         try:
-            yield Check(name, Status.OK, importlib.metadata.version(name))
+            version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             yield Check(name, Status.MISSING, "not installed", f"pip install {name}")
+            continue
+        least = _least_version(name)
+        if _numbers(version) < _numbers(least):
+            advice = f"pip install '{name}>={least}'"
+            yield Check(name, Status.MISSING, f"{version}, {least} is needed at least", advice)
+        else:
+            yield Check(name, Status.OK, version)
+
+
+def _least_version(package: str) -> str:
+    """Return the oldest version that mldkit says it works with; "0" where it says nothing."""
+    for requirement in importlib.metadata.requires("mldkit") or ():
+        found = re.fullmatch(rf"{package} *\(?>= *([0-9.]+)\)?", requirement)
+        if found is not None:
+            return found[1]
+    return "0"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers in front of a version, which compare as versions do."""
+    found = re.match(r"[0-9]+(\.[0-9]+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
 
 
 def packet_sockets() -> Check:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LARGEST_ROBUSTNESS = 7
 """What QRV can carry (RFC 9776 §4.1.6)."""
+LONGEST_INTERVAL_NS = codes.decode(0xFF, width=8) * SECOND
+"""What QQIC can carry (RFC 9776 §4.1.7, RFC 9777 §5.1.9)."""
 
 
 def response_code(family: Family, version: int, response_ns: int) -> int:
@@ -66,18 +68,35 @@ class QuerierSettings:
             unit_ms = family.response_unit_ns // 1_000_000
             raise UsageError(f"{family!r} carries no response time below {unit_ms} ms")
         if self.response_ns >= variables.interval_ns:
+            shorter = " or a shorter response time" if self.has_response_time else ""
             raise UsageError(
                 f"{family!r}v{self.version}: the response time of {self.response_ns / SECOND:g} s "
                 f"is not below the query interval of {variables.interval_ns / SECOND:g} s",
-                hint="RFC 9776 §8.3, RFC 9777 §9.3",
+                hint=f"take a longer interval{shorter} (RFC 9776 §8.3, RFC 9777 §9.3)",
             )
+        if self.version == family.current_version and variables.interval_ns > LONGEST_INTERVAL_NS:
+            raise UsageError(
+                f"the query interval is announced, {LONGEST_INTERVAL_NS // SECOND} s at most",
+                hint="others would take this one for gone (RFC 9776 §4.1.7, RFC 9777 §5.1.9)",
+            )
+
+    @property
+    def has_response_time(self) -> bool:
+        """Whether the queries say how long hosts have to answer."""
+        return (self.family, self.version) != (IGMP, 1)
 
     @property
     def response_ns(self) -> int:
         """Time that hosts have for a General Query; IGMPv1 hosts take 10 s."""
-        if (self.family, self.version) == (IGMP, 1):
-            return DEFAULT_RESPONSE_NS
-        return self.variables.response_ns
+        return self.variables.response_ns if self.has_response_time else DEFAULT_RESPONSE_NS
+
+    @property
+    def announced(self) -> Variables:
+        """What others learn from the General Queries, which may be rounded down on the wire."""
+        query = self.general_query(self.version)
+        interval_ns = query.interval_ns or self.variables.interval_ns
+        response_ns = query.max_response_ns or self.response_ns
+        return Variables(self.variables.robustness, interval_ns, response_ns)
 
     @property
     def startup_interval_ns(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mldkit.cli.main import main
-from mldkit.link.machine import SETTINGS, Check, Status, core_works
+from mldkit.link.machine import SETTINGS, Check, Status, core_works, packages
 
 if TYPE_CHECKING:
     from tests.conftest import Link, Ordinary
@@ -104,6 +105,25 @@ def test_the_core_is_the_packages_and_packet_sockets_somewhere(
     good: tuple[str, ...], works: bool
 ) -> None:
     assert core_works([Check(name, Status.OK, "") for name in good]) == works
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "seen"),
+    [
+        ("2.7.0", Status.MISSING, "2.7.0, 2.8 is needed at least"),
+        ("2.8", Status.OK, "2.8"),
+        ("2.10rc1", Status.OK, "2.10rc1"),
+    ],
+)
+def test_a_package_that_is_too_old_is_missing(
+    monkeypatch: pytest.MonkeyPatch, version: str, status: Status, seen: str
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "version", lambda _: version)
+    monkeypatch.setattr(importlib.metadata, "requires", lambda _: ["scapy>=2.8", "rich>=1"])
+
+    scapy = next(check for check in packages() if check.name == "scapy")
+
+    assert (scapy.status, scapy.seen) == (status, seen)
 
 
 @pytest.mark.netns

@@ -51,6 +51,11 @@ SOURCE = parse("10.0.0.9")
             "argument --interval: IGMPv1: the response time of 10 s",
             id="IGMPv1 takes 10 s",
         ),
+        pytest.param(
+            ["-i", "lo", "--interval", "31745s"],
+            "argument --interval: the query interval is announced, 31744 s at most",
+            id="interval beyond what can be announced",
+        ),
         pytest.param(["-i", "lo", "--robustness", "0"], "--robustness", id="robustness 0"),
         pytest.param(["-i", "lo", "--robustness", "8"], "--robustness", id="robustness 8"),
         pytest.param(["-i", "lo", "--version", "igmp4"], "--version", id="version"),

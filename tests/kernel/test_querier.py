@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -310,7 +311,33 @@ def test_an_interface_that_vanishes_ends_it_with_what_there_was(link: Link) -> N
     code, said = querier.finish()
     assert code == 3
     assert querier.events[-1]["event"] == "end"
-    assert said.splitlines()[-1].startswith("mldkit: eth1: ")
+    assert said.splitlines()[-1] == "mldkit: eth1: the interface was removed"
+
+
+def test_an_interface_that_goes_down_ends_it_with_what_there_was(link: Link) -> None:
+    querier = begin(link.near, *QUICK)
+    querier.wait_for(event="query", family="ipv6")
+    link.near.ip("link set eth1 down")
+    code, said = querier.finish()
+    assert code == 3
+    assert querier.events[-1]["event"] == "end"
+    assert said.splitlines()[-2:] == [
+        "mldkit: eth1: the interface went down",
+        "hint: ip link set eth1 up",
+    ]
+
+
+def test_a_file_that_cannot_grow_ends_it_with_what_there_was(link: Link, tmp_path: Path) -> None:
+    command = (sys.executable, "-m", "mldkit", "querier", "-i", "eth1", "--format", "ndjson")
+    capture = str(tmp_path / "seen.pcapng")
+    querier = EventStream(
+        link.near.spawn("sh", "-c", 'ulimit -f 1; exec "$@"', "sh", *command, *QUICK, "-w", capture)
+    )
+    code, said = querier.finish()
+    assert code == 3
+    assert querier.events[-1]["event"] == "end"
+    assert querier.events[-1]["queries"] > 0
+    assert said.splitlines()[-1] == f"mldkit: {capture}: cannot be written: file too large"
 
 
 def test_a_downed_interface_is_no_link(link: Link) -> None:

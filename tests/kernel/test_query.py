@@ -257,7 +257,20 @@ def test_an_interface_that_goes_down_leaves_what_came_until_then(
     output, notes = child.communicate(timeout=10)
 
     assert child.returncode == 3
-    assert "mldkit: eth1: the interface went down" in notes.splitlines()
+    assert notes.splitlines()[-2:] == [
+        "mldkit: eth1: the interface went down",
+        "hint: ip link set eth1 up",
+    ]
+    assert set(states(json.loads(output))) == HOSTS
+
+
+def test_an_interface_that_is_removed_is_said_to_be(joined: Link, tmp_path: Path) -> None:
+    child = asking(joined, tmp_path / "asked.pcapng")
+    joined.near.ip("link delete eth1")
+    output, notes = child.communicate(timeout=10)
+
+    assert child.returncode == 3
+    assert notes.splitlines()[-1] == "mldkit: eth1: the interface was removed"
     assert set(states(json.loads(output))) == HOSTS
 
 

@@ -255,3 +255,37 @@ def test_what_the_fields_cannot_say_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         QuerierSettings(IGMP, version, variables)
+
+
+@pytest.mark.parametrize(
+    ("version", "way_out"), [(1, "longer interval ("), (3, "shorter response")]
+)
+def test_the_hint_offers_what_the_version_can_say(version: int, way_out: str) -> None:
+    variables = Variables(interval_ns=10 * SECOND)
+
+    with pytest.raises(UsageError) as refused:
+        QuerierSettings(IGMP, version, variables)
+
+    assert way_out in (refused.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("family", "version", "interval_s", "response_ms", "told"),
+    [
+        # The codes hold 30720 s and 900 ms (RFC 9776 §4.1.1, §4.1.7).
+        (IGMP, 3, 31_700, 999, (30_720, 900)),
+        (MLD, 2, 125, 999, (125, 999)),
+        # What has no field is not announced: others go by their own value.
+        (IGMP, 2, 200, 999, (200, 900)),
+        (IGMP, 1, 200, 999, (200, 10_000)),
+    ],
+)
+def test_others_learn_what_the_fields_of_a_query_hold(
+    family: Family, version: int, interval_s: int, response_ms: int, told: tuple[int, int]
+) -> None:
+    variables = Variables(2, interval_s * SECOND, response_ms * MILLISECOND)
+
+    announced = QuerierSettings(family, version, variables).announced
+
+    interval_ns, response_ns = (told[0] * SECOND, told[1] * MILLISECOND)
+    assert announced == Variables(2, interval_ns, response_ns)
