@@ -83,6 +83,9 @@ class ScriptedDevice:
     interface: Interface
     was_up: bool = True
 
+    def take(self) -> Frame | None:
+        return self.receive(self.machine.monotonic_ns)
+
     def receive(self, until_ns: int | None = None) -> Frame | None:
         machine = self.machine
         assert until_ns is not None

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from mldkit.errors import LinkError
+from mldkit.link.device import InterfaceDown
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.testing.story import Story
 from mldkit.watch import SLICE_NS, LinkEvent, Told, Watch
-from tests.unit.scripted_link import ALWAYS_UP, NAME, Scripted, brief, follow
+from tests.unit.scripted_link import ALWAYS_UP, NAME, Scripted, ScriptedDevice, brief, follow
+
+if TYPE_CHECKING:
+    from mldkit.model.datagram import Frame
 
 
 def test_join_change_leave_and_expiry_are_told_when_they_happen() -> None:
@@ -85,6 +91,29 @@ def test_down_and_up_are_told_and_the_same_socket_goes_on() -> None:
     kinds = [kind for _, kind in brief(told) if kind != "finding"]
     assert kinds == ["join", "down", "up", "join"]
     assert machine.opened == 1
+
+
+def test_what_waited_when_the_link_went_down_is_heard_before_that_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    story = Story(NAME)
+    story.report(1, "10.0.0.2", "TO_EX(239.1.2.3)")
+    story.report(1.001, "10.0.0.3", "TO_EX(239.1.2.3)")
+    machine = Scripted(ALWAYS_UP, story.in_order())
+    told: list[Told] = []
+    kept: list[int] = []
+    watch = Watch(NAME, machine, told.append, on_frame=lambda frame: kept.append(frame.number))
+
+    def take(self: ScriptedDevice) -> Frame:
+        if not self.machine.frames:
+            raise InterfaceDown(NAME)
+        return self.machine.frames.pop(0)
+
+    monkeypatch.setattr(ScriptedDevice, "take", take)
+    watch.listen(2 * SECOND)
+
+    assert [kind for _, kind in brief(told) if kind != "finding"] == ["join", "join", "down"]
+    assert len(kept) == 2
 
 
 def test_a_cable_that_is_pulled_out_and_put_in_is_told() -> None:

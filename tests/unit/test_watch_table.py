@@ -37,6 +37,9 @@ class Silent:
     def open(self) -> Silent:
         return self
 
+    def take(self) -> None:
+        pass
+
     def receive(self, until_ns: int | None = None) -> None:
         del until_ns
 
