@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, octets, whole_number
@@ -41,6 +42,7 @@ exit codes: 0 no error found, 1 a message breaks a rule of severity error,
 """
 
 _MAX_FRAMES = 10**12
+_AT_ONCE = 64
 _LINK_TYPES = {name: number for number, name in LINK_NAMES.items()}
 
 
@@ -103,6 +105,7 @@ class _HexFrame:
 
     name = "--hex"
     damage = None
+    size_octets = None
 
     def __init__(self, frame: Frame) -> None:
         self.packets = 1
@@ -119,8 +122,12 @@ def _messages(
     decoder = Decoder(tunnels=args.tunnels)
     everything = args.all
     shown = others = 0
-    for frame in interrupt.cut(capture.candidates()):
-        for decoded in decoder.decode(frame):
+    # One step for many frames costs a fifth less than all steps for each, but who writes into a
+    # pipe may be in no hurry.
+    at_once = _AT_ONCE if capture.size_octets is not None else 1
+    waiting = interrupt.cut(capture.candidates())
+    while group := list(islice(waiting, at_once)):
+        for decoded in chain.from_iterable([decoder.decode(frame) for frame in group]):
             if everything or type(decoded.datagram.message) is not Other:
                 shown += 1
                 yield decoded
