@@ -73,6 +73,7 @@ RULES: tuple[Rule, ...] = (
          kinds=_REPORT),
     Rule("V-14", INFO, "A record carries auxiliary data",
          "RFC 9776 §4.2.11; RFC 9777 §5.2.11", rules.auxiliary_data, aliases=("D-26",),
+         linux="a Linux bridge takes it for the next record",
          kinds=_REPORT),
     Rule("V-15", INFO, "Octets follow the last field",
          "RFC 9776 §4.2.12; RFC 9777 §5.2.12", rules.trailing_octets, aliases=("X-05",)),

@@ -1,7 +1,8 @@
-"""The action table of the querier against that of the Linux bridge, record by record.
+"""The action table of the querier against that of the Linux bridge, message by message.
 
 A bridge keeps the state of RFC 9776 §6.4 for each port and group and shows it with all timers
-(net/bridge/br_multicast.c:br_multicast_isexc and the like). The same reports go to both.
+(net/bridge/br_multicast.c:br_multicast_isexc and the like). The same reports go to both, and the
+same questions of another querier for a group; those for sources change nothing in a bridge.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mldkit.link.device import PacketSocket
+from mldkit.model import codes
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.family import IGMP, MLD, Family
-from mldkit.model.messages import GroupRecord, RecordType, Report
+from mldkit.model.messages import GroupRecord, Query, RecordType, Report
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier import Querier
 from mldkit.protocol.querier_settings import QuerierSettings
@@ -38,7 +40,8 @@ LIFETIME_S, ASKED_S = 260, 200
 BETWEEN_S = (LIFETIME_S + ASKED_S) // 2
 """Timers that end earlier have been lowered by a question, whatever time the test takes."""
 VARIABLES = Variables(robustness=2, interval_ns=120 * SECOND, response_ns=10 * SECOND)
-GROUPS, STEPS = 40, 6
+ASKED, ASKED_WITH_S = "another querier asks", "another querier asks with S"
+GROUPS, STEPS = 40, 8
 LONG_S = 10.0
 
 
@@ -161,14 +164,20 @@ def test_every_record_changes_the_state_as_in_a_bridge(
             ours = Ours(family)
             for _ in range(STEPS):
                 before = ours.state(text(group))
-                kind = random.choice(tuple(RecordType))
+                kind = random.choice((*RecordType, ASKED, ASKED_WITH_S))
                 numbers = random.sample(range(1, 6), random.randrange(5))
-                frame = report(family, kind, group, numbers)
+                if isinstance(kind, RecordType):
+                    frame = report(family, kind, group, numbers)
+                else:
+                    frame = query(family, group, suppress=kind == ASKED_WITH_S)
                 device.send(frame)
                 ours.hear(frame)
-                assert bridge.state(text(group)) == ours.state(text(group)), (before, kind, numbers)
+                after = bridge.state(text(group))
+                assert after == ours.state(text(group)), (before, kind, numbers)
+                assert kind != ASKED or after.is_lowered is before.exclude
+                assert kind != ASKED_WITH_S or after == before
                 taken.add((before.exclude, kind))
-    assert len(taken) == 2 * len(RecordType)
+    assert len(taken) == 2 * (len(RecordType) + 2)
 
 
 def wait_until_it_forwards(device: PacketSocket, bridge: Bridge, family: Family) -> None:
@@ -190,3 +199,23 @@ def report(
     message = Report((GroupRecord(kind, group, sources),))
     mac = bytes.fromhex("020000000002")
     return encode_frame(Datagram(sender, family.reports, message, link_source=mac))
+
+
+def query(family: Family, group: Address, *, suppress: bool) -> bytes:
+    """Return a question of another querier, after which nobody is left in `ASKED_S`.
+
+    With the S flag it changes no timer (RFC 9776 §6.6.1).
+    """
+    width = family.response_code_width
+    units = ASKED_S // 2 * SECOND // family.response_unit_ns
+    message = Query(
+        family.current_version,
+        group,
+        codes.encode(units, width=width),
+        suppress=suppress,
+        robustness=2,
+        interval_code=120,
+    )
+    sender = parse("10.9.0.9" if family is IGMP else "fe80::9")
+    mac = bytes.fromhex("020000000009")
+    return encode_frame(Datagram(sender, group, message, link_source=mac))
