@@ -33,7 +33,7 @@ EPILOG = """\
 examples:
   mldkit decode lan.pcapng             messages, findings with their RFC section
   mldkit decode --json lan.pcap.gz     one JSON document
-  tcpdump -w - -i eth0 | mldkit decode - --format ndjson
+  tcpdump -U -w - -i eth0 | mldkit decode - --format ndjson
   mldkit decode --frame 12 lan.pcap    one frame field by field
   mldkit decode --hex 01005e...        one Ethernet frame from the command line
 

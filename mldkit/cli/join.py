@@ -28,7 +28,7 @@ from mldkit.link import clock, datagrams
 from mldkit.link.interfaces import find
 from mldkit.link.link_watch import LinkWatch
 from mldkit.link.membership import Memberships, Wish
-from mldkit.model.addresses import text
+from mldkit.model.addresses import is_multicast, text
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -169,6 +169,8 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.port is not None and not args.receive:
         raise UsageError("argument --port: it needs --receive")
     for source in args.block:
+        if is_multicast(source):
+            raise UsageError(f"argument --block: {text(source)}: a source is a unicast address")
         if not any(_concerns(source, spec) for spec in args.groups):
             raise UsageError(
                 f"argument --block: {text(source)}: "

@@ -30,6 +30,11 @@ from mldkit.cli.main import main
             "argument --block: 10.0.0.2",
             id="block where sources are named",
         ),
+        pytest.param(
+            ["-i", "lo", "239.1.2.3", "--block", "239.1.2.4"],
+            "argument --block: 239.1.2.4: a source is a unicast address",
+            id="block a group",
+        ),
         pytest.param(["-i", "lo", "239.1.2.3", "--background"], "--background", id="no lab"),
     ],
 )
