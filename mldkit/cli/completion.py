@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     for action in _actions(parser):
         if action.metavar in names:
             action.complete = names[action.metavar]  # type: ignore[attr-defined]
-    preamble = {"bash": _BASH_FUNCTIONS.format(labs=labs)}
+    preamble = _BASH_FUNCTIONS.format(labs=labs) if args.shell == "bash" else ""
     print(shtab.complete(parser, args.shell, preamble=preamble))
     return 0
 
