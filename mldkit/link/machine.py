@@ -135,7 +135,11 @@ def packages() -> Iterator[Check]:
 
 def _least_version(package: str) -> str:
     """Return the oldest version that mldkit says it works with; "0" where it says nothing."""
-    for requirement in importlib.metadata.requires("mldkit") or ():
+    try:
+        requirements = importlib.metadata.requires("mldkit") or ()
+    except importlib.metadata.PackageNotFoundError:
+        return "0"  # run from a source tree that was not installed
+    for requirement in requirements:
         found = re.fullmatch(rf"{package} *\(?>= *([0-9.]+)\)?", requirement)
         if found is not None:
             return found[1]
