@@ -1,4 +1,8 @@
-"""`mldkit completion`: the script with which a shell completes verbs, options and file names."""
+"""`mldkit completion`: the script with which a shell completes verbs, options and names.
+
+Names are those of files, interfaces, network namespaces and labs; the metavar of an argument says
+which. tcsh has no functions, so of what this machine has it completes files only.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.main import build_parser
 from mldkit.errors import MldkitError
+from mldkit.lab import catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +21,15 @@ examples:
   mldkit completion bash > ~/.local/share/bash-completion/completions/mldkit
   mldkit completion zsh > ~/.zfunc/_mldkit
 
-It needs the package shtab: pip install 'mldkit[completion]'
+It needs the package shtab: pip install shtab
 
 exit codes: 0 done, 2 wrong usage, 3 shtab is missing
+"""
+
+_BASH_FUNCTIONS = """\
+_mldkit_interfaces() {{ compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$1"; }}
+_mldkit_namespaces() {{ compgen -W "$(command ls /run/netns 2>/dev/null)" -- "$1"; }}
+_mldkit_labs() {{ compgen -W "{labs}" -- "$1"; }}
 """
 
 
@@ -33,14 +44,20 @@ def run(args: argparse.Namespace) -> int:
     try:
         import shtab
     except ImportError as error:
-        raise MldkitError(
-            "the package shtab is missing", hint="pip install 'mldkit[completion]'"
-        ) from error
+        raise MldkitError("the package shtab is missing", hint="pip install shtab") from error
     parser = build_parser()
+    labs = " ".join(entry.id for entry in catalogue.entries())
+    names = {
+        "FILE": shtab.FILE,
+        "IF": {"bash": "_mldkit_interfaces", "zsh": "_net_interfaces"},
+        "NAME": {"bash": "_mldkit_namespaces", "zsh": "_files -W /run/netns"},
+        "LAB": {"bash": "_mldkit_labs", "zsh": f"({labs})", "tcsh": f"({labs})"},
+    }
     for action in _actions(parser):
-        if action.metavar == "FILE":
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
-    print(shtab.complete(parser, args.shell))
+        if action.metavar in names:
+            action.complete = names[action.metavar]  # type: ignore[attr-defined]
+    preamble = _BASH_FUNCTIONS.format(labs=labs) if args.shell == "bash" else ""
+    print(shtab.complete(parser, args.shell, preamble=preamble))
     return 0
 
 

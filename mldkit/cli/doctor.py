@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
 from mldkit.cli.output import broken_at, output_columns
-from mldkit.link.machine import Check, Status, checks, core_works
+from mldkit.link.machine import Check, Status, checks, core_works, sandbox_works
 
 if TYPE_CHECKING:
     import argparse
@@ -48,8 +48,15 @@ def run(args: argparse.Namespace) -> int:
         }
         print(json.dumps(document, indent=2))
     elif args.format == "text":
-        print("\nthe core works: try mldkit demo" if works else "\nthe core does not work here")
+        print(f"\n{_verdict(found, works=works)}")
     return 0 if works else _MISSING_CORE
+
+
+def _verdict(found: list[Check], *, works: bool) -> str:
+    if not works:
+        return "the core does not work here"
+    # The demonstration needs a sandbox, which the own interfaces of a machine do without.
+    return "the core works: try mldkit demo" if sandbox_works(found) else "the core works"
 
 
 def _entry(check: Check) -> dict[str, str | None]:

@@ -149,6 +149,7 @@ class Runner:
             next_ns = crowd.next_ns
             if until_ns is not None and now_ns >= until_ns:
                 if next_ns is None or next_ns > until_ns:
+                    self._hear()  # what was just sent belongs into a capture too
                     break
             elif next_ns is None or next_ns > now_ns:
                 self._rest(next_ns, until_ns)

@@ -92,7 +92,7 @@ def require() -> None:
     if find_spec("matplotlib") is None:
         raise MldkitError(
             "pictures need matplotlib, which is not installed",
-            hint="pip install 'mldkit[plot]'",
+            hint="pip install matplotlib",
         )
 
 

@@ -210,7 +210,7 @@ def test_without_matplotlib_a_plot_is_refused_with_the_way_out(tmp_path: Path) -
     assert done.stdout == ""
     assert done.stderr.splitlines() == [
         "mldkit: pictures need matplotlib, which is not installed",
-        "hint: pip install 'mldkit[plot]'",
+        "hint: pip install matplotlib",
     ]
 
 

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.cli.main import VERBS
+from mldkit.lab.catalogue import entries
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.conftest import Link
 
 COMPLETION = (sys.executable, "-m", "mldkit", "completion")
 
@@ -38,6 +41,11 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("mldkit decode --format nd", {"ndjson"}),
         ("mldkit macfilter exp", {"explain"}),
         ("mldkit ''", set(VERBS)),
+        ("mldkit query -i l", {"lo"}),
+        ("mldkit watch --interface ''", {"lo"}),
+        ("mldkit lab start jo", {"join"}),
+        ("mldkit lab reset ''", {entry.id for entry in entries()}),
+        ("mldkit lab exec --lab broken-", {"broken-1", "broken-5"}),
     ],
 )
 def test_bash_completes_verbs_options_and_values(
@@ -53,6 +61,25 @@ def test_bash_completes_verbs_options_and_values(
     assert offered <= set(done.stdout.split())
 
 
+@pytest.mark.netns
+def test_bash_completes_the_names_of_network_namespaces(script: Path, link: Link) -> None:
+    name = link.near.name
+    ask = (
+        f"source {shlex.quote(str(script))}; COMP_WORDS=(mldkit --netns {name[:-1]}); "
+        "COMP_CWORD=2; _shtab_mldkit; printf '%s\\n' \"${COMPREPLY[@]}\""
+    )
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=False)
+
+    assert name in done.stdout.split()
+
+
+@pytest.mark.parametrize("shell", ["zsh", "tcsh"])
+def test_the_other_shells_know_the_labs(shell: str) -> None:
+    done = subprocess.run([*COMPLETION, shell], capture_output=True, text=True, check=True)
+
+    assert f"({' '.join(entry.id for entry in entries())})" in done.stdout
+
+
 def test_without_shtab_it_is_one_line_and_a_hint() -> None:
     code = (
         "import sys\nsys.modules['shtab'] = None\n"
@@ -63,5 +90,5 @@ def test_without_shtab_it_is_one_line_and_a_hint() -> None:
     assert done.returncode == 3
     assert done.stderr.splitlines() == [
         "mldkit: the package shtab is missing",
-        "hint: pip install 'mldkit[completion]'",
+        "hint: pip install shtab",
     ]

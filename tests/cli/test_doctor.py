@@ -108,6 +108,29 @@ def test_the_core_is_the_packages_and_packet_sockets_somewhere(
 
 
 @pytest.mark.parametrize(
+    ("good", "verdict"),
+    [
+        ((*CORE, "packet sockets", "sandbox", "packet sockets in a sandbox", "veth"),
+         "the core works: try mldkit demo"),
+        ((*CORE, "packet sockets"), "the core works"),
+        (CORE, "the core does not work here"),
+    ],
+)  # fmt: skip
+def test_the_demonstration_is_named_where_it_can_run(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    good: tuple[str, ...],
+    verdict: str,
+) -> None:
+    found = [Check(name, Status.OK, "") for name in good]
+    monkeypatch.setattr("mldkit.cli.doctor.checks", lambda: iter(found))
+
+    main(["doctor"])
+
+    assert capsys.readouterr().out.splitlines()[-1] == verdict
+
+
+@pytest.mark.parametrize(
     ("version", "status", "seen"),
     [
         ("2.7.0", Status.MISSING, "2.7.0, 2.8 is needed at least"),

@@ -327,6 +327,16 @@ def test_an_interface_that_goes_down_ends_it_with_what_there_was(link: Link) -> 
     ]
 
 
+def test_a_query_that_is_due_at_the_end_is_in_the_capture(link: Link, tmp_path: Path) -> None:
+    capture = tmp_path / "seen.pcapng"
+    # A quarter of the interval is the time between the queries of a start.
+    querier = begin(link.near, *QUICK, "-4", "--for", "500ms", "-w", str(capture))
+    code, _ = querier.finish()
+    assert code == 0
+    assert querier.events[-1]["queries"] == 2
+    assert [one.kind for one in messages(capture) if one.family.ip_version == 4] == ["query"] * 2
+
+
 def test_a_file_that_cannot_grow_ends_it_with_what_there_was(link: Link, tmp_path: Path) -> None:
     command = (sys.executable, "-m", "mldkit", "querier", "-i", "eth1", "--format", "ndjson")
     capture = str(tmp_path / "seen.pcapng")
