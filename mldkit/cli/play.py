@@ -97,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
     note(args, play_output.summary(performance))
     if performance.failed and performance.stalls:
         note(args, play_output.stalls(performance))
+    if performance.failed and performance.lost_link:
+        note(args, f"{args.on} was down for a time: what failed then says nothing of the device")
     if performance.interrupted_ns is not None:
         return INTERRUPTED
     if performance.broke_off:

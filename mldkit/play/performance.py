@@ -85,6 +85,8 @@ class Performance:
     outcomes: list[Outcome] = field(default_factory=list)
     broke_off: str = ""
     """Why the play ended before its end; empty when it did not."""
+    lost_link: bool = False
+    """Whether our end of the link was down for a time: what fails says nothing of the host then."""
     interrupted_ns: int | None = None
     """When a person ended it; expectations that were still open then are not judged."""
 

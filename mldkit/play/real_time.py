@@ -112,8 +112,10 @@ class RealTime:
             return self._send(frame_of(act), act.who)
         began_ns = clock.now_ns() - self._zero_ns
         if isinstance(act, DataAct):
-            with suppress(InterfaceDown):
+            try:
                 self._device.send(data_frame(act))
+            except InterfaceDown:
+                self._performance.lost_link = True
             return began_ns
         try:
             self._host.act(act)
@@ -133,6 +135,7 @@ class RealTime:
             self._device.send(frame)
         except InterfaceDown:
             # The cable is out: it was sent, and nobody hears it.
+            self._performance.lost_link = True
             self._sent.pop()
             self._record(frame, began_ns, who)
             return began_ns
@@ -149,6 +152,7 @@ class RealTime:
             try:
                 frame = self._device.take()
             except InterfaceDown:
+                self._performance.lost_link = True
                 continue  # told once; what was heard before is still there
             if frame is None:
                 return

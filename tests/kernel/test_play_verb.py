@@ -199,6 +199,30 @@ def test_a_device_on_a_wire_answers(link: Link, tmp_path: Path) -> None:
     assert [event["who"] for event in document["events"]].count("querier") == 2
 
 
+@pytest.mark.parametrize("goes_down", [True, False])
+def test_a_link_that_was_down_is_told_where_something_failed(
+    goes_down: bool, link: Link, tmp_path: Path
+) -> None:
+    script = tmp_path / "nobody.play"
+    script.write_text(
+        HOST
+        + QUERIER
+        + "0.5 query 239.1.2.3\n+0..0.3 expect IS_EX(239.1.2.3)\n3.0 query 239.1.2.3\n"
+    )
+    heard = link.far.spawn("tcpdump", "-lni", link.interface, "-c", "1", "igmp and dst 239.1.2.3")
+    play = link.near.spawn_mldkit("play", "--on", link.interface, str(script))
+    heard.wait(timeout=30)
+    if goes_down:
+        link.near.ip(f"link set {link.interface} down")
+        link.near.ip(f"link set {link.interface} up")
+
+    _, err = play.communicate(timeout=30)
+
+    assert play.returncode == 1, err
+    told = f"{link.interface} was down for a time: what failed then says nothing of the device"
+    assert (told in err) == goes_down
+
+
 def test_an_interface_that_vanishes_is_exit_3_with_what_was_seen(
     link: Link, tmp_path: Path
 ) -> None:
