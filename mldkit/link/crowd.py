@@ -123,10 +123,15 @@ class Crowd:
         if first_ns is None or first_ns > until_ns:
             return 0
         datagrams: list[Datagram] = []
-        while count and (deadline_ns := self.deadline_ns) == first_ns:
-            _, index = heapq.heappop(self._queue)
-            self._scheduled[index] = None
-            machine = self._machines[index]
+        queue, scheduled, machines = self._queue, self._scheduled, self._machines
+        # Hundreds of machines may be due at this moment: each look at an attribute delays the last.
+        while count and queue and queue[0][0] == first_ns:
+            deadline_ns: int | None
+            deadline_ns, index = heapq.heappop(queue)
+            if scheduled[index] != deadline_ns:
+                continue
+            scheduled[index] = None
+            machine = machines[index]
             if self._waiting:
                 # What it hears now may put off what it was going to do.
                 self._catch_up(index, first_ns)
