@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.main import main
 from mldkit.model.family import IGMP
+from mldkit.testing.questions import silent
 from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
@@ -13,27 +14,14 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from mldkit.model.datagram import Frame
-
     Capture = Callable[..., str]
     Output = pytest.CaptureFixture[str]
-
-
-def unasked() -> list[Frame]:
-    """A stream to a member that nobody asks about: it stops with the membership."""
-    stage = Stage(IGMP)
-    stage.report(0, "IS_EX", 2, host=2)
-    stage.report(10, "IS_EX", 1)
-    for second in range(271):
-        stage.data(second, 1)
-    stage.report(312, "IS_EX", 2, host=2)
-    return stage.frames()
 
 
 def test_a_stream_has_its_members_though_only_another_host_was_asked_about(
     capture: Capture, capsys: Output
 ) -> None:
-    main(["analyze", "--host", "10.9.0.101", capture("a.pcapng", unasked())])
+    main(["analyze", "--host", "10.9.0.101", capture("a.pcapng", silent())])
 
     out = capsys.readouterr().out
     assert "nobody reported to be a member" not in out
@@ -42,7 +30,7 @@ def test_a_stream_has_its_members_though_only_another_host_was_asked_about(
 
 
 def test_streams_to_other_groups_are_left_out(capture: Capture, capsys: Output) -> None:
-    name = capture("a.pcapng", unasked())
+    name = capture("a.pcapng", silent())
 
     main(["analyze", "--group", "239.1.1.2", name])
     other = capsys.readouterr().out
@@ -64,7 +52,7 @@ def test_a_chosen_host_has_not_the_answers_of_all(capture: Capture, capsys: Outp
     main(["analyze", name])
     everybody = capsys.readouterr().out
     main(["analyze", "--host", "10.9.0.101", name])
-    silent = capsys.readouterr().out
+    chosen = capsys.readouterr().out
 
     assert "2 hosts in 1 group; 1 answer, the slowest after 3.00 s" in everybody
-    assert "host 10.9.0.101 in 1 group." in silent
+    assert "host 10.9.0.101 in 1 group." in chosen

@@ -66,15 +66,18 @@ OLDER = (
     "report {older} {group} from-host {other}",
     "report TO_EX({group}) from-host {other}",
 )
+ROUTER = (
+    "address add 2001:db8::77/64",
+    "address del 2001:db8::77",
+    "forwarding on",
+    "forwarding off",
+    "proxy add 2001:db8::1:2345",
+    "proxy del 2001:db8::1:2345",
+)
 INTERFACE = {
     4: ("address add 10.9.0.77/24", "address del 10.9.0.77", "address del 10.9.0.2"),
     6: (
-        "address add 2001:db8::77/64",
-        "address del 2001:db8::77",
-        "forwarding on",
-        "forwarding off",
-        "proxy add 2001:db8::1:2345",
-        "proxy del 2001:db8::1:2345",
+        *ROUTER,
         "mtu 1000",
         "mtu 1500",
     ),
@@ -118,14 +121,7 @@ MOMENTS_OLDER = {
 }
 MOMENTS_INTERFACE = {
     4: ("address del 10.9.0.2", "address add 10.9.0.2/24", "mtu 68", "mtu 1500"),
-    6: (
-        "address add 2001:db8::77/64",
-        "address del 2001:db8::77",
-        "forwarding on",
-        "forwarding off",
-        "proxy add 2001:db8::1:2345",
-        "proxy del 2001:db8::1:2345",
-    ),
+    6: ROUTER,
 }
 ASKED = {
     4: ("0.0.0.0", *GROUPS[4], "224.0.0.1", "239.9.9.9", "10.9.0.2"),
