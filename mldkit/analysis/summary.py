@@ -14,10 +14,10 @@ order of the file holds and no delay is negative.
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar
 
 from mldkit.analysis import admission
 from mldkit.analysis.copies import Copies
@@ -39,7 +39,6 @@ from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from contextlib import AbstractContextManager
 
     from mldkit.analysis.sittings import Source
     from mldkit.analysis.stays import Row
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
 # Marks and keys are made for every message: without the Python level of a named tuple's
 # constructor.
 _new = tuple.__new__
+Item = TypeVar("Item")
 _SLL2 = int(LinkType.LINUX_SLL2)
 _AT_ONCE = 256
 """Frames of a capture that take each step together: some hundred thousand octets."""
@@ -347,8 +347,8 @@ class Interrupt(Protocol):
 
     came: bool
 
-    def reading(self) -> AbstractContextManager[None]:
-        """Let KeyboardInterrupt be raised in the block, and nowhere else."""
+    def cut(self, items: Iterable[Item]) -> Iterator[Item]:
+        """Give the items until then."""
 
 
 def analyze(
@@ -360,8 +360,11 @@ def analyze(
         analysis.sittings = sittings
     # How far each of several captures is says who looks at which link.
     at_once = 1 if len(sources) > 1 else _AT_ONCE
+    waiting = iter(sittings.frames())
+    if interrupt is not None:
+        waiting = interrupt.cut(waiting)
     with resting_collector():
-        for frames in _grouped(sittings.frames(), at_once, interrupt):
+        while frames := list(islice(waiting, at_once)):
             if analysis.begun_ns is None:
                 firsts = believable(source.first_ns for source in sources)
                 if firsts:
@@ -372,21 +375,3 @@ def analyze(
             return analysis.finish()
         lasts = believable(source.last_ns for source in sources)
         return analysis.finish(max(lasts, default=None))
-
-
-def _grouped(
-    frames: Iterable[tuple[int, Frame]], size: int, interrupt: Interrupt | None
-) -> Iterator[list[tuple[int, Frame]]]:
-    """Give the frames in groups until there are no more of them, or somebody interrupts."""
-    waiting = iter(frames)
-    while interrupt is None or not interrupt.came:
-        group: list[tuple[int, Frame]] = []
-        if interrupt is None:
-            group.extend(islice(waiting, size))
-        else:
-            # What was read when a signal comes is looked at like the rest.
-            with suppress(KeyboardInterrupt), interrupt.reading():
-                group.extend(islice(waiting, size))
-        if not group:
-            return
-        yield group
