@@ -209,7 +209,11 @@ def _watch(cpu: int) -> None:
 
 def _watch_kernel_work() -> None:
     """Note when work items wait, which processes that run in their place do not see."""
-    with suppress(PermissionError), _WAITS_FOR_WORK.open("wb", buffering=0) as work:
+    # Only root may, and only kernels for several processors have it.
+    with (
+        suppress(PermissionError, FileNotFoundError),
+        _WAITS_FOR_WORK.open("wb", buffering=0) as work,
+    ):
         _note_stalls("work", lambda: work.write(b"1\n"))
 
 
