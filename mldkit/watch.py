@@ -24,8 +24,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from mldkit.analysis.engine import Analysis
 from mldkit.analysis.events import Event
-from mldkit.analysis.summary import Analysis
 from mldkit.errors import LinkError
 from mldkit.link import clock, interfaces
 from mldkit.link.device import InterfaceDown, InterfaceRemoved, PacketSocket

@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mldkit.cli.message_json import message_json, time_text
 from mldkit.link.capture import open_capture
+from mldkit.render.message_json import message_json, time_text
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.limits import MOST_LINKS, MOST_SENDERS
-from mldkit.analysis.words import counted, place
+from mldkit.analysis.words import place
+from mldkit.model.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import NEVER_NS, Mark, host_address
 from mldkit.analysis.limits import EXCHANGES, MOST_OPEN, SPECIFIC
-from mldkit.analysis.words import clock_text
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import clock_text
 from mldkit.protocol.exchange import late_limit_ns
 from mldkit.protocol.variables import variables_of
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mldkit.cli.analysis_page import page
-from mldkit.cli.output import note
 from mldkit.errors import CaptureError, MldkitError, UsageError
-from mldkit.pictures import paper, sheet
+from mldkit.render.analysis_page import page
+from mldkit.render.pictures import paper, sheet
+from mldkit.render.terminal import note
 
 if TYPE_CHECKING:
     import argparse

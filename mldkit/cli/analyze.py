@@ -6,15 +6,23 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.answers import summary
+from mldkit.analysis.engine import EVERYTHING, Analysis, Wanted, analyze, resting_collector
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.summary import EVERYTHING, Analysis, Wanted, analyze, resting_collector
-from mldkit.analysis.words import frames_text, place, seconds_text, short_names
-from mldkit.cli.analysis_json import analysis_json, event_json
+from mldkit.analysis.words import frames_text, place, short_names
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
-from mldkit.cli.damage import report_damage
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
-from mldkit.cli.output import (
+from mldkit.errors import UsageError
+from mldkit.link.capture import Capture, open_capture
+from mldkit.model.addresses import text
+from mldkit.model.units import SECOND
+from mldkit.model.words import seconds_text
+from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
+from mldkit.render.analysis_json import analysis_json, event_json
+from mldkit.render.damage import report_damage
+from mldkit.render.progress import reading
+from mldkit.render.streams import say
+from mldkit.render.summary import summary
+from mldkit.render.terminal import (
     SEVERITY_STYLES,
     json_text,
     line_printer,
@@ -24,13 +32,6 @@ from mldkit.cli.output import (
     printable,
     rule_line,
 )
-from mldkit.cli.progress import reading
-from mldkit.cli.streams import say
-from mldkit.errors import UsageError
-from mldkit.link.capture import Capture, open_capture
-from mldkit.model.addresses import text
-from mldkit.model.units import SECOND
-from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 
 if TYPE_CHECKING:
     import argparse

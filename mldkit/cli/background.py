@@ -10,8 +10,8 @@ import os
 from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.streams import say
 from mldkit.errors import MldkitError
+from mldkit.render.streams import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,15 +6,15 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.comparison import Comparison, Seen, compare, outside, read_messages
-from mldkit.cli.damage import report_damage
-from mldkit.cli.message_json import Json, number
-from mldkit.cli.message_text import plural, summary_text
-from mldkit.cli.output import json_text, line_printer, print_json
 from mldkit.errors import UsageError
 from mldkit.link.capture import open_capture
 from mldkit.model.addresses import text
 from mldkit.model.messages import Report
 from mldkit.model.units import SECOND
+from mldkit.render.damage import report_damage
+from mldkit.render.message_json import Json, number
+from mldkit.render.message_text import plural, summary_text
+from mldkit.render.terminal import json_text, line_printer, print_json
 
 if TYPE_CHECKING:
     import argparse

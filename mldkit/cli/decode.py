@@ -8,17 +8,17 @@ from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, octets, whole_number
-from mldkit.cli.damage import report_damage
 from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
-from mldkit.cli.message_json import message_json
-from mldkit.cli.message_text import message_lines, plural
-from mldkit.cli.output import detail, json_text, line_printer, note
-from mldkit.cli.progress import reading
 from mldkit.errors import UsageError
 from mldkit.link.capture import STANDARD_INPUT, open_capture
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.messages import Other
+from mldkit.render.damage import report_damage
+from mldkit.render.message_json import message_json
+from mldkit.render.message_text import message_lines, plural
+from mldkit.render.progress import reading
+from mldkit.render.terminal import detail, json_text, line_printer, note
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from mldkit.cli.message_json import Json
     from mldkit.link.capture import Capture
+    from mldkit.render.message_json import Json
 
 EPILOG = """\
 examples:

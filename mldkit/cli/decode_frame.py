@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from mldkit.cli.message_json import messages_json, time_text
-from mldkit.cli.message_text import finding_lines, plural, summary_text
-from mldkit.cli.output import broken_at, line_printer, output_columns, print_json, printable
 from mldkit.errors import CaptureError, UsageError
 from mldkit.model.datagram import Broken, LinkType
+from mldkit.render.message_json import messages_json, time_text
+from mldkit.render.message_text import finding_lines, plural, summary_text
+from mldkit.render.terminal import broken_at, line_printer, output_columns, print_json, printable
 from mldkit.wire.decode import decode
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find

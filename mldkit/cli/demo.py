@@ -8,10 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
-from mldkit.cli.output import detail, line_printer, note, print_json
 from mldkit.demo import Demo
 from mldkit.link import clock
 from mldkit.model.units import SECOND
+from mldkit.render.terminal import detail, line_printer, note, print_json
 
 if TYPE_CHECKING:
     import argparse

@@ -6,8 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
-from mldkit.cli.output import broken_at, output_columns
 from mldkit.link.machine import Check, Status, checks, core_works, sandbox_works
+from mldkit.render.terminal import broken_at, output_columns
 
 if TYPE_CHECKING:
     import argparse

@@ -7,25 +7,25 @@ import signal
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, duration
-from mldkit.cli.groups_output import (
+from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.errors import UsageError
+from mldkit.groups.listing import take
+from mldkit.groups.watch import changes, kernel_notifies
+from mldkit.link import clock
+from mldkit.render.groups import (
     event_json,
     print_events,
     print_listing,
     row_json,
     rows_document,
 )
-from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.output import note, print_json
-from mldkit.errors import UsageError
-from mldkit.groups.listing import take
-from mldkit.groups.watch import changes, kernel_notifies
-from mldkit.link import clock
+from mldkit.render.terminal import note, print_json
 
 if TYPE_CHECKING:
     import argparse
 
-    from mldkit.cli.message_json import Json
     from mldkit.groups.row import Listing
+    from mldkit.render.message_json import Json
 
 
 EXAMPLES = """\

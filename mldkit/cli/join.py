@@ -20,9 +20,6 @@ from mldkit.cli.arguments import (
     whole_number,
 )
 from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.message_text import plural
-from mldkit.cli.output import detail, note
-from mldkit.cli.progress import waiting
 from mldkit.errors import LinkError, UsageError
 from mldkit.link import clock, datagrams
 from mldkit.link.interfaces import find
@@ -30,6 +27,9 @@ from mldkit.link.link_watch import LinkWatch
 from mldkit.link.membership import Memberships, Wish
 from mldkit.model.addresses import is_multicast, text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.message_text import plural
+from mldkit.render.progress import waiting
+from mldkit.render.terminal import detail, note
 
 if TYPE_CHECKING:
     import argparse

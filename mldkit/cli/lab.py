@@ -13,8 +13,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
-from mldkit.cli.output import line_printer, note
 from mldkit.errors import LabError, UsageError
+from mldkit.render.terminal import line_printer, note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,8 +99,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from mldkit.cli import lab_output
     from mldkit.lab import catalogue, state
+    from mldkit.render import lab as render
 
     alive: set[str] = set()
     try:
@@ -108,13 +108,13 @@ def _list(args: argparse.Namespace) -> int:
     except LabError as error:
         # What there is does not depend on whether it could be started.
         note(args, f"note: {error.message}")
-    lab_output.print_list(args, catalogue.entries(), alive)
+    render.print_list(args, catalogue.entries(), alive)
     return 0
 
 
 def _show(args: argparse.Namespace) -> int:
-    from mldkit.cli import lesson
     from mldkit.lab import catalogue
+    from mldkit.render import lesson
 
     entry = catalogue.find(args.lab) if args.lab else _running(args).entry
     print(lesson.folded(entry.readme, lesson.terminal_columns()), end="")
@@ -137,13 +137,14 @@ def _start(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from mldkit.cli import lab_output, progress
     from mldkit.lab import checks
+    from mldkit.render import lab as render
+    from mldkit.render import progress
 
     lab = _running(args)
     loaded = checks.load(lab.entry.folder)
     results = checks.run(lab, loaded, functools.partial(progress.waiting, args))
-    code = lab_output.print_results(args, lab.entry.id, results)
+    code = render.print_results(args, lab.entry.id, results)
     _tell_ended_captures(args, lab)
     return code
 
@@ -215,20 +216,20 @@ def _call(args: argparse.Namespace, lab: Lab, command: list[str]) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    from mldkit.cli import lab_output
     from mldkit.lab import state
+    from mldkit.render import lab as render
 
     wanted = _running(args).entry.id if args.lab else None
     states = [entry for entry in state.running() if wanted in (None, entry.lab)]
-    lab_output.print_status(args, states)
+    render.print_status(args, states)
     return 0
 
 
 def _capture(args: argparse.Namespace) -> int:
-    from mldkit.cli import lab_output
     from mldkit.lab import datagrams
     from mldkit.lab.evidence import frames
     from mldkit.link.launcher import mldkit_command
+    from mldkit.render import lab as render
 
     lab = _running(args)
     links = [args.link] if args.link else list(lab.state.links)
@@ -247,7 +248,7 @@ def _capture(args: argparse.Namespace) -> int:
         if len(links) > 1:
             print(f"link {link}:")
         if args.data:
-            lab_output.print_flows(datagrams.flows(datagrams.datagrams(frames(lab, link))))
+            render.print_flows(datagrams.flows(datagrams.datagrams(frames(lab, link))))
             continue
         sys.stdout.flush()
         command = mldkit_command("-q", "decode", str(path))

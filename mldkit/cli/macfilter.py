@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.cli import macfilter_check
 from mldkit.cli.arguments import add_format, mac, whole_number
-from mldkit.cli.output import note, print_json
 from mldkit.errors import UsageError
 from mldkit.macfilter.collide import colliding, groups_of, number_of_groups
 from mldkit.macfilter.devices import EXACT, find_device
 from mldkit.macfilter.receive_filter import Outcome, ReceiveFilter
 from mldkit.model.addresses import group_mac, mac_text, parse_mac, scope, text
 from mldkit.model.notation import parse_group_spec
+from mldkit.render.terminal import note, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

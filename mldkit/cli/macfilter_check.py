@@ -8,8 +8,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from mldkit.cli.arguments import add_format, group_spec, whole_number
-from mldkit.cli.output import note, print_json, print_table
-from mldkit.cli.progress import waiting
 from mldkit.errors import UnsupportedError, UsageError
 from mldkit.macfilter.check import (
     DEFAULT_GROUPS,
@@ -22,6 +20,8 @@ from mldkit.macfilter.check import (
 from mldkit.macfilter.devices import find_device
 from mldkit.model.addresses import is_reportable, parse, text
 from mldkit.model.units import SECOND
+from mldkit.render.progress import waiting
+from mldkit.render.terminal import note, print_json, print_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,9 +18,9 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mldkit import __version__
-from mldkit.cli import streams
 from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.errors import MldkitError
+from mldkit.render import streams
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -204,7 +204,7 @@ def _without_netns(arguments: list[str]) -> list[str]:
 
 
 def _complain(message: str, *, hint: str | None = None) -> None:
-    from mldkit.cli.output import printable  # only errors need it
+    from mldkit.render.terminal import printable  # only errors need it
 
     streams.say(f"mldkit: {printable(message)}")
     if hint:

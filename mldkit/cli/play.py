@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, whole_number
 from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.output import json_text, line_printer, note, print_json
 from mldkit.errors import CaptureError, LinkError, UsageError
+from mldkit.render.terminal import json_text, line_printer, note, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -74,29 +74,29 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Play the script and print what happened."""
     # The help is there sooner without what only a play needs.
-    from mldkit.cli import play_output
     from mldkit.protocol.script_parser import parse_script
+    from mldkit.render import play as render
 
     script = parse_script(_read(args.script), args.script)
     if args.profile:
         script.profile = args.profile
     performance = _perform(args, script)
     if args.format == "json":
-        print_json(play_output.document(performance, explain=args.explain))
+        print_json(render.document(performance, explain=args.explain))
     elif args.format == "ndjson":
         for event in performance.events:
-            print(json_text(play_output.event_json(event)))
+            print(json_text(render.event_json(event)))
         for outcome in performance.outcomes:
-            print(json_text(play_output.expectation_json(outcome)))
+            print(json_text(render.expectation_json(outcome)))
         for reason in performance.reasons if args.explain else ():
-            print(json_text(play_output.reason_json(reason)))
+            print(json_text(render.reason_json(reason)))
     else:
         printer = line_printer()
-        for line, style in play_output.timeline(performance, explain=args.explain):
+        for line, style in render.timeline(performance, explain=args.explain):
             printer(line, style)
-    note(args, play_output.summary(performance))
+    note(args, render.summary(performance))
     if performance.failed and performance.stalls:
-        note(args, play_output.stalls(performance))
+        note(args, render.stalls(performance))
     if performance.failed and performance.lost_link:
         note(args, f"{args.on} was down for a time: what failed then says nothing of the device")
     if performance.interrupted_ns is not None:
@@ -107,12 +107,12 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _perform(args: argparse.Namespace, script: Script) -> Performance:
-    from mldkit.cli.progress import waiting
     from mldkit.link import clock
     from mldkit.model.units import SECOND
     from mldkit.play import sandboxed
     from mldkit.play.device_target import play_on_device
     from mldkit.play.simulation import simulate
+    from mldkit.render.progress import waiting
 
     if args.on == "sim":
         return simulate(script, seed=args.seed)

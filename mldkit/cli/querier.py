@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING
 from mldkit.cli import background
 from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
 from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.message_text import duration_text
-from mldkit.cli.output import detail, note
-from mldkit.cli.progress import waiting
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, MldkitError, UsageError
 from mldkit.model.addresses import is_multicast, text
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier_settings import LARGEST_ROBUSTNESS, QuerierSettings
 from mldkit.protocol.variables import Variables
+from mldkit.render.message_text import duration_text
+from mldkit.render.progress import waiting
+from mldkit.render.terminal import detail, note
 from mldkit.sender import check_source, families_for, find_origin
 
 if TYPE_CHECKING:
@@ -181,9 +181,9 @@ def _settings(args: argparse.Namespace, family: Family, version: int) -> Querier
 
 
 def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
-    from mldkit.cli.querier_output import Output
     from mldkit.link.device import PacketSocket
     from mldkit.querier import QuerierJob
+    from mldkit.render.querier import Output
 
     # `timeout`, labs and service managers end it so: what was learned is worth as much.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

@@ -21,8 +21,6 @@ from mldkit.cli.defect_options import (
     unicast_needs_mac,
 )
 from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.message_text import duration_text, plural
-from mldkit.cli.output import detail, note, print_json
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import UsageError
 from mldkit.model import codes
@@ -32,6 +30,8 @@ from mldkit.model.messages import Query
 from mldkit.model.notation import parse_group_spec
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier_settings import response_code
+from mldkit.render.message_text import duration_text, plural
+from mldkit.render.terminal import detail, note, print_json
 from mldkit.sender import check_source, envelope, families_for, find_origin
 
 if TYPE_CHECKING:
@@ -147,11 +147,11 @@ def run(args: argparse.Namespace) -> int:
     queries = [query for family in origin.sources for query in asked[family]]
     frames = [_frame(args, origin, query) for query in queries]
     if args.dry_run:
-        from mldkit.cli.sent import print_frames
+        from mldkit.render.sent import print_frames
 
         return print_frames(args, "query", frames)
     result, dropped = _ask(args, origin, frames, queries)
-    from mldkit.cli.query_output import print_result
+    from mldkit.render.query import print_result
 
     print_result(args, result, dropped)
     hosts = result.hosts()
@@ -332,7 +332,7 @@ def _streamer(args: argparse.Namespace) -> Callable[[Answer], None] | None:
     """Return what prints each answer at once in ndjson, None otherwise."""
     if args.format != "ndjson":
         return None
-    from mldkit.cli.query_output import answer_json
+    from mldkit.render.query import answer_json
 
     return lambda answer: print_json(answer_json(answer))
 
@@ -340,7 +340,7 @@ def _streamer(args: argparse.Namespace) -> Callable[[Answer], None] | None:
 def _run_with_progress(
     args: argparse.Namespace, asker: Asker, frames: Sequence[bytes], schedule: Schedule
 ) -> Result:
-    from mldkit.cli.progress import waiting
+    from mldkit.render.progress import waiting
 
     total_ns = schedule.every_ns * (schedule.count - 1) + schedule.wait_ns
     with waiting(args, total_ns, "listening"):

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mldkit.cli.arguments import add_format, add_interface, address
 from mldkit.cli.defect_options import add_defects, frame_with_defects, unicast_needs_mac
-from mldkit.cli.message_text import plural
-from mldkit.cli.output import note
 from mldkit.errors import UsageError
 from mldkit.model.addresses import Address, text
 from mldkit.model.family import IGMP, MLD, Family, family_of
@@ -21,6 +19,8 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.notation import parse_group_spec, parse_record
+from mldkit.render.message_text import plural
+from mldkit.render.terminal import note
 from mldkit.sender import envelope, find_origin
 from mldkit.wire.split import split_report
 
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> int:
     ]
     if not args.dry_run:
         _send(args, frames)
-    from mldkit.cli.sent import print_frames
+    from mldkit.render.sent import print_frames
 
     code = print_frames(args, "report", frames)
     if not args.dry_run:

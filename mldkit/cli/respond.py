@@ -17,7 +17,6 @@ from mldkit.cli.arguments import (
     whole_number,
 )
 from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.output import note
 from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import (
     is_link_local,
@@ -27,14 +26,15 @@ from mldkit.model.addresses import (
     text,
 )
 from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.render.terminal import note
 from mldkit.sender import families_for
 
 if TYPE_CHECKING:
     import argparse
 
-    from mldkit.cli.respond_output import Output
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
+    from mldkit.render.respond import Output
     from mldkit.responder.population import Plan
     from mldkit.responder.responder import Responder
 
@@ -174,7 +174,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _respond(args: argparse.Namespace, plan: Plan, device: PacketSocket, stack: ExitStack) -> int:
-    from mldkit.cli.respond_output import Output
+    from mldkit.render.respond import Output
 
     output = Output(args, plan)
     responder = _make(args, plan, device, output, stack)

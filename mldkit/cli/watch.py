@@ -8,14 +8,14 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, NoReturn
 
-from mldkit.cli.analysis_json import event_json
 from mldkit.cli.arguments import add_format, add_interface, duration
 from mldkit.cli.interrupt import INTERRUPTED
-from mldkit.cli.message_json import Json, time_text
-from mldkit.cli.message_text import plural
-from mldkit.cli.output import json_text, note, print_json
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
+from mldkit.render.analysis_json import event_json
+from mldkit.render.message_json import Json, time_text
+from mldkit.render.message_text import plural
+from mldkit.render.terminal import json_text, note, print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.result import Result
     from mldkit.cli.watch_exec import Commands
-    from mldkit.cli.watch_table import LiveTable
+    from mldkit.render.watch_table import LiveTable
     from mldkit.watch import Told, Watch
 
 EPILOG = """\
@@ -113,7 +113,7 @@ class _Session:
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER, 20, 20)
         if self._is_terminal:
-            from mldkit.cli.watch_table import LiveTable
+            from mldkit.render.watch_table import LiveTable
 
             self._table = stack.enter_context(LiveTable(self.watch))
 
@@ -164,7 +164,7 @@ class _Session:
             line += f"; commands: {self._commands.counts}"
         left_out = watch.analysis.left_out()
         if self.result is not None:
-            from mldkit.analysis.answers import about_queriers
+            from mldkit.render.summary import about_queriers
 
             for each in about_queriers(self.result) or ["no IGMP and no MLD message was heard"]:
                 note(self._args, each)

@@ -24,7 +24,7 @@ LARGEST_RESIDENT_MB = 600
 
 PROGRAM = """
 import gc, json, resource, sys, time
-from mldkit.analysis.summary import Analysis, analyze
+from mldkit.analysis.engine import Analysis, analyze
 from mldkit.link.capture import open_capture
 from mldkit.wire.decoder import Decoder
 

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.cli.message_json import message_json
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.messages import Report
+from mldkit.render.message_json import message_json
 from mldkit.wire.decode import decode
 from mldkit.wire.validity import find
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis.summary import Analysis
+from mldkit.analysis.engine import Analysis
 from mldkit.cli.interrupt import Interrupt
 from mldkit.cli.main import main
 from mldkit.link.capture import Capture

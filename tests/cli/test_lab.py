@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from mldkit.cli import lesson
 from mldkit.cli.main import main
 from mldkit.lab import catalogue
+from mldkit.render import lesson
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"scapy", "rich"}

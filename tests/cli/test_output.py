@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from mldkit.cli.output import broken_at, print_table
+from mldkit.render.terminal import broken_at, print_table
 from mldkit.testing.envelopes import V6, patched
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def test_a_word_is_never_broken() -> None:
 def test_a_line_is_never_printed_behind_a_progress_bar() -> None:
     program = """
 import argparse, time
-from mldkit.cli.output import line_printer
-from mldkit.cli.progress import waiting
+from mldkit.render.terminal import line_printer
+from mldkit.render.progress import waiting
 emit = line_printer()
 with waiting(argparse.Namespace(quiet=False), 2_000_000_000, "work"):
     time.sleep(0.3)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.cli.main import main
-from mldkit.cli.querier_output import event_json
 from mldkit.model.addresses import parse
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.messages import Query
@@ -19,6 +18,7 @@ from mldkit.protocol.querier_events import (
     VersionChanged,
 )
 from mldkit.querier import AddressGone, QuerySent
+from mldkit.render.querier import event_json
 
 if TYPE_CHECKING:
     from mldkit.querier import Told

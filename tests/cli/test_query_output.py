@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.cli.query_output import print_result
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, RecordType, Report
 from mldkit.query import Answer, Result
+from mldkit.render.query import print_result
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 

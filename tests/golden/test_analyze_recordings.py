@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from mldkit.analysis.engine import Analysis, analyze
 from mldkit.analysis.result import Result
-from mldkit.analysis.summary import Analysis, analyze
 from mldkit.cli.main import main
 from mldkit.link.capture import open_capture
 

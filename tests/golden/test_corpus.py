@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mldkit.cli.message_json import message_json
 from mldkit.link.capture import open_capture
 from mldkit.model.messages import Other
+from mldkit.render.message_json import message_json
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from mldkit.analysis.summary import Analysis
+from mldkit.analysis.engine import Analysis
 from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import is_multicast, parse
 from mldkit.model.datagram import Datagram, Decoded, Frame

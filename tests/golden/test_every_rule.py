@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from mldkit.analysis.engine import Analysis
 from mldkit.analysis.rules import BY_ID
-from mldkit.analysis.summary import Analysis
 from mldkit.cli.main import main
 from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import parse, text

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.cli.host_page import measured_table
+from docs.tools.host_page import measured_table
 from mldkit.link import clock
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Decoded, Frame

@@ -33,9 +33,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mldkit.analysis.engine import Analysis
 from mldkit.analysis.facts import LinkKey
 from mldkit.analysis.stays import EXPIRY
-from mldkit.analysis.summary import Analysis
 from mldkit.link.device import PacketSocket
 from mldkit.model.addresses import is_flooded, parse, text
 from mldkit.model.datagram import Decoded

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mldkit.analysis.summary import Analysis
+from mldkit.analysis.engine import Analysis
 from mldkit.model.datagram import Frame
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.units import SECOND

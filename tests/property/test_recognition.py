@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mldkit.analysis.summary import Analysis
+from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import parse
 from mldkit.model.family import family_of
 from mldkit.model.messages import GroupRecord, Query, Report

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mldkit.cli.message_json import message_json
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Datagram, Decoded, Frame, LinkType
+from mldkit.render.message_json import message_json
 from mldkit.testing import strategies
 from mldkit.wire.decode import decode
 from mldkit.wire.decoder import Decoder

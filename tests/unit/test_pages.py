@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mldkit.cli.rules_page import page
+from docs.tools.rules_page import page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -7,11 +7,11 @@ import io
 import pytest
 from rich.console import Console
 
-from mldkit.analysis.summary import Analysis
-from mldkit.cli.watch_table import EVENTS_SHOWN, LiveTable
+from mldkit.analysis.engine import Analysis
 from mldkit.link import device
 from mldkit.link.interfaces import Interface
 from mldkit.model.units import SECOND
+from mldkit.render.watch_table import EVENTS_SHOWN, LiveTable
 from mldkit.testing.story import EPOCH_NS, Story
 from mldkit.watch import LinkEvent, Watch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mldkit.analysis.answers import about_queriers
+from mldkit.render.summary import about_queriers
 from mldkit.testing.story import Story
 from mldkit.watch import Watch
 from tests.unit.scripted_link import ALWAYS_UP, NAME, Scripted, follow, found_in

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mldkit.analysis.engine import Analysis
 from mldkit.analysis.result import Result
-from mldkit.analysis.summary import Analysis
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.units import SECOND
 from mldkit.testing.stage import BEGIN_NS, Stage

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.answers import MOST_LINES, summary
-from mldkit.analysis.words import delay_text, seconds_text
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.messages import LegacyReport
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import delay_text, seconds_text
+from mldkit.render.summary import MOST_LINES, summary
 from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:

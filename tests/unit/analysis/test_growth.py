@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis import responses, summary
-from mldkit.analysis.summary import Analysis
+from mldkit.analysis import engine, responses
+from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import consecutive, parse, text
 from mldkit.model.datagram import Frame
 from mldkit.model.messages import GroupRecord, Query, RecordType, Report
@@ -92,7 +92,7 @@ def lines_run(fill: Callable[[Story, int], None], count: int) -> float:
     """Return how many lines of the analysis run for one message."""
     story = Story()
     fill(story, count)
-    folder = summary.__file__.rpartition("/")[0]
+    folder = engine.__file__.rpartition("/")[0]
     ran = 0
     known: dict[CodeType, bool] = {}
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.analysis import admission, limits, traffic
+from mldkit.analysis.engine import Analysis
 from mldkit.analysis.limits import MOST_CHANGES, MOST_OPEN, MOST_SOURCES
-from mldkit.analysis.summary import Analysis
 from mldkit.model.addresses import consecutive, parse, text
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import pytest
 
-from mldkit.analysis.answers import summary
+from mldkit.analysis.engine import Analysis
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.result import Result
-from mldkit.analysis.summary import Analysis
 from mldkit.model.addresses import text
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
@@ -21,6 +20,7 @@ from mldkit.play import simulate
 from mldkit.play.frames import data_frame
 from mldkit.protocol.script import DataAct
 from mldkit.protocol.script_parser import parse_script
+from mldkit.render.summary import summary
 from mldkit.testing.stage import BEGIN_NS
 
 SCRIPTS = sorted((Path(__file__).resolve().parents[2] / "play").glob("*.play"))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mldkit.analysis.engine import Analysis
 from mldkit.analysis.steady_clock import SteadyClock
-from mldkit.analysis.summary import Analysis
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
 from mldkit.testing.stage import BEGIN_NS

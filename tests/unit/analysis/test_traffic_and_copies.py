@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mldkit.analysis.summary import Analysis
+from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Frame, LinkType
 from mldkit.model.family import MLD

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mldkit.cli.macfilter_page import device_table
+from docs.tools.macfilter_page import device_table
 from mldkit.cli.main import main
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "mac-filter.md").read_text()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis.summary import Analysis
+from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import parse
 from mldkit.model.units import SECOND
-from mldkit.pictures import delays, paper, queriers, sheet, timeline
+from mldkit.render.pictures import delays, paper, queriers, sheet, timeline
 from mldkit.testing.story import EPOCH_NS, Story
 
 if TYPE_CHECKING:

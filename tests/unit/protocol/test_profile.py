@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from mldkit.cli.host_page import page
+from docs.tools.host_page import page
 from mldkit.protocol.profile import LINUX_IGMP, LINUX_MLD, RFC_IGMP, behaviour_fields, differs
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.findings import RANK
-from mldkit.analysis.incidents import (
+from mldkit.analysis.stays import EXPIRY, LEAVE
+from mldkit.analysis.words import place
+from mldkit.model.addresses import is_unspecified, text
+from mldkit.model.units import SECOND
+from mldkit.model.words import clock_text, counted, named, seconds_text
+from mldkit.render.incidents import (
     NEW_MEMBERSHIP_S,
     OLD_MEMBERSHIP_S,
     incidents,
     stopped_stream,
 )
-from mldkit.analysis.stays import EXPIRY, LEAVE
-from mldkit.analysis.words import clock_text, counted, named, place, seconds_text
-from mldkit.model.addresses import is_unspecified, text
-from mldkit.model.units import SECOND
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from mldkit.cli.message_text import plural
-from mldkit.cli.output import note
-from mldkit.cli.streams import say
 from mldkit.errors import CaptureError
+from mldkit.render.message_text import plural
+from mldkit.render.streams import say
+from mldkit.render.terminal import note
 
 if TYPE_CHECKING:
     import argparse

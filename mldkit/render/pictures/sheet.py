@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.pictures import delays, paper, queriers, timeline
+from mldkit.render.pictures import delays, paper, queriers, timeline
 
 if TYPE_CHECKING:
     from mldkit.analysis.result import Result

@@ -15,20 +15,20 @@ import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from mldkit.cli.output import line_printer, printable
 from mldkit.groups.listing import filter_text
 from mldkit.groups.row import Kind
 from mldkit.groups.watch import EventKind
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
+from mldkit.render.terminal import line_printer, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mldkit.cli.message_json import Json
     from mldkit.groups.row import InterfaceState, Listing, OtherMac, Process, Row
     from mldkit.groups.watch import Event
     from mldkit.link.kernel_sockets import SocketFilter
+    from mldkit.render.message_json import Json
 
 _HEADINGS = ("group", "users", "wants", "MAC", "refs", "timer")
 _RIGHT = {"users", "refs", "timer"}

@@ -12,8 +12,8 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.pictures.paper import ALARM, ANY_SOURCE, BAND, GRID, MUTED
 from mldkit.protocol.exchange import LATE_MARGIN_NS
+from mldkit.render.pictures.paper import ALARM, ANY_SOURCE, BAND, GRID, MUTED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

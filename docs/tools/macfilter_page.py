@@ -1,4 +1,4 @@
-"""Print the table of docs/mac-filter.md from the rows: `python -m mldkit.cli.macfilter_page`."""
+"""Print the table of docs/mac-filter.md from the rows: `python -m docs.tools.macfilter_page`."""
 
 from __future__ import annotations
 

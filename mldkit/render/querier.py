@@ -5,9 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from mldkit.cli.message_json import Json, number, time_text
-from mldkit.cli.message_text import plural, query_text
-from mldkit.cli.output import line_printer, note, print_json, print_table
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.units import MILLISECOND, SECOND
@@ -18,6 +15,9 @@ from mldkit.protocol.querier_events import (
     VersionChanged,
 )
 from mldkit.querier import AddressGone, QuerySent
+from mldkit.render.message_json import Json, number, time_text
+from mldkit.render.message_text import plural, query_text
+from mldkit.render.terminal import line_printer, note, print_json, print_table
 
 if TYPE_CHECKING:
     import argparse

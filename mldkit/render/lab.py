@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mldkit.cli.output import line_printer, note, print_json, print_table
 from mldkit.lab import captures, checks, state
 from mldkit.model.addresses import mac_text, text
+from mldkit.render.terminal import line_printer, note, print_json, print_table
 
 if TYPE_CHECKING:
     import argparse

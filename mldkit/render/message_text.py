@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.cli.output import SEVERITY_STYLES, printable, rule_line
 from mldkit.model.addresses import text
 from mldkit.model.messages import (
     GroupRecord,
@@ -17,6 +16,7 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.units import SECOND
+from mldkit.render.terminal import SEVERITY_STYLES, printable, rule_line
 from mldkit.wire.validity import BY_ID, find
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Print docs/rules.md from the rule table: `python -m mldkit.cli.rules_page`."""
+"""Print docs/rules.md from the rule table: `python -m docs.tools.rules_page`."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import text
-from mldkit.pictures.paper import (
+from mldkit.render.pictures.paper import (
     ALARM,
     ANY_SOURCE,
     INCLUDE,

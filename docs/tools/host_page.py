@@ -1,6 +1,6 @@
 """Print docs/host-behaviour.md from the host profiles and what was measured last.
 
-`python -m mldkit.cli.host_page docs/measured/agreement.json`
+`python -m docs.tools.host_page docs/measured/agreement.json`
 """
 
 from __future__ import annotations

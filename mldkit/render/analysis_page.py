@@ -10,22 +10,16 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.answers import summary
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.incidents import data_after_leaves
 from mldkit.analysis.stays import CAPTURE_END, EXPIRY
-from mldkit.analysis.words import (
-    clock_text,
-    counted,
-    frames_text,
-    place,
-    seconds_text,
-    short_names,
-)
-from mldkit.cli.analysis_page_style import style_sheet
-from mldkit.cli.output import printable
+from mldkit.analysis.words import frames_text, place, short_names
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import clock_text, counted, seconds_text
+from mldkit.render.analysis_page_style import style_sheet
+from mldkit.render.incidents import data_after_leaves
+from mldkit.render.summary import summary
+from mldkit.render.terminal import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

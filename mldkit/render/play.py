@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mldkit.cli.message_json import Json, message_json
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.message_json import Json, message_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

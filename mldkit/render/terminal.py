@@ -11,8 +11,8 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from mldkit.cli.streams import say
 from mldkit.model.printing import printable as printable
+from mldkit.render.streams import say
 
 if TYPE_CHECKING:
     import argparse

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import NEVER_NS, host_address
-from mldkit.analysis.words import clock_text, delay_text, named, place
+from mldkit.analysis.words import place
 from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
+from mldkit.model.words import clock_text, delay_text, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -5,11 +5,11 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from mldkit.cli.message_json import Json, message_json, messages_json
-from mldkit.cli.message_text import plural
-from mldkit.cli.output import line_printer, note, output_columns, print_json, print_table
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND
+from mldkit.render.message_json import Json, message_json, messages_json
+from mldkit.render.message_text import plural
+from mldkit.render.terminal import line_printer, note, output_columns, print_json, print_table
 
 if TYPE_CHECKING:
     import argparse

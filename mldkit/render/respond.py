@@ -14,14 +14,14 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mldkit.cli.message_json import Json, message_json, time_text
-from mldkit.cli.message_text import plural, summary_text
-from mldkit.cli.output import line_printer, note, print_json
 from mldkit.link import clock
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.events import Sent
+from mldkit.render.message_json import Json, message_json, time_text
+from mldkit.render.message_text import plural, summary_text
+from mldkit.render.terminal import line_printer, note, print_json
 from mldkit.responder.responder import Answered, Explained, Heard
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame

@@ -27,10 +27,10 @@ from rich.text import Text
 
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.words import place
-from mldkit.cli.message_text import plural
-from mldkit.cli.output import SEVERITY_STYLES, printable
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.message_text import plural
+from mldkit.render.terminal import SEVERITY_STYLES, printable
 from mldkit.watch import LinkEvent
 
 if TYPE_CHECKING:

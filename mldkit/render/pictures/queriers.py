@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.words import seconds_text
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
-from mldkit.pictures.paper import (
+from mldkit.model.words import seconds_text
+from mldkit.render.pictures.paper import (
     ALARM,
     ANY_SOURCE,
     INCLUDE,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.answers import summary
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.incidents import data_after_leaves
 from mldkit.analysis.words import family_name
-from mldkit.cli.message_json import Json, number, time_text
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.incidents import data_after_leaves
+from mldkit.render.message_json import Json, number, time_text
+from mldkit.render.summary import summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

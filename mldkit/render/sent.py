@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.cli.message_json import message_json
-from mldkit.cli.message_text import message_lines
-from mldkit.cli.output import line_printer, print_json
 from mldkit.model.datagram import Decoded, Frame
+from mldkit.render.message_json import message_json
+from mldkit.render.message_text import message_lines
+from mldkit.render.terminal import line_printer, print_json
 from mldkit.wire.decode import decode
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from mldkit.cli.message_json import Json
+    from mldkit.render.message_json import Json
 
 
 def print_frames(args: argparse.Namespace, verb: str, frames: Sequence[bytes]) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mldkit.pictures.paper import VARIABLES
+from mldkit.render.pictures.paper import VARIABLES
 
 _LAYOUT = """\
 * { box-sizing: border-box; }

@@ -1,0 +1,1 @@
+"""How things look: messages, memberships, analyses, words and events, on terminals and pages."""
