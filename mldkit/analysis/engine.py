@@ -2,7 +2,7 @@
 
 ::
 
-    frames of each capture -> merged by time -> decode -> copies -> link state -> Result
+    frames of each capture -> merged by time -> decode -> copies -> link state -> AnalysisResult
                                                   |
                                                   `-> data to groups -> traffic
 
@@ -25,7 +25,9 @@ from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark, believable
 from mldkit.analysis.ledger import Ledger
 from mldkit.analysis.link_state import LinkState
-from mldkit.analysis.result import Part, Result
+from mldkit.analysis.part import Part
+from mldkit.analysis.result import AnalysisResult, CaptureFacts
+from mldkit.analysis.sealing import seal_link
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.model.datagram import Broken, LinkType
@@ -40,6 +42,7 @@ from mldkit.wire.validity import find
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.sittings import Source
     from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
@@ -168,8 +171,8 @@ class Analysis:
             link.forget()
         self.admission.forget(self.links)
 
-    def finish(self, ended_ns: int | None = None) -> Result:
-        """Return what was found; `ended_ns` is the time of the last packet."""
+    def finish(self, ended_ns: int | None = None) -> AnalysisResult:
+        """Return what was found, and end; `ended_ns` is the time of the last packet."""
         for capture, part in self.parts.items():
             mark = Mark(capture, 0, self.now_ns)
             for decoded in part.decoder.finish():
@@ -177,7 +180,6 @@ class Analysis:
                 if key is not None:
                     self._see_message(decoded, key, mark)
         end_ns = max(self.now_ns, ended_ns or 0)
-        rows = []
         for key, link in self.links.items():
             link_end_ns = self._end_ns(link)
             if link_end_ns is None:
@@ -186,25 +188,25 @@ class Analysis:
             link.finish(mark)
             if key in self.traffic:
                 self.traffic[key].finish(link.memberships, link_end_ns, mark)
-            rows += [(key, row) for row in link.memberships.finish(link_end_ns)]
-        return Result(
-            self.profile,
-            list(self.links.values()),
-            self.traffic,
-            rows,
-            rows,
-            self.ledger.entries(),
-            self.parts,
-            self.copies.duplicates,
-            self.begun_ns or 0,
-            end_ns,
-            self.left_out(),
-            self.tunnels,
+            link.memberships.finish(link_end_ns)
+        duplicates = self.copies.duplicates
+        return AnalysisResult(
+            profile=self.profile,
+            links=tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items()),
+            findings=self.ledger.seal(),
+            captures=tuple(
+                CaptureFacts(number, part.messages, duplicates.get(number, 0))
+                for number, part in sorted(self.parts.items())
+            ),
+            begun_ns=self.begun_ns or 0,
+            ended_ns=end_ns,
+            left_out=self.left_out(),
+            tunnels=self.tunnels,
         )
 
-    def left_out(self) -> list[str]:
-        """Return in words what found no room so far."""
-        return admission.texts(self.admission, self.links.values(), self.traffic)
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return what found no room so far."""
+        return admission.left_out(self.admission, self.links.values(), self.traffic)
 
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
@@ -353,7 +355,7 @@ class Interrupt(Protocol):
 
 def analyze(
     sources: list[Source], analysis: Analysis, interrupt: Interrupt | None = None
-) -> Result:
+) -> AnalysisResult:
     """Run the whole of the captures through an analysis, or what is read until an interrupt."""
     sittings = Sittings(sources)
     if len(sources) > 1:
