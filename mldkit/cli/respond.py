@@ -26,8 +26,8 @@ from mldkit.model.addresses import (
     text,
 )
 from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.origin import families_for
 from mldkit.render.terminal import note
-from mldkit.sender import families_for
 
 if TYPE_CHECKING:
     import argparse
