@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
 from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, MldkitError, UsageError
 from mldkit.model.addresses import is_multicast, text
@@ -188,7 +187,7 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     from mldkit.render.querier import Output
 
     # `timeout`, labs and service managers end it so: what was learned is worth as much.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     output = Output(args)
     code = 0
     failure: MldkitError | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import (
@@ -20,7 +19,7 @@ from mldkit.cli.defect_options import (
     setting_families,
     unicast_needs_mac,
 )
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import UsageError
 from mldkit.model.addresses import mac_text, parse_mac, text
@@ -246,8 +245,7 @@ def _ask(
 
     wait_ns = default_wait_ns(queries) if args.wait is None else args.wait
     every_ns = args.max_response if args.every is None else args.every
-    # `timeout` and service managers end it so: the answers until then are worth as much.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
         asker = Asker(device, clock.now_ns, _streamer(args))
