@@ -114,8 +114,8 @@ def _querier(link: LinkState) -> QuerierGlance:
         address=None if acting is None else acting.address,
         version=None if acting is None else acting.version,
         due_ns=0 if acting is None else acting.last_ns + acting.variables.interval_ns,
-        silent_since_ns=queriers.last_general_ns or queriers.begun_ns,
-        silence_limit_ns=queriers.silence_limit_ns,
+        silent_since_ns=queriers.silence.last_general_ns or queriers.silence.begun_ns,
+        silence_limit_ns=queriers.silence.limit_ns,
     )
 
 

@@ -61,6 +61,22 @@ class OlderQuerier:
 
 
 @dataclass(frozen=True, slots=True)
+class SilenceFacts:
+    """The times without a General Query; in nanoseconds since the epoch, from and to."""
+
+    begun_ns: int
+    """Since when somebody looked at the link without a break."""
+    limit_ns: int
+    """How long a link may be without a General Query."""
+    times: tuple[tuple[int, int], ...]
+    """Silences that were too long."""
+    at_end: tuple[int, int] | None
+    """The one in which the capture ends."""
+    unseen: tuple[tuple[int, int], ...]
+    """Times in which nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
 class QueriersFacts:
     """Who queries a link, and when nobody does."""
 
@@ -70,16 +86,7 @@ class QueriersFacts:
     """Who acts at the end."""
     variables: Variables
     """What the acting querier announced last."""
-    begun_ns: int
-    """Since when silence would prove something."""
-    silence_limit_ns: int
-    """How long a link may be without a General Query."""
-    silences: tuple[tuple[int, int], ...]
-    """Times without a General Query that were too long: from, to."""
-    silence_at_end: tuple[int, int] | None
-    """The one in which the capture ends."""
-    unseen: tuple[tuple[int, int], ...]
-    """Times in which nobody looked: from, to."""
+    silence: SilenceFacts
     older: tuple[OlderQuerier, ...]
     dropped: tuple[tuple[Address, str], ...]
     """Who sent queries that hosts must drop, with the first rule that says so."""

@@ -10,12 +10,13 @@ from mldkit.analysis.result import (
     OlderQuerier,
     QuerierFacts,
     QueriersFacts,
+    SilenceFacts,
     StreamFacts,
 )
 
 if TYPE_CHECKING:
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.queriers import Querier
+    from mldkit.analysis.querier import Querier
     from mldkit.analysis.traffic import Stream, Traffic
 
 
@@ -43,18 +44,20 @@ def seal_link(link: LinkState, traffic: Traffic | None) -> LinkFacts:
 
 
 def _queriers(link: LinkState) -> QueriersFacts:
-    queriers = link.queriers
+    queriers, silence = link.queriers, link.queriers.silence
     known = {querier.address: _querier(querier) for querier in queriers.known.values()}
     acting = queriers.acting
     return QueriersFacts(
         known=tuple(known.values()),
         acting=None if acting is None else known[acting.address],
         variables=queriers.variables,
-        begun_ns=queriers.begun_ns,
-        silence_limit_ns=queriers.silence_limit_ns,
-        silences=tuple(queriers.silences),
-        silence_at_end=queriers.silence_at_end,
-        unseen=tuple(queriers.unseen),
+        silence=SilenceFacts(
+            begun_ns=silence.begun_ns,
+            limit_ns=silence.limit_ns,
+            times=tuple(silence.times),
+            at_end=silence.at_end,
+            unseen=tuple(silence.unseen),
+        ),
         older=tuple(
             OlderQuerier(address, version, mark.time_ns)
             for address, (version, mark) in link.compatibility.older_queriers.items()
