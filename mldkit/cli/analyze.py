@@ -116,13 +116,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the captures show; return 1 when something is in error."""
     if args.compare is not None:
-        from mldkit.cli import comparison_output
+        from mldkit.cli import comparison
 
         if args.files:
             raise UsageError("argument --compare: names both captures, no FILE beside it")
         if args.compare == ["-", "-"]:
             raise UsageError("argument --compare: standard input can be read only once")
-        return comparison_output.run(args)
+        return comparison.run(args)
     if not args.files:
         raise UsageError("argument FILE: name a capture", hint="see mldkit analyze --help")
     if args.files.count("-") > 1:
