@@ -98,7 +98,7 @@ class LinkState:
             self._advance(now_ns)
         source, mac = datagram.source, datagram.link_source
         self.identities.learn(source, mac, mark)
-        self.queriers.report(mark)
+        self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         version = self.key.family.current_version
         self.compatibility.report(version, source, mark)
@@ -235,7 +235,7 @@ class LinkState:
         datagram = decoded.datagram
         mac = datagram.link_source
         host = self.identities.host(datagram.source, mac, mark)
-        self.queriers.report(mark)
+        self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
             left = self.memberships.leave(host, message.group, mark.time_ns)
