@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.limits import LeftOut
+    from mldkit.analysis.pauses import Pause
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
     from mldkit.model.addresses import Address
@@ -180,6 +181,8 @@ class AnalysisResult:
     """What found no room."""
     tunnels: bool
     """Whether tunnels were looked into."""
+    pauses: tuple[Pause, ...] = ()
+    """Times in which nothing was captured, in order."""
 
     @property
     def rows(self) -> list[tuple[LinkKey, Stay]]:

@@ -45,6 +45,7 @@ RULES: tuple[Rule, ...] = (
          "RFC 3590 §4; RFC 9777 §5.2.14"),
     Rule("D-30", ERROR, "A message comes back with another hop limit or VLAN: a loop",
          "RFC 9776 §4; RFC 9777 §5"),
+    Rule("D-40", INFO, "Nothing of any kind was captured for a time", "pcap time stamps"),
     Rule("M-55", INFO, "The clock of the capture runs backwards", "pcap time stamps"),
     Rule("M-56", INFO, "Frames were captured twice; the copies are left out", "span ports"),
 )  # fmt: skip

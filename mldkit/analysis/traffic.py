@@ -105,6 +105,12 @@ class Traffic:
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
         self.streams: dict[tuple[Address, Address], Stream] = {}
+        self._unseen = 0, 0
+        """The last time in which nobody looked: from, to."""
+
+    def pause(self, from_ns: int, until_ns: int) -> None:
+        """Take in that nobody looked for a time: no stream paused in it."""
+        self._unseen = from_ns, until_ns
 
     def see(self, packet: DataPacket, memberships: Memberships, queries: int, mark: Mark) -> None:
         """Take in one packet; `queries` is the number of last-member queries of a leave."""
@@ -118,7 +124,10 @@ class Traffic:
             self.streams[key] = stream
             self._check_mac(packet, mark)
         stream.packets += 1
-        if mark.time_ns - stream.last_ns > stream.pause[1] - stream.pause[0]:
+        if (
+            mark.time_ns - stream.last_ns > stream.pause[1] - stream.pause[0]
+            and not stream.last_ns <= self._unseen[0] < self._unseen[1] <= mark.time_ns
+        ):
             stream.pause = stream.last_ns, mark.time_ns
         stream.last_ns = mark.time_ns
         stream.hop_limit = min(stream.hop_limit, packet.hop_limit)

@@ -62,13 +62,15 @@ class Gap:
 class Times:
     """When the packets of one interface came."""
 
-    __slots__ = ("_following", "first_ns", "gaps", "last_ns", "name", "packets")
+    __slots__ = ("_following", "first", "first_ns", "gaps", "last_ns", "name", "packets")
 
     def __init__(self, name: str | None) -> None:
         self.name = name
         """The interface; None where the capture gives no name."""
         self.packets = 0
         """Packets that have a time."""
+        self.first = 0
+        """Number of the first of them."""
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         """Time of the last packet in the order of the file."""
@@ -101,7 +103,7 @@ class Times:
         found: list[tuple[int, Gap]] = []
         last_ns = self.last_ns
         if last_ns is None:
-            self.first_ns = begun_ns
+            self.first, self.first_ns = first + places[0], begun_ns
         elif begun_ns - last_ns >= LEAST_GAP_NS:
             found.append((0, Gap(first + places[0], last_ns, begun_ns, self.packets, begun_ns)))
         if ended_ns - begun_ns >= LEAST_GAP_NS:

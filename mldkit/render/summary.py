@@ -20,6 +20,7 @@ from mldkit.render.incidents import (
     incidents,
     stopped_stream,
 )
+from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
@@ -44,8 +45,10 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
+    taken += len(pauses)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -58,6 +61,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
         answers.append(f"{counted(more, 'more link')} {verb} in the tables below.")
+    answers += pauses
     answers += _about_findings(result.findings, max(MOST_LINES - len(answers) - 1, 1))
     return answers[:MOST_LINES]
 

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from mldkit.analysis.engine import Analysis
+from mldkit.analysis.engine import Analysis, analyze
 from mldkit.analysis.rules import BY_ID
 from mldkit.cli.main import main
+from mldkit.link.capture import open_capture
 from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame, LinkType
@@ -278,6 +279,22 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
 }
+
+
+def paused(*, by: float) -> Tell:
+    """Look at a link for 200 s, not for a time, and again."""
+
+    def tell(stage: Stage) -> None:
+        for begin in (0, 200 + by):
+            stage.query(begin)
+            stage.report(begin + 3, "IS_EX", 1)
+            stage.chatter(begin, begin + 200)
+
+    return tell
+
+
+IN_CAPTURES: dict[str, tuple[Tell, Tell]] = {"D-40": (paused(by=210), paused(by=150))}
+"""What shows in packets that hold no message."""
 ONLY_MLD = {"D-29"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
@@ -315,10 +332,27 @@ def test_a_rule_on_a_link_is_raised_and_its_neighbour_is_not(rule: str, family: 
     assert rule not in found[1]
 
 
+@pytest.mark.parametrize("rule", IN_CAPTURES)
+def test_a_rule_on_captures_is_raised_and_its_neighbour_is_not(rule: str, tmp_path: Path) -> None:
+    found = []
+    for tell in IN_CAPTURES[rule]:
+        story = Stage(MLD)
+        tell(story)
+        path = str(tmp_path / "capture.pcapng")
+        with CaptureWriter(path) as writer:
+            for frame in story.frames():
+                writer.write(frame)
+        with open_capture(path, data=True) as capture:
+            found.append({entry.id for entry in analyze([capture], Analysis()).findings})
+
+    assert rule in found[0]
+    assert rule not in found[1]
+
+
 def test_every_rule_has_a_case() -> None:
     told = {case.id for case in DEFECTS if case.id is not None}
 
-    assert told | set(FRAMES) | set(STORIES) == set(BY_ID)
+    assert told | set(FRAMES) | set(STORIES) | set(IN_CAPTURES) == set(BY_ID)
 
 
 def test_everything_that_is_wrong_in_one_long_capture_stops_nothing(

@@ -1,0 +1,214 @@
+"""Times in which nobody looked: a pause of the capture is no silence of the querier.
+
+::
+
+    all packets    |||||||||||||                      ||||||||||||||
+                                 |<----- pause ----->|
+    messages       |     |     |                      |     |     |
+
+What runs before and after a gap, whatever the memberships are, and stops for so much longer than it
+ever does, stopped because nobody looked. Data to groups run by leave of the memberships: where they
+alone fill the capture they may have stopped for want of a querier, so they prove it only while the
+querier was not missed yet. Membership messages alone prove nothing: their silence may be the fault
+itself, and it is told that this is not known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.facts import Mark
+from mldkit.analysis.feed import Break
+from mldkit.link.times import LEAST_GAP_NS, Gap
+from mldkit.model.units import SECOND
+from mldkit.model.words import clock_text
+from mldkit.protocol.variables import Variables
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from mldkit.analysis.feed import Feed
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.part import Part
+
+PAUSED, DOWN, UNKNOWN = "paused", "down", "unknown"
+USUAL, UNLESS_MISSED = "usual", "unless-missed"
+_TIMES_USUAL = 20
+"""A pause is at least so many times as long as what runs is apart."""
+_LEAST_PACKETS = 10
+"""Packets that run, without which it is not known how far they are apart."""
+_LEAST_MESSAGES = 4
+_DAY_NS = 86_400 * SECOND
+"""No link of a network is without a single packet for so long."""
+_MISSED_NS = Variables().other_querier_ns
+"""Of less silence nobody asks."""
+_MOST_PAUSES = 1000
+_MOST_COMPARED = 1000
+"""Interfaces of a capture that are asked whether they went on."""
+_MOST_ALIKE = 4
+"""Pauses of about one length: where there are more, what runs comes in bursts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A time of which nothing is known, by the steady clock of its interface."""
+
+    capture: int
+    interface: str | None
+    from_ns: int
+    until_ns: int
+    kind: str
+    """`paused`: nobody looked. `down`: nothing came while other interfaces went on. `unknown`: the
+    capture holds membership messages alone, so that nobody can tell."""
+
+    @property
+    def length_ns(self) -> int:
+        """How long it took."""
+        return self.until_ns - self.from_ns
+
+
+class Pauses:
+    """All pauses of an analysis."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._found: list[tuple[Feed, int, int, str]] = []
+        self.known: list[Pause] = []
+        """What is told of, in order of time; complete at the end."""
+        self.ends_ns: dict[int, int] = {}
+        """When an interface was last heard that went down, by the identity of its feed."""
+
+    def see(self, item: Break, links: Iterable[LinkState]) -> bool:
+        """Take in a gap on an interface with these links; return whether nobody looked."""
+        feed, from_ns, until_ns = item.feed, item.from_ns, item.until_ns
+        kind = _unless_missed(judge(item), from_ns, links)
+        feed.quiet.append((from_ns, until_ns))
+        if kind == USUAL:
+            return False
+        if len(self._found) < _MOST_PAUSES:
+            self._found.append((feed, from_ns, until_ns, kind))
+        if kind == UNKNOWN:
+            return False
+        feed.paused.append(until_ns - from_ns)
+        feed.since_ns = until_ns
+        return True
+
+    def see_end(
+        self, feed: Feed, feeds: Collection[Feed], links: Iterable[LinkState], end_ns: int
+    ) -> None:
+        """Look whether an interface of a capture with these feeds went down before the end."""
+        last_ns = feed.last_ns
+        if last_ns is None or end_ns - last_ns < LEAST_GAP_NS:
+            return
+        feed.quiet.append((last_ns, end_ns))
+        others = _others(feed, feeds)
+        if not any((other.first_ns or 0) < last_ns < (other.last_ns or 0) for other in others):
+            # Captures that were put together, one after the other.
+            self.ends_ns[id(feed)] = last_ns
+            return
+        kind = _unless_missed(judge_end(feed, end_ns), last_ns, links)
+        if kind == USUAL:
+            return
+        self._found.append((feed, last_ns, end_ns, kind))
+        if kind == PAUSED:
+            self.ends_ns[id(feed)] = last_ns
+
+    def tell(self, parts: Mapping[int, Part]) -> None:
+        """D-40, now that it is known whether other interfaces went on meanwhile."""
+        for feed, from_ns, until_ns, kind in self._found:
+            if not feed.messages:
+                continue
+            others = _others(feed, parts[feed.capture].feeds.values())
+            is_down = kind == PAUSED and any(one.went_on(from_ns, until_ns) for one in others)
+            told = DOWN if is_down else kind
+            pause = Pause(feed.capture, feed.interface, from_ns, until_ns, told)
+            if not is_down and self._is_told(pause):
+                continue
+            self.known.append(pause)
+            mark = Mark(feed.capture, 0, from_ns)
+            self._ledger.add("D-40", None, mark, _text(pause), weight=pause.length_ns)
+        self.known.sort(key=lambda pause: pause.from_ns)
+
+    def _is_told(self, pause: Pause) -> bool:
+        """Return whether the same time was told of for another interface."""
+        return any(
+            other.capture == pause.capture
+            and other.kind == pause.kind
+            and abs(other.from_ns - pause.from_ns) < LEAST_GAP_NS
+            and abs(other.until_ns - pause.until_ns) < LEAST_GAP_NS
+            for other in self.known
+        )
+
+
+def _others(feed: Feed, feeds: Iterable[Feed]) -> list[Feed]:
+    return [other for other in islice(feeds, _MOST_COMPARED) if other is not feed]
+
+
+def _text(pause: Pause) -> str:
+    seconds = f"{pause.length_ns / SECOND:.0f} s"
+    since = f"from {clock_text(pause.from_ns)} on, for {seconds}"
+    if pause.kind == DOWN:
+        name = pause.interface or "an interface without a name"
+        return (
+            f"not one packet of any kind on {name} {since}, while other interfaces went on: it was"
+            " down, and nothing is said of it for that time"
+        )
+    if pause.kind == UNKNOWN:
+        return (
+            f"no message {since}; the capture holds nothing else, so it is not known whether"
+            " anybody looked"
+        )
+    return f"not one packet of any kind {since}: nobody looked, and nothing is said of that time"
+
+
+def _unless_missed(kind: str, from_ns: int, links: Iterable[LinkState]) -> str:
+    """Return what a gap is in the end: data stop where a querier is missed."""
+    if kind != UNLESS_MISSED:
+        return kind
+    silences = (link.queriers.silence for link in links)
+    is_missed = any(from_ns - silence.since_ns > silence.limit_ns for silence in silences)
+    return USUAL if is_missed else PAUSED
+
+
+def judge(item: Break) -> str:
+    """Return what a gap is: a pause, one unless a querier was missed before it, unknown, usual."""
+    feed, gap = item.feed, item.gap
+    length_ns = gap.length_ns
+    if length_ns >= _DAY_NS or (item.is_border and length_ns > _MISSED_NS):
+        return PAUSED
+    before_ns = gap.from_ns - (feed.first_ns or 0) - sum(feed.paused)
+    seen_ns = max(before_ns, 0) + gap.last_ns - gap.until_ns
+    if sum(2 * other_ns > length_ns for other_ns in feed.paused) < _MOST_ALIKE:
+        others, data = gap.others, gap.others + gap.to_groups
+        if _is_long(length_ns, seen_ns, item.before - item.frames, others):
+            return PAUSED
+        if _is_long(length_ns, seen_ns, item.before - item.messages, data):
+            return UNLESS_MISSED
+    has_messages_alone = item.before <= item.messages and not gap.others + gap.to_groups
+    messages = item.before + gap.followed
+    if has_messages_alone and messages >= _LEAST_MESSAGES and length_ns > _MISSED_NS:
+        return UNKNOWN if length_ns * messages >= _TIMES_USUAL * seen_ns else USUAL
+    return USUAL
+
+
+def judge_end(feed: Feed, end_ns: int) -> str:
+    """Return what it is that nothing came of an interface from some time to the end."""
+    last_ns = feed.last_ns or 0
+    ran = feed.packets - feed.frames
+    gap = Gap(0, last_ns, end_ns, feed.packets, end_ns)
+    # What went on to the end are other interfaces, so nothing has to run behind it.
+    gap.others = 1 if ran else 0
+    gap.to_groups = 1
+    if feed.packets <= feed.messages:
+        gap.others = gap.to_groups = 0
+    return judge(Break(feed, gap, feed.packets, feed.frames, feed.messages, 0))
+
+
+def _is_long(length_ns: int, seen_ns: int, before: int, behind: int) -> bool:
+    """Return whether nothing came for much longer than usual of what runs on both sides."""
+    if before <= 0 or not behind or before + behind < _LEAST_PACKETS:
+        return False
+    return length_ns * (before + behind) >= _TIMES_USUAL * seen_ns
