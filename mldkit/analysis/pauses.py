@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import islice
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import Mark
@@ -118,7 +119,8 @@ class Pauses:
 
     def tell(self, parts: Mapping[int, Part]) -> None:
         """D-40, now that it is known whether other interfaces went on meanwhile."""
-        for feed, from_ns, until_ns, kind in self._found:
+        # Not in the order of the file, which may have one interface after the other.
+        for feed, from_ns, until_ns, kind in sorted(self._found, key=itemgetter(1)):
             if not feed.messages:
                 continue
             others = _others(feed, parts[feed.capture].feeds.values())
@@ -130,7 +132,6 @@ class Pauses:
             self.known.append(pause)
             mark = Mark(feed.capture, 0, from_ns)
             self._ledger.add("D-40", None, mark, _text(pause), weight=pause.length_ns)
-        self.known.sort(key=lambda pause: pause.from_ns)
 
     def _is_told(self, pause: Pause) -> bool:
         """Return whether the same time was told of for another interface."""
