@@ -19,15 +19,16 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeGuard, TypeVar
 
-from mldkit.analysis import admission
+from mldkit.analysis import admission, data_findings
 from mldkit.analysis.copies import Copies
+from mldkit.analysis.data_packets import read_data
 from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark, believable
 from mldkit.analysis.ledger import Ledger
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.result import Part, Result
 from mldkit.analysis.sittings import Sittings
-from mldkit.analysis.traffic import Traffic, read_data
+from mldkit.analysis.traffic import Traffic
 from mldkit.model.datagram import Broken, LinkType
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
@@ -40,6 +41,7 @@ from mldkit.wire.validity import find
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.sittings import Source
     from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
@@ -93,6 +95,8 @@ class Analysis:
         self.admission = admission.Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
+        self._places: dict[tuple[str | None, tuple[int, ...], int], Traffic] = {}
+        """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.parts: dict[int, Part] = {}
         self.begun_ns: int | None = None
         """Time of the first packet; set by who reads, else that of the first message."""
@@ -177,16 +181,17 @@ class Analysis:
                 if key is not None:
                     self._see_message(decoded, key, mark)
         end_ns = max(self.now_ns, ended_ns or 0)
-        rows = []
+        rows, members = [], []
         for key, link in self.links.items():
             link_end_ns = self._end_ns(link)
             if link_end_ns is None:
                 link_end_ns = end_ns
             mark = Mark(max(link.captures, default=0), 0, link_end_ns)
             link.finish(mark)
-            if key in self.traffic:
-                self.traffic[key].finish(link.memberships, link_end_ns, mark)
-            rows += [(key, row) for row in link.memberships.finish(link_end_ns)]
+            stays = link.memberships.finish(link_end_ns)
+            members.append((link, stays, mark))
+            rows += [(key, row) for row in stays]
+        data_findings.judge(self.traffic, members, self.ledger)
         return Result(
             self.profile,
             list(self.links.values()),
@@ -269,20 +274,35 @@ class Analysis:
 
     def _see_data(self, frame: Frame, mark: Mark) -> None:
         packet = read_data(frame)
-        interface = frame.interface or _device(frame)
-        if packet is None or not self.wanted.takes(interface, packet.vlan):
+        if packet is None:
             return
+        interface = frame.interface or _device(frame)
+        place = interface, packet.vlan, len(packet.group)
+        traffic = self._places.get(place)
+        if traffic is None or self.sittings is not None or packet.is_detection:
+            traffic = self._look_at_data(packet, interface, mark)
+            if traffic is None:
+                return
+            self._places[place] = traffic
+        traffic.see(packet, frame, mark)
+
+    def _look_at_data(
+        self, packet: DataPacket, interface: str | None, mark: Mark
+    ) -> Traffic | None:
+        """Return where a packet counts; None where nobody asks for it, and for detection."""
+        if not self.wanted.takes(interface, packet.vlan):
+            return None
         key = LinkKey(interface, packet.vlan, family_of(packet.group))
         if key not in self.links and not self.admission.admits_link(self.links):
-            return
+            return None
+        link = self._link(key, mark.capture)
         if packet.is_detection:
-            self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
-            return
+            link.unspecified.detection(packet.link_source, mark.time_ns)
+            return None
         traffic = self.traffic.get(key)
         if traffic is None:
-            traffic = self.traffic[key] = Traffic(key, self.ledger)
-        link = self._link(key, mark.capture)
-        traffic.see(packet, link.memberships, link.queriers.variables.robustness, mark)
+            traffic = self.traffic[key] = Traffic(key, self.ledger, link)
+        return traffic
 
     def _link(self, key: LinkKey, capture: int) -> LinkState:
         """Return the link, made if need be, which this capture looks at from now on."""

@@ -58,8 +58,10 @@ class Ledger:
         group: Address = b"",
         severity: str | None = None,
         weight: int = 0,
-    ) -> None:
+    ) -> Grouped:
         """Take in a finding of a fold; a worse severity later lifts the whole entry.
+
+        Return the entry, for who learns later how bad the case became.
 
         Frame 0 stands for something that did not happen in any frame. The detail of an entry is
         that of the case with the largest `weight`, or the first one.
@@ -84,6 +86,7 @@ class Ledger:
             entry.frames.append(mark.frame)
         if is_worse or entry.count == 1:
             self._tell(entry)
+        return entry
 
     def amend(self, rule: str, link: LinkKey | None, detail: str, weight: int) -> None:
         """Say how bad a case became that was taken in before, where no other was worse."""

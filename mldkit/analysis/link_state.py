@@ -169,6 +169,7 @@ class LinkState:
         self.queriers.retire(mark)
         self.memberships.finish(mark.time_ns)
         self.memberships.emptied.clear()
+        self.memberships.last_left.clear()
 
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""

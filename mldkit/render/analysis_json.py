@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.queriers import Querier
     from mldkit.analysis.result import Result
     from mldkit.analysis.stays import Row
+    from mldkit.analysis.streams import Return
     from mldkit.link.capture import Capture
     from mldkit.model.addresses import Address
 
@@ -66,6 +67,11 @@ def analysis_json(
                 "first": time_text(stream.first_ns),
                 "last": time_text(stream.last_ns),
                 "hop_limit": stream.hop_limit,
+                "flows": stream.flows,
+                "pauses": [
+                    [time_text(pause.from_ns), time_text(pause.until_ns)] for pause in stream.pauses
+                ],
+                "returned": _returned(stream.returned),
             }
             for key, traffic in result.traffic.items()
             for stream in traffic.streams.values()
@@ -148,6 +154,16 @@ def _responses(all_delays: Iterable[Delays]) -> Json:
         "count": total.count,
         "delay_ms": _delays(total),
         "late": total.late,
+    }
+
+
+def _returned(returned: Return | None) -> Json | None:
+    if returned is None:
+        return None
+    return {
+        "mac": mac_text(returned.mac),
+        "hop_limit": returned.hop_limit,
+        "packets": returned.packets + returned.unsure,
     }
 
 

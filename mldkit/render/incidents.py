@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import NEVER_NS, host_address
+from mldkit.analysis.streams import PAUSE_NS
 from mldkit.analysis.words import place
 from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, delay_text, named
+from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S = 260, 270
 """How long a switch remembers a member by RFC 3376 (and the Linux bridge) and by RFC 9776."""
 _SLACK_NS = 15 * SECOND
-_PAUSE_NS = 5 * SECOND
+_ABOUT_DATA = ("D-12", "D-43", "D-46", "D-47", "D-48", "D-49")
 
 
 def incidents(link: LinkState, result: Result) -> list[str]:
@@ -36,6 +38,7 @@ def incidents(link: LinkState, result: Result) -> list[str]:
         _silence_text(link, result),
         _older_hosts_text(link, result),
         _leaves_text(link, result),
+        _remarks_text(link, result),
         _streams_text(link, result),
     )
     return [f"{where}: {line}." for line in found if line]
@@ -175,34 +178,51 @@ def _leaves_text(link: LinkState, result: Result) -> str:
 
 
 def data_after_leaves(link: LinkState, result: Result) -> dict[Address, int]:
-    """Return how long data to a group went on after its last member left, in nanoseconds."""
+    """Return how long a stream went on after the last member left, by group, in nanoseconds."""
     traffic = result.traffic.get(link.key)
     found: dict[Address, int] = {}
     if traffic is not None:
         for stream in traffic.streams.values():
             left_ns = link.memberships.emptied.get(stream.group)
-            if left_ns is not None and stream.first_ns < left_ns:
+            if left_ns is not None and stream.first_ns < left_ns and stream.flows:
                 after_ns = max(stream.last_ns - left_ns, 0)
                 found[stream.group] = max(after_ns, found.get(stream.group, 0))
     return found
 
 
 def _streams_text(link: LinkState, result: Result) -> str:
-    """Return in words which data reach nobody, though all messages may be in order."""
+    """Return in words which streams reach nobody, though all messages may be in order.
+
+    That no router forwards a stream is told only where it would have to: no member is here.
+    """
     traffic = result.traffic.get(link.key)
     if traffic is None:
         return ""
-    streams = traffic.streams.values()
-    short = list(dict.fromkeys(stream.group for stream in streams if stream.hop_limit <= 1))
+    groups = {row.group for key, row in result.everybody if key == link.key}
+    alone: dict[Address, int] = {}
+    for stream in traffic.streams.values():
+        if stream.group not in groups and stream.flows:
+            alone[stream.group] = max(stream.hop_limit, alone.get(stream.group, 0))
+    if not alone:
+        return ""
+    line = f"data to {named(list(alone))} come, but nobody reported to be a member"
+    short = [group for group, hop_limit in alone.items() if hop_limit <= 1]
     if short:
         name = "TTL" if link.key.family is IGMP else "hop limit"
-        return (
-            f"data to {named(short)} have {name} 1, so no router forwards them,"
-            " whatever the memberships are"
-        )
-    groups = {row.group for key, row in result.everybody if key == link.key}
-    alone = list(dict.fromkeys(stream.group for stream in streams if stream.group not in groups))
-    return f"data to {named(alone)} come, but nobody reported to be a member" if alone else ""
+        which = f"those to {named(short)} have" if len(short) < len(alone) else "they have"
+        line += f"; {which} {name} 1, so no router forwards them to another link"
+    return line
+
+
+def _remarks_text(link: LinkState, result: Result) -> str:
+    """Return in words what remarks say of data: they have no line of their own below."""
+    told = [
+        entry.detail_of_host
+        for entry in result.findings
+        if entry.id in _ABOUT_DATA and entry.severity == INFO and entry.link == link.key
+    ]
+    more = f" (and {len(told) - 1} more like it)" if len(told) > 1 else ""
+    return f"{told[0]}{more}" if told else ""
 
 
 def stopped_stream(
@@ -220,8 +240,11 @@ def stopped_stream(
         if key == link.key:
             reported.setdefault(row.group, []).append(row.last_ns)
     for stream in traffic.streams.values():
-        for stopped_ns, again_ns in (stream.pause, (stream.last_ns, link.ended_ns)):
-            if again_ns - stopped_ns < _PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
+        stops = [(pause.from_ns, pause.until_ns) for pause in stream.pauses]
+        if stream.is_running:
+            stops.append((stream.last_ns, link.ended_ns))
+        for stopped_ns, again_ns in stops:
+            if again_ns - stopped_ns < PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
                 continue
             before = [at_ns for at_ns in reported.get(stream.group, ()) if at_ns <= stopped_ns]
             if before and _is_lifetime(link, stopped_ns - max(before)):
