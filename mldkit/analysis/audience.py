@@ -55,10 +55,10 @@ class Audience:
 
         What stops in a silence of the querier is told with that silence.
         """
-        queriers = self.traffic.state.queriers
+        silence = self.traffic.state.queriers.silence
         return not any(
-            begun_ns < until_ns and from_ns < ended_ns for begun_ns, ended_ns in queriers.unseen
-        ) and not any(begun_ns < from_ns < ended_ns for begun_ns, ended_ns in queriers.silences)
+            begun_ns < until_ns and from_ns < ended_ns for begun_ns, ended_ns in silence.unseen
+        ) and not any(begun_ns < from_ns < ended_ns for begun_ns, ended_ns in silence.times)
 
     def is_fed(self, row: Row, stream: Stream, from_ns: int, until_ns: int) -> bool:
         """Return whether another source went on for a member when a stream had stopped."""

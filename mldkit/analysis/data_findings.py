@@ -14,24 +14,24 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.stays import Row
     from mldkit.analysis.traffic import Traffic
 
 
 def judge(
     traffic: Mapping[LinkKey, Traffic],
-    members: Sequence[tuple[LinkState, list[Row], Mark]],
+    ends: Sequence[tuple[LinkState, Mark]],
     ledger: Ledger,
 ) -> None:
-    """Judge the links, each with its stays and its end: what explains before what is explained."""
+    """Judge the links, whose stays are over, each with its end: causes before effects."""
     audiences: dict[LinkKey, Audience] = {}
     devices: dict[LinkKey, Devices] = {}
-    for link, rows, end in members:
+    for link, end in ends:
         if link.key in traffic:
+            rows = link.memberships.ended
             traffic[link.key].finish()
             audiences[link.key] = Audience(traffic[link.key], rows, end)
             devices[link.key] = Devices(rows)
-    elsewhere.judge(audiences, devices, [(link, rows) for link, rows, _ in members], ledger)
+    elsewhere.judge(audiences, devices, [link for link, _ in ends], ledger)
     for key, audience in audiences.items():
         unwanted.judge(audience, ledger)
         stops.judge(audience, ledger)

@@ -19,7 +19,6 @@ from mldkit.analysis.facts import host_address
 from mldkit.analysis.streams import FLOW_PACKETS
 from mldkit.analysis.talkers import silent_talkers
 from mldkit.analysis.traffic import is_waiting, wants
-from mldkit.analysis.words import place
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
@@ -58,20 +57,20 @@ class _Missed(NamedTuple):
 def judge(
     audiences: Mapping[LinkKey, Audience],
     devices: Mapping[LinkKey, Devices],
-    members: Sequence[tuple[LinkState, list[Row]]],
+    links: Sequence[LinkState],
     ledger: Ledger,
 ) -> None:
     """D-49."""
     silent = {
         key: [one.stream for one in silent_talkers(audience, devices[key])]
         for key, audience in audiences.items()
-        if len(members) > 1
+        if len(links) > 1
     }
-    for link, rows in members[:_MOST_LINKS]:
+    for link in links[:_MOST_LINKS]:
         own = audiences.get(link.key)
         told: set[Address] = own.traffic.groups if own is not None else set()
         room = _MOST_TOLD
-        for row in rows:
+        for row in link.memberships.ended:
             if row.group in told or not room:
                 continue
             missed = _find(row, link, audiences, silent)
@@ -137,6 +136,8 @@ def _tell(ledger: Ledger, key: LinkKey, missed: _Missed) -> None:
 
 
 def _where(key: LinkKey) -> str:
-    """Return a link in words, without its family."""
-    name = key.family.name.upper()
-    return place(key).removeprefix(f"{name} on ") if key.interface or key.vlan else "no VLAN"
+    """Return a link in words, without its family; the outer tag comes first in a frame."""
+    names = [key.interface] if key.interface else []
+    if key.vlan:
+        names.append("VLAN " + " in ".join(map(str, reversed(key.vlan))))
+    return ", ".join(names) or "no VLAN"

@@ -94,7 +94,7 @@ class Responses:
         self._ledger = ledger
         self.delays = delays
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
         self._numbers = number
@@ -198,6 +198,13 @@ class Responses:
         for exchange in self._awaiting:
             self._tell_silent(exchange)
         self._awaiting.clear()
+
+    def resumed(self) -> Responses:
+        """Return what goes on after a time in which nothing was heard: no query is open."""
+        self.conclude()
+        after = Responses(self._link, self._ledger, self.delays, self._numbers)
+        after.left_out = self.left_out
+        return after
 
     def report(
         self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark

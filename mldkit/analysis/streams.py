@@ -21,7 +21,7 @@ from mldkit.model.well_known import is_discovery
 if TYPE_CHECKING:
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import Host
-    from mldkit.analysis.findings import Grouped
+    from mldkit.analysis.ledger import Entry
     from mldkit.model.addresses import Address
 
 FLOW_PACKETS = 20
@@ -62,7 +62,7 @@ class Return:
     """Packets with nothing to compare them with: the first one."""
     octets: bytes = b""
     """The last packet that was sent, from its IP header on."""
-    found: Grouped | None = None
+    found: Entry | None = None
     """The finding that says so."""
 
 
@@ -92,7 +92,7 @@ class Stream:
     flowed_ns: int | None = None
     """When it flowed for the last time before a pause."""
     returned: Return | None = None
-    over: Grouped | None = None
+    over: Entry | None = None
     """The finding that it goes on after the last member left."""
     left_ns: int = 0
     """The leave that it belongs to."""

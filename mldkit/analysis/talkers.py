@@ -86,7 +86,7 @@ def silent_talkers(audience: Audience, devices: Devices) -> list[Silent]:
             if (
                 stream.packets >= FLOW_PACKETS
                 and asked >= _LEAST_ASKED
-                and stream.last_ns >= (queriers.last_general_ns or 0)
+                and stream.last_ns >= (queriers.silence.last_general_ns or 0)
                 and not audience.traffic.is_router(stream)
                 and all(row.group != group for row in own)
                 and sum(row.reports for row in own) >= _LEAST_ASKED

@@ -49,7 +49,7 @@ class Traffic:
         self.state = link
         """The memberships and queriers of the link."""
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self.streams: dict[tuple[Address, Address], Stream] = {}
         self._wrong: set[tuple[Address, Address, bytes]] = set()
 
@@ -218,8 +218,8 @@ class Traffic:
     def _check_mac(self, packet: DataPacket, mark: Mark) -> None:
         """D-25 of data; each source, group and hardware address once.
 
-        An error where the hardware address is that of other groups: members do not hear it. A
-        remark where every station or a single one gets it.
+        An error where the hardware address is that of other groups, whose members hear it in
+        place of those who want it, or that of all stations. A remark where it is that of one.
         """
         expected, mac = group_mac(packet.group), packet.link_destination
         key = packet.source, packet.group, mac or b""
@@ -229,10 +229,9 @@ class Traffic:
         detail = f"data for {text(packet.group)} sent to {mac_text(mac)}, not {mac_text(expected)}"
         if not mac[0] & 1:
             detail += "; so access points and bridges do with multicast-to-unicast"
-        is_error = mac[0] & 1 and mac != b"\xff" * 6
         self._ledger.add(
             "D-25", self.key, mark, detail,
-            host=packet.source, group=packet.group, severity=ERROR if is_error else INFO,
+            host=packet.source, group=packet.group, severity=ERROR if mac[0] & 1 else INFO,
         )  # fmt: skip
 
 

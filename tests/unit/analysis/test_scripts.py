@@ -12,7 +12,7 @@ import pytest
 
 from mldkit.analysis.engine import Analysis
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.result import Result
+from mldkit.analysis.result import AnalysisResult
 from mldkit.model.addresses import text
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
@@ -146,7 +146,7 @@ TIMELINES = {
 }
 
 
-def analysed(script_text: str, seed: int) -> Result:
+def analysed(script_text: str, seed: int) -> AnalysisResult:
     script = parse_script(script_text)
     performance = simulate(script, seed=seed)
     timed = [(event.time_ns, event.decoded.frame.data) for event in performance.events]
@@ -156,13 +156,13 @@ def analysed(script_text: str, seed: int) -> Result:
         if isinstance(action.act, DataAct)
     ]
     analysis = Analysis()
-    analysis.begun_ns = BEGIN_NS
+    analysis.intake.begun_ns = BEGIN_NS
     for number, (time_ns, data) in enumerate(sorted(timed, key=lambda item: item[0]), 1):
         analysis.see(Frame(data, BEGIN_NS + time_ns, number))
     return analysis.finish(BEGIN_NS + script.end_ns)
 
 
-def stays(result: Result) -> list[str]:
+def stays(result: AnalysisResult) -> list[str]:
     told = []
     for _, row in result.rows:
         kind = "EXCLUDE" if row.exclude else "INCLUDE"
