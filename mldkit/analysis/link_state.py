@@ -25,6 +25,7 @@ from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
 from mldkit.protocol.variables import DEFAULT_PROFILE
+from mldkit.wire.rules import is_query_solicitation
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
@@ -234,6 +235,8 @@ class LinkState:
         mark: Mark,
         rows: list[Row | None] | None,
     ) -> None:
+        if is_query_solicitation(message):
+            return
         datagram = decoded.datagram
         mac = datagram.link_source
         host = self.identities.host(datagram.source, mac, mark)
