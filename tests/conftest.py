@@ -44,6 +44,8 @@ _LEFT_OUT = pytest.StashKey[int]()
 
 def pytest_configure() -> None:
     """Let neither the terminal nor the shell of who runs the tests change what commands do."""
+    # The tools of the documentation are found; an mldkit that is installed comes before the source.
+    sys.path.append(str(ROOT))
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
     # A shell lets what it runs in the background ignore Ctrl-C, and so would every command.

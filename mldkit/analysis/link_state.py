@@ -43,7 +43,10 @@ _MOST_DROPPED = 100
 
 
 class LinkState:
-    """What is known of one link and family."""
+    """What is known of one link and family: one attribute for each fold.
+
+    It knows which message goes to which fold and in which order, and nothing else.
+    """
 
     def __init__(
         self,
@@ -168,23 +171,18 @@ class LinkState:
         """Take in that nobody looked from a time on: queries and leaves then are unknown."""
         self.pause(mark, until_ns)
         self.queriers.retire(mark)
-        self.memberships.finish(mark.time_ns)
-        self.memberships.emptied.clear()
+        self.memberships.skip(mark.time_ns)
 
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
-        self._advance(mark.time_ns)
-        self.responses.conclude()
+        paused_ns = mark.time_ns
+        self._advance(paused_ns)
+        self.responses = self.responses.resumed()
         self.queriers.pause(mark, until_ns)
-        self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
-        self.changes = Changes(self.key, self._ledger, until_ns)
-        before = self.responses
-        self.responses = Responses(self.key, self._ledger, self.delays, before.latest + 1)
-        self.responses.left_out = before.left_out
-        self.leaves.skip()
-        older_queriers = self.compatibility.older_queriers
-        self.compatibility = Compatibility(self.key, self._ledger)
-        self.compatibility.older_queriers = older_queriers
+        robustness = self.queriers.variables.robustness
+        self.changes = self.changes.resumed(paused_ns, until_ns, robustness)
+        self.leaves.pause()
+        self.compatibility = self.compatibility.resumed()
         self._look_ahead()
 
     def _advance(self, now_ns: int) -> None:

@@ -199,6 +199,13 @@ class Responses:
             self._tell_silent(exchange)
         self._awaiting.clear()
 
+    def resumed(self) -> Responses:
+        """Return what goes on after a time in which nothing was heard: no query is open."""
+        self.conclude()
+        after = Responses(self._link, self._ledger, self.delays, self._numbers)
+        after.left_out = self.left_out
+        return after
+
     def report(
         self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark
     ) -> int | None:
