@@ -14,7 +14,7 @@ from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.analysis.words import place
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text, counted, named, seconds_text
+from mldkit.model.words import clock_text, counted, interval_text, named
 from mldkit.render.incidents import (
     NEW_MEMBERSHIP_S,
     OLD_MEMBERSHIP_S,
@@ -26,6 +26,7 @@ from mldkit.wire.rules import ERROR, INFO, WARNING
 if TYPE_CHECKING:
     from mldkit.analysis.findings import Grouped
     from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.querier import Querier
     from mldkit.analysis.result import Result
 
 MOST_LINES = 10
@@ -146,14 +147,21 @@ def _querier_text(link: LinkState) -> str:
     line = f"querier is {who}, {version}"
     # An older version announces nothing: what it told before in the current one is over.
     if acting.announced_ns is not None and acting.version == link.key.family.current_version:
-        line += f", announces {acting.announced_ns / SECOND:g} s"
+        line += f", announces {_announced_text(acting)}"
     if acting.observed_ns is not None:
-        line += f", asks every {seconds_text(acting.observed_ns)}"
+        line += f", asks every {interval_text(acting.observed_ns)}"
     others = [address for address in queriers.known if address != acting.address]
     if others:
         line += f"; also heard: {named(others)}"
     changes = _changes_of_querier(link)
     return line + (f"; the querier changed {changes} times" if changes > 1 else "")
+
+
+def _announced_text(querier: Querier) -> str:
+    """Return the query interval on the wire in words; routers take 0 for the default."""
+    if querier.announced_ns:
+        return f"{querier.announced_ns / SECOND:g} s"
+    return f"no interval (QQIC 0, taken for {querier.variables.interval_ns / SECOND:g} s)"
 
 
 def _changes_of_querier(link: LinkState) -> int:

@@ -85,7 +85,7 @@ RULES: tuple[Rule, ...] = (
          linux="Linux hosts do not answer it", kinds=_QUERY),
     Rule("V-21", INFO, "An older IGMP message is longer than 8 octets",
          "RFC 2236 §2.5", rules.older_igmp_too_long, kinds=_HOST),
-    Rule("V-23", WARNING, "The source is no address that the sender can have",
+    Rule("V-23", WARNING, "The source address does not fit the link",
          "RFC 9776 §4.2.14", rules.igmp_source),
     Rule("V-24", WARNING, "The message came in fragments",
          "RFC 9776 §4.2.17; RFC 9777 §5.2.16", aliases=("D-27",)),
