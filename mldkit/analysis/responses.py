@@ -94,7 +94,7 @@ class Responses:
         self._ledger = ledger
         self.delays = delays
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
         self._numbers = number
