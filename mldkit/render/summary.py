@@ -47,7 +47,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
     # What happened in between, as far as there is room for it: of each link the gravest first.
-    happened = [incidents(link) for link in shown]
+    happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
         for number, lines in enumerate(happened):
             if rank < len(lines) and taken < MOST_LINES:

@@ -24,6 +24,7 @@ from mldkit.model.units import SECOND
 from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
+from tests.golden import data_stories
 from tests.golden.test_defect_table import DEFECTS
 
 if TYPE_CHECKING:
@@ -284,6 +285,7 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
+    **data_stories.STORIES,
 }
 ONLY_MLD = {"D-29"}
 ON_A_LINK = [
