@@ -189,6 +189,12 @@ class Memberships:
                 members[host] = row
             row.host = host
 
+    def disown(self, host: Host) -> None:
+        """Take back all stays of a host: what told of them should not have counted."""
+        for row in [row for row in self.rows() if row.host == host]:
+            self._end(row, EXPIRY, row.last_ns)
+        self.ended = [row for row in self.ended if row.host != host]
+
     def forget_ended(self) -> None:
         """Keep only the stays that last, for who watches a link for long."""
         for row in self.ended:
