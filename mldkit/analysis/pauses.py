@@ -8,8 +8,8 @@
 
 What runs before and after a gap, whatever the memberships are, and stops for so much longer than it
 ever does, stopped because nobody looked. Data to groups run by leave of the memberships: where they
-alone fill the capture they may have stopped for want of a querier, so they prove it only while the
-querier was not missed yet. Membership messages alone prove nothing: their silence may be the fault
+alone fill the capture they may have stopped for want of a querier, so they prove it only where the
+querier that was there so far paused with them. Membership messages alone prove nothing: their silence may be the fault
 itself, and it is told that this is not known.
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.part import Part
 
 PAUSED, DOWN, UNKNOWN = "paused", "down", "unknown"
-USUAL, UNLESS_MISSED = "usual", "unless-missed"
+USUAL, WITH_QUERIER = "usual", "with-querier"
 _TIMES_USUAL = 20
 """A pause is at least so many times as long as what runs is apart."""
 _LEAST_PACKETS = 10
@@ -54,7 +54,7 @@ _MOST_ALIKE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class CapturePause:
     """A time of which nothing is known, by the steady clock of its interface."""
 
     capture: int
@@ -77,7 +77,7 @@ class Pauses:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._found: list[tuple[Feed, int, int, str]] = []
-        self.known: list[Pause] = []
+        self.known: list[CapturePause] = []
         """What is told of, in order of time; complete at the end."""
         self.ends_ns: dict[int, int] = {}
         """When an interface was last heard that went down, by the identity of its feed."""
@@ -85,7 +85,7 @@ class Pauses:
     def see(self, item: Break, links: Iterable[LinkState]) -> bool:
         """Take in a gap on an interface with these links; return whether nobody looked."""
         feed, from_ns, until_ns = item.feed, item.from_ns, item.until_ns
-        kind = _unless_missed(judge(item), from_ns, links)
+        kind = _in_the_end(judge(item), from_ns, until_ns, links)
         feed.quiet.append((from_ns, until_ns))
         if kind == USUAL:
             return False
@@ -110,7 +110,7 @@ class Pauses:
             # Captures that were put together, one after the other.
             self.ends_ns[id(feed)] = last_ns
             return
-        kind = _unless_missed(judge_end(feed, end_ns), last_ns, links)
+        kind = _in_the_end(judge_end(feed, end_ns), last_ns, end_ns, links)
         if kind == USUAL:
             return
         self._found.append((feed, last_ns, end_ns, kind))
@@ -126,14 +126,14 @@ class Pauses:
             others = _others(feed, parts[feed.capture].feeds.values())
             is_down = kind == PAUSED and any(one.went_on(from_ns, until_ns) for one in others)
             told = DOWN if is_down else kind
-            pause = Pause(feed.capture, feed.interface, from_ns, until_ns, told)
+            pause = CapturePause(feed.capture, feed.interface, from_ns, until_ns, told)
             if not is_down and self._is_told(pause):
                 continue
             self.known.append(pause)
             mark = Mark(feed.capture, 0, from_ns)
             self._ledger.add("D-40", None, mark, _text(pause), weight=pause.length_ns)
 
-    def _is_told(self, pause: Pause) -> bool:
+    def _is_told(self, pause: CapturePause) -> bool:
         """Return whether the same time was told of for another interface."""
         return any(
             other.capture == pause.capture
@@ -148,7 +148,7 @@ def _others(feed: Feed, feeds: Iterable[Feed]) -> list[Feed]:
     return [other for other in islice(feeds, _MOST_COMPARED) if other is not feed]
 
 
-def _text(pause: Pause) -> str:
+def _text(pause: CapturePause) -> str:
     seconds = f"{pause.length_ns / SECOND:.0f} s"
     since = f"from {clock_text(pause.from_ns)} on, for {seconds}"
     if pause.kind == DOWN:
@@ -165,17 +165,26 @@ def _text(pause: Pause) -> str:
     return f"not one packet of any kind {since}: nobody looked, and nothing is said of that time"
 
 
-def _unless_missed(kind: str, from_ns: int, links: Iterable[LinkState]) -> str:
-    """Return what a gap is in the end: data stop where a querier is missed."""
-    if kind != UNLESS_MISSED:
+def _in_the_end(kind: str, from_ns: int, until_ns: int, links: Iterable[LinkState]) -> str:
+    """Return what a gap is that data alone show to be one.
+
+    They may pause by themselves, and they stop where a querier is missed. A pause is what a querier
+    that was there so far, and would have asked in it, paused with them.
+    """
+    if kind != WITH_QUERIER:
         return kind
-    silences = (link.queriers.silence for link in links)
-    is_missed = any(from_ns - silence.since_ns > silence.limit_ns for silence in silences)
-    return USUAL if is_missed else PAUSED
+    is_shared = False
+    for link in links:
+        silence, interval_ns = link.queriers.silence, link.queriers.variables.interval_ns
+        if from_ns - silence.since_ns > silence.limit_ns:
+            return USUAL
+        if silence.last_general_ns is not None:
+            is_shared |= silence.last_general_ns + 2 * interval_ns < until_ns
+    return PAUSED if is_shared else USUAL
 
 
 def judge(item: Break) -> str:
-    """Return what a gap is: a pause, one unless a querier was missed before it, unknown, usual."""
+    """Return what a gap is: a pause, one if the querier paused too, unknown, usual."""
     feed, gap = item.feed, item.gap
     length_ns = gap.length_ns
     if length_ns >= _DAY_NS or (item.is_border and length_ns > _MISSED_NS):
@@ -187,7 +196,7 @@ def judge(item: Break) -> str:
         if _is_long(length_ns, seen_ns, item.before - item.frames, others):
             return PAUSED
         if _is_long(length_ns, seen_ns, item.before - item.messages, data):
-            return UNLESS_MISSED
+            return WITH_QUERIER
     has_messages_alone = item.before <= item.messages and not gap.others + gap.to_groups
     messages = item.before + gap.followed
     if has_messages_alone and messages >= _LEAST_MESSAGES and length_ns > _MISSED_NS:

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.limits import LeftOut
-    from mldkit.analysis.pauses import Pause
+    from mldkit.analysis.pauses import CapturePause
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
+    from mldkit.link.reading import Damage
     from mldkit.model.addresses import Address
     from mldkit.protocol.variables import Variables
 
@@ -112,6 +113,16 @@ class LeavesFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnFacts:
+    """Packets that came back to the link that they came from."""
+
+    mac: bytes
+    """Who sent them back."""
+    hop_limit: int
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFacts:
     """The data of one source to one group; times in nanoseconds since the epoch."""
 
@@ -122,8 +133,14 @@ class StreamFacts:
     packets: int
     hop_limit: int
     """The lowest seen."""
-    pause: tuple[int, int]
-    """The longest time without a packet: from, to."""
+    flows: bool
+    """Whether it is a stream (`mldkit.analysis.streams`)."""
+    is_running: bool
+    """Whether it flowed when its last packet came."""
+    pauses: tuple[tuple[int, int], ...]
+    """The last times without a packet of what flowed before: from, to."""
+    returned: ReturnFacts | None
+    """What came back of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +174,19 @@ class LinkFacts:
 
 @dataclass(frozen=True, slots=True)
 class CaptureFacts:
-    """What one capture contributed."""
+    """One capture, and what it contributed; a live link is one without a name."""
 
     number: int
+    """What findings and links call it."""
     messages: int
     duplicates: int
     """Frames that were captured twice."""
+    name: str = ""
+    packets: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    damage: Damage | None = None
+    """Where it broke, None where it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,14 +198,14 @@ class AnalysisResult:
     findings: tuple[Diagnosis, ...]
     """The worst first, then in order of time."""
     captures: tuple[CaptureFacts, ...]
-    """Those that had something to look at."""
+    """In order of their numbers."""
     begun_ns: int
     ended_ns: int
     left_out: tuple[LeftOut, ...]
     """What found no room."""
     tunnels: bool
     """Whether tunnels were looked into."""
-    pauses: tuple[Pause, ...] = ()
+    pauses: tuple[CapturePause, ...] = ()
     """Times in which nothing was captured, in order."""
 
     @property
@@ -199,6 +223,11 @@ class AnalysisResult:
     def messages(self) -> int:
         """Messages of all captures, whatever they were."""
         return sum(capture.messages for capture in self.captures)
+
+    @property
+    def packets(self) -> int:
+        """Packets of all captures."""
+        return sum(capture.packets for capture in self.captures)
 
     @property
     def tells_all(self) -> bool:

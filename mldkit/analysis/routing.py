@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
+from mldkit.analysis import data_findings
 from mldkit.analysis.admission import Admission
+from mldkit.analysis.data_packets import read_data
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.feed import Break
 from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.pauses import Pauses
 from mldkit.analysis.sealing import seal_link
-from mldkit.analysis.traffic import Traffic, read_data
+from mldkit.analysis.traffic import Traffic
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
 from mldkit.wire.screening import has_plain_envelope
@@ -20,6 +22,7 @@ from mldkit.wire.validity import find
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.events import Listener
     from mldkit.analysis.feed import Feed
     from mldkit.analysis.intake import Intake, Taken, Wanted
@@ -44,6 +47,8 @@ class Routing:
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
+        self._places: dict[tuple[str | None, tuple[int, ...], int], Traffic] = {}
+        """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.sees_data = True
         self.is_traced = False
         self.sitting_ns: int | None = None
@@ -71,7 +76,8 @@ class Routing:
         """
         if is_whole:
             self._find_ends(end_ns)
-        for key, link in self.links.items():
+        ends = []
+        for link in self.links.values():
             link_end_ns = self.end_ns(link)
             if link_end_ns is None:
                 feeds = self._feeds(link)
@@ -79,10 +85,10 @@ class Routing:
                 link_end_ns = max(ends_ns, default=end_ns)
             mark = Mark(max(link.captures, default=0), 0, link_end_ns)
             link.finish(mark)
-            if key in self.traffic:
-                self.traffic[key].finish(link.memberships, link_end_ns, mark)
             link.memberships.finish(link_end_ns)
+            ends.append((link, mark))
         self.pauses.tell(self._intake.parts)
+        data_findings.judge(self.traffic, ends, self._ledger)
         return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
 
     def end_ns(self, link: LinkState) -> int | None:
@@ -159,20 +165,32 @@ class Routing:
         packet = read_data(frame)
         if packet is None:
             return
-        interface = interface_of(frame)
+        place = interface_of(frame), packet.vlan, len(packet.group)
+        traffic = self._places.get(place)
+        if traffic is None or self.sittings is not None or packet.is_detection:
+            traffic = self._look_at_data(packet, place[0], mark)
+            if traffic is None:
+                return
+            self._places[place] = traffic
+        traffic.see(packet, frame, mark)
+
+    def _look_at_data(
+        self, packet: DataPacket, interface: str | None, mark: Mark
+    ) -> Traffic | None:
+        """Return where a packet counts; None where nobody asks for it, and for detection."""
         if not self._wanted.takes(interface, packet.vlan):
-            return
+            return None
         key = LinkKey(interface, packet.vlan, family_of(packet.group))
         if key not in self.links and not self.admission.admits_link(self.links):
-            return
+            return None
+        link = self._link(key, mark.capture)
         if packet.is_detection:
-            self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
-            return
+            link.unspecified.detection(packet.link_source, mark.time_ns)
+            return None
         traffic = self.traffic.get(key)
         if traffic is None:
-            traffic = self.traffic[key] = Traffic(key, self._ledger)
-        link = self._link(key, mark.capture)
-        traffic.see(packet, link.memberships, link.queriers.variables.robustness, mark)
+            traffic = self.traffic[key] = Traffic(key, self._ledger, link)
+        return traffic
 
     def _link(self, key: LinkKey, capture: int) -> LinkState:
         """Return the link, made if need be, which this capture looks at from now on."""

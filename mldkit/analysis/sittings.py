@@ -29,6 +29,7 @@ from mldkit.protocol.variables import Variables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence, Set
 
+    from mldkit.link.reading import Damage
     from mldkit.link.times import Times
     from mldkit.model.datagram import Frame
 
@@ -51,6 +52,14 @@ class Source(Protocol):
     @property
     def last_ns(self) -> int | None:
         """Time of the last packet so far."""
+
+    @property
+    def packets(self) -> int:
+        """Packets seen so far."""
+
+    @property
+    def damage(self) -> Damage | None:
+        """Where it broke, None where it is whole; known at the end."""
 
     @property
     def interfaces(self) -> tuple[str | None, ...]:

@@ -11,7 +11,7 @@ from mldkit.model.words import clock_text
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mldkit.analysis.pauses import Pause
+    from mldkit.analysis.pauses import CapturePause
     from mldkit.analysis.result import AnalysisResult
 
 
@@ -25,7 +25,7 @@ def about_pauses(result: AnalysisResult) -> list[str]:
     return lines
 
 
-def _text(pauses: Sequence[Pause]) -> str:
+def _text(pauses: Sequence[CapturePause]) -> str:
     longest = max(pauses, key=lambda pause: pause.length_ns)
     times = f"from {clock_text(longest.from_ns)} to {clock_text(longest.until_ns)}"
     length = f"({longest.length_ns / SECOND:,.0f} s)"
