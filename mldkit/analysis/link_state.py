@@ -76,6 +76,8 @@ class LinkState:
         self.trust = Trust(key, ledger, self.memberships)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
+        self.asked_elsewhere = ""
+        """Where queries come on the same interface, in words, if they come only there."""
         self.trace: Trace | None = None
         self._ledger = ledger
         self._profile = profile

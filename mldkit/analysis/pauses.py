@@ -9,8 +9,8 @@
 What runs before and after a gap, whatever the memberships are, and stops for so much longer than it
 ever does, stopped because nobody looked. Data to groups run by leave of the memberships: where they
 alone fill the capture they may have stopped for want of a querier, so they prove it only where the
-querier that was there so far paused with them. Membership messages alone prove nothing: their silence may be the fault
-itself, and it is told that this is not known.
+querier that was there so far paused with them. Membership messages alone prove nothing: their
+silence may be the fault itself, and it is told that this is not known.
 """
 
 from __future__ import annotations

@@ -92,6 +92,8 @@ class QueriersFacts:
     older: tuple[OlderQuerier, ...]
     dropped: tuple[tuple[Address, str], ...]
     """Who sent queries that hosts must drop, with the first rule that says so."""
+    elsewhere: str = ""
+    """Where queries come on the same interface, in words, if they come only there."""
 
     @property
     def elected(self) -> QuerierFacts | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from mldkit.analysis import data_findings
+from mldkit.analysis import asked_elsewhere, data_findings, moves
 from mldkit.analysis.admission import Admission
 from mldkit.analysis.data_packets import read_data
 from mldkit.analysis.facts import LinkKey, Mark, believable
@@ -88,6 +88,8 @@ class Routing:
             link.memberships.finish(link_end_ns)
             ends.append((link, mark))
         self.pauses.tell(self._intake.parts)
+        moves.judge(self.pauses.known, self.links, self.traffic, self._ledger)
+        asked_elsewhere.judge(self.links.values(), self._ledger)
         data_findings.judge(self.traffic, ends, self._ledger)
         return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
 

@@ -48,6 +48,8 @@ RULES: tuple[Rule, ...] = (
     Rule("D-40", INFO, "Nothing of any kind was captured for a time", "pcap time stamps"),
     Rule("D-43", WARNING, "The source that a member wants is silent, and another one sends",
          "RFC 9776 §3.2, §6.3; RFC 9777 §4.2, §7.3"),
+    Rule("D-44", WARNING, "A host moved to another interface and was not heard meanwhile",
+         "RFC 9776 §5.1; RFC 9777 §6.1"),
     Rule("D-46", WARNING, "A stream stops at the leave of one host while another is a member",
          "RFC 9776 §6.4.2; RFC 9777 §7.4.2; RFC 4541 §2.1.1"),
     Rule("D-47", INFO, "A host talks in a group of many and never reports it",
@@ -56,6 +58,8 @@ RULES: tuple[Rule, ...] = (
          "RFC 7761 §4.2"),
     Rule("D-49", WARNING, "A group has members on one link, its data are on another one",
          "RFC 9776 §3.1; RFC 9777 §4.1"),
+    Rule("D-50", INFO, "Queries come on one VLAN, reports on another",
+         "RFC 4541 §2.1.1; IEEE 802.1Q"),
     Rule("M-55", INFO, "The clock of the capture runs backwards", "pcap time stamps"),
     Rule("M-56", INFO, "Frames were captured twice; the copies are left out", "span ports"),
 )  # fmt: skip

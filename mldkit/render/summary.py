@@ -110,6 +110,8 @@ def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
     line += _dropped_queries(link)
+    if link.queriers.elsewhere:
+        line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
     stopped = stopped_stream(link, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."
