@@ -110,8 +110,10 @@ class Feed:
         first_ns, last_ns = self.first_ns, self.last_ns
         if first_ns is None or last_ns is None or first_ns >= until_ns or last_ns <= from_ns:
             return False
+        # The last packets before a pause are as far apart as packets usually are.
+        slack_ns = (until_ns - from_ns) // 10
         return not any(
-            begin_ns <= from_ns + LEAST_GAP_NS and end_ns >= until_ns - LEAST_GAP_NS
+            begin_ns <= from_ns + slack_ns and end_ns >= until_ns - slack_ns
             for begin_ns, end_ns in self.quiet
         )
 

@@ -138,8 +138,8 @@ class Pauses:
         return any(
             other.capture == pause.capture
             and other.kind == pause.kind
-            and abs(other.from_ns - pause.from_ns) < LEAST_GAP_NS
-            and abs(other.until_ns - pause.until_ns) < LEAST_GAP_NS
+            and 10 * abs(other.from_ns - pause.from_ns) <= pause.length_ns
+            and 10 * abs(other.until_ns - pause.until_ns) <= pause.length_ns
             for other in self.known
         )
 
