@@ -70,6 +70,11 @@ class Feed:
         return sum(times.packets for times in self.times)
 
     @property
+    def waits(self) -> int:
+        """Sum of the squares of all waits for a packet so far, in ns²."""
+        return sum(times.waits for times in self.times)
+
+    @property
     def first_ns(self) -> int | None:
         """Time of its first packet."""
         return next((times.first_ns for times in self.times if times.first_ns is not None), None)
@@ -83,16 +88,18 @@ class Feed:
     def take_breaks(self, number: int | None, shift_ns: int) -> list[Break]:
         """Take away the gaps in front of packets up to a number, None for all."""
         found = []
-        before = 0
+        before = waits = 0
         last_ns = None
         for times in self.times:
             if times.first and (number is None or times.first <= number):
                 found += self._border(times, before, last_ns, shift_ns)
             while times.gaps and (number is None or times.gaps[0].number <= number):
                 gap = times.gaps.popleft()
+                gap.waits += waits
                 counts = before + gap.before, self.frames, self.messages
                 found.append(Break(self, gap, *counts, shift_ns))
             before += times.packets
+            waits += times.waits
             last_ns = times.last_ns if times.last_ns is not None else last_ns
         return found
 
@@ -102,7 +109,7 @@ class Feed:
         times.first = 0
         if last_ns is None or begun_ns is None or begun_ns - last_ns < LEAST_GAP_NS:
             return []
-        gap = Gap(times.first, last_ns, begun_ns, before, begun_ns)
+        gap = Gap(0, last_ns, begun_ns, before, begun_ns)
         return [Break(self, gap, before, self.frames, self.messages, shift_ns, is_border=True)]
 
     def went_on(self, from_ns: int, until_ns: int) -> bool:

@@ -39,6 +39,8 @@ PAUSED, DOWN, UNKNOWN = "paused", "down", "unknown"
 USUAL, WITH_QUERIER = "usual", "with-querier"
 _TIMES_USUAL = 20
 """A pause is at least so many times as long as what runs is apart."""
+_TIMES_UNKNOWN = 4
+"""The same of a silence of messages alone, of which only that it is not known is told."""
 _LEAST_PACKETS = 10
 """Packets that run, without which it is not known how far they are apart."""
 _LEAST_MESSAGES = 4
@@ -191,7 +193,11 @@ def judge(item: Break) -> str:
         return PAUSED
     before_ns = gap.from_ns - (feed.first_ns or 0) - sum(feed.paused)
     seen_ns = max(before_ns, 0) + gap.last_ns - gap.until_ns
-    if sum(2 * other_ns > length_ns for other_ns in feed.paused) < _MOST_ALIKE:
+    waits = gap.waits - sum(other_ns**2 for other_ns in feed.paused)
+    # Where packets come in bursts, one waits for the next burst and not for the next packet.
+    is_exceptional = length_ns * seen_ns >= _TIMES_USUAL * waits
+    alike = sum(2 * other_ns > length_ns for other_ns in feed.paused)
+    if is_exceptional and alike < _MOST_ALIKE:
         others, data = gap.others, gap.others + gap.to_groups
         if _is_long(length_ns, seen_ns, item.before - item.frames, others):
             return PAUSED
@@ -200,7 +206,7 @@ def judge(item: Break) -> str:
     has_messages_alone = item.before <= item.messages and not gap.others + gap.to_groups
     messages = item.before + gap.followed
     if has_messages_alone and messages >= _LEAST_MESSAGES and length_ns > _MISSED_NS:
-        return UNKNOWN if length_ns * messages >= _TIMES_USUAL * seen_ns else USUAL
+        return UNKNOWN if length_ns * seen_ns >= _TIMES_UNKNOWN * waits else USUAL
     return USUAL
 
 
@@ -208,7 +214,7 @@ def judge_end(feed: Feed, end_ns: int) -> str:
     """Return what it is that nothing came of an interface from some time to the end."""
     last_ns = feed.last_ns or 0
     ran = feed.packets - feed.frames
-    gap = Gap(0, last_ns, end_ns, feed.packets, end_ns)
+    gap = Gap(0, last_ns, end_ns, feed.packets, end_ns, feed.waits)
     # What went on to the end are other interfaces, so nothing has to run behind it.
     gap.others = 1 if ran else 0
     gap.to_groups = 1

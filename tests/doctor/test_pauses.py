@@ -194,6 +194,21 @@ def test_what_comes_in_bursts_has_gaps_that_are_usual(stage: Stage, doctor: Doct
     assert "D-01" in told.ids
 
 
+def test_hosts_that_talk_by_fits_and_starts_are_not_looked_at_by_fits_and_starts(
+    stage: Stage, doctor: Doctor
+) -> None:
+    # Somebody tries something now and then: after a wait of two minutes as after one of one.
+    begins = (0, 40, 110, 160, 280, 330, 440, 560, 660, 780, 850)
+    for begin in begins:
+        stage.chatter(begin, begin + 2, every=0.1)
+    stage.query(1)
+    stage.report(4, "IS_EX", 1)
+
+    told = doctor(stage)
+
+    assert "D-40" not in told.ids
+
+
 def test_a_link_of_both_families_pauses_once(doctor: Doctor) -> None:
     told = doctor([paused(Stage(IGMP), HOUR), paused(Stage(MLD), HOUR)])
 
