@@ -60,13 +60,14 @@ class Capture:
         *,
         tunnels: bool = False,
         data: bool = False,
+        apart: bool = False,
         window_octets: int = WINDOW_OCTETS,
     ) -> None:
         self.name = name
         self._raw = raw
         self._sieve = Sieve(tunnels=tunnels, data=data)
         self._tally = Tally()
-        self._reader = _reader(name, raw, self._tally, window_octets)
+        self._reader = _reader(name, raw, self._tally, window_octets, apart=apart)
 
     @property
     def size_octets(self) -> int | None:
@@ -165,12 +166,14 @@ def open_capture(
     *,
     tunnels: bool = False,
     data: bool = False,
+    apart: bool = False,
     window_octets: int = WINDOW_OCTETS,
 ) -> Capture:
     """Return the capture in the file `path`; `-` is standard input.
 
     `tunnels` widens the candidates to frames that can carry messages in VXLAN, GRE or IP,
-    `data` to all packets to groups.
+    `data` to all packets to groups. `apart` tells interfaces of one name apart where captures of
+    the same time stand one after the other.
     `window_octets` is how much of the file is in memory, unless a packet is larger.
     Raises CaptureError when there is no such file or it is no capture.
     """
@@ -180,7 +183,9 @@ def open_capture(
     except OSError as error:
         raise CaptureError(f"{name}: {_reason(error)}", hint=_open_hint(error)) from error
     try:
-        return Capture(name, raw, tunnels=tunnels, data=data, window_octets=window_octets)
+        return Capture(
+            name, raw, tunnels=tunnels, data=data, apart=apart, window_octets=window_octets
+        )
     except CaptureError:
         raw.close()
         raise
@@ -211,7 +216,9 @@ def _open_hint(error: OSError) -> str | None:
     return None
 
 
-def _reader(name: str, raw: io.RawIOBase, tally: Tally, octets: int) -> PacketReader:
+def _reader(
+    name: str, raw: io.RawIOBase, tally: Tally, octets: int, *, apart: bool
+) -> PacketReader:
     """Return the reader for what the file holds; raise CaptureError when it is no capture."""
     source: Source = PlainSource(raw)
     window = Window(source, octets)
@@ -229,7 +236,7 @@ def _reader(name: str, raw: io.RawIOBase, tally: Tally, octets: int) -> PacketRe
     if start[:4] in pcap.MAGICS and len(start) >= pcap.HEADER_OCTETS:
         return pcap.PcapReader(window, tally)
     if start[:4] == pcapng.MAGIC and pcapng.has_byte_order(start):
-        return pcapng.PcapngReader(window, tally)
+        return pcapng.PcapngReader(window, tally, apart=apart)
     raise _not_a_capture(name, start)
 
 
