@@ -6,11 +6,11 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError, UsageError
-from mldkit.model.datagram import Broken, LinkType
+from mldkit.model.datagram import LinkType
+from mldkit.render.left_out import unread_text
 from mldkit.render.message_json import messages_json, time_text
 from mldkit.render.message_text import finding_lines, plural, summary_text
 from mldkit.render.terminal import broken_at, line_printer, output_columns, print_json, printable
-from mldkit.wire.decode import decode
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mldkit.craft.dissect import FieldRow
     from mldkit.link.capture import Capture
-    from mldkit.model.datagram import Decoded, Frame
+    from mldkit.model.datagram import Broken, Decoded, Frame
 
 LINK_NAMES = {int(member): member.name.lower().replace("_", "-") for member in LinkType}
 """What link types are called on the command line, in text and in JSON."""
@@ -50,15 +50,19 @@ def print_frame(args: argparse.Namespace, frame: Frame, messages: list[Decoded])
     from mldkit.craft.dissect import frame_fields
 
     fields = frame_fields(frame)
+    alone = Decoder(tunnels=args.tunnels)
+    alone.decode(frame)
     if args.format == "text":
-        _print_text(frame, fields, messages)
+        _print_text(frame, fields, messages, alone)
     else:
-        _print_json(frame, fields, messages)
+        _print_json(frame, fields, messages, alone.first_broken)
     severities = {finding.severity for found in messages for finding in find(found)}
     return int("error" in severities)
 
 
-def _print_text(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -> None:
+def _print_text(
+    frame: Frame, fields: list[FieldRow], messages: list[Decoded], alone: Decoder
+) -> None:
     emit = line_printer()
     columns = output_columns() or sys.maxsize
     emit(_headline(frame))
@@ -69,7 +73,7 @@ def _print_text(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -
             emit(layer, "bold")
         for line in _field_lines(field):
             emit(broken_at(line, columns, _VALUE_AT))
-    for text in _remarks(frame, messages):
+    for text in _remarks(messages, alone):
         emit(text)
     for found in messages:
         emit(summary_text(found), "bold")
@@ -98,19 +102,22 @@ def _headline(frame: Frame) -> str:
     return ", ".join(words)
 
 
-def _remarks(frame: Frame, messages: list[Decoded]) -> Iterator[str]:
-    """Give what is to be said where there is no message."""
-    found = decode(frame)
-    if isinstance(found, Broken):
-        yield f"ended before the protocol was known: {found.reason} (offset {found.offset})"
+def _remarks(messages: list[Decoded], alone: Decoder) -> Iterator[str]:
+    """Give what is to be said where there is no message; `alone` has read nothing but the frame."""
+    broken = alone.first_broken
+    if broken is not None:
+        yield f"ended before the protocol was known: {broken.reason} (offset {broken.offset})"
+    elif alone.unread:
+        yield from (unread_text(what, count) for what, count in alone.unread.items())
     elif not messages:
         yield "no message of IGMP or MLD ends in this frame"
 
 
-def _print_json(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -> None:
-    found = decode(frame)
+def _print_json(
+    frame: Frame, fields: list[FieldRow], messages: list[Decoded], found: Broken | None
+) -> None:
     broken = None
-    if isinstance(found, Broken):
+    if found is not None:
         broken = {"id": found.id, "reason": found.reason, "offset": found.offset}
     document = {
         "schema": "mldkit.decode-frame/1",
