@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.copies import Copies
-from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark
+from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark, link_vlan
 from mldkit.analysis.part import Part
 from mldkit.model.datagram import Broken, LinkType
 from mldkit.model.messages import Other
@@ -130,11 +130,12 @@ class Intake:
         is_other = type(datagram.message) is Other
         part.messages += not is_other
         interface = interface_of(decoded.frame)
-        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, datagram.vlan):
+        vlan = datagram.vlan and link_vlan(datagram.vlan)
+        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, vlan):
             return None
         if not is_other and self.copies.is_copy(decoded, mark):
             return None
-        return _new(LinkKey, (interface, datagram.vlan, decoded.family))
+        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit))
 
 
 def interface_of(frame: Frame) -> str | None:

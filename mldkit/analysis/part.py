@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.steady_clock import SteadyClock
 
 if TYPE_CHECKING:
-    from mldkit.model.datagram import Broken, Decoded, Frame
+    from mldkit.model.datagram import Broken, Decoded, Frame, Unread
     from mldkit.wire.decoder import Decoder
 
 
@@ -20,6 +20,11 @@ class Part:
     messages: int = 0
     broken: int = 0
     clock: SteadyClock = field(default_factory=SteadyClock)
+
+    @property
+    def unread(self) -> tuple[tuple[Unread, int], ...]:
+        """What frames are in that were not looked into, the most first."""
+        return tuple(self.decoder.unread.most_common())
 
     def read(self, frame: Frame) -> tuple[Decoded, ...] | Broken:
         """Return the messages of a frame, or where it broke before its protocol was known."""
