@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.limits import LeftOut
+    from mldkit.analysis.pauses import CapturePause
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
     from mldkit.link.reading import Damage
@@ -93,6 +94,8 @@ class QueriersFacts:
     older: tuple[OlderQuerier, ...]
     dropped: tuple[tuple[Address, str], ...]
     """Who sent queries that hosts must drop, with the first rule that says so."""
+    elsewhere: str = ""
+    """Where queries come on the same interface, in words, if they come only there."""
 
     @property
     def elected(self) -> QuerierFacts | None:
@@ -210,6 +213,8 @@ class AnalysisResult:
     ended_ns: int
     left_out: tuple[LeftOut, ...]
     """What found no room."""
+    pauses: tuple[CapturePause, ...] = ()
+    """Times in which nothing was captured, in order."""
 
     @property
     def rows(self) -> list[tuple[LinkKey, Stay]]:

@@ -26,7 +26,7 @@ from mldkit.link.reading import (
 from mldkit.link.scan import Sieve, is_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -113,9 +113,9 @@ class Capture:
         return tuple(times.name for times in self._tally.times)
 
     @property
-    def times(self) -> tuple[Times, ...]:
+    def times(self) -> Sequence[Times]:
         """When the packets of each interface came, in the order of the file; by `candidates`."""
-        return tuple(self._tally.times)
+        return self._tally.times
 
     @property
     def is_following(self) -> bool:

@@ -112,23 +112,20 @@ class PcapReader:
         def time_at(index: int) -> int:
             return self._time_ns(offsets[index])
 
-        def octets_at(index: int) -> bytes:
-            return bytes(view[offsets[index] + header : offsets[index + 1]])
+        def kind_at(index: int) -> int:
+            data = bytes(view[offsets[index] + header : offsets[index + 1]])
+            return sieve.kind(data, link_type)
 
         tally.count(link_type, len(heads))
         tally.see_time(time_at(0))
         tally.see_time(time_at(len(heads) - 1))
-        self._times.look(
-            range(len(heads)),
-            first,
-            time_at,
-            lambda index: sieve.kind(octets_at(index), link_type),
-        )
+        self._times.look(range(len(heads)), first, time_at, kind_at)
         self._window.position = offsets[len(heads)]
         for index in layout.interesting(heads):
-            data = octets_at(index)
+            at = offsets[index]
+            data = bytes(view[at + header : offsets[index + 1]])
             if sieve.passes(data, link_type):
-                yield self._frame(offsets[index], first + index, data)
+                yield self._frame(at, first + index, data)
 
     def _gather(self, layout: Layout) -> tuple[list[int], list[bytes]]:
         """Return the offsets and heads of packets in the window, the last of them left out.

@@ -21,6 +21,7 @@ from mldkit.render.incidents import (
     stopped_stream,
 )
 from mldkit.render.left_out import unread_text
+from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
@@ -45,8 +46,10 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
+    taken += len(pauses)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -59,6 +62,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
         answers.append(f"{counted(more, 'more link')} {verb} in the tables below.")
+    answers += pauses
     answers += _about_findings(result.findings, max(MOST_LINES - len(answers) - 1, 1))
     return answers[:MOST_LINES]
 
@@ -108,6 +112,8 @@ def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
     line += _dropped_queries(link)
+    if link.queriers.elsewhere:
+        line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
     stopped = stopped_stream(link, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."
