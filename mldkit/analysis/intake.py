@@ -104,6 +104,7 @@ class Intake:
                 key = self._sift(decoded, part, mark)
                 if key is not None:
                     yield Taken(key, decoded, decoded.frame, mark)
+        self.copies.finish()
 
     def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
