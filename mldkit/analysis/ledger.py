@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.diagnosis import RANK, Diagnosis
 from mldkit.analysis.events import Event
 from mldkit.analysis.rules import BY_ID
+from mldkit.wire.rules import ERROR, INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -128,6 +129,15 @@ class Ledger:
         for entry in found:
             if weight > entry.weight:
                 entry.detail, entry.weight = detail, weight
+
+    def worsen(self, rule: str, link: LinkKey, host: Address, detail: str) -> None:
+        """Make errors of the remarks that one frame after the other gave, as a later one showed."""
+        for key, entry in list(self._entries.items()):
+            if (entry.id, entry.link, entry.host, entry.severity) == (rule, link, host, INFO):
+                del self._entries[key]
+                entry.severity, entry.detail = ERROR, detail
+                self._entries[rule, ERROR, entry.capture, link, host] = entry
+                self._tell(entry)
 
     def seal(self) -> tuple[Diagnosis, ...]:
         """Return the diagnoses, the worst first, then in order of time, and let go of them."""

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.message_json import Json, message_json
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mldkit.play import Outcome, Performance, Played, Reason
+    from mldkit.play import Judgement, Performance, Played, Reason
 
 
 def document(performance: Performance, *, explain: bool = False) -> Json:
@@ -28,7 +29,7 @@ def document(performance: Performance, *, explain: bool = False) -> Json:
 
 def event_json(event: Played) -> Json:
     """Return a message on the link with its script time."""
-    message = message_json(event.decoded)
+    message = message_json(judge(event.decoded))
     # Script time is no time of day.
     message["time"] = None
     return {
@@ -44,7 +45,7 @@ def reason_json(reason: Reason) -> Json:
     return {"time_s": reason.time_ns / SECOND, "text": str(reason)}
 
 
-def expectation_json(outcome: Outcome) -> Json:
+def expectation_json(outcome: Judgement) -> Json:
     """Return what became of an expectation."""
     got: Any = [_words(event) for event in outcome.got]
     return {

@@ -25,13 +25,14 @@ from mldkit.render.terminal import line_printer, note, print_json
 from mldkit.responder.responder import Answered, Explained, Heard
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
 
     from mldkit.model.datagram import Datagram
     from mldkit.responder.population import Plan, Resident
-    from mldkit.responder.responder import Responder, Told
+    from mldkit.responder.responder import Responder, ResponderEvent
 
 SCHEMA = "mldkit.respond/1"
 _MOST_TALKATIVE = 10
@@ -90,7 +91,7 @@ class Output:
         """Return whether a line can be written: the hosts do not wait for a reader who sleeps."""
         return not self._is_watched or bool(self._room.poll(0))
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: ResponderEvent) -> None:
         """Print one thing that happened."""
         if self._format == "text":
             self._print(told)
@@ -125,7 +126,7 @@ class Output:
 
     # Text
 
-    def _print(self, told: Told) -> None:
+    def _print(self, told: ResponderEvent) -> None:
         if isinstance(told, Heard):
             datagram = told.decoded.datagram
             line = f"heard {text(datagram.source)} > {text(datagram.destination)}"
@@ -167,14 +168,14 @@ class Output:
 
     # JSON
 
-    def _entry(self, told: Told) -> Json:
+    def _entry(self, told: ResponderEvent) -> Json:
         if isinstance(told, Heard):
-            return {"event": "heard", "message": message_json(told.decoded)}
+            return {"event": "heard", "message": message_json(judge(told.decoded))}
         if isinstance(told, Answered):
             wall_ns = told.time_ns - self._wall_offset_ns
             return {
                 "event": "sent",
-                "message": message_json(self._decoded(told.datagram, wall_ns)),
+                "message": message_json(judge(self._decoded(told.datagram, wall_ns))),
                 "late_ms": told.late_ns / MILLISECOND,
             }
         return {

@@ -16,6 +16,7 @@ from mldkit.link.capture import open_capture
 from mldkit.model.messages import Other
 from mldkit.render.message_json import message_json
 from mldkit.wire.decoder import Decoder
+from mldkit.wire.validity import judge
 from tests.material import shared_files
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ CORPUS = shared_files("corpus/*.json")
 
 # The verdicts hold V- and D-rules only. They leave out that a message names ff02::1, which
 # RFC 9777 §6 forbids: "no MLD messages are ever sent regarding ... the all-nodes address".
-NOT_IN_VERDICTS = {"M-28", "M-29"}
+# D-42 is younger than they are: Scapy sends an advertisement to itself there.
+NOT_IN_VERDICTS = {"M-28", "M-29", "D-42"}
 NAME_ALL_NODES = {"trex-mld1_1", "trex-mld2_2", "smoltcp-a"}
 
 
@@ -44,7 +46,7 @@ def _decode(path: Path) -> dict[int, dict[str, Any]]:
     decoder = Decoder()
     with open_capture(str(path)) as capture:
         return {
-            frame.number: message_json(decoded)
+            frame.number: message_json(judge(decoded))
             for frame in capture.candidates()
             for decoded in decoder.decode(frame)
             if not isinstance(decoded.datagram.message, Other)
