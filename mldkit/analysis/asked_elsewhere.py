@@ -22,26 +22,24 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.link_state import LinkState
-    from mldkit.model.family import Family
 
 _MOST_NAMED = 3
 
 
 def judge(links: Iterable[LinkState], ledger: Ledger) -> None:
     """D-50; the stays of all links are over."""
-    askers: dict[tuple[str | None, Family], list[LinkState]] = {}
+    askers: dict[tuple[object, ...], list[LinkState]] = {}
     unasked = []
     for link in links:
-        interface, _, family = link.key
         if link.queriers.known:
-            askers.setdefault((interface, family), []).append(link)
+            askers.setdefault(_trunk(link.key), []).append(link)
         elif link.queriers.silence.at_end is not None and link.memberships.ended:
             unasked.append(link)
     for link in unasked:
         since_ns = link.queriers.silence.since_ns
         others = [
             other
-            for other in askers.get((link.key.interface, link.key.family), ())
+            for other in askers.get(_trunk(link.key), ())
             if any(querier.last_ns >= since_ns for querier in other.queriers.known.values())
         ]
         if others:
@@ -49,6 +47,11 @@ def judge(links: Iterable[LinkState], ledger: Ledger) -> None:
             mark = Mark(max(link.captures, default=0), 0, link.ended_ns)
             ledger.add("D-50", link.key, mark, f"{detail}, reports {_place(link.key)}")
             link.asked_elsewhere = detail
+
+
+def _trunk(link: LinkKey) -> tuple[object, ...]:
+    """Return what VLANs of one trunk have in common."""
+    return link.interface, link.family, link.circuit
 
 
 def _listed(links: list[LinkKey]) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -138,27 +138,30 @@ class Analysis:
             begun_ns=self.intake.begun_ns or 0,
             ended_ns=end_ns,
             left_out=self.left_out(),
-            tunnels=self.tunnels,
             pauses=tuple(self.routing.pauses.known),
         )
 
     def _captures(self, sources: Sequence[Source]) -> tuple[CaptureFacts, ...]:
         duplicates = self.intake.duplicates
         messages = {number: part.messages for number, part in self.parts.items()}
-        counts = {
-            number: (number, messages.get(number, 0), duplicates.get(number, 0))
+        counted = {
+            number: CaptureFacts(number, messages.get(number, 0), duplicates.get(number, 0))
             for number in sorted({*range(len(sources)), *messages})
         }
+        for number, part in self.parts.items():
+            facts = replace(counted[number], unread=part.unread, broken=part.broken)
+            counted[number] = facts
         if not sources:
-            return tuple(CaptureFacts(*count) for count in counts.values())
+            return tuple(counted.values())
         return tuple(
-            CaptureFacts(
-                *counts[number],
+            replace(
+                counted[number],
                 name=source.name,
                 packets=source.packets,
                 first_ns=source.first_ns,
                 last_ns=source.last_ns,
                 damage=source.damage,
+                foreign=source.packets - source.known_packets,
             )
             for number, source in enumerate(sources)
         )

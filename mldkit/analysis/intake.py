@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.copies import Copies
-from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark
+from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark, link_vlan
 from mldkit.analysis.feed import Feed
 from mldkit.analysis.part import Part
 from mldkit.link.times import LEAST_GAP_NS
@@ -146,6 +146,8 @@ class Intake:
                 key = self._sift(decoded, part, mark)
                 if key is not None:
                     yield Taken(key, decoded, decoded.frame, mark)
+        for copies in self._copies.values():
+            copies.finish()
 
     def feed(self, capture: int, interface: str | None) -> Feed | None:
         """Return what a capture has of an interface; devices of one capture share its clock."""
@@ -188,7 +190,8 @@ class Intake:
         is_other = type(datagram.message) is Other
         part.messages += not is_other
         interface = interface_of(decoded.frame)
-        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, datagram.vlan):
+        vlan = datagram.vlan and link_vlan(datagram.vlan)
+        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, vlan):
             return None
         if not is_other:
             copies = self._copies.get(interface)
@@ -196,7 +199,7 @@ class Intake:
                 copies = self._copies[interface] = Copies(self._ledger)
             if copies.is_copy(decoded, mark):
                 return None
-        return _new(LinkKey, (interface, datagram.vlan, decoded.family))
+        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit))
 
 
 def interface_of(frame: Frame) -> str | None:

@@ -224,7 +224,7 @@ class LinkState:
             self.trace.query(query, datagram.source, mark.time_ns)
         all_hosts = decoded.family.all_hosts
         everybody = datagram.destination == all_hosts and (
-            datagram.link_destination in (None, group_mac(all_hosts))
+            datagram.is_point_to_point or datagram.link_destination in (None, group_mac(all_hosts))
         )
         if query.is_general:
             self.responses.conclude()

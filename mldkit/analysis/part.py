@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mldkit.analysis.feed import Feed
-    from mldkit.model.datagram import Broken, Decoded, Frame
+    from mldkit.model.datagram import Broken, Decoded, Frame, Unread
     from mldkit.wire.decoder import Decoder
 
 
@@ -20,6 +20,11 @@ class Part:
     broken: int = 0
     feeds: dict[str | None, Feed] = field(default_factory=dict)
     """What it has of each of its interfaces, by name."""
+
+    @property
+    def unread(self) -> tuple[tuple[Unread, int], ...]:
+        """What frames are in that were not looked into, the most first."""
+        return tuple(self.decoder.unread.most_common())
 
     def read(self, frame: Frame) -> tuple[Decoded, ...] | Broken:
         """Return the messages of a frame, or where it broke before its protocol was known."""

@@ -24,7 +24,7 @@ from mldkit.analysis.facts import Mark
 from mldkit.analysis.feed import Break
 from mldkit.link.times import LEAST_GAP_NS, Gap
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text
+from mldkit.model.words import clock_text, length_text
 from mldkit.protocol.variables import Variables
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class Pauses:
         if len(self._found) < _MOST_PAUSES:
             self._found.append((feed, from_ns, until_ns, kind))
         if kind == UNKNOWN:
+            for link in links:
+                link.queriers.restart()
             return False
         feed.paused.append(until_ns - from_ns)
         feed.since_ns = until_ns
@@ -151,8 +153,7 @@ def _others(feed: Feed, feeds: Iterable[Feed]) -> list[Feed]:
 
 
 def _text(pause: CapturePause) -> str:
-    seconds = f"{pause.length_ns / SECOND:.0f} s"
-    since = f"from {clock_text(pause.from_ns)} on, for {seconds}"
+    since = f"from {clock_text(pause.from_ns)} on, for {length_text(pause.length_ns)}"
     if pause.kind == DOWN:
         name = pause.interface or "an interface without a name"
         return (

@@ -47,7 +47,7 @@ class Routing:
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
-        self._places: dict[tuple[str | None, tuple[int, ...], int], Traffic] = {}
+        self._places: dict[tuple[object, ...], Traffic] = {}
         """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.sees_data = True
         self.is_traced = False
@@ -167,7 +167,7 @@ class Routing:
         packet = read_data(frame)
         if packet is None:
             return
-        place = interface_of(frame), packet.vlan, len(packet.group)
+        place = interface_of(frame), packet.vlan, packet.circuit, len(packet.group)
         traffic = self._places.get(place)
         if traffic is None or self.sittings is not None or packet.is_detection:
             traffic = self._look_at_data(packet, place[0], mark)
@@ -182,7 +182,7 @@ class Routing:
         """Return where a packet counts; None where nobody asks for it, and for detection."""
         if not self._wanted.takes(interface, packet.vlan):
             return None
-        key = LinkKey(interface, packet.vlan, family_of(packet.group))
+        key = LinkKey(interface, packet.vlan, family_of(packet.group), packet.circuit)
         if key not in self.links and not self.admission.admits_link(self.links):
             return None
         link = self._link(key, mark.capture)

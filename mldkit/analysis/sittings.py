@@ -58,6 +58,10 @@ class Source(Protocol):
         """Packets seen so far."""
 
     @property
+    def known_packets(self) -> int:
+        """Those of them whose link type is read."""
+
+    @property
     def damage(self) -> Damage | None:
         """Where it broke, None where it is whole; known at the end."""
 

@@ -61,7 +61,7 @@ class Traffic:
 
     def see(self, packet: DataPacket, frame: Frame, mark: Mark) -> None:
         """Take in one packet, and the frame that it came in."""
-        _, source, group, hop_limit, mac, destination, offset, _, is_link_scope = packet
+        _, _, source, group, hop_limit, mac, destination, offset, _, is_link_scope = packet
         if is_link_scope:
             self._check_mac(packet, mark)
             return

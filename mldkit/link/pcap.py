@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
 from mldkit.link.times import Times
 from mldkit.model.datagram import Frame, LinkType
+from mldkit.model.protocol_numbers import RAW_IP_NUMBERS
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mldkit.link.layouts import Layout
     from mldkit.link.reading import Tally, Window
-    from mldkit.link.scan import Layout, Sieve
+    from mldkit.link.scan import Sieve
 
 HEADER_OCTETS = 24
 _RECORD_OCTETS = 16
@@ -47,14 +49,11 @@ _VARIANTS = {
 }
 MAGICS = frozenset(_VARIANTS)
 
-_LINK_TYPES = {12: LinkType.RAW, 14: LinkType.RAW}
-"""Numbers of raw IP that some systems wrote instead of 101."""
-
 
 def link_type(field: int) -> int:
     """Return the link type of a header field, whose upper half tells of frame check sums."""
     number = field & 0xFFFF
-    return _LINK_TYPES.get(number, number)
+    return LinkType.RAW if number in RAW_IP_NUMBERS else number
 
 
 class PcapReader:

@@ -30,8 +30,9 @@ from mldkit.model.units import SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from mldkit.link.layouts import Layout
     from mldkit.link.reading import Damage, Tally, Window
-    from mldkit.link.scan import Layout, Sieve
+    from mldkit.link.scan import Sieve
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6

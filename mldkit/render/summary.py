@@ -20,6 +20,7 @@ from mldkit.render.incidents import (
     incidents,
     stopped_stream,
 )
+from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
@@ -36,7 +37,7 @@ _LEAST_FINDINGS = 3
 
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
-    """Return the answers; `packets` is the number of packets of all captures."""
+    """Return the answers; `packets` is the number of packets of link types that are read."""
     messages = result.messages
     if not messages:
         return _nothing(packets, result)
@@ -75,14 +76,15 @@ def about_queriers(result: AnalysisResult) -> list[str]:
 def _nothing(packets: int, result: AnalysisResult) -> list[str]:
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
+    all_of = counted(packets, "packet")
     lines = [
-        f"Nothing to analyse: {packets:,} packet{'s' * (packets != 1)}, none of them IGMP or MLD.",
+        f"Nothing to analyse: {all_of}, none of them IGMP or MLD."
+        if result.is_read
+        else f"Nothing to analyse: no IGMP or MLD in what could be read of {all_of}.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
-    if not result.tunnels:
-        lines.append("Messages inside VXLAN, GRE and IP-in-IP are looked at with --tunnels only.")
-    return lines
+    return lines + [f"{unread_text(what, count)}." for what, count in result.unread]
 
 
 def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
