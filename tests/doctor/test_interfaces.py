@@ -293,3 +293,18 @@ def test_pieces_that_are_hours_apart_miss_nobody(
 
     document = json.loads(capsys.readouterr().out)
     assert [one["id"] for one in document["findings"]] == ["D-40"]
+
+
+def test_an_interface_that_is_back_with_a_single_message_was_down_all_the_same(
+    stage: Stage, doctor: Doctor
+) -> None:
+    for at in (0, 125, 1000):
+        stage.query(at)
+        stage.report(at + 3, "IS_EX", 1)
+    stage.chatter(0, 200, every=2)
+    other = sound(Stage(stage.family), count=9, host=2)
+
+    told = doctor([stage, other], interfaces=("eth0", "eth1"))
+
+    assert told.ids == {"D-40"}
+    assert "eth0" in told.findings("D-40")[0]["detail"]
