@@ -35,6 +35,10 @@ too. A member that answers none of several General Queries in a row is an error 
 here also for a query from the address of a host with another MAC, and for the only IPv4 sender that
 shares no subnet with all others. D-11 is a remark for groups that switches flood, whoever is member
 (224.0.0.0/24, RFC 4541 §2.1.2); IPv6 groups of link scope are asked about as any (RFC 4541 §3).
+D-01 is an error where a stream stopped as long after the last report as a switch remembers a
+member, where a member was forgotten while its data came, or where a switch that snoops told of
+itself and reports came in the silence; a warning where hosts report and nobody asks; a remark where
+all that is reported are groups that switches flood.
 
 | id | severity | what is wrong | reference | also known as |
 | --- | --- | --- | --- | --- |

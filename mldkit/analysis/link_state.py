@@ -24,7 +24,15 @@ from mldkit.analysis.trust import Trust
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
-from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.model.messages import (
+    GroupRecord,
+    Leave,
+    LegacyReport,
+    Query,
+    RecordType,
+    Report,
+    RouterSolicitation,
+)
 from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.rules import is_query_solicitation
 
@@ -137,12 +145,18 @@ class LinkState:
             if is_dropped(decoded, found):
                 if decoded.kind == "query" and len(self.dropped_queries) < _MOST_DROPPED:
                     self.dropped_queries.setdefault(decoded.datagram.source, found[0].id)
+                message = decoded.datagram.message
+                if isinstance(message, Query) and message.is_general:
+                    self.queriers.silence.drop(mark)
                 return
         message = decoded.datagram.message
         if self._due_ns < mark.time_ns:
             self._advance(mark.time_ns)
         if isinstance(message, Query):
             self._query(decoded, message, mark)
+        elif is_query_solicitation(message) or isinstance(message, RouterSolicitation):
+            # Nobody but a switch that snoops asks for that.
+            self.queriers.silence.is_snooped = True
         elif isinstance(message, Report | LegacyReport | Leave):
             self._host_message(decoded, message, found, mark, rows)
 
@@ -220,11 +234,14 @@ class LinkState:
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
             )
             self.compatibility.query(query, datagram.source, mark, to_everybody=everybody)
-            if query.version != self.key.family.current_version:
-                self.changes.interrupt(mark.time_ns)
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
+            self.compatibility.group_query(query, datagram.source, mark)
             self.leaves.query(query, mark)
+        if query.version != self.key.family.current_version:
+            # Linux forgets what it has to repeat (net/ipv4/igmp.c:igmp_heard_query,
+            # net/ipv6/mcast.c:mld_process_v1).
+            self.changes.interrupt(mark.time_ns)
         self.responses.query(query, datagram.source, mark, to_everybody=everybody)
         self._look_ahead()
 
@@ -236,14 +253,12 @@ class LinkState:
         mark: Mark,
         rows: list[Row | None] | None,
     ) -> None:
-        if is_query_solicitation(message):
-            return
         datagram = decoded.datagram
         mac = datagram.link_source
         host = self.identities.host(datagram.source, mac, mark)
-        self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
+            self.queriers.silence.report(mark)
             left = self.memberships.leave(host, message.group, mark.time_ns)
             self.leaves.leave_told(message.group, mark)
             self._left([] if left is None else [left], mark)
@@ -278,7 +293,9 @@ class LinkState:
             responses.report(host, told.answering, version, mark)
         if told.left:
             self._left(told.left, mark)
-        if self.memberships.new_groups:
+        new_groups = self.memberships.new_groups
+        self.queriers.silence.report(mark, new_groups)
+        if new_groups:
             self.identities.compare_groups(mark)
 
     def _left(self, lefts: list[Left], mark: Mark) -> None:

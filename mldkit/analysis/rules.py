@@ -45,6 +45,8 @@ RULES: tuple[Rule, ...] = (
          "RFC 3590 §4; RFC 9777 §5.2.14"),
     Rule("D-30", ERROR, "A message comes back with another hop limit or VLAN: a loop",
          "RFC 9776 §4; RFC 9777 §5"),
+    Rule("D-39", WARNING, "A query for one group is older than the General Queries",
+         "RFC 9776 §7.2.1, §7.3.1; RFC 9777 §8.2.1, §8.3.1"),
     Rule("D-43", WARNING, "The source that a member wants is silent, and another one sends",
          "RFC 9776 §3.2, §6.3; RFC 9777 §4.2, §7.3"),
     Rule("D-46", WARNING, "A stream stops at the leave of one host while another is a member",

@@ -203,7 +203,8 @@ def test_error_findings_are_counted_and_ended_stays_are_not_kept() -> None:
     for number in range(200):
         story.report(number / 10, "10.0.0.2", f"TO_EX(239.1.2.{number})")
         story.report(number / 10 + 0.05, "10.0.0.2", f"TO_IN(239.1.2.{number})")
-    # Hosts report and nobody queries for more than 255 s (RFC 9776 §8.5).
+    # A switch that snoops asks once, then nobody for more than 255 s (RFC 9776 §8.5).
+    story.query(21, "0.0.0.0")
     story.report(280, "10.0.0.2", "TO_EX(239.1.2.3)")
 
     watch, told = follow(Scripted(ALWAYS_UP, story.in_order()), 300)
