@@ -66,7 +66,7 @@ class LinkEvent:
     """The same in words."""
 
 
-Told: TypeAlias = "Event | LinkEvent"
+WatchEvent: TypeAlias = "Event | LinkEvent"
 
 
 class Device(Protocol):
@@ -134,7 +134,7 @@ class Watch:
         self,
         interface: str,
         machine: Machine,
-        listener: Callable[[Told], None],
+        listener: Callable[[WatchEvent], None],
         *,
         profile: str = DEFAULT_PROFILE,
         on_frame: Callable[[Frame], None] | None = None,
