@@ -334,6 +334,7 @@ class Memberships:
                     row.group,
                     row.exclude,
                     row.sources,
+                    version=row.version,
                 )
             )
 

@@ -140,7 +140,8 @@ class Queriers:
             if detail is not None:
                 self._ledger.add("D-03", self._link, mark, detail)
         if self._listener is not None:
-            event = Event("querier", mark.time_ns, self._link, querier.address, querier.mac)
+            who = querier.address, querier.mac
+            event = Event("querier", mark.time_ns, self._link, *who, version=querier.version)
             self._listener(event)
 
     def _compare_versions(self, query: Query, source: Address, mark: Mark) -> None:
