@@ -10,6 +10,7 @@ Linux goes by any older query (net/ipv4/igmp.c:igmp_heard_query, net/ipv6/mcast.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import text
@@ -17,10 +18,14 @@ from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS, DEFAULT_ROBUSTNESS, I
 from mldkit.model.units import SECOND
 from mldkit.protocol.exchange import late_limit_ns
 from mldkit.protocol.variables import Variables, variables_of
+from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
@@ -67,14 +72,17 @@ class Compatibility:
             # Linux still sends the answer that it owes in the version it was asked in.
             self._grace_ns = self._answers_until_ns
 
-    def group_query(self, query: Query, source: Address, mark: Mark) -> None:
+    def group_query(
+        self, query: Query, source: Address, members: Iterable[Row], mark: Mark
+    ) -> None:
         """D-39: an accepted query for one group, older than the General Queries.
 
-        A warning, because what hosts do about it is not certain: those that fall back lose their
-        source filters, and the report that shows it may come from no host of this capture.
+        It reaches the members of the group. A warning where one of them speaks the current
+        version and may lose its source filters; a remark where none is known to.
         """
         version, now_ns = query.version or 0, mark.time_ns
-        if version == self._link.family.current_version:
+        current = self._link.family.current_version
+        if version == current:
             return
         if len(self.older_group_queriers) < _MOST_KEPT:
             self.older_group_queriers.setdefault(source, (version, mark))
@@ -82,12 +90,14 @@ class Compatibility:
         if now_ns > self._current_until_ns or self.mode(now_ns) <= version:
             return
         name = self._link.family.name.upper()
+        harms = any(row.version == current for row in islice(members, _MOST_KEPT))
         detail = (
             f"{text(source)} asks for {text(query.group)} in {name}v{version}, General Queries are"
-            f" {name}v{self._link.family.current_version}: Linux hosts fall back to"
-            f" {name}v{version} in all groups"
+            f" {name}v{current}: Linux hosts that hear it fall back to {name}v{version} in all"
+            f" groups{'' if harms else '; no member of this one is known to speak a newer version'}"
         )
-        self._ledger.add("D-39", self._link, mark, detail, host=source)
+        severity = WARNING if harms else INFO
+        self._ledger.add("D-39", self._link, mark, detail, host=source, severity=severity)
 
     def _periods(self, query: Query) -> list[int]:
         """Return for how long an older query holds, by each formula.

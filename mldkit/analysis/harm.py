@@ -25,7 +25,7 @@ from mldkit.model.words import clock_text
 from mldkit.wire.rules import ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.result import LinkFacts, StreamFacts
@@ -50,8 +50,11 @@ class Stop(NamedTuple):
     """Time since the last report of a member."""
 
 
-def stop_in(link: LinkFacts, silence: tuple[int, int]) -> Stop | None:
-    """Return the first stream that stopped in a silence, as long after a report as one is kept."""
+def stop_in(link: LinkFacts, silences: Sequence[tuple[int, int]]) -> Stop | None:
+    """Return a stream that stopped in a silence, as long after a report as a member is kept."""
+    ordered = sorted(silences)
+    if not ordered or not link.streams:
+        return None
     reported: defaultdict[bytes, list[Stay]] = defaultdict(list)
     for stay in link.everybody:
         if len(reported[stay.group]) < _MOST_COMPARED:
@@ -59,7 +62,7 @@ def stop_in(link: LinkFacts, silence: tuple[int, int]) -> Stop | None:
     for stream in link.streams:
         end = ((stream.last_ns, link.ended_ns),) if stream.is_running else ()
         for stopped_ns, again_ns in (*stream.pauses, *end):
-            if again_ns - stopped_ns < PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
+            if again_ns - stopped_ns < PAUSE_NS or not _is_inside(stopped_ns, ordered):
                 continue
             before = [
                 stay.last_ns
@@ -111,13 +114,12 @@ def judge(link: LinkFacts, ledger: Ledger) -> None:
 
 
 def _grounds(link: LinkFacts) -> Iterator[str]:
-    for silence in link.queriers.silence.times:
-        stop = stop_in(link, silence)
-        if stop is not None:
-            yield (
-                f"the stream to {text(stop.group)} stopped {stop.after_ns / SECOND:.0f} s after"
-                f" the last report, at {clock_text(stop.stopped_ns)}"
-            )
+    stop = stop_in(link, link.queriers.silence.times)
+    if stop is not None:
+        yield (
+            f"the stream to {text(stop.group)} stopped {stop.after_ns / SECOND:.0f} s after the"
+            f" last report, at {clock_text(stop.stopped_ns)}"
+        )
     stay = forgotten_in(link)
     if stay is not None:
         yield (

@@ -12,7 +12,7 @@ from mldkit.analysis import senders
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
-from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
+from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Memberships
@@ -142,12 +142,9 @@ class LinkState:
             self.trust.take(found, decoded.datagram.source)
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
-            if is_dropped(decoded, found):
-                if decoded.kind == "query" and len(self.dropped_queries) < _MOST_DROPPED:
-                    self.dropped_queries.setdefault(decoded.datagram.source, found[0].id)
-                message = decoded.datagram.message
-                if isinstance(message, Query) and message.is_general:
-                    self.queriers.silence.drop(mark)
+            rule = dropped_by(decoded, found)
+            if rule is not None:
+                self._drop(decoded, rule, mark)
                 return
         message = decoded.datagram.message
         if self._due_ns < mark.time_ns:
@@ -216,6 +213,16 @@ class LinkState:
         """Note when there is something to close or to judge at the earliest."""
         self._due_ns = min(self.responses.due_ns, self.leaves.due_ns)
 
+    def _drop(self, decoded: Decoded, rule: str, mark: Mark) -> None:
+        """Take in what receivers must drop: who asks in vain."""
+        datagram = decoded.datagram
+        if decoded.kind != "query":
+            return
+        if len(self.dropped_queries) < _MOST_DROPPED:
+            self.dropped_queries.setdefault(datagram.source, rule)
+        if isinstance(datagram.message, Query) and datagram.message.is_general:
+            self.queriers.silence.drop(mark)
+
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
         datagram = decoded.datagram
         if query.version is None:
@@ -236,7 +243,8 @@ class LinkState:
             self.compatibility.query(query, datagram.source, mark, to_everybody=everybody)
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
-            self.compatibility.group_query(query, datagram.source, mark)
+            members = self.memberships.groups.get(query.group, {}).values()
+            self.compatibility.group_query(query, datagram.source, members, mark)
             self.leaves.query(query, mark)
         if query.version != self.key.family.current_version:
             # Linux forgets what it has to repeat (net/ipv4/igmp.c:igmp_heard_query,

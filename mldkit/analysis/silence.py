@@ -58,10 +58,9 @@ class Silence:
         """Whether a snooping switch told of itself."""
         self._unasked_ns = begun_ns
         """Since when not even a query came that hosts must drop."""
-        self._has_reports = self._has_pruned = False
-        """Whether hosts reported, and groups that switches prune among them."""
-        self._told: str | None = None
-        """The severity in which this silence was told."""
+        self._last_report_ns = -1
+        self._has_pruned = False
+        """Whether hosts reported groups that switches prune."""
 
     @property
     def since_ns(self) -> int:
@@ -88,7 +87,7 @@ class Silence:
 
     def report(self, mark: Mark, new_groups: Iterable[Address] = ()) -> None:
         """Take in that a host sent something, and groups that nobody was in before."""
-        self._has_reports = True
+        self._last_report_ns = mark.time_ns
         if new_groups and not self._has_pruned:
             self._has_pruned = not all(map(is_flooded, new_groups))
         unasked_ns = mark.time_ns - self._unasked_ns
@@ -99,7 +98,7 @@ class Silence:
         """Judge the time since the last General Query, now that it is over."""
         self._judge(mark)
         # A link of which a later capture has nothing may not be in it at all.
-        has_proof = self._has_reports or not self.unseen
+        has_proof = self._last_report_ns >= self.begun_ns or not self.unseen
         is_too_long = mark.time_ns - self.since_ns > self.limit_ns
         if is_too_long and has_proof and len(self.times) < _MOST_SILENCES:
             self.times.append((self.since_ns, mark.time_ns))
@@ -110,7 +109,6 @@ class Silence:
         self.unseen.append((mark.time_ns, until_ns))
         self.begun_ns, self.last_general_ns = until_ns, None
         self._unasked_ns = until_ns
-        self._has_reports = False
 
     def forget(self) -> None:
         """Keep only the last times of what happens again and again."""
@@ -118,30 +116,34 @@ class Silence:
         del self.unseen[:-_MOST_REMEMBERED]
 
     def _judge(self, mark: Mark) -> None:
-        """Judge the time without any query."""
+        """Judge the time without any query, now that it is over."""
         unasked_ns = mark.time_ns - self._unasked_ns
-        if unasked_ns > self.limit_ns:
-            if self._told is not None:
-                detail = self._detail(unasked_ns, self._told)
-                self._ledger.amend("D-01", self._link, detail, unasked_ns, self._told)
-            elif self._has_reports:
-                self._tell(mark, unasked_ns, is_seen=False)
-        self._told = None
+        if unasked_ns <= self.limit_ns:
+            return
+        if self._last_report_ns - self._unasked_ns > self.limit_ns:
+            severity = self._severity(is_seen=True)
+            detail = self._detail(unasked_ns, severity)
+            self._ledger.amend("D-01", self._link, detail, unasked_ns, severity)
+        elif self._last_report_ns >= self.begun_ns:
+            self._tell(mark, unasked_ns, is_seen=False)
 
     def _tell(self, mark: Mark, unasked_ns: int, *, is_seen: bool) -> None:
-        """D-01, in the words of the longest silence.
+        """D-01, in the words of the longest silence."""
+        severity = self._severity(is_seen=is_seen)
+        detail = self._detail(unasked_ns, severity)
+        self._ledger.add("D-01", self._link, mark, detail, severity=severity, weight=unasked_ns)
+
+    def _severity(self, *, is_seen: bool) -> str:
+        """Return how bad a silence is by what was heard, and whether reports came in it.
 
         A remark where switches flood whatever is reported, so that nothing can stop. A warning
         where they prune, or an error where one is known to. Where nothing came in the silence
         itself, it is not certain that somebody looked, so that no more than a warning is told.
         That a stream stopped or a member was forgotten only the end shows (`mldkit.analysis.harm`).
         """
-        severity = WARNING if self._has_pruned else INFO
-        if self._has_pruned and self.is_snooped and is_seen:
-            severity = ERROR
-        self._told = severity
-        detail = self._detail(unasked_ns, severity)
-        self._ledger.add("D-01", self._link, mark, detail, severity=severity, weight=unasked_ns)
+        if not self._has_pruned:
+            return INFO
+        return ERROR if self.is_snooped and is_seen else WARNING
 
     def _detail(self, unasked_ns: int, severity: str) -> str:
         seconds = f"{unasked_ns / SECOND:.0f} s"

@@ -122,7 +122,7 @@ def stopped_stream(link: LinkFacts, silence: tuple[int, int], last: str = "repor
 
     `last` is what the last report is called in the sentence.
     """
-    stop = stop_in(link, silence)
+    stop = stop_in(link, (silence,))
     if stop is None:
         return ""
     line = (

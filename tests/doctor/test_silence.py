@@ -220,6 +220,15 @@ def test_when_the_queries_that_hosts_drop_end_nobody_queries(doctor: Doctor) -> 
     assert told.findings("D-01")[0]["detail"] == "no General Query for 400 s"
 
 
+def test_the_rule_that_makes_hosts_drop_a_query_is_named(doctor: Doctor) -> None:
+    stage = Stage(IGMP)
+    for at in (0, 60):
+        # That Router Alert is missing makes nobody drop it, that it names sources does.
+        stage.query(at, sources=(1,), router_alert=None)
+
+    assert "they must drop those of 10.9.0.1 (V-18)" in doctor(stage).first
+
+
 def test_a_short_look_says_that_every_query_is_dropped(doctor: Doctor) -> None:
     stage = Stage(MLD)
     stage.query(0, source=parse("2001:db8::1"))

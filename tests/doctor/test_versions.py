@@ -76,6 +76,22 @@ def test_an_older_query_for_one_group_is_named_as_the_cause(stage: Stage, doctor
     assert "D-09" not in told.ids
 
 
+def test_an_older_query_for_a_group_of_older_hosts_is_a_remark(
+    stage: Stage, doctor: Doctor
+) -> None:
+    older = stage.family.current_version - 1
+    stage.query(0)
+    stage.older_report(3, 1)
+    stage.report(4, "IS_EX", 2, host=2)
+    stage.query(20, 1, version=older, response=1)
+    stage.older_report(20.4, 1)
+
+    told = doctor(stage)
+
+    assert told.severity("D-39") == "info"
+    assert "no member of this one is known to speak a newer version" in told.text
+
+
 def test_an_older_querier_may_ask_for_groups_in_its_version(stage: Stage, doctor: Doctor) -> None:
     older = stage.family.current_version - 1
     stage.query(0, version=older)
