@@ -20,7 +20,9 @@ Printed from the table in `mldkit/wire/validity.py`; change it there.
 `decode` holds every message against these rules. V-rules say what a receiver must discard or
 ignore, X-rules speak of the extensions of RFC 9279, D-rules of mistakes that one frame shows,
 M-rules of damage. An error makes the exit code 1. For the hop limit and Router Alert the severity
-is that of MLD; in IGMP, where receivers need not look, they are warnings.
+is that of MLD; in IGMP, where receivers need not look, they are warnings. V-25 is a remark, and the
+message counts, where the field is 0 in what one sender alone sends on an interface: the capture was
+taken on that sender, before its card filled the field in.
 
 | id | severity | what is wrong | reference | also known as |
 | --- | --- | --- | --- | --- |

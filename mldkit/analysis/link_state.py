@@ -266,7 +266,7 @@ class LinkState:
         host = self.identities.host(datagram.source, mac, mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
-            self.queriers.silence.report(mark)
+            self.queriers.silence.report(mark, (message.group,))
             left = self.memberships.leave(host, message.group, mark.time_ns)
             self.leaves.leave_told(message.group, mark)
             self._left([] if left is None else [left], mark)

@@ -31,7 +31,7 @@ _MOST_SILENCES = 1000
 _MOST_REMEMBERED = 100
 """Silences that a watch remembers."""
 _GROUNDS = {
-    INFO: "; only groups are reported that switches flood to everybody",
+    INFO: "; no group is reported that switches prune",
     WARNING: "",
     ERROR: "; a switch snoops here, and forgets members that nobody asks for",
 }

@@ -169,18 +169,15 @@ def _querier_text(link: LinkFacts) -> str:
     if acting.observed_ns is not None:
         line += f", asks every {interval_text(acting.observed_ns)}"
     changes = _changes(link)
+    line += _changes_text(changes)
     # Who was heard no more once another one had taken over is named with that.
-    told = {before for before, _ in changes[-1:]}
-    taken_over_ns = max((begun_ns for _, begun_ns in changes), default=0)
+    told, taken_over_ns = changes[-1] if changes else (b"", 0)
     others = [
         one.address
         for one in queriers.known
-        if one.address != acting.address
-        and (one.address not in told or one.last_ns > taken_over_ns)
+        if one.address != acting.address and (one.address != told or one.last_ns > taken_over_ns)
     ]
-    if others:
-        line += f"; also heard: {named(others)}"
-    return line + _changes_text(changes)
+    return line + (f"; also heard: {named(others)}" if others else "")
 
 
 def _announced_text(querier: QuerierFacts) -> str:
@@ -207,7 +204,7 @@ def _changes_text(changes: list[tuple[Address, int]]) -> str:
         return ""
     before, begun_ns = changes[-1]
     if len(changes) == 1:
-        return f"; it took over from {text(before)} at {clock_text(begun_ns)}"
+        return f"; took over from {text(before)} at {clock_text(begun_ns)}"
     return (
         f"; the querier changed {len(changes)} times, the last time from {text(before)} at"
         f" {clock_text(begun_ns)}"
