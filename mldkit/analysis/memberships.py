@@ -340,6 +340,7 @@ class Memberships:
                     row.group,
                     row.exclude,
                     row.sources,
+                    version=row.version,
                 )
             )
 
