@@ -107,7 +107,8 @@ class LinkState:
         if self.trace is not None:
             self.trace.report(source, report.records, now_ns)
         responses = self.responses
-        latest, specific = responses.latest, responses.specific
+        windows = responses.windows
+        latest, specific = windows.latest, windows.specific
         deadline_ns = now_ns + self._lifetime_ns
         answering = []
         for row in rows:
@@ -160,7 +161,7 @@ class LinkState:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self.ended_ns = mark.time_ns
         self._advance(mark.time_ns)
-        self.responses.conclude()
+        self.responses.silent.conclude()
         self.queriers.finish(mark)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.unspecified.finish(mark.time_ns)
@@ -177,13 +178,13 @@ class LinkState:
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
         self._advance(mark.time_ns)
-        self.responses.conclude()
+        self.responses.silent.conclude()
         self.queriers.pause(mark, until_ns)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.changes = Changes(self.key, self._ledger, until_ns)
-        before = self.responses
-        self.responses = Responses(self.key, self._ledger, self.delays, before.latest + 1)
-        self.responses.left_out = before.left_out
+        before = self.responses.windows
+        self.responses = Responses(self.key, self._ledger, self.delays, before.latest)
+        self.responses.windows.left_out = before.left_out
         self.leaves.skip()
         older_queriers = self.compatibility.older_queriers
         self.compatibility = Compatibility(self.key, self._ledger)
@@ -191,18 +192,15 @@ class LinkState:
         self._look_ahead()
 
     def _advance(self, now_ns: int) -> None:
-        responses = self.responses
-        if responses.due_ns < now_ns:
-            responses.advance(now_ns)
-            if responses.has_closed:
-                responses.close(self.memberships, self.compatibility, self.messages)
+        if self.responses.windows.due_ns < now_ns:
+            self.responses.advance(now_ns, self.memberships, self.compatibility, self.messages)
         if self.leaves.due_ns < now_ns:
             self.leaves.poll(now_ns)
         self._look_ahead()
 
     def _look_ahead(self) -> None:
         """Note when there is something to close or to judge at the earliest."""
-        self._due_ns = min(self.responses.due_ns, self.leaves.due_ns)
+        self._due_ns = min(self.responses.windows.due_ns, self.leaves.due_ns)
 
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
         datagram = decoded.datagram
@@ -216,7 +214,7 @@ class LinkState:
             datagram.link_destination in (None, group_mac(all_hosts))
         )
         if query.is_general:
-            self.responses.conclude()
+            self.responses.silent.conclude()
             queriers = self.queriers
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
@@ -227,7 +225,7 @@ class LinkState:
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
             self.leaves.query(query, mark)
-        self.responses.query(query, datagram.source, mark, to_everybody=everybody)
+        self.responses.windows.query(query, datagram.source, mark, to_everybody=everybody)
         self._look_ahead()
 
     def _host_message(
@@ -261,7 +259,7 @@ class LinkState:
             self.trace.report(host, records, mark.time_ns)
         responses = self.responses
         deadline_ns = mark.time_ns + self._lifetime_ns
-        partial = responses.asked_sources
+        partial = responses.windows.asked_sources
         # Nobody is recognised by the address that many may use at once.
         is_faultless = (
             not found and version == self.key.family.current_version and host != IPV4_UNSPECIFIED
