@@ -1,3 +1,3 @@
 """Packet-level toolkit for IPv6 MLDv2 and IPv4 IGMPv3."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"

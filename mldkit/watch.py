@@ -154,7 +154,7 @@ class Watch:
         self._deaf_since_ns: int | None = None
         """Wall time since which nothing can be heard."""
         self.analysis = Analysis(profile, self._take, with_data=False)
-        self.analysis.begun_ns = self.begun_ns = machine.wall_ns()
+        self.analysis.intake.begun_ns = self.begun_ns = machine.wall_ns()
         self._device: Device | None = None
         try:
             self._device = machine.open()

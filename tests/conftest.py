@@ -23,10 +23,12 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+from tests.material import SHARED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator
@@ -37,10 +39,13 @@ _CLONE_NEWNET = 0x40000000
 _NOBODY = 65534
 _DEPENDENCIES = ("scapy", "netns", "rich", "pygments", "markdown-it-py", "mdurl")
 _serial = itertools.count()
+_LEFT_OUT = pytest.StashKey[int]()
 
 
 def pytest_configure() -> None:
     """Let neither the terminal nor the shell of who runs the tests change what commands do."""
+    # The tools of the documentation are found; an mldkit that is installed comes before the source.
+    sys.path.append(str(ROOT))
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
     # A shell lets what it runs in the background ignore Ctrl-C, and so would every command.
@@ -55,8 +60,21 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("any machine")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests have measured; a test beside others has no terminal of its own."""
+def pytest_report_header() -> str:
+    """Say whether the material is there that several projects share."""
+    return f"shared material: {SHARED if SHARED.is_dir() else 'not here, as in any clone'}"
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was left out, and what tests have measured.
+
+    A test that runs beside others has no terminal of its own.
+    """
+    if left_out := config.stash.get(_LEFT_OUT, 0):
+        terminalreporter.section("left out")
+        terminalreporter.write_line(f"{SHARED} is not here, and these tests need it: {left_out}")
     for outcome in ("passed", "failed"):
         for report in terminalreporter.stats.get(outcome, ()):
             for name, value in getattr(report, "user_properties", ()):
@@ -73,7 +91,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> Generator[None]:
+    for item in items:
+        if "shared" in getattr(item, "fixturenames", ()):
+            item.add_marker("shared")
+    yield  # what the command line does not ask for is left out here
+    if not SHARED.is_dir():
+        _leave_out_shared(config, items)
     wanted = [item for item in items if item.get_closest_marker("netns")]
     if not wanted or config.getoption("--require-netns"):
         return
@@ -81,6 +108,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if reason is not None:
         for item in wanted:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _leave_out_shared(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left_out = [item for item in items if item.get_closest_marker("shared")]
+    items[:] = [item for item in items if not item.get_closest_marker("shared")]
+    config.hook.pytest_deselected(items=left_out)
+    config.stash[_LEFT_OUT] = len(left_out)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Send the count of a worker to the process that prints."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash.get(_LEFT_OUT, 0)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the count of a worker (pytest-xdist); each of them has collected all tests."""
+    node.config.stash[_LEFT_OUT] = getattr(node, "workeroutput", {}).get("left_out", 0)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -289,13 +335,9 @@ def ordinary() -> Iterator[Ordinary]:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The material that several projects share, next to the repository."""
-    path = ROOT.parent / "shared"
-    if not path.is_dir():
-        if os.environ.get("CI") == "true":
-            pytest.fail("the shared material is missing next to the repository")
-        pytest.skip("the shared material is not here; it is not part of a clone")
-    return path
+    """The material that several projects share; a test that asks for it is marked `shared`."""
+    assert SHARED.is_dir()
+    return SHARED
 
 
 def _output(*argv: str) -> str:

@@ -85,6 +85,11 @@ class Changes:
         for known in self._hosts.values():
             known.mixed |= now_ns - known.last_ns <= _FORGOTTEN_NS
 
+    def resumed(self, paused_ns: int, until_ns: int, robustness: int) -> Changes:
+        """Return what goes on after a time in which nothing was heard: repeats were missed."""
+        self.poll(paused_ns, robustness)
+        return Changes(self._link, self._ledger, until_ns)
+
     def poll(self, now_ns: int, robustness: int) -> None:
         """Judge the changes of which no repeat can come any more."""
         over = [

@@ -63,6 +63,12 @@ class Compatibility:
             # Linux still sends the answer that it owes in the version it was asked in.
             self._grace_ns = self._answers_until_ns
 
+    def resumed(self) -> Compatibility:
+        """Return what goes on after a time in which nothing was heard: no timer is certain."""
+        after = Compatibility(self._link, self._ledger)
+        after.older_queriers = self.older_queriers
+        return after
+
     def mode(self, now_ns: int) -> int:
         """Return the version that hosts must speak by every formula."""
         held = [version for version, until_ns in self._certain.items() if until_ns >= now_ns]

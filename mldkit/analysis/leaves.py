@@ -117,7 +117,7 @@ class Leaves:
         pending.interval_ns = max(pending.interval_ns, query.max_response_ns)
         self._judge_flag(query, pending, mark)
 
-    def skip(self) -> None:
+    def pause(self) -> None:
         """Forget what is awaited: nobody saw whether it came."""
         self._pending.clear()
         self._due.clear()

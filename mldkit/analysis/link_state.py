@@ -13,6 +13,7 @@ from mldkit.analysis.changes import Changes
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
+from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Memberships
 from mldkit.analysis.queriers import Queriers
@@ -20,14 +21,14 @@ from mldkit.analysis.responses import Responses
 from mldkit.analysis.stays import Heard
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.unspecified import Unspecified
-from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast, mac_text, text
+from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
 from mldkit.protocol.variables import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Left, Row
     from mldkit.model.addresses import Address
@@ -41,7 +42,10 @@ _MOST_DROPPED = 100
 
 
 class LinkState:
-    """What is known of one link and family."""
+    """What is known of one link and family: one attribute for each fold.
+
+    It knows which message goes to which fold and in which order, and nothing else.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class LinkState:
         self.messages = 0
         self.queriers = Queriers(key, ledger, begun_ns, listener)
         self.memberships = Memberships(key, listener)
+        self.identities = Identities(key, ledger, self.memberships)
         self.delays = Delays()
         self.responses = Responses(key, ledger, self.delays)
         self.compatibility = Compatibility(key, ledger)
@@ -73,13 +78,6 @@ class LinkState:
         self._profile = profile
         self._lifetime_ns = self.queriers.variables.membership_ns(profile)
         self._due_ns = NEVER_NS
-        self._addresses: dict[bytes, Address | None] = {}
-        """The one address of a MAC; None where it has several."""
-        self._nameless: set[bytes] = set()
-        """MACs that sent from 0.0.0.0 while they had no address."""
-        self._by_mac: dict[bytes, Address] = {}
-        self._first_of: dict[int, Mark] = {}
-        """The first message from addresses with a first octet; IPv4 only."""
 
     def keep_trace(self) -> None:
         """Keep from here on the single queries, reports and delays that pictures show."""
@@ -99,8 +97,8 @@ class LinkState:
         if self._due_ns < now_ns:
             self._advance(now_ns)
         source, mac = datagram.source, datagram.link_source
-        self._learn(source, mac, mark)
-        self.queriers.report(mark)
+        self.identities.learn(source, mac, mark)
+        self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         version = self.key.family.current_version
         self.compatibility.report(version, source, mark)
@@ -166,29 +164,25 @@ class LinkState:
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.unspecified.finish(mark.time_ns)
         stays = chain(self.memberships.ended, self.memberships.rows())
-        senders.judge(self.key, self._ledger, self.queriers.known.values(), stays, self._first_of)
+        first_of = self.identities.first_of
+        senders.judge(self.key, self._ledger, self.queriers.known.values(), stays, first_of)
 
     def skip(self, mark: Mark, until_ns: int) -> None:
         """Take in that nobody looked from a time on: queries and leaves then are unknown."""
         self.pause(mark, until_ns)
         self.queriers.retire(mark)
-        self.memberships.finish(mark.time_ns)
-        self.memberships.emptied.clear()
+        self.memberships.skip(mark.time_ns)
 
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
-        self._advance(mark.time_ns)
-        self.responses.silent.conclude()
+        paused_ns = mark.time_ns
+        self._advance(paused_ns)
+        self.responses = self.responses.resumed()
         self.queriers.pause(mark, until_ns)
-        self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
-        self.changes = Changes(self.key, self._ledger, until_ns)
-        before = self.responses.windows
-        self.responses = Responses(self.key, self._ledger, self.delays, before.latest)
-        self.responses.windows.left_out = before.left_out
-        self.leaves.skip()
-        older_queriers = self.compatibility.older_queriers
-        self.compatibility = Compatibility(self.key, self._ledger)
-        self.compatibility.older_queriers = older_queriers
+        robustness = self.queriers.variables.robustness
+        self.changes = self.changes.resumed(paused_ns, until_ns, robustness)
+        self.leaves.pause()
+        self.compatibility = self.compatibility.resumed()
         self._look_ahead()
 
     def _advance(self, now_ns: int) -> None:
@@ -206,7 +200,7 @@ class LinkState:
         datagram = decoded.datagram
         if query.version is None:
             return
-        self._learn(datagram.source, datagram.link_source, mark)
+        self.identities.learn(datagram.source, datagram.link_source, mark)
         if self.trace is not None:
             self.trace.query(query, datagram.source, mark.time_ns)
         all_hosts = decoded.family.all_hosts
@@ -238,8 +232,8 @@ class LinkState:
     ) -> None:
         datagram = decoded.datagram
         mac = datagram.link_source
-        host = self._host(datagram.source, mac, mark)
-        self.queriers.report(mark)
+        host = self.identities.host(datagram.source, mac, mark)
+        self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
             left = self.memberships.leave(host, message.group, mark.time_ns)
@@ -277,7 +271,7 @@ class LinkState:
         if told.left:
             self._left(told.left, mark)
         if self.memberships.new_groups:
-            self._compare_macs(mark)
+            self.identities.compare_groups(mark)
 
     def _left(self, lefts: list[Left], mark: Mark) -> None:
         """Await what the querier does; IGMPv1 queriers know no leave (RFC 9776 §7.3.2)."""
@@ -289,40 +283,3 @@ class LinkState:
         for left in lefts:
             self.leaves.left(left, queriers.variables.robustness, mark)
         self._look_ahead()
-
-    def _host(self, source: Address, mac: bytes | None, mark: Mark) -> Host:
-        """Return who sends; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""
-        if source != IPV4_UNSPECIFIED:
-            self._learn(source, mac, mark)
-            return source
-        if mac is None:
-            return source
-        address = self._addresses.get(mac)
-        if address is None:
-            self._nameless.add(mac)
-            return source + mac
-        return address
-
-    def _learn(self, source: Address, mac: bytes | None, mark: Mark) -> None:
-        if len(source) != 4 or mac is None or source == IPV4_UNSPECIFIED:
-            return
-        known = self._addresses.get(mac, b"")
-        if known != source:
-            self._first_of.setdefault(source[0], mark)
-        if known == b"":
-            self._addresses[mac] = source
-            if mac in self._nameless:
-                # Looks through all groups, so not for every new host.
-                self.memberships.rename(IPV4_UNSPECIFIED + mac, source)
-        elif known != source:
-            self._addresses[mac] = None
-
-    def _compare_macs(self, mark: Mark) -> None:
-        """D-28."""
-        for group in self.memberships.new_groups:
-            mac = group_mac(group)
-            other = self._by_mac.setdefault(mac, group)
-            if other != group:
-                detail = f"{text(other)} and {text(group)} both use {mac_text(mac)}"
-                self._ledger.add("D-28", self.key, mark, detail, group=other)
-        self.memberships.new_groups.clear()

@@ -201,6 +201,11 @@ class Memberships:
             else:
                 del self._nameless[host]
 
+    def skip(self, now_ns: int) -> None:
+        """End every stay: nobody looks from now on."""
+        self.finish(now_ns)
+        self.emptied.clear()
+
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
         over = [row for row in self.rows() if row.deadline_ns < now_ns]

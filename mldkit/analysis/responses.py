@@ -41,6 +41,13 @@ class Responses:
         self.silent = SilentMembers(link, ledger)
         self._early: dict[Host, int] = {}
 
+    def resumed(self) -> Responses:
+        """Return what goes on after a time in which nothing was heard: no query is open."""
+        self.silent.conclude()
+        after = Responses(self._link, self._ledger, self.delays, self.windows.latest)
+        after.windows.left_out = self.windows.left_out
+        return after
+
     def report(
         self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark
     ) -> int | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
-    from mldkit.analysis.queriers import Querier
+    from mldkit.analysis.querier import Querier
     from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
 

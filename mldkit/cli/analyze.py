@@ -6,8 +6,9 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.engine import EVERYTHING, Analysis, Wanted, analyze, resting_collector
+from mldkit.analysis.engine import Analysis, analyze, resting_collector
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.intake import EVERYTHING, Wanted
 from mldkit.analysis.words import frames_text, place, short_names
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt

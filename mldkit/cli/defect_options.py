@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mldkit.cli.arguments import address, mac, octets, whole_number
 from mldkit.errors import UsageError
 from mldkit.model.family import IGMP, MLD, Family, family_of
-from mldkit.sender import frame_of
+from mldkit.wire.encode import encode_frame
 from mldkit.wire.ethernet import MAX_VLAN_TAGS
 
 if TYPE_CHECKING:
@@ -100,15 +100,31 @@ def _defects(args: argparse.Namespace, family: Family, others: Collection[Family
 def frame_with_defects(
     args: argparse.Namespace, datagram: Datagram, others: Collection[Family] = ()
 ) -> bytes:
-    """Return the octets of one frame as the options want it, wrong in what they name."""
-    try:
-        return frame_of(datagram, _defects(args, family_of(datagram.destination), others))
-    except UsageError as error:
-        from mldkit.craft.settings import SettingError
+    """Return the octets of one frame as the options want it, wrong in what they name.
 
-        if not isinstance(error, SettingError):
-            raise
+    Scapy is loaded for defects only: a right frame is the encoder's.
+    """
+    if not _has_defects(args):
+        return encode_frame(datagram)
+    from mldkit.craft.build import build, frame_bytes
+    from mldkit.craft.defects import apply
+    from mldkit.craft.settings import SettingError
+
+    defects = _defects(args, family_of(datagram.destination), others)
+    try:
+        return frame_bytes(apply(build(datagram), defects))
+    except SettingError as error:
         raise UsageError(f"argument --set: {error.message}", hint=error.hint) from error
+
+
+def _has_defects(args: argparse.Namespace) -> bool:
+    given = (args.hop_limit, args.router_alert, args.destination, args.link_destination)
+    return (
+        any(value is not None for value in given)
+        or args.bad_checksum
+        or args.no_router_alert
+        or bool(args.vlan or args.trailing or args.settings)
+    )
 
 
 def unicast_needs_mac(args: argparse.Namespace) -> bool:

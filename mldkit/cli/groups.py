@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, duration
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.errors import UsageError
 from mldkit.groups.listing import take
 from mldkit.groups.watch import changes, kernel_notifies
@@ -56,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the listing; return 1 if the kernel's tables contradict each other."""
     if args.duration_ns is not None and not args.watch:
         raise UsageError("--duration needs --watch")
-    # A signal to end is an interrupt too: the document is completed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     listing = take(args.interface)
     if args.format == "text":
         print_listing(listing)

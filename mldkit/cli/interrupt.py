@@ -1,4 +1,8 @@
-"""Ctrl-C while a file is read: what was read until then is still looked at, and nothing twice."""
+"""How a command is ended from outside: Ctrl-C, and SIGTERM of `timeout` or a service manager.
+
+What was read or learned until then is worth as much as ever: it is still looked at, and nothing
+twice.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,11 @@ Item = TypeVar("Item")
 INTERRUPTED = 130
 """Exit code of what a person ended."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def end_in_order() -> None:
+    """Let SIGTERM be an interrupt as Ctrl-C is: what was learned until then is told."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 class Interrupt:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import select
-import signal
 import sys
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from socket import AF_INET, AF_INET6
@@ -19,7 +18,7 @@ from mldkit.cli.arguments import (
     group_spec,
     whole_number,
 )
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.errors import LinkError, UsageError
 from mldkit.link import clock, datagrams
 from mldkit.link.interfaces import find
@@ -115,7 +114,7 @@ def _join(
 ) -> int:
     """Join, tell `announce`, hold and leave."""
     # A signal to end is an interrupt too: the groups are left and the document is completed.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     output = _Output(args.format, args.interface)
     code = 0
     failure = None

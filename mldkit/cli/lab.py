@@ -6,13 +6,13 @@ import argparse
 import functools
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
+from mldkit.cli.interrupt import end_in_order
 from mldkit.errors import LabError, UsageError
 from mldkit.render.terminal import line_printer, note
 
@@ -128,7 +128,7 @@ def _start(args: argparse.Namespace) -> int:
     if args.dry_run:
         print("\n".join(commands.build(entry.topology()).lines))
         return 0
-    _end_in_order()
+    end_in_order()
     started = lab.start(entry)
     print(f"{entry.id}: {started.topology.title}")
     print(f"nodes {' '.join(started.state.nodes)}, links {' '.join(started.state.links)}")
@@ -178,7 +178,7 @@ def _solution(args: argparse.Namespace) -> int:
         entry = catalogue.find(args.lab) if args.lab else _running(args).entry
         print(solution.read(entry), end="")
         return 0
-    _end_in_order()
+    end_in_order()
     return solution.carry_out(_running(args))
 
 
@@ -269,7 +269,7 @@ def _follow(path: Path) -> int:
     from mldkit.lab.captures import growing
     from mldkit.link.launcher import mldkit_command
 
-    _end_in_order()
+    end_in_order()
     # What decodes lives as long as we feed it, however we end.
     reader, writer = os.pipe()
     with subprocess.Popen(mldkit_command("decode", "-"), stdin=reader) as child:  # noqa: S603
@@ -280,15 +280,10 @@ def _follow(path: Path) -> int:
         return child.wait()
 
 
-def _end_in_order() -> None:
-    """Let a signal to end be an interrupt: what was begun is taken back."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 def _reset(args: argparse.Namespace) -> int:
     from mldkit.lab import catalogue, lab
 
-    _end_in_order()
+    end_in_order()
     entry = catalogue.find(args.lab) if args.lab else _running(args).entry
     entry.topology()  # a file that is broken is no reason to end what runs
     lab.stop(entry.id)

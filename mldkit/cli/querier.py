@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import signal
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
 from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, MldkitError, UsageError
 from mldkit.model.addresses import is_multicast, text
 from mldkit.model.units import SECOND
+from mldkit.origin import families_for, find_origin
 from mldkit.protocol.querier_settings import LARGEST_ROBUSTNESS, QuerierSettings
+from mldkit.protocol.query_fields import Rounding
 from mldkit.protocol.variables import Variables
+from mldkit.render.effects import rounding_text, source_warning
 from mldkit.render.message_text import duration_text
 from mldkit.render.progress import waiting
 from mldkit.render.terminal import detail, note
-from mldkit.sender import check_source, families_for, find_origin
 
 if TYPE_CHECKING:
     import argparse
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
     from mldkit.model.family import Family
+    from mldkit.origin import Origin
     from mldkit.querier import Standing
-    from mldkit.sender import Origin
 
 EPILOG = """\
 examples:
@@ -186,7 +187,7 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     from mldkit.render.querier import Output
 
     # `timeout`, labs and service managers end it so: what was learned is worth as much.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     output = Output(args)
     code = 0
     failure: MldkitError | None = None
@@ -246,7 +247,7 @@ def _announcement(args: argparse.Namespace, setup: _Setup) -> Iterator[str]:
     for source, settings in setup.addresses.items():
         yield _plan(settings, source)
         yield from _roundings(args, settings)
-        warning = check_source(source, settings.family)
+        warning = source_warning(source, settings.family)
         if warning is not None:
             yield warning
         if settings.version != settings.family.current_version:
@@ -286,7 +287,6 @@ def _roundings(args: argparse.Namespace, settings: QuerierSettings) -> Iterator[
     for name, (asked_ns, sent_ns) in wanted.items():
         has_field = sent_ns is not None and (version > 1 or family.ip_version == 6)
         if has_field and sent_ns not in (None, asked_ns):
-            told = duration_text(sent_ns or 0)
-            yield f"{family!r} sends {name} of {duration_text(asked_ns)} as {told}"
+            yield rounding_text(family, name, Rounding(asked_ns, sent_ns or 0))
     if (family.ip_version, version) == (4, 1) and args.max_response != settings.response_ns:
         yield "IGMPv1 carries no response time: hosts take 10 s"

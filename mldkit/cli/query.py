@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import (
@@ -20,26 +19,26 @@ from mldkit.cli.defect_options import (
     setting_families,
     unicast_needs_mac,
 )
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import UsageError
-from mldkit.model import codes
-from mldkit.model.addresses import Address, mac_text, parse_mac, text
-from mldkit.model.family import IGMP, Family
-from mldkit.model.messages import Query
+from mldkit.model.addresses import mac_text, parse_mac, text
 from mldkit.model.notation import parse_group_spec
 from mldkit.model.units import SECOND
-from mldkit.protocol.querier_settings import response_code
+from mldkit.origin import families_for, find_origin
+from mldkit.protocol.query_fields import QueryFields, UnsayableError
+from mldkit.render.effects import query_effects, rounding_lines
 from mldkit.render.message_text import duration_text, plural
 from mldkit.render.terminal import detail, note, print_json
-from mldkit.sender import check_source, envelope, families_for, find_origin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mldkit.link.device import PacketSocket
+    from mldkit.model.family import Family
+    from mldkit.model.messages import Query
+    from mldkit.origin import Origin
     from mldkit.query import Answer, Asker, Expectation, Result, Schedule
-    from mldkit.sender import Origin
 
 EPILOG = """\
 examples:
@@ -140,11 +139,14 @@ def run(args: argparse.Namespace) -> int:
     """Ask, listen and print; return 1 when an expected answer is missing."""
     _refuse_what_makes_no_sense(args)
     versions = _chosen_versions(args)
-    asked = {family: _queries(args, family, version) for family, version in versions.items()}
+    asked = {family: _fields(args, family, version) for family, version in versions.items()}
+    for fields in asked.values():
+        for line in _notes(args, fields):
+            note(args, f"note: {line}")
     origin = find_origin(args.interface, tuple(versions), args.source)
     for line in origin.notes:
         note(args, f"note: {line}")
-    queries = [query for family in origin.sources for query in asked[family]]
+    queries = [query for family in origin.sources for query in _queries(args, asked[family])]
     frames = [_frame(args, origin, query) for query in queries]
     if args.dry_run:
         from mldkit.render.sent import print_frames
@@ -195,91 +197,40 @@ def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
     return {family: versions.get(family, family.current_version) for family in families}
 
 
-def _queries(args: argparse.Namespace, family: Family, version: int) -> list[Query]:
+def _fields(args: argparse.Namespace, family: Family, version: int) -> QueryFields:
+    """Return what the queries of one family say; raises UsageError that names the argument."""
+    fields = QueryFields(
+        family, version, args.max_response, args.robustness, args.interval, args.suppress
+    )
+    try:
+        fields.check(args.group.sources if args.group is not None else ())
+    except UnsayableError as error:
+        name = "--max-response" if error.field == "response_ns" else "--version"
+        raise UsageError(f"argument {name}: {error.message}") from error
+    return fields
+
+
+def _notes(args: argparse.Namespace, fields: QueryFields) -> Iterator[str]:
+    """Give what is sent otherwise than it was asked for."""
+    if not fields.has_response_time and args.group is not None:
+        yield "IGMPv1 asks for no group: hosts answer for all of theirs"
+    yield from rounding_lines(fields)
+
+
+def _queries(args: argparse.Namespace, fields: QueryFields) -> list[Query]:
     """Return the queries of one family: one a group, or a single General Query."""
-    spec = args.group
-    groups: Sequence[Address] = spec.groups if spec is not None else (family.unspecified,)
-    sources: tuple[Address, ...] = spec.sources if spec is not None else ()
-    current = version == family.current_version
-    if not current and (sources or args.suppress):
-        what = "sources" if sources else "the S flag"
-        raise UsageError(f"argument --version: {family!r}v{version} queries cannot carry {what}")
-    code = _response_code(args, family, version)
-    if not current:
-        return [Query(version, group, code) for group in groups]
-    interval_code = codes.encode(args.interval // SECOND, width=8)
-    sent_s = codes.decode(interval_code, width=8)
-    if sent_s * SECOND != args.interval:
-        asked = duration_text(args.interval)
-        note(args, f"note: {family!r} sends an interval of {asked} as {sent_s} s")
-    return [
-        Query(version, group, code, args.suppress, args.robustness, interval_code, sources)
-        for group in groups
-    ]
-
-
-def _response_code(args: argparse.Namespace, family: Family, version: int) -> int:
-    code = response_code(family, version, args.max_response)
-    if (family, version) == (IGMP, 1):
-        if args.group is not None:
-            note(args, "note: IGMPv1 asks for no group: hosts answer for all of theirs")
-        if args.max_response != 10 * SECOND:
-            note(args, "note: IGMPv1 carries no response time: hosts take 10 s")
-        return code
-    if (family, version) == (IGMP, 2) and code == 0:
-        raise UsageError("argument --max-response: IGMPv2 carries 0.1s to 25.5s")
-    sent_ns = Query(version, family.unspecified, code).max_response_ns
-    if sent_ns != args.max_response:
-        asked = duration_text(args.max_response)
-        note(args, f"note: {family!r} sends a response time of {asked} as {duration_text(sent_ns)}")
-    return code
+    if args.group is None:
+        return [fields.query()]
+    return [fields.query(group, args.group.sources) for group in args.group.groups]
 
 
 def _frame(args: argparse.Namespace, origin: Origin, query: Query) -> bytes:
-    destination = query.family.all_hosts if query.is_general else query.group
     if unicast_needs_mac(args):
         raise UsageError(
             f"argument --destination: the MAC of {text(args.destination)} is not known",
             hint="add --link-destination MAC",
         )
-    return frame_with_defects(args, envelope(origin, query, destination), origin.sources)
-
-
-def _side_effects(args: argparse.Namespace, origin: Origin, queries: Sequence[Query]) -> list[str]:
-    """Return what these queries do to others on the link, one line each."""
-    lines = []
-    for family, source in origin.sources.items():
-        warning = check_source(source, family)
-        if warning is not None:
-            lines.append(warning)
-    older = {query.family: query for query in queries if query.interval_ns is None}
-    for family, query in older.items():
-        # Robustness x interval + response interval, each by default (RFC 9777 §9.12).
-        lines.append(
-            f"{family!r}v{query.version}: hosts use this version for about 260 s from now on, "
-            "and their answers name no sources"
-        )
-    names = " and ".join(text(source) for source in origin.sources.values())
-    lines.append(
-        f"asking from {names}: queriers with a higher address may stay silent for "
-        f"{_silence(queries)}; this machine does not hear its own query"
-    )
-    if (args.robustness, args.interval) != (2, 125 * SECOND):
-        lines.append("Linux hosts adopt the robustness and the interval of this query")
-    return lines
-
-
-def _silence(queries: Sequence[Query]) -> str:
-    """Return how long others take us for the querier."""
-    from mldkit.protocol.variables import Variables, variables_of
-
-    usual_ns = Variables().other_querier_ns
-    announced_ns = max(variables_of(query).other_querier_ns for query in queries)
-    words = f"about {duration_text(announced_ns)}"
-    if 2 * announced_ns < usual_ns:
-        # net/bridge/br_multicast.c: the interval of a bridge is a setting, queries say nothing.
-        words += f", Linux bridges for {duration_text(usual_ns)} by default"
-    return words
+    return frame_with_defects(args, origin.query(query), origin.sources)
 
 
 def _ask(
@@ -294,8 +245,7 @@ def _ask(
 
     wait_ns = default_wait_ns(queries) if args.wait is None else args.wait
     every_ns = args.max_response if args.every is None else args.every
-    # `timeout` and service managers end it so: the answers until then are worth as much.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
         asker = Asker(device, clock.now_ns, _streamer(args))
@@ -303,7 +253,7 @@ def _ask(
             from mldkit.link.capture_writer import CaptureWriter
 
             asker.on_frame = stack.enter_context(CaptureWriter(args.write)).write
-        for line in _side_effects(args, origin, queries):
+        for line in query_effects(origin.sources, queries):
             note(args, f"note: {line}")
         # What is too small for a burst of answers shows as drops, which are told at the end.
         for line in device.notes:

@@ -19,16 +19,16 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.notation import parse_group_spec, parse_record
+from mldkit.origin import find_origin
 from mldkit.render.message_text import plural
 from mldkit.render.terminal import note
-from mldkit.sender import envelope, find_origin
 from mldkit.wire.split import split_report
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
-    from mldkit.sender import Origin
+    from mldkit.origin import Origin
 
 EPILOG = """\
 examples:
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
     for line in _left_out(records, messages):
         note(args, f"note: {line}")
     frames = [
-        frame_with_defects(args, envelope(origin, message, to), origin.sources)
+        frame_with_defects(args, origin.envelope(message, to), origin.sources)
         for message, to in messages
     ]
     if not args.dry_run:

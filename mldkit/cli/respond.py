@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import signal
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from mldkit.cli.arguments import (
     mac,
     whole_number,
 )
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import (
     is_link_local,
@@ -26,8 +25,8 @@ from mldkit.model.addresses import (
     text,
 )
 from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.origin import families_for
 from mldkit.render.terminal import note
-from mldkit.sender import families_for
 
 if TYPE_CHECKING:
     import argparse
@@ -157,8 +156,7 @@ def run(args: argparse.Namespace) -> int:
     from mldkit.link.device import PacketSocket
     from mldkit.responder.own_stack import check_alone
 
-    # `timeout` and service managers end it so: what was measured is worth as much.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_in_order()
     check_alone(args.interface, plan.families)
     with ExitStack() as stack:
         device = stack.enter_context(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import signal
 import sys
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, add_interface, duration
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.analysis_json import event_json
@@ -108,7 +107,7 @@ class _Session:
         self._begun_ns = self._machine.now_ns()
         for line in self.watch.notes:
             note(args, f"note: {line}")
-        signal.signal(signal.SIGTERM, _interrupt)
+        end_in_order()
         # What exists now lives as long as the program; what comes is freed by reference counts.
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER, 20, 20)
@@ -240,8 +239,3 @@ def told_json(event: Told) -> Json:
         "dropped": event.dropped,
         "detail": event.text,
     }
-
-
-def _interrupt(*_: object) -> NoReturn:
-    """End as by Ctrl-C, so that the terminal, the capture and the commands are left in order."""
-    raise KeyboardInterrupt

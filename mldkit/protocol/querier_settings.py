@@ -18,29 +18,20 @@ from typing import TYPE_CHECKING
 from mldkit.errors import UsageError
 from mldkit.model import codes
 from mldkit.model.family import DEFAULT_RESPONSE_NS, IGMP, Family
-from mldkit.model.messages import Query
 from mldkit.model.units import SECOND
+from mldkit.protocol.query_fields import QueryFields
 from mldkit.protocol.variables import DEFAULT_PROFILE, Variables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mldkit.model.addresses import Address
+    from mldkit.model.messages import Query
 
 LARGEST_ROBUSTNESS = 7
 """What QRV can carry (RFC 9776 §4.1.6)."""
 LONGEST_INTERVAL_NS = codes.decode(0xFF, width=8) * SECOND
 """What QQIC can carry (RFC 9776 §4.1.7, RFC 9777 §5.1.9)."""
-
-
-def response_code(family: Family, version: int, response_ns: int) -> int:
-    """Return the code of the longest response time not above `response_ns` of a version."""
-    if (family, version) == (IGMP, 1):
-        return 0
-    value = response_ns // family.response_unit_ns
-    if version == family.current_version:
-        return codes.encode(value, width=family.response_code_width)
-    return min(value, (1 << family.response_code_width) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,27 +108,15 @@ class QuerierSettings:
 
     def general_query(self, version: int) -> Query:
         """Return the General Query in a version."""
-        return self._query(version, self.family.unspecified, self.response_ns)
+        return self._fields(version, self.response_ns).query()
 
     def group_query(
         self, version: int, group: Address, sources: Sequence[Address] = (), *, suppress: bool
     ) -> Query:
         """Return the query for a group or for sources of it."""
-        interval_ns = self.last_member_interval_ns
-        return self._query(version, group, interval_ns, tuple(sources), suppress=suppress)
+        fields = self._fields(version, self.last_member_interval_ns, suppress=suppress)
+        return fields.query(group, sources)
 
-    def _query(
-        self,
-        version: int,
-        group: Address,
-        response_ns: int,
-        sources: tuple[Address, ...] = (),
-        *,
-        suppress: bool = False,
-    ) -> Query:
-        code = response_code(self.family, version, response_ns)
-        if version != self.family.current_version:
-            return Query(version, group, code)
-        variables = self.variables
-        interval_code = codes.encode(variables.interval_ns // SECOND, width=8)
-        return Query(version, group, code, suppress, variables.robustness, interval_code, sources)
+    def _fields(self, version: int, response_ns: int, *, suppress: bool = False) -> QueryFields:
+        robustness, interval_ns = self.variables.robustness, self.variables.interval_ns
+        return QueryFields(self.family, version, response_ns, robustness, interval_ns, suppress)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.events import Event
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.queriers import Querier
+    from mldkit.analysis.querier import Querier
     from mldkit.analysis.result import Result
     from mldkit.analysis.stays import Row
     from mldkit.link.capture import Capture

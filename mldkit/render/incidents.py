@@ -43,8 +43,8 @@ def incidents(link: LinkState, result: Result) -> list[str]:
 
 def _silence_text(link: LinkState, result: Result) -> str:
     """Return in words when nobody queried, though somebody does at the end."""
-    last = link.queriers.silence_at_end
-    silences = [silence for silence in link.queriers.silences if silence != last]
+    last = link.queriers.silence.at_end
+    silences = [silence for silence in link.queriers.silence.times if silence != last]
     if not silences:
         return ""
     longest = max(silences, key=lambda silence: silence[1] - silence[0])

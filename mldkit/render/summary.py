@@ -86,12 +86,12 @@ def _by_weight(links: list[LinkState]) -> list[LinkState]:
 
 def _about_querier(link: LinkState, result: Result) -> list[str]:
     queriers = link.queriers
-    silence = queriers.silence_at_end
+    silence = queriers.silence.at_end
     if silence is not None:
         return [_no_querier(link, result, silence)]
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
-    length_s = (link.ended_ns - queriers.begun_ns) / SECOND
+    length_s = (link.ended_ns - queriers.silence.begun_ns) / SECOND
     return [
         f"{place(link.key)}: no General Query in {length_s:.0f} s of capture, which is too"
         f" short to tell whether a querier is missing{_dropped_queries(link)}."

@@ -194,9 +194,9 @@ def _querier_line(link: LinkState, wall_ns: int) -> Text:
     where = f" VLAN {'.'.join(map(str, link.key.vlan))}" if link.key.vlan else ""
     acting = link.queriers.acting
     if acting is None:
-        since_ns = link.queriers.last_general_ns or link.queriers.begun_ns
+        since_ns = link.queriers.silence.last_general_ns or link.queriers.silence.begun_ns
         silence_s = max(wall_ns - since_ns, 0) / SECOND
-        is_missing = wall_ns - since_ns > link.queriers.silence_limit_ns
+        is_missing = wall_ns - since_ns > link.queriers.silence.limit_ns
         words = "no querier" if is_missing else "no query yet"
         return Text(f"{name}{where} {words}, {silence_s:.0f} s", "yellow" if is_missing else "dim")
     line = Text(f"{name}v{acting.version}{where} querier ")

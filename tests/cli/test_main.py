@@ -105,6 +105,20 @@ def test_decode_of_a_capture_loads_neither_scapy_nor_rich() -> None:
     assert done.stderr.strip() == "[]"
 
 
+@pytest.mark.parametrize(("defect", "loaded"), [((), "[]"), (("--hop-limit", "9"), "['scapy']")])
+def test_a_query_loads_scapy_for_deliberate_defects_only(
+    defect: tuple[str, ...], loaded: str
+) -> None:
+    arguments = ["-q", "query", "-i", "lo", "--source", "127.0.0.1", "--dry-run", "--json", *defect]
+    code = (
+        f"import sys\nfrom mldkit.cli.main import main\nmain({arguments!r})\n"
+        "print(sorted({'scapy', 'rich', 'netns'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stderr.strip() == loaded
+
+
 def test_no_verb_prints_the_help_and_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 2
     assert "verbs:" in capsys.readouterr().out

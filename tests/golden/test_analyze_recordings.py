@@ -11,9 +11,9 @@ from mldkit.analysis.engine import Analysis, analyze
 from mldkit.analysis.result import Result
 from mldkit.cli.main import main
 from mldkit.link.capture import open_capture
+from tests.material import shared_files
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-RECORDINGS = sorted(SHARED.glob("kernel-captures/*.pcap"))
+RECORDINGS = shared_files("kernel-captures/*.pcap")
 
 # The true errors as the tables list them. Beyond those listed, the recording of query validation
 # has a Router Alert of another value, a General Query to a group, and an MLDv1 General Query

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,12 +16,13 @@ from mldkit.link.capture import open_capture
 from mldkit.model.messages import Other
 from mldkit.render.message_json import message_json
 from mldkit.wire.decoder import Decoder
+from tests.material import shared_files
 
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-CORPUS = sorted(SHARED.glob("corpus/*.json"))
+CORPUS = shared_files("corpus/*.json")
 
 # The verdicts hold V- and D-rules only. They leave out that a message names ff02::1, which
 # RFC 9777 §6 forbids: "no MLD messages are ever sent regarding ... the all-nodes address".
@@ -72,8 +72,7 @@ def test_every_fact_of_the_corpus_agrees(path: Path, comparer: ModuleType) -> No
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
-def test_every_verdict_of_the_corpus_agrees(path: Path, shared: Path) -> None:
-    assert shared.is_dir()
+def test_every_verdict_of_the_corpus_agrees(path: Path) -> None:
     expected = json.loads(path.read_text())
     found = _decode(path.with_suffix(".pcap"))
 

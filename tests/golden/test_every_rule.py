@@ -289,7 +289,7 @@ ON_A_LINK = [
 def ids(frames: Iterable[Frame], begun_ns: int | None = None) -> set[str]:
     """Return the rules that an analysis of the frames names."""
     analysis = Analysis()
-    analysis.begun_ns = begun_ns
+    analysis.intake.begun_ns = begun_ns
     for frame in frames:
         analysis.see(replace(frame))
     return {entry.id for entry in analysis.finish().findings}

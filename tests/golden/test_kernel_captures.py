@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,12 +22,14 @@ from mldkit.model.units import SECOND
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 from mldkit.wire.validity import find
+from tests.material import shared_files
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mldkit.model.datagram import Decoded
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-RECORDINGS = sorted(SHARED.glob("kernel-captures/*.json"))
+RECORDINGS = shared_files("kernel-captures/*.json")
 KINDS = {"query": "query", "report": "report", "done": "leave", "leave": "leave"}
 
 # What the tables call the true errors of the recordings, and what goes wrong on purpose in the

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,9 +18,12 @@ from mldkit.protocol.querier_settings import QuerierSettings
 from mldkit.protocol.reception import accepted
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import find
+from tests.material import shared_files
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-CAPTURES = sorted((*SHARED.glob("corpus/*.pcap"), *SHARED.glob("kernel-captures/*.pcap*")))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CAPTURES = shared_files("corpus/*.pcap", "kernel-captures/*.pcap*")
 
 
 def messages(path: Path) -> list[Decoded]:

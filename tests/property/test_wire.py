@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -16,9 +16,12 @@ from mldkit.wire.decode import decode
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 from mldkit.wire.validity import find
+from tests.material import shared_files
 
-SHARED = Path(__file__).resolve().parents[3] / "shared"
-CAPTURES = sorted(SHARED.glob("corpus/*.pcap")) + sorted(SHARED.glob("kernel-captures/*.pcap"))
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CAPTURES = shared_files("corpus/*.pcap", "kernel-captures/*.pcap")
 ANY_LINK = st.sampled_from([int(member) for member in LinkType] + [147, 192])
 
 
@@ -74,8 +77,7 @@ def test_a_frame_that_the_capture_cut_is_never_malformed(datagram: Datagram, mis
 
 
 @pytest.mark.parametrize("path", CAPTURES, ids=lambda path: path.stem)
-def test_every_prefix_of_every_frame_is_read_without_harm(path: Path, shared: Path) -> None:
-    assert shared.is_dir()
+def test_every_prefix_of_every_frame_is_read_without_harm(path: Path) -> None:
     seen: set[bytes] = set()
     with open_capture(str(path), tunnels=True) as capture:
         for frame in capture.candidates():

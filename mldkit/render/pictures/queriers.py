@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.queriers import Querier
+    from mldkit.analysis.querier import Querier
     from mldkit.analysis.result import Result
 
 MOST_QUERIERS = 60
@@ -49,11 +49,11 @@ def height_inches(result: Result) -> float:
 def silences(link: LinkState) -> list[tuple[int, int]]:
     """Return the times in which nobody acts; a short one at the start proves nothing."""
     acting = [period for querier in link.queriers.known.values() for period in querier.acting]
-    acting = sorted([*acting, *link.queriers.unseen])
+    acting = sorted([*acting, *link.queriers.silence.unseen])
     found = []
     since_ns = begun_ns = link.begun_ns
     for from_ns, to_ns in [*acting, (link.ended_ns, link.ended_ns)]:
-        is_proof = since_ns > begun_ns or from_ns - since_ns > link.queriers.silence_limit_ns
+        is_proof = since_ns > begun_ns or from_ns - since_ns > link.queriers.silence.limit_ns
         if from_ns > since_ns and is_proof:
             found.append((since_ns, from_ns))
         since_ns = max(since_ns, to_ns)

@@ -57,7 +57,7 @@ def diagnose() -> Callable[..., Diagnosis]:
 
     def run(stage: Stage, until: float, **settings: object) -> Diagnosis:
         analysis = Analysis(**settings)  # type: ignore[arg-type]
-        analysis.begun_ns = BEGIN_NS
+        analysis.intake.begun_ns = BEGIN_NS
         for frame in stage.frames():
             analysis.see(frame)
         return Diagnosis(analysis.finish(BEGIN_NS + round(until * SECOND)))

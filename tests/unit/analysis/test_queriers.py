@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis.queriers import Querier
+from mldkit.analysis.querier import Querier
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.units import SECOND

@@ -154,7 +154,7 @@ def analysed(script_text: str, seed: int) -> Result:
         if isinstance(action.act, DataAct)
     ]
     analysis = Analysis()
-    analysis.begun_ns = BEGIN_NS
+    analysis.intake.begun_ns = BEGIN_NS
     for number, (time_ns, data) in enumerate(sorted(timed, key=lambda item: item[0]), 1):
         analysis.see(Frame(data, BEGIN_NS + time_ns, number))
     return analysis.finish(BEGIN_NS + script.end_ns)

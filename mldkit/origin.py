@@ -1,8 +1,8 @@
-"""The envelope of what this machine sends itself: families, source addresses, frames.
+"""Who sends on an interface: families, source addresses, and the envelope of what is sent.
 
-`query` and `report` share it. IPv4 messages come from the primary address of the interface;
-without one the family is left out, because 0.0.0.0 can silence queriers. IPv6 messages come
-from the lowest link-local address that has passed duplicate address detection.
+`query`, `report` and `querier` share it. IPv4 messages come from the primary address of the
+interface; without one the family is left out, because 0.0.0.0 can silence queriers. IPv6 messages
+come from the lowest link-local address that has passed duplicate address detection.
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError, UsageError
 from mldkit.link import interfaces
-from mldkit.model.addresses import is_link_local, text
+from mldkit.model.addresses import text
 from mldkit.model.datagram import Datagram
 from mldkit.model.family import IGMP, MLD, Family, family_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from mldkit.craft.defects import Defects
     from mldkit.link.interfaces import Interface
     from mldkit.model.addresses import Address
-    from mldkit.model.messages import Message
+    from mldkit.model.messages import Message, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,28 @@ class Origin:
     sources: dict[Family, Address]
     notes: tuple[str, ...] = ()
     """What was left out and why, one line each."""
+
+    def envelope(
+        self, message: Message, destination: Address, *, link_destination: bytes | None = None
+    ) -> Datagram:
+        """Return `message` to `destination`, as Linux would send it."""
+        family = family_of(destination)
+        if family not in self.sources:
+            raise UsageError(f"{text(destination)} is no address of a family that is sent here")
+        return Datagram(
+            self.sources[family],
+            destination,
+            message,
+            hop_limit=1,
+            traffic_class=family.traffic_class,
+            router_alert=0,
+            link_source=self.interface.mac,
+            link_destination=link_destination,
+        )
+
+    def query(self, query: Query) -> Datagram:
+        """Return a query to all hosts, or to the group that it asks for."""
+        return self.envelope(query, query.family.all_hosts if query.is_general else query.group)
 
 
 def find_origin(name: str, families: tuple[Family, ...], source: Address | None = None) -> Origin:
@@ -70,37 +91,6 @@ def find_origin(name: str, families: tuple[Family, ...], source: Address | None 
     return Origin(interface, sources, tuple(notes))
 
 
-def envelope(
-    origin: Origin,
-    message: Message,
-    destination: Address,
-    *,
-    link_destination: bytes | None = None,
-) -> Datagram:
-    """Return `message` from `origin` to `destination`, as Linux would send it."""
-    family = family_of(destination)
-    if family not in origin.sources:
-        raise UsageError(f"{text(destination)} is no address of a family that is sent here")
-    return Datagram(
-        origin.sources[family],
-        destination,
-        message,
-        hop_limit=1,
-        traffic_class=family.traffic_class,
-        router_alert=0,
-        link_source=origin.interface.mac,
-        link_destination=link_destination,
-    )
-
-
-def frame_of(datagram: Datagram, defects: Defects) -> bytes:
-    """Return the octets of the frame with its deliberate defects."""
-    from mldkit.craft.build import build, frame_bytes
-    from mldkit.craft.defects import apply
-
-    return frame_bytes(apply(build(datagram), defects))
-
-
 def families_for(
     addresses: Mapping[str, Address], *, ipv4: bool = False, ipv6: bool = False
 ) -> tuple[Family, ...]:
@@ -119,12 +109,3 @@ def families_for(
         options = "".join(f" and {name}" for name, on in (("-4", ipv4), ("-6", ipv6)) if on)
         raise UsageError(f"argument {names}{options}: IPv4 and IPv6 are mixed")
     return tuple(sorted(chosen or {IGMP, MLD}, key=lambda family: family.ip_version))
-
-
-def check_source(source: Address, family: Family) -> str | None:
-    """Return a warning about a source address that receivers will not accept or will obey."""
-    if family is MLD and not is_link_local(source):
-        return f"hosts drop MLD queries from {text(source)}: it is not link-local"
-    if family is IGMP and not any(source):
-        return "a query from 0.0.0.0 can silence the querier of a Linux bridge"
-    return None

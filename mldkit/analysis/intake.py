@@ -1,0 +1,144 @@
+"""What comes in: frames become messages and data, each with its link, place and time.
+
+Every frame takes each step before the first one takes the next: a processor that goes all the way
+with one frame after the other has the code of no step at hand, which costs a third more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from mldkit.analysis.copies import Copies
+from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark
+from mldkit.analysis.result import Part
+from mldkit.model.datagram import Broken, LinkType
+from mldkit.model.messages import Other
+from mldkit.model.units import SECOND
+from mldkit.wire.decoder import Decoder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.model.datagram import Decoded, Frame
+
+# Marks and keys are made for every message: without the Python level of a named tuple's
+# constructor.
+_new = tuple.__new__
+_SLL2 = int(LinkType.LINUX_SLL2)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which links to look at; None means all."""
+
+    interfaces: frozenset[str] | None = None
+    vlans: frozenset[int] | None = None
+
+    def takes(self, interface: str | None, vlan: tuple[int, ...]) -> bool:
+        """Return whether a link is wanted; VLAN 0 stands for untagged frames."""
+        if self.interfaces is not None and interface not in self.interfaces:
+            return False
+        return self.vlans is None or not self.vlans.isdisjoint(vlan or (0,))
+
+
+EVERYTHING = Wanted()
+
+
+class Taken(NamedTuple):
+    """A message with its link, or a frame that may hold data."""
+
+    key: LinkKey | None
+    message: Decoded | None
+    """None where the frame holds no message."""
+    frame: Frame
+    mark: Mark
+
+
+class Intake:
+    """Reads the frames of all captures."""
+
+    def __init__(
+        self, ledger: Ledger, begin: Callable[[int], None], *, tunnels: bool, wanted: Wanted
+    ) -> None:
+        """Take whom to tell of the time of the first packet that has one."""
+        self._ledger = ledger
+        self._begin = begin
+        self._tunnels = tunnels
+        self._wanted = wanted
+        self.copies = Copies(ledger)
+        self.parts: dict[int, Part] = {}
+        self.begun_ns: int | None = None
+        """Time of the first packet; set by who reads, else that of the first message."""
+        self.now_ns = 0
+
+    def take(self, frames: Iterable[tuple[int, Frame]]) -> list[Taken]:
+        """Return what the next frames hold, each with the number of its capture."""
+        read = []
+        for capture, frame in frames:
+            part = self.parts.get(capture)
+            if part is None:
+                part = self.parts[capture] = Part(Decoder(tunnels=self._tunnels))
+            read.append((capture, frame, part, part.read(frame)))
+        taken: list[Taken] = []
+        for capture, frame, part, found in read:
+            mark = self._mark(frame, capture, part)
+            if isinstance(found, Broken):
+                # It may be no message at all.
+                self._ledger.add(found.id, None, mark, found.reason, severity="info")
+            elif found:
+                for decoded in found:
+                    key = self._sift(decoded, part, mark)
+                    if key is not None:
+                        taken.append(_new(Taken, (key, decoded, frame, mark)))
+            else:
+                taken.append(_new(Taken, (None, None, frame, mark)))
+        return taken
+
+    def finish(self) -> Iterator[Taken]:
+        """Give the messages that were still being put together from fragments."""
+        for capture, part in self.parts.items():
+            mark = Mark(capture, 0, self.now_ns)
+            for decoded in part.decoder.finish():
+                key = self._sift(decoded, part, mark)
+                if key is not None:
+                    yield Taken(key, decoded, decoded.frame, mark)
+
+    def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
+        """Return where and when; packets without a time have that of the packet before."""
+        time_ns = frame.time_ns
+        clock = part.clock
+        if time_ns is None or time_ns >= LATEST_NS:
+            clock.now_ns = max(clock.now_ns, self.now_ns)
+        elif time_ns < clock.now_ns or clock.shift_ns:
+            back_ns = clock.read(time_ns)
+            if back_ns:
+                place = Mark(capture, frame.number, clock.now_ns)
+                self._ledger.add("M-55", None, place, f"back by {back_ns / SECOND:.6f} s")
+        else:
+            clock.now_ns = time_ns
+        time_ns = clock.now_ns
+        if self.begun_ns is None and time_ns:
+            self._begin(time_ns)
+        self.now_ns = time_ns = max(self.now_ns, time_ns)
+        return _new(Mark, (capture, frame.number, time_ns))
+
+    def _sift(self, decoded: Decoded, part: Part, mark: Mark) -> LinkKey | None:
+        """Return the link of a message, None where nobody asks for it or it is a copy."""
+        datagram = decoded.datagram
+        is_other = type(datagram.message) is Other
+        part.messages += not is_other
+        interface = interface_of(decoded.frame)
+        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, datagram.vlan):
+            return None
+        if not is_other and self.copies.is_copy(decoded, mark):
+            return None
+        return _new(LinkKey, (interface, datagram.vlan, decoded.family))
+
+
+def interface_of(frame: Frame) -> str | None:
+    """Return the name of the interface; devices of a capture of all devices have numbers."""
+    if frame.interface is None and frame.link_type == _SLL2:
+        return f"if{int.from_bytes(frame.data[4:8])}"
+    return frame.interface

@@ -1,0 +1,149 @@
+"""Which link a message or a data packet belongs to, and who looks at that link."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeGuard
+
+from mldkit.analysis.admission import Admission
+from mldkit.analysis.facts import LinkKey, Mark
+from mldkit.analysis.intake import interface_of
+from mldkit.analysis.link_state import LinkState
+from mldkit.analysis.traffic import Traffic, read_data
+from mldkit.model.family import family_of
+from mldkit.model.messages import Other, Report
+from mldkit.wire.screening import has_plain_envelope
+from mldkit.wire.validity import find
+
+if TYPE_CHECKING:
+    from mldkit.analysis.events import Listener
+    from mldkit.analysis.intake import Intake, Taken, Wanted
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.sittings import Sittings
+    from mldkit.analysis.stays import Row
+    from mldkit.model.datagram import Decoded, Frame
+
+
+class Routing:
+    """All links, and the way to them."""
+
+    def __init__(
+        self, ledger: Ledger, intake: Intake, profile: str, listener: Listener, wanted: Wanted
+    ) -> None:
+        self._ledger = ledger
+        self._intake = intake
+        self._profile = profile
+        self._listener = listener
+        self._wanted = wanted
+        self.admission = Admission()
+        self.links: dict[LinkKey, LinkState] = {}
+        self.traffic: dict[LinkKey, Traffic] = {}
+        self.sees_data = True
+        self.is_traced = False
+        self.sitting_ns: int | None = None
+        """Since when a link that is followed can be heard, where it could not before that."""
+        self.sittings: Sittings | None = None
+        """Who looked when, where there are several captures."""
+
+    def route(self, taken: list[Taken]) -> None:
+        """Pass each on to its link."""
+        for key, message, frame, mark in taken:
+            if key is not None and message is not None:
+                self._message(message, key, mark)
+            elif self.sees_data:
+                self._data(frame, mark)
+
+    def close(self, end_ns: int) -> list[tuple[LinkKey, Row]]:
+        """Judge what only the end shows; return all stays."""
+        rows = []
+        for key, link in self.links.items():
+            link_end_ns = self.end_ns(link)
+            if link_end_ns is None:
+                link_end_ns = end_ns
+            mark = Mark(max(link.captures, default=0), 0, link_end_ns)
+            link.finish(mark)
+            if key in self.traffic:
+                self.traffic[key].finish(link.memberships, link_end_ns, mark)
+            rows += [(key, row) for row in link.memberships.finish(link_end_ns)]
+        return rows
+
+    def end_ns(self, link: LinkState) -> int | None:
+        """Return until when somebody looked at a link, None while somebody does."""
+        if self.sittings is None:
+            return None
+        end_ns = self.sittings.end_ns(link.captures, link.key.interface)
+        # Clocks that were set back go on from where they were.
+        parts = self._intake.parts
+        steady_ns = max((parts[number].clock.now_ns for number in link.captures), default=0)
+        return None if end_ns is None else max(end_ns, steady_ns)
+
+    def _message(self, decoded: Decoded, key: LinkKey, mark: Mark) -> None:
+        datagram = decoded.datagram
+        message = datagram.message
+        if type(message) is Other:
+            if self.admission.admits(key, datagram):
+                self._ledger.take(find(decoded), key, mark, datagram.source)
+            return
+        link = self.links.get(key)
+        if link is None or (self.sittings is not None and mark.capture not in link.captures):
+            if link is None and not self.admission.admits_link(self.links):
+                return
+            link = self._link(key, mark.capture)
+        rows = unseen = None
+        if type(message) is Report:
+            rows = link.memberships.recognise(datagram.source, message.records)
+            if rows is not None:
+                if _is_repetition(rows, decoded) and link.hear_again(datagram, message, rows, mark):
+                    return
+                records = message.records
+                unseen = [records[number] for number, row in enumerate(rows) if row is None]
+        if not self.admission.admits(key, datagram):
+            return
+        found = find(decoded, unseen)
+        if found:
+            self._ledger.take(found, link.key, mark, datagram.source)
+        link.see(decoded, found, mark, rows)
+
+    def _data(self, frame: Frame, mark: Mark) -> None:
+        packet = read_data(frame)
+        if packet is None:
+            return
+        interface = interface_of(frame)
+        if not self._wanted.takes(interface, packet.vlan):
+            return
+        key = LinkKey(interface, packet.vlan, family_of(packet.group))
+        if key not in self.links and not self.admission.admits_link(self.links):
+            return
+        if packet.is_detection:
+            self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
+            return
+        traffic = self.traffic.get(key)
+        if traffic is None:
+            traffic = self.traffic[key] = Traffic(key, self._ledger)
+        link = self._link(key, mark.capture)
+        traffic.see(packet, link.memberships, link.queriers.variables.robustness, mark)
+
+    def _link(self, key: LinkKey, capture: int) -> LinkState:
+        """Return the link, made if need be, which this capture looks at from now on."""
+        sittings = self.sittings
+        link = self.links.get(key)
+        if link is None:
+            begun_ns = self.sitting_ns or self._intake.begun_ns
+            if sittings is not None:
+                begun_ns = sittings.begin_ns(capture, key.interface)
+            link = self.links[key] = LinkState(
+                key, self._ledger, begun_ns or 0, profile=self._profile, listener=self._listener
+            )
+            link.unspecified.sees_detection = self.sees_data
+            if self.is_traced:
+                link.keep_trace()
+        elif sittings is not None and capture not in link.captures:
+            begin_ns, end_ns = sittings.begin_ns(capture, key.interface), self.end_ns(link)
+            if end_ns is not None and begin_ns is not None and sittings.is_break(end_ns, begin_ns):
+                link.skip(Mark(0, 0, end_ns), begin_ns)
+        link.captures.add(capture)
+        return link
+
+
+def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[Row]]:
+    """Return whether no rule minds a report of which every record was recognised."""
+    return all(rows) and len(set(rows)) == len(rows) and has_plain_envelope(decoded)
