@@ -82,6 +82,7 @@ def texts(
     found = admission.texts()
     for link in links:
         left_out = link.memberships.left_out + link.responses.windows.left_out
+        left_out += link.changes.left_out
         if link.key in traffic:
             left_out += traffic[link.key].left_out
         found += [f"{place(link.key)}: {count:,} {what}" for what, count in left_out.items()]

@@ -43,6 +43,19 @@ class Asked(NamedTuple):
     """Whether an answer within a millisecond is suspicious."""
 
 
+class Silent(NamedTuple):
+    """A member that did not answer."""
+
+    group: Address
+    """One of its groups."""
+    last_ns: int
+    """When it was last heard."""
+    station: bytes
+    """Its hardware address, as far as it is known."""
+    doubt: str
+    """Why it may not be a member any more, in words; empty where it certainly was."""
+
+
 @dataclass(slots=True)
 class Exchange:
     """General Queries that one report of a host answers."""
@@ -59,8 +72,8 @@ class Exchange:
     robustness: int
     askers: set[Address] = field(default_factory=set)
     answered: set[Host] = field(default_factory=set)
-    silent: dict[Host, tuple[Address, int]] = field(default_factory=dict)
-    """Members that answered nothing in time, with one of their groups and their last report."""
+    silent: dict[Host, Silent] = field(default_factory=dict)
+    """Members that answered nothing in time."""
 
     def join(self, asked: Asked, until_ns: int, source: Address, *, to_everybody: bool) -> None:
         """Take in a further query."""
@@ -100,6 +113,9 @@ class AnswerWindows:
         """Exchanges that can no longer be answered in time, for who looks at them next."""
         self.expired: list[Specific] = []
         """Specific queries that can no longer be answered in time, for who looks at them next."""
+        self.answerable_ns = NEVER_NS
+        """Until when a report may be the answer, however late, to a question that was seen: twice
+        the time that it allows. Before the first question anything may be an answer."""
         self.left_out: Counter[str] = Counter()
         """What found no room, in words."""
         self._open: list[Exchange] = []
@@ -117,6 +133,7 @@ class AnswerWindows:
         """Take in an accepted query; `to_everybody` says that it went to all hosts."""
         now_ns = mark.time_ns
         limit_ns = now_ns + late_limit_ns(query)
+        self.hear(query, now_ns)
         suspicious = (
             query.is_general
             and query.version == self._link.family.current_version
@@ -146,6 +163,11 @@ class AnswerWindows:
         exchange.askers.add(source)
         self._latest = exchange
         self._open.append(exchange)
+
+    def hear(self, query: Query, now_ns: int) -> None:
+        """Take in any question, also one that must be dropped: somebody may answer it."""
+        before_ns = 0 if self.answerable_ns == NEVER_NS else self.answerable_ns
+        self.answerable_ns = max(before_ns, now_ns + 2 * late_limit_ns(query))
 
     def advance(self, now_ns: int) -> None:
         """Close what can no longer be answered in time; to be called before each message."""
@@ -186,6 +208,20 @@ class AnswerWindows:
             chosen.answered.add(host)
             return best, False
         return self._pair_late(host, row, now_ns, older=older)
+
+    def is_unasked(self, host: Host, now_ns: int) -> bool:
+        """Return whether what a host says now answers no question that was seen.
+
+        Queriers do not hear themselves: a bridge asks its ports and itself at different times.
+        """
+        latest = self._latest
+        if now_ns <= self.answerable_ns or latest is None:
+            return False
+        return host not in latest.askers
+
+    def is_older(self, row: Row) -> bool:
+        """Return whether a stay is older than the last exchange: the host could have answered."""
+        return self._latest is not None and row.from_ns < self._latest.first.time_ns
 
     def _pair_late(
         self, host: Host, row: Row, now_ns: int, *, older: bool

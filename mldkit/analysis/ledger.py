@@ -92,6 +92,28 @@ class Ledger:
             if weight > entry.weight:
                 entry.detail, entry.weight = detail, weight
 
+    def regrade(
+        self,
+        rule: str,
+        link: LinkKey | None,
+        capture: int,
+        host: Address,
+        group: Address,
+        *,
+        severity: str,
+        note: str = "",
+    ) -> None:
+        """Say how severe an entry is by what was learned since, and why in words."""
+        entry = self._entries.get((rule, capture, link, host, group))
+        if entry is None:
+            return
+        is_worse = RANK[severity] < RANK[entry.severity]
+        entry.severity = severity
+        if not entry.detail.endswith(note):
+            entry.detail += note
+        if is_worse:
+            self._tell(entry)
+
     def entries(self) -> list[Grouped]:
         """Return the findings, the worst first, then in order of time."""
         return sorted(

@@ -19,6 +19,8 @@ MOST_SOURCES = 4096
 """Sources of one stay that are kept; Linux allows a host 64 by default."""
 MOST_OPEN = 64
 """Exchanges, and queries for one group, that are held open at a time: no router asks as often."""
+MOST_CHANGED = 100_000
+"""Changes of a link that may still be repeated: a host tells one in ten seconds, not thousands."""
 MOST_STREAMS = 20_000
 
 STAYS = f"records of further members not looked at: at most {MOST_STAYS:,} stays are kept"
@@ -26,6 +28,7 @@ CHANGES = (
     f"older changes of filters not kept: at most {MOST_CHANGES} of a stay and"
     f" {MOST_CHANGES_IN_ALL:,} in all are"
 )
+CHANGED = f"changes of which repeats were not counted: {MOST_CHANGED:,} were open at that time"
 SOURCES = f"changes to lists of more than {MOST_SOURCES:,} sources, which are not kept whole"
 EXCHANGES = f"General Queries counted with the one before: {MOST_OPEN} were open at that time"
 SPECIFIC = (

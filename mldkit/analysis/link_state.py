@@ -21,6 +21,7 @@ from mldkit.analysis.responses import Responses
 from mldkit.analysis.stays import Heard
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.unspecified import Unspecified
+from mldkit.analysis.vantage import Vantage
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
@@ -55,8 +56,11 @@ class LinkState:
         *,
         profile: str = DEFAULT_PROFILE,
         listener: Listener = None,
+        vantage: Vantage | None = None,
     ) -> None:
+        """Take where the capture was taken, which both families of an interface share."""
         self.key = key
+        self.vantage = vantage or Vantage()
         self.begun_ns = self.ended_ns = begun_ns
         """The first and the last moment at which somebody looked."""
         self.captures: set[int] = set()
@@ -66,10 +70,10 @@ class LinkState:
         self.memberships = Memberships(key, listener)
         self.identities = Identities(key, ledger, self.memberships)
         self.delays = Delays()
-        self.responses = Responses(key, ledger, self.delays)
+        self.responses = Responses(key, ledger, self.delays, self.vantage)
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
-        self.leaves = Leaves(key, ledger, self.memberships)
+        self.leaves = Leaves(key, ledger, self.memberships, self.vantage)
         self.unspecified = Unspecified(key, ledger)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
@@ -132,8 +136,7 @@ class LinkState:
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
             if is_dropped(decoded, found):
-                if decoded.kind == "query" and len(self.dropped_queries) < _MOST_DROPPED:
-                    self.dropped_queries.setdefault(decoded.datagram.source, found[0].id)
+                self._drop(decoded, found[0].id, mark)
                 return
         message = decoded.datagram.message
         if self._due_ns < mark.time_ns:
@@ -148,7 +151,7 @@ class LinkState:
         self._advance(now_ns)
         self.memberships.poll(now_ns)
         self.queriers.poll(now_ns)
-        self.changes.poll(now_ns, self.queriers.variables.robustness)
+        self.changes.poll(now_ns)
 
     def forget(self) -> None:
         """Let go of what is over and has been told."""
@@ -160,8 +163,9 @@ class LinkState:
         self.ended_ns = mark.time_ns
         self._advance(mark.time_ns)
         self.responses.silent.conclude()
+        self.leaves.finish()
         self.queriers.finish(mark)
-        self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
+        self.changes.finish(mark.time_ns)
         self.unspecified.finish(mark.time_ns)
         stays = chain(self.memberships.ended, self.memberships.rows())
         first_of = self.identities.first_of
@@ -179,8 +183,7 @@ class LinkState:
         self._advance(paused_ns)
         self.responses = self.responses.resumed()
         self.queriers.pause(mark, until_ns)
-        robustness = self.queriers.variables.robustness
-        self.changes = self.changes.resumed(paused_ns, until_ns, robustness)
+        self.changes = self.changes.resumed(paused_ns, until_ns)
         self.leaves.pause()
         self.compatibility = self.compatibility.resumed()
         self._look_ahead()
@@ -195,6 +198,17 @@ class LinkState:
     def _look_ahead(self) -> None:
         """Note when there is something to close or to judge at the earliest."""
         self._due_ns = min(self.responses.windows.due_ns, self.leaves.due_ns)
+
+    def _drop(self, decoded: Decoded, rule: str, mark: Mark) -> None:
+        """Take in what receivers must drop: who asks in vain, and about which leave."""
+        datagram = decoded.datagram
+        if decoded.kind != "query":
+            return
+        if len(self.dropped_queries) < _MOST_DROPPED:
+            self.dropped_queries.setdefault(datagram.source, rule)
+        if isinstance(datagram.message, Query):
+            self.responses.windows.hear(datagram.message, mark.time_ns)
+            self.leaves.drop(datagram.message, datagram.source, rule)
 
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
         datagram = decoded.datagram
@@ -237,6 +251,7 @@ class LinkState:
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
             left = self.memberships.leave(host, message.group, mark.time_ns)
+            self.responses.silent.leave(host, message.group)
             self.leaves.leave_told(message.group, mark)
             self._left([] if left is None else [left], mark)
             return
@@ -248,6 +263,7 @@ class LinkState:
                 rows = None
         else:
             records = (GroupRecord(RecordType.IS_EX, message.group),)
+            self.responses.silent.older_report(host, message.group)
         self.compatibility.report(version, datagram.source, mark)
         if self.trace is not None:
             self.trace.report(host, records, mark.time_ns)
@@ -278,6 +294,8 @@ class LinkState:
         queriers = self.queriers
         queriers.poll(mark.time_ns)
         mode = self.compatibility.mode(mark.time_ns)
+        for left in lefts:
+            self.leaves.hear(left)
         if queriers.elected is None or (self.key.family is IGMP and mode == 1):
             return
         for left in lefts:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.answer_windows import AnswerWindows
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.silent_members import SilentMembers
+from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.wire.rules import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
     from mldkit.analysis.stays import Row
+    from mldkit.analysis.vantage import Station, Vantage
 
 _EARLY_NS = MILLISECOND
 _EARLY_TIMES = 3
@@ -32,19 +35,22 @@ _EARLY_TIMES = 3
 class Responses:
     """The answers on one link, in one family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, delays: Delays, latest: int = -1) -> None:
+    def __init__(
+        self, link: LinkKey, ledger: Ledger, delays: Delays, vantage: Vantage, latest: int = -1
+    ) -> None:
         """Take the number of the last exchange so far."""
         self._link = link
         self._ledger = ledger
+        self._vantage = vantage
         self.delays = delays
         self.windows = AnswerWindows(link, latest)
-        self.silent = SilentMembers(link, ledger)
+        self.silent = SilentMembers(link, ledger, vantage)
         self._early: dict[Host, int] = {}
 
     def resumed(self) -> Responses:
         """Return what goes on after a time in which nothing was heard: no query is open."""
         self.silent.conclude()
-        after = Responses(self._link, self._ledger, self.delays, self.windows.latest)
+        after = Responses(self._link, self._ledger, self.delays, self._vantage, self.windows.latest)
         after.windows.left_out = self.windows.left_out
         return after
 
@@ -57,6 +63,7 @@ class Responses:
         windows = self.windows
         latest = windows.latest
         specific = windows.specific
+        unpaired: Row | None = None
         for row in rows:
             if row.answered == latest and row.group not in specific:
                 continue
@@ -64,7 +71,15 @@ class Responses:
             if pairing is not None:
                 row.delay_ns = mark.time_ns - pairing[0].time_ns
             if found is None:
-                found = pairing
+                found, unpaired = pairing, row
+        if unpaired is None:
+            return None
+        station, address = unpaired.mac or host, host_address(host)
+        if found is not None and not found[1]:
+            self._vantage.answered(station, address)
+        elif not older and windows.is_unasked(host, mark.time_ns):
+            missed = found is not None or windows.is_older(unpaired)
+            self._vantage.unasked(station, address, mark, missed=missed)
         if found is None:
             return None
         asked, late = found
@@ -73,7 +88,7 @@ class Responses:
         if self.delays.trace is not None:
             self.delays.trace.delay(delay_ns, asked.limit_ns - asked.time_ns)
         if late:
-            self._tell_late(host, asked, delay_ns, mark)
+            self._tell_late(host, station, asked, delay_ns, mark)
         elif asked.early and delay_ns < _EARLY_NS:
             self._tell_early(host, mark)
         return delay_ns
@@ -96,11 +111,18 @@ class Responses:
                 self._find_suppressed(specific, memberships)
         windows.expired.clear()
 
-    def _tell_late(self, host: Host, asked: Asked, delay_ns: int, mark: Mark) -> None:
+    def _tell_late(
+        self, host: Host, station: Station, asked: Asked, delay_ns: int, mark: Mark
+    ) -> None:
         """D-08, after the window."""
+        address = host_address(host)
         limit_s = (asked.limit_ns - asked.time_ns) / SECOND
         detail = f"answered after {delay_ns / SECOND:.3f} s, the limit is {limit_s:.3f} s"
-        self._ledger.add("D-08", self._link, mark, detail, host=host_address(host), weight=delay_ns)
+        about = Subject("D-08", self._link, mark.capture, address, b"", station)
+        severity = self._vantage.grade(about, WARNING)
+        self._ledger.add(
+            "D-08", self._link, mark, detail, host=address, severity=severity, weight=delay_ns
+        )
 
     def _tell_early(self, host: Host, mark: Mark) -> None:
         """D-08, without the random delay."""

@@ -9,6 +9,7 @@ from mldkit.analysis.facts import LinkKey, Mark
 from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.traffic import Traffic, read_data
+from mldkit.analysis.vantage import AUTO, Vantage
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
 from mldkit.wire.screening import has_plain_envelope
@@ -37,6 +38,10 @@ class Routing:
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
+        self.vantages: dict[tuple[str | None, tuple[int, ...]], Vantage] = {}
+        """Where each interface and VLAN was looked at."""
+        self.vantage = AUTO
+        """Where the user says that the captures were taken."""
         self.sees_data = True
         self.is_traced = False
         self.sitting_ns: int | None = None
@@ -64,6 +69,8 @@ class Routing:
             if key in self.traffic:
                 self.traffic[key].finish(link.memberships, link_end_ns, mark)
             rows += [(key, row) for row in link.memberships.finish(link_end_ns)]
+        for vantage in self.vantages.values():
+            vantage.settle(self._ledger)
         return rows
 
     def end_ns(self, link: LinkState) -> int | None:
@@ -131,8 +138,9 @@ class Routing:
             if sittings is not None:
                 begun_ns = sittings.begin_ns(capture, key.interface)
             link = self.links[key] = LinkState(
-                key, self._ledger, begun_ns or 0, profile=self._profile, listener=self._listener
-            )
+                key, self._ledger, begun_ns or 0, profile=self._profile, listener=self._listener,
+                vantage=self.vantages.setdefault(key[:2], Vantage(self.vantage)),
+            )  # fmt: skip
             link.unspecified.sees_detection = self.sees_data
             if self.is_traced:
                 link.keep_trace()

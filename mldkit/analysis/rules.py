@@ -28,7 +28,7 @@ RULES: tuple[Rule, ...] = (
          "RFC 9776 §7.2.1; RFC 9777 §8.2.1"),
     Rule("D-10", INFO, "A change is not repeated as the robustness variable asks",
          "RFC 9776 §5.1, §8.11; RFC 9777 §6.1, §9.11"),
-    Rule("D-11", ERROR, "A leave is not followed by the specific queries that ask who is left",
+    Rule("D-11", ERROR, "The queries that ask who is left after a leave are late or missing",
          "RFC 9776 §6.4.2, §6.6.3; RFC 9777 §7.4.2, §7.6.3"),
     Rule("D-12", WARNING, "Data and memberships of a group do not go together",
          "RFC 9776 §6.3, §8.9; RFC 9777 §7.3, §9.9"),

@@ -15,11 +15,21 @@ if TYPE_CHECKING:
 def place(link: LinkKey) -> str:
     """Return a link in words: `IGMP on eth0, VLAN 20`, with a stack `VLAN 5 in 100`."""
     name = link.family.name.upper()
+    where = _where(link)
+    return f"{name} on {where}" if where else name
+
+
+def link_name(link: LinkKey) -> str:
+    """Return a link in words, whatever the family: `eth0, VLAN 20`."""
+    return _where(link) or "the capture"
+
+
+def _where(link: LinkKey) -> str:
     where = [link.interface] if link.interface else []
     if link.vlan:
         # The outer tag comes first in a frame.
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
-    return f"{name} on {', '.join(where)}" if where else name
+    return ", ".join(where)
 
 
 def family_name(link: LinkKey) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.events import Event
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.findings import Grouped
+    from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.querier import Querier
     from mldkit.analysis.result import Result
     from mldkit.analysis.stays import Row
@@ -47,7 +48,8 @@ def analysis_json(
             {
                 **_link(link.key),
                 "count": link.leaves.count,
-                "asked": link.leaves.delays.count,
+                "asked": link.leaves.groups.asked + link.leaves.sources.asked,
+                "heard": link.leaves.groups.heard,
                 "query_delay_ms": _delays(link.leaves.delays),
                 "data_after_s": {
                     text(group): number(after_ns, SECOND)
@@ -55,8 +57,9 @@ def analysis_json(
                 },
             }
             for link in result.links
-            if link.leaves.count
+            if link.leaves.count or link.leaves.groups.heard
         ],
+        "vantage": [_vantage(link) for link in result.links if link.messages],
         "streams": [
             {
                 **_link(key),
@@ -94,6 +97,17 @@ def _link(key: LinkKey | None) -> Json:
     if key is None:
         return {"interface": None, "vlan": [], "family": None}
     return {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
+
+
+def _vantage(link: LinkState) -> Json:
+    assumed = link.vantage.assumed()
+    return {
+        **_link(link.key),
+        "assumed": assumed.place,
+        "said": assumed.is_said,
+        "why": assumed.why,
+        "frames": list(assumed.frames),
+    }
 
 
 def _querier(key: LinkKey, querier: Querier, *, is_elected: bool) -> Json:

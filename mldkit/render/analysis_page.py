@@ -230,7 +230,7 @@ def _leaves(result: Result) -> Iterator[str]:
                 [
                     ("", place(link.key)),
                     ("number", f"{leaves.count:,}"),
-                    ("number", f"{leaves.delays.count:,}"),
+                    ("number", f"{leaves.groups.asked + leaves.sources.asked:,}"),
                     ("number", _milliseconds(leaves.delays.quantile(0.5))),
                     ("number", _milliseconds(leaves.delays.longest_ns)),
                     ("number", _seconds(max(after, default=None))),

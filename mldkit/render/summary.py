@@ -21,6 +21,7 @@ from mldkit.render.incidents import (
     incidents,
     stopped_stream,
 )
+from mldkit.render.vantage import vantage_lines
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
@@ -43,8 +44,15 @@ def summary(result: Result, packets: int) -> list[str]:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link, result), *_about_members(link, result)] for link in shown]
+    seen_from = vantage_lines(shown)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
-    taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
+    taken = (
+        sum(map(len, about))
+        + len(seen_from)
+        + (len(links) > len(shown))
+        + min(serious, _LEAST_FINDINGS)
+        + 1
+    )
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -52,7 +60,7 @@ def summary(result: Result, packets: int) -> list[str]:
             if rank < len(lines) and taken < MOST_LINES:
                 about[number].append(lines[rank])
                 taken += 1
-    answers = [line for lines in about for line in lines]
+    answers = [line for lines in about for line in lines] + seen_from
     if len(links) > len(shown):
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
