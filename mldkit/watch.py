@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mldkit.analysis.engine import Analysis
 from mldkit.analysis.events import Event
+from mldkit.analysis.glance import Glance, MemberLine, glance, members
 from mldkit.analysis.vantage import AUTO
 from mldkit.errors import LinkError
 from mldkit.link import clock, interfaces
@@ -37,7 +38,7 @@ from mldkit.wire.rules import ERROR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import AnalysisResult
     from mldkit.link.device import Statistics
     from mldkit.link.interfaces import Interface
     from mldkit.model.datagram import Frame
@@ -185,6 +186,14 @@ class Watch:
         """Packets that the kernel has thrown away so far, over all sockets."""
         return self._dropped
 
+    def glance(self) -> Glance:
+        """Return who queries, and how many groups and hosts there are now."""
+        return glance(self.analysis.links.values())
+
+    def members(self, room: int) -> tuple[list[MemberLine], int]:
+        """Return the members that fit into so many lines, and how many do not."""
+        return members(self.analysis.links.values(), room)
+
     def listen(self, until_ns: int) -> None:
         """Take in everything up to the monotonic time `until_ns`, and let time pass till then."""
         device = self._device
@@ -195,7 +204,7 @@ class Watch:
         self._count_drops()
         self._let_pass(until_ns)
 
-    def finish(self) -> Result:
+    def finish(self) -> AnalysisResult:
         """Hear no more, judge what only the end shows, and return everything."""
         self._count_drops()
         if self._device is not None:

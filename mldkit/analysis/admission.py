@@ -1,13 +1,11 @@
-"""Who is looked at, and what was left out in words."""
+"""Who is looked at, and what was left out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.limits import MOST_LINKS, MOST_SENDERS
-from mldkit.analysis.words import place
-from mldkit.model.words import counted
+from mldkit.analysis.limits import LINKS, MOST, MOST_LINKS, MOST_SENDERS, SENDERS, LeftOut
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -59,31 +57,24 @@ class Admission:
             for querier in link.queriers.known.values():
                 self._senders.add((key, querier.address, querier.mac))
 
-    def texts(self) -> list[str]:
-        """Return in words what was left out."""
-        found = []
-        if self.links_left_out:
-            found.append(
-                f"{counted(self.links_left_out, 'packet')} on further links not looked at: at most"
-                f" {MOST_LINKS:,} interfaces and VLANs are"
-            )
-        if self.senders_left_out:
-            found.append(
-                f"{counted(self.senders_left_out, 'message')} of further senders not looked at: at"
-                f" most {MOST_SENDERS:,} are"
-            )
-        return found
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return what was left out of all links."""
+        counts = (
+            (self.links_left_out, LINKS, MOST_LINKS),
+            (self.senders_left_out, SENDERS, MOST_SENDERS),
+        )
+        return tuple(LeftOut(None, count, what, most) for count, what, most in counts if count)
 
 
-def texts(
+def left_out(
     admission: Admission, links: Iterable[LinkState], traffic: Mapping[LinkKey, Traffic]
-) -> list[str]:
-    """Return in words what was left out, of every link."""
-    found = admission.texts()
+) -> tuple[LeftOut, ...]:
+    """Return what was left out, of every link."""
+    found = admission.left_out()
     for link in links:
-        left_out = link.memberships.left_out + link.responses.windows.left_out
-        left_out += link.changes.left_out
+        counts = link.memberships.left_out + link.responses.windows.left_out
+        counts += link.changes.left_out
         if link.key in traffic:
-            left_out += traffic[link.key].left_out
-        found += [f"{place(link.key)}: {count:,} {what}" for what, count in left_out.items()]
+            counts += traffic[link.key].left_out
+        found += tuple(LeftOut(link.key, count, what, MOST[what]) for what, count in counts.items())
     return found

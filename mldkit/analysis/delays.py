@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.trace import Trace
 
 _SHORTEST_DELAYS = 1 << 16
@@ -38,18 +41,51 @@ class Delays:
                 self.kept = self.kept[::2]
                 self._step *= 2
 
-    def merge(self, other: Delays) -> None:
-        """Take in the answers of another link."""
-        self.count += other.count
-        self.late += other.late
-        shortest = [ns for ns in (self.shortest_ns, other.shortest_ns) if ns is not None]
-        longest = [ns for ns in (self.longest_ns, other.longest_ns) if ns is not None]
-        self.shortest_ns, self.longest_ns = min(shortest, default=None), max(longest, default=None)
-        self.kept.extend(other.kept)
+    def seal(self) -> DelayFacts:
+        """Return what is known of them, and let go of the single ones."""
+        facts = _facts(self.count, self.late, self.shortest_ns, self.longest_ns, self.kept)
+        self.kept = array("q")
+        return facts
 
-    def quantile(self, fraction: float) -> int | None:
+
+@dataclass(frozen=True, slots=True)
+class DelayFacts:
+    """Delays of answers in nanoseconds; None where there were none."""
+
+    count: int
+    late: int
+    shortest_ns: int | None
+    longest_ns: int | None
+    median_ns: int | None
+    p95_ns: int | None
+    kept: bytes
+    """Single delays as 8 octets each, evenly chosen where they are many."""
+
+
+def together(facts: Iterable[DelayFacts]) -> DelayFacts:
+    """Return what is known of the delays of several links."""
+    count = late = 0
+    kept = array("q")
+    extremes = []
+    for one in facts:
+        count += one.count
+        late += one.late
+        kept.frombytes(one.kept)
+        extremes += [ns for ns in (one.shortest_ns, one.longest_ns) if ns is not None]
+    return _facts(count, late, min(extremes, default=None), max(extremes, default=None), kept)
+
+
+def _facts(
+    count: int, late: int, shortest_ns: int | None, longest_ns: int | None, kept: array[int]
+) -> DelayFacts:
+    ordered = sorted(kept)
+
+    def quantile(fraction: float) -> int | None:
         """Return a quantile by the nearest rank."""
-        if not self.kept:
+        if not ordered:
             return None
-        ordered = sorted(self.kept)
         return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))]
+
+    return DelayFacts(
+        count, late, shortest_ns, longest_ns, quantile(0.5), quantile(0.95), kept.tobytes()
+    )

@@ -2,7 +2,7 @@
 
 ::
 
-    frames of each capture -> merged by time -> intake -> routing -> link state -> Result
+    frames of each capture -> merged by time -> intake -> routing -> link state -> AnalysisResult
                                                   |          |
                                       decode, clock, copies  `-> data to groups -> traffic
 
@@ -24,7 +24,7 @@ from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
 from mldkit.analysis.ledger import Ledger
-from mldkit.analysis.result import Part, Result
+from mldkit.analysis.result import AnalysisResult, CaptureFacts
 from mldkit.analysis.routing import Routing
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.vantage import AUTO
@@ -33,7 +33,9 @@ from mldkit.protocol.variables import DEFAULT_PROFILE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.part import Part
     from mldkit.analysis.sittings import Source
     from mldkit.model.datagram import Frame
 
@@ -116,30 +118,30 @@ class Analysis:
             link.forget()
         self.routing.admission.forget(self.links)
 
-    def finish(self, ended_ns: int | None = None) -> Result:
-        """Return what was found; `ended_ns` is the time of the last packet."""
+    def finish(self, ended_ns: int | None = None) -> AnalysisResult:
+        """Return what was found, and end; `ended_ns` is the time of the last packet."""
         self.routing.route(list(self.intake.finish()))
         end_ns = max(self.intake.now_ns, ended_ns or 0)
-        rows = self.routing.close(end_ns)
-        return Result(
-            self.profile,
-            list(self.links.values()),
-            self.routing.traffic,
-            rows,
-            rows,
-            self.ledger.entries(),
-            self.parts,
-            self.intake.copies.duplicates,
-            self.intake.begun_ns or 0,
-            end_ns,
-            self.left_out(),
-            self.tunnels,
+        links = self.routing.close(end_ns)
+        duplicates = self.intake.copies.duplicates
+        return AnalysisResult(
+            profile=self.profile,
+            links=links,
+            findings=self.ledger.seal(),
+            captures=tuple(
+                CaptureFacts(number, part.messages, duplicates.get(number, 0))
+                for number, part in sorted(self.parts.items())
+            ),
+            begun_ns=self.intake.begun_ns or 0,
+            ended_ns=end_ns,
+            left_out=self.left_out(),
+            tunnels=self.tunnels,
         )
 
-    def left_out(self) -> list[str]:
-        """Return in words what found no room so far."""
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Return what found no room so far."""
         routing = self.routing
-        return admission.texts(routing.admission, routing.links.values(), routing.traffic)
+        return admission.left_out(routing.admission, routing.links.values(), routing.traffic)
 
 
 @contextmanager
@@ -168,7 +170,7 @@ class Interrupt(Protocol):
 
 def analyze(
     sources: list[Source], analysis: Analysis, interrupt: Interrupt | None = None
-) -> Result:
+) -> AnalysisResult:
     """Run the whole of the captures through an analysis, or what is read until an interrupt."""
     sittings = Sittings(sources)
     if len(sources) > 1:

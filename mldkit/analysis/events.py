@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.findings import Grouped
     from mldkit.model.addresses import Address
 
 
@@ -26,7 +26,7 @@ class Event:
     group: Address = b""
     exclude: bool | None = None
     sources: tuple[Address, ...] = ()
-    finding: Grouped | None = None
+    finding: Diagnosis | None = None
 
 
 Listener: TypeAlias = "Callable[[Event], None] | None"

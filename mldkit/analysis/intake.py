@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.copies import Copies
 from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark
-from mldkit.analysis.result import Part
+from mldkit.analysis.part import Part
 from mldkit.model.datagram import Broken, LinkType
 from mldkit.model.messages import Other
 from mldkit.model.units import SECOND

@@ -56,15 +56,28 @@ class Unheeded(NamedTuple):
     """Which rule says that its queries must be dropped."""
 
 
-@dataclass(slots=True)
-class Tally:
+@dataclass(frozen=True, slots=True)
+class TallyFacts:
     """How many were heard, and how many of them were asked about."""
 
-    heard: int = 0
+    heard: int
     """All of them."""
-    count: int = 0
+    count: int
     """Those that a querier, which was there, had to ask about."""
+    asked: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts leaves of one kind."""
+
+    heard: int = 0
+    count: int = 0
     asked: int = 0
+
+    def seal(self) -> TallyFacts:
+        """Return the counts."""
+        return TallyFacts(self.heard, self.count, self.asked)
 
 
 @dataclass(slots=True)
@@ -135,11 +148,6 @@ class Leaves:
         """Leaves that were asked about with queries that hosts must drop, the first few."""
         self.delays = Delays()
         """Time from the leave to the first specific query."""
-
-    @property
-    def count(self) -> int:
-        """Leaves, and sources that were stopped, that a querier had to ask about."""
-        return self.groups.count + self.sources.count
 
     def hear(self, left: Left) -> None:
         """Count a leave, whether somebody has to ask about it or not."""

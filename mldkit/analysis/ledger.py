@@ -5,10 +5,11 @@ Entries number hosts times rules, not packets. An entry keeps its first frames a
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.diagnosis import RANK, Diagnosis
 from mldkit.analysis.events import Event
-from mldkit.analysis.findings import RANK, Grouped
 from mldkit.analysis.rules import BY_ID
 
 if TYPE_CHECKING:
@@ -22,12 +23,45 @@ if TYPE_CHECKING:
 _MOST_FRAMES = 100
 
 
+@dataclass(slots=True, eq=False)
+class _Entry:
+    """A diagnosis that is still being counted; its fields are those of `Diagnosis`."""
+
+    id: str
+    severity: str
+    detail: str
+    capture: int
+    link: LinkKey | None
+    time_ns: int | None
+    host: Address = b""
+    group: Address = b""
+    frames: list[int] = field(default_factory=list)
+    count: int = 0
+    weight: int = 0
+
+    def sealed(self) -> Diagnosis:
+        """Return it as it is now."""
+        return Diagnosis(
+            self.id,
+            self.severity,
+            self.detail,
+            self.capture,
+            self.link,
+            self.time_ns,
+            self.host,
+            self.group,
+            tuple(self.frames),
+            self.count,
+            self.weight,
+        )
+
+
 class Ledger:
     """All findings of an analysis."""
 
     def __init__(self, listener: Listener = None) -> None:
-        self._entries: dict[tuple[object, ...], Grouped] = {}
-        self._weighty: dict[tuple[str, LinkKey | None], list[Grouped]] = {}
+        self._entries: dict[tuple[object, ...], _Entry] = {}
+        self._weighty: dict[tuple[str, LinkKey | None], list[_Entry]] = {}
         """Entries that were told with a weight, by rule and link."""
         self._listener = listener
 
@@ -39,7 +73,7 @@ class Ledger:
             key = (rule, severity, capture, link, host)
             entry = entries.get(key)
             if entry is None:
-                entry = Grouped(rule, severity, detail, capture, link, time_ns, host)
+                entry = _Entry(rule, severity, detail, capture, link, time_ns, host)
                 entries[key] = entry
             entry.count += 1
             if len(entry.frames) < _MOST_FRAMES:
@@ -68,7 +102,7 @@ class Ledger:
         key = (rule, mark.capture, link, host, group)
         entry = self._entries.get(key)
         if entry is None:
-            entry = Grouped(
+            entry = _Entry(
                 rule, severity, detail, mark.capture, link, mark.time_ns, host, group, weight=weight
             )
             self._entries[key] = entry
@@ -114,13 +148,16 @@ class Ledger:
         if is_worse:
             self._tell(entry)
 
-    def entries(self) -> list[Grouped]:
-        """Return the findings, the worst first, then in order of time."""
-        return sorted(
+    def seal(self) -> tuple[Diagnosis, ...]:
+        """Return the diagnoses, the worst first, then in order of time, and let go of them."""
+        entries = sorted(
             self._entries.values(), key=lambda entry: (RANK[entry.severity], entry.time_ns or 0)
         )
+        self._entries.clear()
+        self._weighty.clear()
+        return tuple(entry.sealed() for entry in entries)
 
-    def _tell(self, entry: Grouped) -> None:
+    def _tell(self, entry: _Entry) -> None:
         if self._listener is not None and entry.link is not None:
             self._listener(
                 Event(
@@ -129,6 +166,6 @@ class Ledger:
                     entry.link,
                     host=entry.host,
                     group=entry.group,
-                    finding=entry,
+                    finding=entry.sealed(),
                 )
             )

@@ -1,11 +1,17 @@
 """How much is looked at, so that a hostile link cannot fill the memory, and how that is told.
 
 Memory grows with links, with senders on them and with what those are members of. Each has a limit
-far beyond any sound link. What finds no room is counted, and said in words: a limit that bites
+far beyond any sound link. What finds no room is counted, and told (`LeftOut`): a limit that bites
 without a word would be a wrong answer.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import LinkKey
 
 MOST_LINKS = 10_000
 MOST_SENDERS = 200_000
@@ -23,15 +29,31 @@ MOST_CHANGED = 100_000
 """Changes of a link that may still be repeated: a host tells one in ten seconds, not thousands."""
 MOST_STREAMS = 20_000
 
-STAYS = f"records of further members not looked at: at most {MOST_STAYS:,} stays are kept"
-CHANGES = (
-    f"older changes of filters not kept: at most {MOST_CHANGES} of a stay and"
-    f" {MOST_CHANGES_IN_ALL:,} in all are"
-)
-CHANGED = f"changes of which repeats were not counted: {MOST_CHANGED:,} were open at that time"
-SOURCES = f"changes to lists of more than {MOST_SOURCES:,} sources, which are not kept whole"
-EXCHANGES = f"General Queries counted with the one before: {MOST_OPEN} were open at that time"
-SPECIFIC = (
-    f"specific queries not paired with answers: {MOST_OPEN} later ones for the group were open"
-)
-STREAMS = f"packets of further streams not counted: at most {MOST_STREAMS:,} streams are"
+STAYS, CHANGES, SOURCES = "stays", "changes", "sources"
+EXCHANGES, SPECIFIC = "exchanges", "specific-queries"
+STREAMS = "streams"
+CHANGED = "repeats"
+LINKS, SENDERS = "links", "senders"
+MOST = {
+    STAYS: MOST_STAYS,
+    CHANGES: MOST_CHANGES,
+    SOURCES: MOST_SOURCES,
+    EXCHANGES: MOST_OPEN,
+    SPECIFIC: MOST_OPEN,
+    STREAMS: MOST_STREAMS,
+    CHANGED: MOST_CHANGED,
+}
+"""How many of what a link has room for."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Something that found no room; `mldkit.render.left_out` has the words."""
+
+    link: LinkKey | None
+    """None where it is about all links."""
+    count: int
+    what: str
+    """One of the words above."""
+    most: int
+    """How many there is room for."""

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import repeat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis import limits
 from mldkit.analysis.events import Event
 from mldkit.analysis.facts import Host, host_address
 from mldkit.analysis.filters import filter_after
-from mldkit.analysis.stays import CAPTURE_END, EXPIRY, LEAVE, Change, Left, Row, Told
+from mldkit.analysis.stays import CAPTURE_END, EXPIRY, LEAVE, Change, Left, Row, Told, sealed
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.events import Listener
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.stays import Heard
+    from mldkit.analysis.stays import Heard, Stay
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
@@ -63,7 +63,7 @@ class Memberships:
         self.emptied: dict[Address, int] = {}
         """When the last member of a group left it, as long as nobody joins again."""
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self._lasting = 0
         """Stays that last."""
         self._changes_kept = 0
@@ -212,14 +212,22 @@ class Memberships:
         for row in sorted(over, key=lambda row: row.deadline_ns):
             self._end(row, EXPIRY, row.deadline_ns)
 
-    def finish(self, now_ns: int) -> list[Row]:
-        """End every stay at the end of the capture; return all of them in order of time."""
+    def finish(self, now_ns: int) -> None:
+        """End every stay at the end of the capture."""
         self.poll(now_ns)
         for row in list(self.rows()):
             row.ended_by, row.to_ns = CAPTURE_END, now_ns
             self.ended.append(row)
         self.groups, self._known, self._lasting = {}, {}, 0
-        return sorted(self.ended, key=lambda row: (row.from_ns, row.group, row.host))
+
+    def seal(self) -> tuple[Stay, ...]:
+        """Return all stays in order of time, and let go of the rows one by one."""
+        stays: list[Any] = self.ended
+        self.ended, self._nameless = [], {}
+        stays.sort(key=lambda row: (row.from_ns, row.group, row.host))
+        for index, row in enumerate(stays):
+            stays[index] = sealed(row)
+        return tuple(stays)
 
     def _enter(self, old: Row | None, heard: Heard, record: GroupRecord) -> Row | None:
         """Return a new row, None where the record makes nobody a member.
@@ -268,14 +276,15 @@ class Memberships:
                 return
         self._forget(row)
         row.exclude, row.sources, row.version = change[1:]
-        changes = row.changes
-        changes.append(change)
+        changes = (*row.changes, change) if row.changes else (change,)
         self._changes_kept += _weight(change)
         while len(changes) > 1 and (
             len(changes) > limits.MOST_CHANGES or self._changes_kept > limits.MOST_CHANGES_IN_ALL
         ):
-            self._changes_kept -= _weight(changes.pop(0))
+            self._changes_kept -= _weight(changes[0])
+            changes = changes[1:]
             self.left_out[limits.CHANGES] += 1
+        row.changes = changes
         if self._listener is not None:
             self._tell("change" if row.reports else "join", row, change.time_ns)
 

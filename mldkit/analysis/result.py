@@ -1,65 +1,272 @@
-"""What an analysis gives, and what each capture contributed to it."""
+"""What an analysis gives: plain values that nobody changes any more.
+
+A result can be kept, compared, sent to another process, and made smaller (`only`); everything
+that looks, from the ten lines to the pictures, reads it and nothing else. `sealing` makes it from
+the folds.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.steady_clock import SteadyClock
+from mldkit.analysis.facts import host_address
+from mldkit.model.addresses import is_unspecified
+from mldkit.protocol.variables import election_rank
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterator
+
+    from mldkit.analysis.delays import DelayFacts
+    from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.stays import Row
-    from mldkit.analysis.traffic import Traffic
-    from mldkit.model.datagram import Broken, Decoded, Frame
-    from mldkit.wire.decoder import Decoder
+    from mldkit.analysis.leaves import TallyFacts, Unheeded
+    from mldkit.analysis.limits import LeftOut
+    from mldkit.analysis.stays import Stay
+    from mldkit.analysis.trace import TraceFacts
+    from mldkit.analysis.vantage import Assumed
+    from mldkit.model.addresses import Address
+    from mldkit.protocol.variables import Variables
 
 
-@dataclass(slots=True)
-class Part:
-    """What one capture contributed."""
+@dataclass(frozen=True, slots=True)
+class QuerierFacts:
+    """One address that sent General Queries; times in nanoseconds since the epoch."""
 
-    decoder: Decoder
-    messages: int = 0
-    broken: int = 0
-    clock: SteadyClock = field(default_factory=SteadyClock)
+    address: Address
+    mac: bytes | None
+    version: int | None
+    """Of its last query."""
+    first_ns: int
+    last_ns: int
+    variables: Variables
+    announced_ns: int | None
+    """Query interval as announced; None where the version carries none."""
+    observed_ns: int | None
+    """Median of the intervals between its General Queries."""
+    general_queries: int
+    acting: tuple[tuple[int, int], ...]
+    """The times in which it was the acting querier: from, to."""
 
-    def read(self, frame: Frame) -> tuple[Decoded, ...] | Broken:
-        """Return the messages of a frame, or where it broke before its protocol was known."""
-        decoder = self.decoder
-        found = decoder.decode(frame)
-        if not found and decoder.broken != self.broken:
-            self.broken = decoder.broken
-            broken, decoder.first_broken = decoder.first_broken, None
-            if broken is not None:
-                return broken
-        return found
+    def rank(self) -> tuple[bool, bytes]:
+        """Return what the election compares; the lowest wins."""
+        return election_rank(self.address)
 
 
-@dataclass(slots=True)
-class Result:
-    """What the captures show."""
+@dataclass(frozen=True, slots=True)
+class OlderQuerier:
+    """Who asked in an older version, and in which and since when."""
 
-    profile: str
-    links: list[LinkState]
-    traffic: dict[LinkKey, Traffic]
-    rows: list[tuple[LinkKey, Row]]
-    """The stays to tell of; who chooses some puts them here."""
-    everybody: list[tuple[LinkKey, Row]]
-    """All stays: what is said of streams depends on members whoever was asked about."""
-    findings: list[Grouped]
-    parts: dict[int, Part]
-    duplicates: dict[int, int]
+    address: Address
+    version: int
+    first_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceFacts:
+    """The times without a General Query; in nanoseconds since the epoch, from and to."""
+
+    begun_ns: int
+    """Since when somebody looked at the link without a break."""
+    limit_ns: int
+    """How long a link may be without a General Query."""
+    times: tuple[tuple[int, int], ...]
+    """Silences that were too long."""
+    at_end: tuple[int, int] | None
+    """The one in which the capture ends."""
+    unseen: tuple[tuple[int, int], ...]
+    """Times in which nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueriersFacts:
+    """Who queries a link, and when nobody does."""
+
+    known: tuple[QuerierFacts, ...]
+    """In the order in which they were first heard."""
+    acting: QuerierFacts | None
+    """Who acts at the end."""
+    variables: Variables
+    """What the acting querier announced last."""
+    silence: SilenceFacts
+    older: tuple[OlderQuerier, ...]
+    dropped: tuple[tuple[Address, str], ...]
+    """Who sent queries that hosts must drop, with the first rule that says so."""
+
+    @property
+    def elected(self) -> QuerierFacts | None:
+        """The acting querier, if it is one that can win elections."""
+        acting = self.acting
+        return None if acting is None or is_unspecified(acting.address) else acting
+
+
+@dataclass(frozen=True, slots=True)
+class LeavesFacts:
+    """What was asked when somebody left."""
+
+    groups: TallyFacts
+    """Hosts that left a group."""
+    sources: TallyFacts
+    """Hosts that stopped some sources of a group."""
+    unheeded: tuple[Unheeded, ...]
+    """Leaves that were asked about with queries that hosts must drop, the first few."""
+    delays: DelayFacts
+    """Time from the leave to the first specific query."""
+    emptied: tuple[tuple[Address, int], ...]
+    """Groups that nobody is in any more, with the time at which the last member left."""
+
+    @property
+    def count(self) -> int:
+        """Leaves, and sources that were stopped, that a querier had to ask about."""
+        return self.groups.count + self.sources.count
+
+    @property
+    def asked(self) -> int:
+        """Those of them that were asked about."""
+        return self.groups.asked + self.sources.asked
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFacts:
+    """The data of one source to one group; times in nanoseconds since the epoch."""
+
+    group: Address
+    source: Address
+    first_ns: int
+    last_ns: int
+    packets: int
+    hop_limit: int
+    """The lowest seen."""
+    pause: tuple[int, int]
+    """The longest time without a packet: from, to."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkFacts:
+    """What was found on one link and family."""
+
+    key: LinkKey
     begun_ns: int
     ended_ns: int
-    left_out: list[str]
-    """What found no room, in words."""
-    tunnels: bool
-    """Whether tunnels were looked into."""
+    """The first and the last moment at which somebody looked."""
+    captures: tuple[int, ...]
+    """Those that looked, by number."""
+    messages: int
+    queriers: QueriersFacts
+    stays: tuple[Stay, ...]
+    """The memberships to tell of, in order of time; `only` makes them fewer."""
+    everybody: tuple[Stay, ...]
+    """All of them: what is said of streams depends on members whoever was asked about."""
+    streams: tuple[StreamFacts, ...]
+    delays: DelayFacts
+    """How long after the queries answers came."""
+    leaves: LeavesFacts
+    vantage: Assumed
+    """Where it was looked at, as it is assumed."""
+    trace: TraceFacts | None
+    """Single queries, reports and delays, for pictures; None where nobody asked for them."""
 
     @property
     def tells_all(self) -> bool:
         """Whether all stays are told of: answers are counted for whole links only."""
-        return len(self.rows) == len(self.everybody)
+        return len(self.stays) == len(self.everybody)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFacts:
+    """What one capture contributed."""
+
+    number: int
+    messages: int
+    duplicates: int
+    """Frames that were captured twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisResult:
+    """What captures, or a look at a live link, show."""
+
+    profile: str
+    links: tuple[LinkFacts, ...]
+    findings: tuple[Diagnosis, ...]
+    """The worst first, then in order of time."""
+    captures: tuple[CaptureFacts, ...]
+    """Those that had something to look at."""
+    begun_ns: int
+    ended_ns: int
+    left_out: tuple[LeftOut, ...]
+    """What found no room."""
+    tunnels: bool
+    """Whether tunnels were looked into."""
+
+    @property
+    def rows(self) -> list[tuple[LinkKey, Stay]]:
+        """The memberships to tell of, each with its link."""
+        return list(self.stays())
+
+    def stays(self) -> Iterator[tuple[LinkKey, Stay]]:
+        """Give the memberships to tell of, each with its link."""
+        for link in self.links:
+            for stay in link.stays:
+                yield link.key, stay
+
+    @property
+    def messages(self) -> int:
+        """Messages of all captures, whatever they were."""
+        return sum(capture.messages for capture in self.captures)
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether all stays are told of."""
+        return all(link.tells_all for link in self.links)
+
+    def only(
+        self,
+        *,
+        groups: Container[Address] | None = None,
+        hosts: Container[Address] | None = None,
+        vlans: Container[int] | None = None,
+        interfaces: Container[str | None] | None = None,
+    ) -> AnalysisResult:
+        """Return what concerns these groups, hosts, VLANs and interfaces; None means all.
+
+        VLAN 0 stands for untagged frames. A finding that names no group or no host concerns all.
+        """
+
+        def is_on(link: LinkKey | None) -> bool:
+            if link is None:
+                return True
+            is_vlan = vlans is None or any(vlan in vlans for vlan in link.vlan or (0,))
+            return is_vlan and (interfaces is None or link.interface in interfaces)
+
+        def is_about(group: Address, host: Address) -> bool:
+            is_group = groups is None or not group or group in groups
+            return is_group and (hosts is None or not host or host in hosts)
+
+        return replace(
+            self,
+            links=tuple(_narrowed(link, groups, hosts) for link in self.links if is_on(link.key)),
+            findings=tuple(
+                entry
+                for entry in self.findings
+                if is_on(entry.link) and is_about(entry.group, entry.host)
+            ),
+            left_out=tuple(item for item in self.left_out if is_on(item.link)),
+        )
+
+
+def _narrowed(
+    link: LinkFacts, groups: Container[Address] | None, hosts: Container[Address] | None
+) -> LinkFacts:
+    if groups is None and hosts is None:
+        return link
+    stays = tuple(
+        stay
+        for stay in link.stays
+        if (groups is None or stay.group in groups)
+        and (hosts is None or host_address(stay.host) in hosts)
+    )
+    streams = link.streams
+    if groups is not None:
+        streams = tuple(stream for stream in streams if stream.group in groups)
+    return replace(link, stays=stays, streams=streams)

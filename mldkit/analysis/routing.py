@@ -8,6 +8,7 @@ from mldkit.analysis.admission import Admission
 from mldkit.analysis.facts import LinkKey, Mark
 from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
+from mldkit.analysis.sealing import seal_link
 from mldkit.analysis.traffic import Traffic, read_data
 from mldkit.analysis.vantage import AUTO, Vantage
 from mldkit.model.family import family_of
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
     from mldkit.analysis.intake import Intake, Taken, Wanted
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.result import LinkFacts
     from mldkit.analysis.sittings import Sittings
     from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
@@ -57,9 +59,8 @@ class Routing:
             elif self.sees_data:
                 self._data(frame, mark)
 
-    def close(self, end_ns: int) -> list[tuple[LinkKey, Row]]:
-        """Judge what only the end shows; return all stays."""
-        rows = []
+    def close(self, end_ns: int) -> tuple[LinkFacts, ...]:
+        """Judge what only the end shows; return what was found on each link."""
         for key, link in self.links.items():
             link_end_ns = self.end_ns(link)
             if link_end_ns is None:
@@ -68,10 +69,10 @@ class Routing:
             link.finish(mark)
             if key in self.traffic:
                 self.traffic[key].finish(link.memberships, link_end_ns, mark)
-            rows += [(key, row) for row in link.memberships.finish(link_end_ns)]
+            link.memberships.finish(link_end_ns)
         for vantage in self.vantages.values():
             vantage.settle(self._ledger)
-        return rows
+        return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
 
     def end_ns(self, link: LinkState) -> int | None:
         """Return until when somebody looked at a link, None while somebody does."""

@@ -1,10 +1,11 @@
 """One stay of a host in a group, and what a report tells of stays.
 
-`mldkit.analysis.memberships` makes and ends the rows; others look at them.
+`mldkit.analysis.memberships` makes and ends the rows, which become `Stay`s when all is over.
 """
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -26,8 +27,38 @@ class Change(NamedTuple):
     version: int | None
 
 
+class Stay(NamedTuple):
+    """One stay of a host in a group, from its first report to its end.
+
+    A named tuple, since there may be half a million.
+    """
+
+    group: Address
+    host: Host
+    mac: bytes | None
+    version: int | None
+    exclude: bool
+    sources: tuple[Address, ...]
+    """The filter at the end."""
+    from_ns: int
+    last_ns: int
+    """When it was reported last."""
+    to_ns: int
+    ended_by: str
+    reports: int
+    changes: tuple[Change, ...]
+    """Every filter that it had."""
+    delay_ns: int | None
+    """How long after the query its last answer came."""
+
+
+# Without the Python level of a named tuple's constructor.
+_new = tuple.__new__
+_values = attrgetter(*Stay._fields)
+
+
 class Row:
-    """One stay of a host in a group."""
+    """A stay as it is being followed."""
 
     __slots__ = (
         "answered",
@@ -64,11 +95,17 @@ class Row:
         """What the host says as long as nothing changes."""
         self.ended_by = ""
         """Empty while it lasts."""
-        self.changes: list[Change] = []
+        self.changes: tuple[Change, ...] = ()
         self.answered = -1
         """Number of the last exchange of General Queries that it answered."""
         self.delay_ns: int | None = None
         """How long after the query its last answer came."""
+
+
+def sealed(row: Row) -> Stay:
+    """Return a stay that is over as a value."""
+    stay: Stay = _new(Stay, _values(row))
+    return stay
 
 
 class Heard(NamedTuple):

@@ -7,6 +7,7 @@ its time. What comes after a store is full is left out, and `is_complete` says s
 from __future__ import annotations
 
 from array import array
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.model.units import MILLISECOND
@@ -33,8 +34,34 @@ class Asking(NamedTuple):
     """Empty in a General Query."""
 
 
+class ReportTimes(NamedTuple):
+    """When a host reported a group."""
+
+    group: Address
+    host: Host
+    times_ns: tuple[int, ...]
+
+
+class AnswerDelays(NamedTuple):
+    """Delays of the answers to queries of one maximum response time."""
+
+    response_ns: int
+    delays_ns: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFacts:
+    """What was seen, one by one, in order of time."""
+
+    queries: tuple[Asking, ...]
+    reports: tuple[ReportTimes, ...]
+    delays: tuple[AnswerDelays, ...]
+    is_complete: bool
+    """Whether the store was large enough."""
+
+
 class Trace:
-    """What was seen, one by one."""
+    """What is seen, one by one."""
 
     def __init__(self) -> None:
         self.queries: list[Asking] = []
@@ -71,3 +98,12 @@ class Trace:
         response_ns = (limit_ns - _LATE_NS) * 1000 // _LATE_PERMILLE
         response_ns = round(response_ns / MILLISECOND) * MILLISECOND
         self.delays.setdefault(response_ns, array("q")).append(delay_ns)
+
+    def seal(self) -> TraceFacts:
+        """Return what was seen."""
+        return TraceFacts(
+            tuple(self.queries),
+            tuple(ReportTimes(*who, tuple(times)) for who, times in self.reports.items()),
+            tuple(AnswerDelays(asked_ns, tuple(found)) for asked_ns, found in self.delays.items()),
+            self.is_complete,
+        )

@@ -103,7 +103,7 @@ class Traffic:
         self._link = link
         self._ledger = ledger
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self.streams: dict[tuple[Address, Address], Stream] = {}
 
     def see(self, packet: DataPacket, memberships: Memberships, queries: int, mark: Mark) -> None:

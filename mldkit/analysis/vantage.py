@@ -21,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from mldkit.analysis.findings import RANK
+from mldkit.analysis.diagnosis import RANK
 from mldkit.model.addresses import text
 from mldkit.wire.rules import INFO
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.render.analysis_page import page
+from mldkit.render.left_out import left_out_text
 from mldkit.render.pictures import paper, sheet
 from mldkit.render.terminal import note
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import AnalysisResult
     from mldkit.link.capture import Capture
 
 
@@ -40,7 +41,7 @@ def _check_place(option: str, file: str, captures: Sequence[str]) -> None:
         raise CaptureError(f"{file}: cannot be written: is a directory")
 
 
-def write(args: argparse.Namespace, result: Result, captures: Sequence[Capture]) -> None:
+def write(args: argparse.Namespace, result: AnalysisResult, captures: Sequence[Capture]) -> None:
     """Write the files that were asked for."""
     if args.plot is not None:
         sheet.save_sheet(result, args.plot)
@@ -48,7 +49,9 @@ def write(args: argparse.Namespace, result: Result, captures: Sequence[Capture])
         _write_page(args, result, captures)
 
 
-def _write_page(args: argparse.Namespace, result: Result, captures: Sequence[Capture]) -> None:
+def _write_page(
+    args: argparse.Namespace, result: AnalysisResult, captures: Sequence[Capture]
+) -> None:
     notes = []
     try:
         drawings = sheet.drawings(result)
@@ -58,7 +61,7 @@ def _write_page(args: argparse.Namespace, result: Result, captures: Sequence[Cap
         note(args, f"note: a page without pictures: {error.message}; {error.hint}")
     if any(link.trace is not None and not link.trace.is_complete for link in result.links):
         notes.append("The capture has more queries, reports or answers than the pictures show.")
-    notes += [f"Left out: {line}." for line in result.left_out]
+    notes += [f"Left out: {left_out_text(item)}." for item in result.left_out]
     octets = page(result, captures, drawings, notes).encode("utf-8", "backslashreplace")
     try:
         Path(args.html).write_bytes(octets)

@@ -10,7 +10,6 @@ from mldkit.analysis.engine import Analysis, analyze, resting_collector
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.intake import EVERYTHING, Wanted
 from mldkit.analysis.vantage import AUTO, VANTAGES
-from mldkit.analysis.words import frames_text, place, short_names
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
@@ -21,6 +20,7 @@ from mldkit.model.words import seconds_text
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.analysis_json import analysis_json, event_json
 from mldkit.render.damage import report_damage
+from mldkit.render.left_out import left_out_text
 from mldkit.render.progress import reading
 from mldkit.render.streams import say
 from mldkit.render.summary import summary
@@ -34,15 +34,16 @@ from mldkit.render.terminal import (
     printable,
     rule_line,
 )
+from mldkit.render.words import frames_text, place, short_names
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.events import Event
-    from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.result import Result
-    from mldkit.analysis.stays import Row
+    from mldkit.analysis.result import AnalysisResult
+    from mldkit.analysis.stays import Stay
 
 EPILOG = """\
 examples:
@@ -124,13 +125,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what the captures show; return 1 when something is in error."""
     if args.compare is not None:
-        from mldkit.cli import comparison_output
+        from mldkit.cli import comparison
 
         if args.files:
             raise UsageError("argument --compare: names both captures, no FILE beside it")
         if args.compare == ["-", "-"]:
             raise UsageError("argument --compare: standard input can be read only once")
-        return comparison_output.run(args)
+        return comparison.run(args)
     if not args.files:
         raise UsageError("argument FILE: name a capture", hint="see mldkit analyze --help")
     if args.files.count("-") > 1:
@@ -149,11 +150,11 @@ def run(args: argparse.Namespace) -> int:
         result = _analyze(args, captures, interrupt)
         report_damage(args, captures)
     with resting_collector():
-        _choose(args, result)
+        result = result.only(groups=_groups(args), hosts=_hosts(args))
         if _writes_files(args):
             analysis_files.write(args, result, captures)
-        for line in result.left_out:
-            note(args, f"note: {line}")
+        for item in result.left_out:
+            note(args, f"note: {left_out_text(item)}")
         if args.format == "json":
             print_json(analysis_json(result, captures, interrupted=interrupt.came))
         elif args.format == "text":
@@ -169,7 +170,9 @@ def _writes_files(args: argparse.Namespace) -> bool:
     return args.html is not None or args.plot is not None
 
 
-def _analyze(args: argparse.Namespace, captures: list[Capture], interrupt: Interrupt) -> Result:
+def _analyze(
+    args: argparse.Namespace, captures: list[Capture], interrupt: Interrupt
+) -> AnalysisResult:
     analysis = Analysis(
         args.profile,
         with_data=not args.no_data,
@@ -218,29 +221,12 @@ def _hosts(args: argparse.Namespace) -> frozenset[bytes] | None:
     return frozenset(args.host) if args.host else None
 
 
-def _choose(args: argparse.Namespace, result: Result) -> None:
-    """Leave out rows, streams and findings about other groups and hosts."""
-    groups, hosts = _groups(args), _hosts(args)
-    if groups is not None:
-        for traffic in result.traffic.values():
-            traffic.keep(groups)
-        result.rows = [item for item in result.rows if item[1].group in groups]
-        result.findings = [
-            entry for entry in result.findings if not entry.group or entry.group in groups
-        ]
-    if hosts is not None:
-        result.rows = [item for item in result.rows if host_address(item[1].host) in hosts]
-        result.findings = [
-            entry for entry in result.findings if not entry.host or entry.host in hosts
-        ]
-
-
-def _print_text(args: argparse.Namespace, result: Result, captures: list[Capture]) -> None:
+def _print_text(args: argparse.Namespace, result: AnalysisResult, captures: list[Capture]) -> None:
     emit = line_printer()
     packets = sum(capture.packets for capture in captures)
     for line in summary(result, packets):
         emit(printable(line))
-    reported = {row.group for _, row in result.rows}
+    reported = {row.group for _, row in result.stays()}
     for group in sorted((_groups(args) or frozenset()) - reported)[:_MOST_ALIKE]:
         emit(f"Nobody reported to be a member of {text(group)}.", "yellow")
     _print_queriers(result)
@@ -253,8 +239,10 @@ def _print_text(args: argparse.Namespace, result: Result, captures: list[Capture
         _print_findings(result.findings, names, emit)
 
 
-def _print_findings(findings: list[Grouped], names: list[str], emit: Callable[..., None]) -> None:
-    alike: dict[tuple[object, ...], list[Grouped]] = {}
+def _print_findings(
+    findings: Sequence[Diagnosis], names: list[str], emit: Callable[..., None]
+) -> None:
+    alike: dict[tuple[object, ...], list[Diagnosis]] = {}
     for entry in findings:
         alike.setdefault((entry.id, entry.severity, entry.link), []).append(entry)
     for entries in alike.values():
@@ -266,7 +254,7 @@ def _print_findings(findings: list[Grouped], names: list[str], emit: Callable[..
             emit(f"{more} more of {entries[0].id}; --json has all, --group and --host choose")
 
 
-def _print_queriers(result: Result) -> None:
+def _print_queriers(result: AnalysisResult) -> None:
     rows = [
         (
             printable(place(link.key)),
@@ -275,10 +263,10 @@ def _print_queriers(result: Result) -> None:
             str(querier.general_queries),
             _seconds(querier.announced_ns),
             _seconds(querier.observed_ns),
-            "yes" if link.queriers.elected is querier else "no",
+            "yes" if link.queriers.elected == querier else "no",
         )
         for link in result.links
-        for querier in link.queriers.known.values()
+        for querier in link.queriers.known
     ]
     if rows:
         print("\nqueriers")
@@ -289,11 +277,12 @@ def _print_queriers(result: Result) -> None:
             print(f"{len(rows) - _MOST_ROWS} more; --json has all")
 
 
-def _print_rows(result: Result) -> None:
-    if not result.rows:
+def _print_rows(result: AnalysisResult) -> None:
+    found = list(result.stays())
+    if not found:
         return
     print("\nmemberships")
-    ordered = sorted(result.rows, key=lambda item: (_link_order(item), item[1].from_ns))
+    ordered = sorted(found, key=lambda item: (_link_order(item), item[1].from_ns))
     rows = [
         (
             printable(place(key)),
@@ -313,12 +302,8 @@ def _print_rows(result: Result) -> None:
         print(f"{len(ordered) - _MOST_ROWS} more; --json has all, --group and --host choose")
 
 
-def _print_streams(result: Result) -> None:
-    streams = [
-        (key, stream)
-        for key, traffic in result.traffic.items()
-        for stream in traffic.streams.values()
-    ]
+def _print_streams(result: AnalysisResult) -> None:
+    streams = [(link.key, stream) for link in result.links for stream in link.streams]
     if not streams:
         return
     print("\ndata")
@@ -341,12 +326,12 @@ def _print_streams(result: Result) -> None:
         print(f"{len(streams) - _MOST_STREAMS} more; --json has all")
 
 
-def _link_order(item: tuple[object, Row]) -> tuple[str, bytes]:
+def _link_order(item: tuple[object, Stay]) -> tuple[str, bytes]:
     key, row = item
     return str(key), row.group
 
 
-def _filter_text(row: Row) -> str:
+def _filter_text(row: Stay) -> str:
     sources = ", ".join(map(text, row.sources[:4]))
     if len(row.sources) > 4:
         sources += f" and {len(row.sources) - 4} more"
@@ -355,7 +340,7 @@ def _filter_text(row: Row) -> str:
     return sources or "nothing"
 
 
-def _finding_text(entry: Grouped, names: list[str]) -> str:
+def _finding_text(entry: Diagnosis, names: list[str]) -> str:
     line = rule_line(entry.rule, entry.severity, entry.detail_of_host)
     where = f" ({place(entry.link)})" if entry.link is not None else ""
     times = f" {entry.count} times" if entry.count > 1 else ""

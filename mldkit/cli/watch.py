@@ -13,6 +13,7 @@ from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.analysis_json import event_json
+from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, time_text
 from mldkit.render.message_text import plural
 from mldkit.render.terminal import json_text, note, print_json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import AnalysisResult
     from mldkit.cli.watch_exec import Commands
     from mldkit.render.watch_table import LiveTable
     from mldkit.watch import Told, Watch
@@ -103,7 +104,7 @@ class _Session:
         self._events: list[Json] = []
         self._left_out = 0
         self._table: LiveTable | None = None
-        self.result: Result | None = None
+        self.result: AnalysisResult | None = None
         self.watch: Watch = Watch(
             args.interface,
             self._machine,
@@ -169,7 +170,7 @@ class _Session:
         )
         if self._commands is not None:
             line += f"; commands: {self._commands.counts}"
-        left_out = watch.analysis.left_out()
+        left_out = [left_out_text(item) for item in watch.analysis.left_out()]
         if self.result is not None:
             from mldkit.render.summary import about_queriers
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from mldkit.link.reading import Damage, PacketReader, Source
+    from mldkit.link.times import Times
     from mldkit.model.datagram import Frame
 
 STANDARD_INPUT = "-"
@@ -105,7 +106,17 @@ class Capture:
     @property
     def interfaces(self) -> tuple[str | None, ...]:
         """Names of the interfaces in the order of the file; None where it gives no name."""
-        return tuple(self._tally.interfaces)
+        return tuple(times.name for times in self._tally.times)
+
+    @property
+    def times(self) -> tuple[Times, ...]:
+        """When the packets of each interface came, in the order of the file; by `candidates`."""
+        return tuple(self._tally.times)
+
+    @property
+    def is_following(self) -> bool:
+        """Whether what stands behind a gap that was found is known only when more was read."""
+        return self._tally.is_following
 
     @property
     def first_ns(self) -> int | None:
@@ -127,7 +138,7 @@ class Capture:
         reader, sieve = self._reader, self._sieve
         while True:
             yield from reader.sweep(sieve)
-            frame = reader.step()
+            frame = reader.step(sieve)
             if frame is None:
                 return
             if sieve.passes(frame.data, frame.link_type):

@@ -16,6 +16,7 @@ from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
+from mldkit.link.times import Times
 from mldkit.model.datagram import Frame, LinkType
 from mldkit.model.units import SECOND
 
@@ -69,9 +70,10 @@ class PcapReader:
         self._limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))
         self._record = struct.Struct(f"{variant.order}IIII")
         window.position = HEADER_OCTETS
-        tally.interfaces.append(None)
+        self._times = Times(None)
+        tally.times.append(self._times)
 
-    def step(self) -> Frame | None:
+    def step(self, sieve: Sieve | None = None) -> Frame | None:
         """Return the next packet; None at the end and where the file is damaged."""
         window, tally = self._window, self._tally
         header = self._variant.record_octets
@@ -91,6 +93,10 @@ class PcapReader:
         data = bytes(window.view[start + header : window.position])
         frame = self._frame(start, tally.packets, data)
         tally.see_time(frame.time_ns)
+        if sieve is not None:
+            self._times.see(
+                tally.packets, frame.time_ns, lambda _: sieve.kind(data, self._link_type)
+            )
         return frame
 
     def sweep(self, sieve: Sieve) -> Iterator[Frame]:
@@ -102,15 +108,28 @@ class PcapReader:
             return
         tally, first = self._tally, self._tally.packets + 1
         header = self._variant.record_octets
+        view = self._window.view
+
+        def time_at(index: int) -> int:
+            return self._time_ns(offsets[index])
+
+        def octets_at(index: int) -> bytes:
+            return bytes(view[offsets[index] + header : offsets[index + 1]])
+
         tally.count(link_type, len(heads))
-        tally.see_time(self._time_ns(offsets[0]))
-        tally.see_time(self._time_ns(offsets[len(heads) - 1]))
+        tally.see_time(time_at(0))
+        tally.see_time(time_at(len(heads) - 1))
+        self._times.look(
+            range(len(heads)),
+            first,
+            time_at,
+            lambda index: sieve.kind(octets_at(index), link_type),
+        )
         self._window.position = offsets[len(heads)]
         for index in layout.interesting(heads):
-            at = offsets[index]
-            data = bytes(self._window.view[at + header : offsets[index + 1]])
+            data = octets_at(index)
             if sieve.passes(data, link_type):
-                yield self._frame(at, first + index, data)
+                yield self._frame(offsets[index], first + index, data)
 
     def _gather(self, layout: Layout) -> tuple[list[int], list[bytes]]:
         """Return the offsets and heads of packets in the window, the last of them left out.

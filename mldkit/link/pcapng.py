@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.link.pcap import link_type
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
+from mldkit.link.times import Times
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
 
@@ -60,6 +61,7 @@ class _Interface(NamedTuple):
     resolution: int
     """if_tsresol: units are 10^-n s, or 2^-n s with the top bit set."""
     offset_ns: int
+    times: Times
 
     def time_ns(self, ticks: int) -> int:
         """Return nanoseconds since the epoch."""
@@ -91,12 +93,12 @@ class PcapngReader:
         self._limits: dict[int, dict[int, int]] = {}
         """Limit of each interface by its index, by link type."""
 
-    def step(self) -> Frame | None:
+    def step(self, sieve: Sieve | None = None) -> Frame | None:
         """Return the next packet; None at the end and where the file is damaged."""
         window = self._window
         try:
             while window.require(1):
-                frame = self._block()
+                frame = self._block(sieve)
                 if frame is not None:
                     return frame
         except _BrokenBlockError as broken:
@@ -105,7 +107,7 @@ class PcapngReader:
             self._tally.damage = window.end()
         return None
 
-    def _block(self) -> Frame | None:
+    def _block(self, sieve: Sieve | None) -> Frame | None:
         """Read one block and return the packet in it."""
         window = self._window
         if not window.require(12):
@@ -133,7 +135,7 @@ class PcapngReader:
         elif kind == _INTERFACE:
             self._describe(window.position, length)
         else:
-            frame = self._packet(kind, length)
+            frame = self._packet(kind, length, sieve)
         window.position += length
         return frame
 
@@ -158,12 +160,15 @@ class PcapngReader:
         resolution = (options.get(_IF_TSRESOL) or b"\x06")[0]
         kind = link_type(number)
         self._limits.setdefault(kind, {})[len(self._interfaces)] = limit
-        self._interfaces.append(_Interface(name, kind, snaplen, limit, resolution, offset * SECOND))
-        self._tally.interfaces.append(name)
-        if len(self._tally.interfaces) > _MOST_INTERFACES:
+        times = Times(name)
+        self._interfaces.append(
+            _Interface(name, kind, snaplen, limit, resolution, offset * SECOND, times)
+        )
+        self._tally.times.append(times)
+        if len(self._tally.times) > _MOST_INTERFACES:
             raise self._broken(f"more than {_MOST_INTERFACES} interfaces are described")
 
-    def _packet(self, kind: int, length: int) -> Frame:
+    def _packet(self, kind: int, length: int, sieve: Sieve | None) -> Frame:
         """Return the packet of the block at the position."""
         window, tally = self._window, self._tally
         at = window.position
@@ -183,6 +188,10 @@ class PcapngReader:
         data = bytes(window.view[start : start + captured])
         frame = self._frame(at, interface, tally.packets, kind, data)
         tally.see_time(frame.time_ns)
+        if sieve is not None:
+            interface.times.see(
+                tally.packets, frame.time_ns, lambda _: sieve.kind(data, interface.link_type)
+            )
         return frame
 
     def _interface_index(self, at: int, kind: int) -> int:
@@ -232,15 +241,38 @@ class PcapngReader:
             return
         first = tally.packets + 1
         tally.count(link_type, len(heads))
-        for at in (offsets[0], offsets[len(heads) - 1]):
-            tally.see_time(self._swept(at, 0, b"").time_ns)
+        self._look(sieve, offsets, len(heads), first)
         window.position = offsets[len(heads)] + 4
         for index in layout.interesting(heads):
-            at = offsets[index]
-            (captured,) = self._numbers(at + 24, 1)
-            data = bytes(window.view[at + 4 + _DATA : at + 4 + _DATA + captured])
+            data = self._octets(offsets[index])
             if sieve.passes(data, link_type):
-                yield self._swept(at, first + index, data)
+                yield self._swept(offsets[index], first + index, data)
+
+    def _look(self, sieve: Sieve, offsets: list[int], count: int, first: int) -> None:
+        """Note when the first `count` of the packets at `offsets` came on each interface."""
+
+        def time_at(index: int) -> int:
+            return self._time_ns(offsets[index])
+
+        def kind_at(index: int) -> int:
+            at = offsets[index]
+            interface = self._interfaces[self._interface_index(at + 4, _PACKET)]
+            return sieve.kind(self._octets(at), interface.link_type)
+
+        self._tally.see_time(time_at(0))
+        self._tally.see_time(time_at(count - 1))
+        if len(self._interfaces) == 1:
+            self._interfaces[0].times.look(range(count), first, time_at, kind_at)
+            return
+        read = struct.Struct(f"{self._order}12xI").unpack_from
+        places: dict[int, list[int]] = {}
+        for index, (owner,) in enumerate(map(read, repeat(self._window.octets), offsets[:count])):
+            if owner in places:
+                places[owner].append(index)
+            else:
+                places[owner] = [index]
+        for owner, theirs in places.items():
+            self._interfaces[owner].times.look(theirs, first, time_at, kind_at)
 
     def _next_link_type(self) -> int | None:
         """Return the link type when a packet block is next in the window."""
@@ -285,6 +317,17 @@ class PcapngReader:
             # The next head lies beyond the window.
             pass
         return offsets, heads[:-1]
+
+    def _octets(self, offset: int) -> bytes:
+        """Return the octets of the packet of a block that `_gather` found sound."""
+        at = offset + 4
+        (captured,) = self._numbers(at + 20, 1)
+        return bytes(self._window.view[at + _DATA : at + _DATA + captured])
+
+    def _time_ns(self, offset: int) -> int:
+        """Return the time of the packet of a block that `_gather` found sound."""
+        _, _, index, upper, lower = self._numbers(offset + 4, 5)
+        return self._interfaces[index].time_ns(upper << 32 | lower)
 
     def _swept(self, offset: int, number: int, data: bytes) -> Frame:
         """Return the packet of a block that `_gather` found sound."""

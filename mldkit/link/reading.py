@@ -16,6 +16,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from mldkit.link.times import Times
+
 if TYPE_CHECKING:
     import io
     from collections.abc import Iterator
@@ -50,8 +52,8 @@ class Tally:
     damage: Damage | None = None
     link_types: dict[int, int] = field(default_factory=dict)
     """Packets of each link type."""
-    interfaces: list[str | None] = field(default_factory=list)
-    """Names of the interfaces in the order of the file; None where it gives no name."""
+    times: list[Times] = field(default_factory=list)
+    """When the packets of each interface came, in the order of the file."""
     first_ns: int | None = None
     """Time of the first packet that has one."""
     last_ns: int | None = None
@@ -61,6 +63,11 @@ class Tally:
         """Count packets of a link type."""
         self.packets += packets
         self.link_types[link_type] = self.link_types.get(link_type, 0) + packets
+
+    @property
+    def is_following(self) -> bool:
+        """Whether packets behind a gap are still being looked at."""
+        return any(times.is_following for times in self.times)
 
     def see_time(self, time_ns: int | None) -> None:
         """Remember the time of a packet."""
@@ -73,8 +80,11 @@ class Tally:
 class PacketReader(Protocol):
     """One file format."""
 
-    def step(self) -> Frame | None:
-        """Return the next packet; None at the end and where the file is damaged."""
+    def step(self, sieve: Sieve | None = None) -> Frame | None:
+        """Return the next packet; None at the end and where the file is damaged.
+
+        `sieve` says what it is, for who wants to know of gaps.
+        """
 
     def sweep(self, sieve: Sieve) -> Iterator[Frame]:
         """Pass over the packets in the window and give those that pass the sieve.

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from mldkit.link.times import MESSAGE, OTHER, TO_GROUP
 from mldkit.model.datagram import LinkType
 
 if TYPE_CHECKING:
@@ -292,6 +293,12 @@ class Sieve:
         """Layouts by link type; frames of other link types are judged one by one."""
         if data:
             self.layouts = {LinkType.ETHERNET: _with_groups(self.layouts[LinkType.ETHERNET])}
+
+    def kind(self, data: bytes, link_type: int) -> int:
+        """Return what a packet is, in the terms of `mldkit.link.times`."""
+        if may_hold_message(data, link_type, tunnels=self._tunnels):
+            return MESSAGE
+        return TO_GROUP if self.passes(data, link_type) else OTHER
 
     def passes(self, data: bytes, link_type: int) -> bool:
         """Return what `may_hold_message` says, or that it is a packet to a group."""

@@ -50,6 +50,10 @@ class Family:
     def __repr__(self) -> str:
         return self.name.upper()
 
+    def __reduce__(self) -> str:
+        """Pickle as the name in this module: there are no copies of a family."""
+        return self.name.upper()
+
 
 IGMP = Family(
     name="igmp",

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.delays import Delays
+from mldkit.analysis.delays import DelayFacts, together
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.words import family_name
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.incidents import data_after_leaves
+from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, number, time_text
 from mldkit.render.summary import summary
+from mldkit.render.words import family_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.events import Event
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.querier import Querier
-    from mldkit.analysis.result import Result
-    from mldkit.analysis.stays import Row
+    from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
+    from mldkit.analysis.stays import Stay
     from mldkit.link.capture import Capture
     from mldkit.model.addresses import Address
 
@@ -30,7 +29,7 @@ SCHEMA = "mldkit.analyze/1"
 
 
 def analysis_json(
-    result: Result, captures: Sequence[Capture], *, interrupted: bool = False
+    result: AnalysisResult, captures: Sequence[Capture], *, interrupted: bool = False
 ) -> Json:
     """Return the document of one analysis."""
     return {
@@ -38,22 +37,22 @@ def analysis_json(
         "profile": result.profile,
         "captures": [_capture(result, index, item) for index, item in enumerate(captures)],
         "queriers": [
-            _querier(link.key, querier, is_elected=link.queriers.elected is querier)
+            _querier(link.key, querier, is_elected=link.queriers.elected == querier)
             for link in result.links
-            for querier in link.queriers.known.values()
+            for querier in link.queriers.known
         ],
-        "memberships": [row_json(key, row) for key, row in result.rows],
-        "responses": _responses([link.delays for link in result.links]),
+        "memberships": [row_json(key, row) for key, row in result.stays()],
+        "responses": _responses(together(link.delays for link in result.links)),
         "leaves": [
             {
                 **_link(link.key),
                 "count": link.leaves.count,
-                "asked": link.leaves.groups.asked + link.leaves.sources.asked,
+                "asked": link.leaves.asked,
                 "heard": link.leaves.groups.heard,
                 "query_delay_ms": _delays(link.leaves.delays),
                 "data_after_s": {
                     text(group): number(after_ns, SECOND)
-                    for group, after_ns in data_after_leaves(link, result).items()
+                    for group, after_ns in data_after_leaves(link).items()
                 },
             }
             for link in result.links
@@ -62,7 +61,7 @@ def analysis_json(
         "vantage": [_vantage(link) for link in result.links if link.messages],
         "streams": [
             {
-                **_link(key),
+                **_link(link.key),
                 "group": text(stream.group),
                 "source": text(stream.source),
                 "packets": stream.packets,
@@ -70,26 +69,26 @@ def analysis_json(
                 "last": time_text(stream.last_ns),
                 "hop_limit": stream.hop_limit,
             }
-            for key, traffic in result.traffic.items()
-            for stream in traffic.streams.values()
+            for link in result.links
+            for stream in link.streams
         ],
         "findings": [grouped_json(entry) for entry in result.findings],
-        "left_out": result.left_out,
+        "left_out": [left_out_text(item) for item in result.left_out],
         "interrupted": interrupted,
         "summary": summary(result, sum(capture.packets for capture in captures)),
     }
 
 
-def _capture(result: Result, index: int, capture: Capture) -> Json:
-    messages = result.parts[index].messages if index in result.parts else 0
+def _capture(result: AnalysisResult, index: int, capture: Capture) -> Json:
+    found = next((one for one in result.captures if one.number == index), None)
     return {
         "file": capture.name,
         "packets": capture.packets,
-        "messages": messages,
+        "messages": 0 if found is None else found.messages,
         "first": time_text(capture.first_ns),
         "last": time_text(capture.last_ns),
         "truncated": capture.damage is not None,
-        "duplicates": result.duplicates.get(index, 0),
+        "duplicates": 0 if found is None else found.duplicates,
     }
 
 
@@ -99,8 +98,8 @@ def _link(key: LinkKey | None) -> Json:
     return {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
 
 
-def _vantage(link: LinkState) -> Json:
-    assumed = link.vantage.assumed()
+def _vantage(link: LinkFacts) -> Json:
+    assumed = link.vantage
     return {
         **_link(link.key),
         "assumed": assumed.place,
@@ -110,7 +109,7 @@ def _vantage(link: LinkState) -> Json:
     }
 
 
-def _querier(key: LinkKey, querier: Querier, *, is_elected: bool) -> Json:
+def _querier(key: LinkKey, querier: QuerierFacts, *, is_elected: bool) -> Json:
     return {
         **_link(key),
         "address": text(querier.address),
@@ -128,7 +127,7 @@ def _querier(key: LinkKey, querier: Querier, *, is_elected: bool) -> Json:
     }
 
 
-def row_json(key: LinkKey, row: Row) -> Json:
+def row_json(key: LinkKey, row: Stay) -> Json:
     """Return the JSON object of one stay."""
     return {
         **_link(key),
@@ -154,27 +153,20 @@ def row_json(key: LinkKey, row: Row) -> Json:
     }
 
 
-def _responses(all_delays: Iterable[Delays]) -> Json:
-    total = Delays()
-    for delays in all_delays:
-        total.merge(delays)
-    return {
-        "count": total.count,
-        "delay_ms": _delays(total),
-        "late": total.late,
-    }
+def _responses(delays: DelayFacts) -> Json:
+    return {"count": delays.count, "delay_ms": _delays(delays), "late": delays.late}
 
 
-def _delays(delays: Delays) -> Json:
+def _delays(delays: DelayFacts) -> Json:
     return {
         "min": _milliseconds(delays.shortest_ns),
-        "median": _milliseconds(delays.quantile(0.5)),
-        "p95": _milliseconds(delays.quantile(0.95)),
+        "median": _milliseconds(delays.median_ns),
+        "p95": _milliseconds(delays.p95_ns),
         "max": _milliseconds(delays.longest_ns),
     }
 
 
-def grouped_json(entry: Grouped) -> Json:
+def grouped_json(entry: Diagnosis) -> Json:
     """Return the JSON object of one finding of an analysis."""
     rule = entry.rule
     return {
@@ -187,7 +179,7 @@ def grouped_json(entry: Grouped) -> Json:
         **_link(entry.link),
         "host": text(entry.host) or None,
         "group": text(entry.group) or None,
-        "frames": entry.frames,
+        "frames": list(entry.frames),
         "count": entry.count,
         "time": time_text(entry.time_ns),
     }

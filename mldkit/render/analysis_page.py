@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import CAPTURE_END, EXPIRY
-from mldkit.analysis.words import frames_text, place, short_names
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import clock_text, counted, seconds_text
@@ -20,13 +19,14 @@ from mldkit.render.analysis_page_style import style_sheet
 from mldkit.render.incidents import data_after_leaves
 from mldkit.render.summary import summary
 from mldkit.render.terminal import printable
+from mldkit.render.words import frames_text, place, short_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.result import Result
-    from mldkit.analysis.stays import Row
+    from mldkit.analysis.diagnosis import Diagnosis
+    from mldkit.analysis.result import AnalysisResult
+    from mldkit.analysis.stays import Stay
     from mldkit.link.capture import Capture
 
 MOST_ROWS = 5_000
@@ -45,7 +45,7 @@ def escaped(value: str) -> str:
 
 
 def page(
-    result: Result,
+    result: AnalysisResult,
     captures: Sequence[Capture],
     drawings: Sequence[tuple[str, str]],
     notes: Sequence[str] = (),
@@ -83,10 +83,10 @@ def page(
 
 
 def _header(
-    result: Result, captures: Sequence[Capture], heading: str, names: Sequence[str]
+    result: AnalysisResult, captures: Sequence[Capture], heading: str, names: Sequence[str]
 ) -> Iterator[str]:
     packets = sum(capture.packets for capture in captures)
-    messages = sum(part.messages for part in result.parts.values())
+    messages = result.messages
     length_s = (result.ended_ns - result.begun_ns) / SECOND
     facts = [counted(packets, "packet"), counted(messages, "message")]
     if packets:
@@ -108,11 +108,11 @@ def _answer(line: str) -> str:
     return f"<li{kind}>{escaped(line)}</li>"
 
 
-def _findings(findings: Sequence[Grouped], names: Sequence[str]) -> Iterator[str]:
+def _findings(findings: Sequence[Diagnosis], names: Sequence[str]) -> Iterator[str]:
     yield f"<h2>Findings<small>{_counts(findings)}</small></h2>"
     if not findings:
         yield '<p class="muted">Nothing was found to be wrong.</p>'
-    by_rule: dict[tuple[str, str], list[Grouped]] = {}
+    by_rule: dict[tuple[str, str], list[Diagnosis]] = {}
     for entry in findings:
         by_rule.setdefault((entry.severity, entry.id), []).append(entry)
     for (severity, name), entries in by_rule.items():
@@ -133,7 +133,7 @@ def _findings(findings: Sequence[Grouped], names: Sequence[str]) -> Iterator[str
         yield "</div>"
 
 
-def _entry(entry: Grouped, names: Sequence[str]) -> str:
+def _entry(entry: Diagnosis, names: Sequence[str]) -> str:
     where = _where(entry, names)
     host = text(entry.host)
     if host and host not in entry.detail:
@@ -142,7 +142,7 @@ def _entry(entry: Grouped, names: Sequence[str]) -> str:
     return f"<p>{escaped(entry.detail)}{behind}</p>"
 
 
-def _counts(findings: Sequence[Grouped]) -> str:
+def _counts(findings: Sequence[Diagnosis]) -> str:
     words = {"error": "error", "warning": "warning", "info": "remark"}
     found = [
         counted(count, word)
@@ -152,7 +152,7 @@ def _counts(findings: Sequence[Grouped]) -> str:
     return escaped(", ".join(found))
 
 
-def _where(entry: Grouped, names: Sequence[str]) -> str:
+def _where(entry: Diagnosis, names: Sequence[str]) -> str:
     parts = []
     if entry.link is not None:
         parts.append(place(entry.link))
@@ -164,7 +164,7 @@ def _where(entry: Grouped, names: Sequence[str]) -> str:
     return " · ".join(parts)
 
 
-def _queriers(result: Result, svg: str | None) -> Iterator[str]:
+def _queriers(result: AnalysisResult, svg: str | None) -> Iterator[str]:
     rows = [
         [
             ("", place(link.key)),
@@ -174,10 +174,10 @@ def _queriers(result: Result, svg: str | None) -> Iterator[str]:
             ("number", f"{querier.general_queries:,}"),
             ("number", _seconds(querier.announced_ns)),
             ("number", _seconds(querier.observed_ns)),
-            ("", "yes" if link.queriers.elected is querier else "no"),
+            ("", "yes" if link.queriers.elected == querier else "no"),
         ]
         for link in result.links
-        for querier in link.queriers.known.values()
+        for querier in link.queriers.known
     ]
     yield "<h2>Queriers</h2>"
     if svg:
@@ -189,15 +189,16 @@ def _queriers(result: Result, svg: str | None) -> Iterator[str]:
     yield from _table(headings, rows)
 
 
-def _memberships(result: Result, svg: str | None) -> Iterator[str]:
-    stays = counted(len(result.rows), "stay")
+def _memberships(result: AnalysisResult, svg: str | None) -> Iterator[str]:
+    found = list(result.stays())
+    stays = counted(len(found), "stay")
     yield f"<h2>Memberships<small>{stays} of a host in a group</small></h2>"
     if svg:
         yield _figure(svg)
-    if not result.rows:
+    if not found:
         yield '<p class="muted">No host reported a group.</p>'
         return
-    ordered = sorted(result.rows, key=lambda item: (place(item[0]), item[1].group, item[1].from_ns))
+    ordered = sorted(found, key=lambda item: (place(item[0]), item[1].group, item[1].from_ns))
     rows = [
         [
             ("", place(key)),
@@ -220,18 +221,18 @@ def _memberships(result: Result, svg: str | None) -> Iterator[str]:
         yield f'<p class="muted">{len(ordered) - MOST_ROWS:,} more; --json has all.</p>'
 
 
-def _leaves(result: Result) -> Iterator[str]:
+def _leaves(result: AnalysisResult) -> Iterator[str]:
     rows = []
     for link in result.links:
         leaves = link.leaves
         if leaves.count:
-            after = data_after_leaves(link, result).values()
+            after = data_after_leaves(link).values()
             rows.append(
                 [
                     ("", place(link.key)),
                     ("number", f"{leaves.count:,}"),
-                    ("number", f"{leaves.groups.asked + leaves.sources.asked:,}"),
-                    ("number", _milliseconds(leaves.delays.quantile(0.5))),
+                    ("number", f"{leaves.asked:,}"),
+                    ("number", _milliseconds(leaves.delays.median_ns)),
                     ("number", _milliseconds(leaves.delays.longest_ns)),
                     ("number", _seconds(max(after, default=None))),
                 ]
@@ -244,10 +245,10 @@ def _leaves(result: Result) -> Iterator[str]:
         yield from _table(headings, rows)
 
 
-def _streams(result: Result) -> Iterator[str]:
+def _streams(result: AnalysisResult) -> Iterator[str]:
     rows = [
         [
-            ("", place(key)),
+            ("", place(link.key)),
             ("address", text(stream.group)),
             ("address", text(stream.source)),
             ("number", f"{stream.packets:,}"),
@@ -255,8 +256,8 @@ def _streams(result: Result) -> Iterator[str]:
             ("number", f"{(stream.last_ns - result.begun_ns) / SECOND:,.3f}"),
             ("number", str(stream.hop_limit)),
         ]
-        for key, traffic in result.traffic.items()
-        for stream in traffic.streams.values()
+        for link in result.links
+        for stream in link.streams
     ]
     if rows:
         yield "<h2>Data to groups</h2>"
@@ -292,7 +293,7 @@ def _figure(svg: str) -> str:
     return f'<figure class="card">{svg}</figure>'
 
 
-def _filter(row: Row) -> str:
+def _filter(row: Stay) -> str:
     sources = ", ".join(map(text, row.sources[:_MOST_SOURCES]))
     if len(row.sources) > _MOST_SOURCES:
         sources += f" and {len(row.sources) - _MOST_SOURCES} more"
@@ -301,7 +302,7 @@ def _filter(row: Row) -> str:
     return sources or "nothing"
 
 
-def _end(row: Row) -> str:
+def _end(row: Stay) -> str:
     return "still member" if row.ended_by == CAPTURE_END else row.ended_by
 
 

@@ -10,17 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import NEVER_NS, host_address
-from mldkit.analysis.words import place
 from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, delay_text, named
+from mldkit.render.words import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import LinkFacts
     from mldkit.model.addresses import Address
 
 OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S = 260, 270
@@ -29,19 +28,19 @@ _SLACK_NS = 15 * SECOND
 _PAUSE_NS = 5 * SECOND
 
 
-def incidents(link: LinkState, result: Result) -> list[str]:
+def incidents(link: LinkFacts) -> list[str]:
     """Return what happened on a link besides what is always told, the gravest first."""
     where = place(link.key)
     found = (
-        _silence_text(link, result),
-        _older_hosts_text(link, result),
-        _leaves_text(link, result),
-        _streams_text(link, result),
+        _silence_text(link),
+        _older_hosts_text(link),
+        _leaves_text(link),
+        _streams_text(link),
     )
     return [f"{where}: {line}." for line in found if line]
 
 
-def _silence_text(link: LinkState, result: Result) -> str:
+def _silence_text(link: LinkFacts) -> str:
     """Return in words when nobody queried, though somebody does at the end."""
     last = link.queriers.silence.at_end
     silences = [silence for silence in link.queriers.silence.times if silence != last]
@@ -52,7 +51,7 @@ def _silence_text(link: LinkState, result: Result) -> str:
     line += f", from {clock_text(longest[0])} on"
     if len(silences) > 1:
         line += f", the longest of {len(silences)} silences"
-    stopped = stopped_stream(link, result, longest)
+    stopped = stopped_stream(link, longest)
     return f"{line}; {stopped}" if stopped else line
 
 
@@ -70,13 +69,13 @@ class _Speaker:
     """Whether it spoke the current version last, in all groups."""
 
 
-def _older_hosts_text(link: LinkState, result: Result) -> str:
+def _older_hosts_text(link: LinkFacts) -> str:
     """Return in words which hosts fell back to an older version, and because of whom."""
-    speakers, groups = _speakers(link, result)
+    speakers, groups = _speakers(link)
     if not speakers:
         return ""
-    queriers = link.compatibility.older_queriers
-    first_ns = min((mark.time_ns for _, mark in queriers.values()), default=NEVER_NS)
+    queriers = link.queriers.older
+    first_ns = min((querier.first_ns for querier in queriers), default=NEVER_NS)
     by_itself = [
         host for host, speaker in speakers.items() if _is_by_itself(speaker, first_ns, link)
     ]
@@ -98,15 +97,13 @@ def _older_hosts_text(link: LinkState, result: Result) -> str:
     return "; ".join(lines)
 
 
-def _speakers(link: LinkState, result: Result) -> tuple[dict[bytes, _Speaker], set[Address]]:
+def _speakers(link: LinkFacts) -> tuple[dict[bytes, _Speaker], set[Address]]:
     """Return the hosts that spoke an older version, and the groups in which they did."""
     current = link.key.family.current_version
     speakers: dict[bytes, _Speaker] = {}
     first_ns: dict[bytes, int] = {}
     groups: set[Address] = set()
-    for key, row in result.rows:
-        if key != link.key:
-            continue
+    for row in link.stays:
         older = [change for change in row.changes if (change.version or 0) < current]
         newer = (change.time_ns for change in row.changes if change not in older)
         first_ns[row.host] = min(first_ns.get(row.host, NEVER_NS), min(newer, default=NEVER_NS))
@@ -123,7 +120,7 @@ def _speakers(link: LinkState, result: Result) -> tuple[dict[bytes, _Speaker], s
     return speakers, groups
 
 
-def _is_by_itself(speaker: _Speaker, asked_ns: int, link: LinkState) -> bool:
+def _is_by_itself(speaker: _Speaker, asked_ns: int, link: LinkFacts) -> bool:
     """Return whether a host spoke an older version without having been asked to.
 
     An older query before the start of the capture may have made it do so.
@@ -137,12 +134,13 @@ def _is_by_itself(speaker: _Speaker, asked_ns: int, link: LinkState) -> bool:
     )
 
 
-def _fallen_text(link: LinkState, fallen: dict[bytes, _Speaker]) -> str:
-    queriers = link.compatibility.older_queriers
+def _fallen_text(link: LinkFacts, fallen: dict[bytes, _Speaker]) -> str:
+    queriers = link.queriers.older
     names = named([host_address(host) for host in fallen])
     line = f"{names} fell back to {_versions_text(link, fallen.values())}"
-    first_ns = min(mark.time_ns for _, mark in queriers.values())
-    line += f" because of {named(list(queriers))}, which asked so from {clock_text(first_ns)} on"
+    first_ns = min(querier.first_ns for querier in queriers)
+    line += f" because of {named([querier.address for querier in queriers])}"
+    line += f", which asked so from {clock_text(first_ns)} on"
     returned = sum(speaker.is_back for speaker in fallen.values())
     if returned == len(fallen):
         name = link.key.family.name.upper()
@@ -150,13 +148,13 @@ def _fallen_text(link: LinkState, fallen: dict[bytes, _Speaker]) -> str:
     return f"{line}; {returned} came back" if returned else line
 
 
-def _versions_text(link: LinkState, speakers: Iterable[_Speaker]) -> str:
+def _versions_text(link: LinkFacts, speakers: Iterable[_Speaker]) -> str:
     name = link.key.family.name.upper()
     versions = sorted({speaker.lowest for speaker in speakers})
     return " and ".join(f"{name}v{version}" for version in versions)
 
 
-def _leaves_text(link: LinkState, result: Result) -> str:
+def _leaves_text(link: LinkFacts) -> str:
     """Return in words how soon the querier asks who is left, and how long data go on."""
     leaves = link.leaves
     lines = []
@@ -167,12 +165,12 @@ def _leaves_text(link: LinkState, result: Result) -> str:
             f" ({rule})"
         )
     # Beside the stays of some hosts or groups only, the number of all leaves would not fit.
-    if result.tells_all and leaves.delays.longest_ns is not None:
-        lines.append(_asked_text(link, result, delay_text(leaves.delays.longest_ns)))
+    if link.tells_all and leaves.delays.longest_ns is not None:
+        lines.append(_asked_text(link, delay_text(leaves.delays.longest_ns)))
     return "; ".join(lines)
 
 
-def _asked_text(link: LinkState, result: Result, slowest: str) -> str:
+def _asked_text(link: LinkFacts, slowest: str) -> str:
     leaves = link.leaves
     tally, what = leaves.groups, "leave"
     if not tally.asked:
@@ -183,32 +181,28 @@ def _asked_text(link: LinkState, result: Result, slowest: str) -> str:
         which = "all" if tally.asked == tally.heard else f"{tally.asked:,} of"
         many = "leaves" if tally is leaves.groups else "stops of sources"
         line = f"{which} {tally.heard:,} {many} were asked about, after {slowest} at most"
-    after = data_after_leaves(link, result)
+    after = data_after_leaves(link)
     if after:
         line += f"; data went on for {max(after.values()) / SECOND:.1f} s"
         line += " at most" if len(after) > 1 else " after it"
     return line
 
 
-def data_after_leaves(link: LinkState, result: Result) -> dict[Address, int]:
+def data_after_leaves(link: LinkFacts) -> dict[Address, int]:
     """Return how long data to a group went on after its last member left, in nanoseconds."""
-    traffic = result.traffic.get(link.key)
+    emptied = dict(link.leaves.emptied)
     found: dict[Address, int] = {}
-    if traffic is not None:
-        for stream in traffic.streams.values():
-            left_ns = link.memberships.emptied.get(stream.group)
-            if left_ns is not None and stream.first_ns < left_ns:
-                after_ns = max(stream.last_ns - left_ns, 0)
-                found[stream.group] = max(after_ns, found.get(stream.group, 0))
+    for stream in link.streams:
+        left_ns = emptied.get(stream.group)
+        if left_ns is not None and stream.first_ns < left_ns:
+            after_ns = max(stream.last_ns - left_ns, 0)
+            found[stream.group] = max(after_ns, found.get(stream.group, 0))
     return found
 
 
-def _streams_text(link: LinkState, result: Result) -> str:
+def _streams_text(link: LinkFacts) -> str:
     """Return in words which data reach nobody, though all messages may be in order."""
-    traffic = result.traffic.get(link.key)
-    if traffic is None:
-        return ""
-    streams = traffic.streams.values()
+    streams = link.streams
     short = list(dict.fromkeys(stream.group for stream in streams if stream.hop_limit <= 1))
     if short:
         name = "TTL" if link.key.family is IGMP else "hop limit"
@@ -216,26 +210,20 @@ def _streams_text(link: LinkState, result: Result) -> str:
             f"data to {named(short)} have {name} 1, so no router forwards them,"
             " whatever the memberships are"
         )
-    groups = {row.group for key, row in result.everybody if key == link.key}
+    groups = {row.group for row in link.everybody}
     alone = list(dict.fromkeys(stream.group for stream in streams if stream.group not in groups))
     return f"data to {named(alone)} come, but nobody reported to be a member" if alone else ""
 
 
-def stopped_stream(
-    link: LinkState, result: Result, silence: tuple[int, int], last: str = "report"
-) -> str:
+def stopped_stream(link: LinkFacts, silence: tuple[int, int], last: str = "report") -> str:
     """Return in words that a stream stopped in a silence, when a switch forgot its members.
 
     `last` is what the last report is called in the sentence.
     """
-    traffic = result.traffic.get(link.key)
-    if traffic is None:
-        return ""
     reported: dict[bytes, list[int]] = {}
-    for key, row in result.everybody:
-        if key == link.key:
-            reported.setdefault(row.group, []).append(row.last_ns)
-    for stream in traffic.streams.values():
+    for row in link.everybody:
+        reported.setdefault(row.group, []).append(row.last_ns)
+    for stream in link.streams:
         for stopped_ns, again_ns in (stream.pause, (stream.last_ns, link.ended_ns)):
             if again_ns - stopped_ns < _PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
                 continue
@@ -251,7 +239,7 @@ def stopped_stream(
     return ""
 
 
-def _is_lifetime(link: LinkState, after_ns: int) -> bool:
+def _is_lifetime(link: LinkFacts, after_ns: int) -> bool:
     """Return whether a switch may have forgotten a member after that time."""
     variables = link.queriers.variables
     lifetimes = [OLD_MEMBERSHIP_S * SECOND, NEW_MEMBERSHIP_S * SECOND]

@@ -8,10 +8,9 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.diagnosis import RANK
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.findings import RANK
 from mldkit.analysis.stays import EXPIRY, LEAVE
-from mldkit.analysis.words import place
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, named, seconds_text
@@ -22,28 +21,30 @@ from mldkit.render.incidents import (
     stopped_stream,
 )
 from mldkit.render.vantage import vantage_lines
+from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from mldkit.analysis.findings import Grouped
-    from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.result import Result
+    from collections.abc import Iterable, Sequence
+
+    from mldkit.analysis.diagnosis import Diagnosis
+    from mldkit.analysis.result import AnalysisResult, LinkFacts
 
 MOST_LINES = 10
 _MOST_LINKS = 3
 _LEAST_FINDINGS = 3
 
 
-def summary(result: Result, packets: int) -> list[str]:
+def summary(result: AnalysisResult, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of all captures."""
-    messages = sum(part.messages for part in result.parts.values())
+    messages = result.messages
     if not messages:
         return _nothing(packets, result)
     links = _by_weight([link for link in result.links if link.messages])
     if not links:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
-    about = [[*_about_querier(link, result), *_about_members(link, result)] for link in shown]
+    about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
     seen_from = vantage_lines(shown)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = (
@@ -54,7 +55,7 @@ def summary(result: Result, packets: int) -> list[str]:
         + 1
     )
     # What happened in between, as far as there is room for it: of each link the gravest first.
-    happened = [incidents(link, result) for link in shown]
+    happened = [incidents(link) for link in shown]
     for rank in range(max(map(len, happened))):
         for number, lines in enumerate(happened):
             if rank < len(lines) and taken < MOST_LINES:
@@ -69,13 +70,13 @@ def summary(result: Result, packets: int) -> list[str]:
     return answers[:MOST_LINES]
 
 
-def about_queriers(result: Result) -> list[str]:
+def about_queriers(result: AnalysisResult) -> list[str]:
     """Return who queries each of the links with the most messages."""
     links = _by_weight([link for link in result.links if link.messages])
-    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link, result)]
+    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
 
 
-def _nothing(packets: int, result: Result) -> list[str]:
+def _nothing(packets: int, result: AnalysisResult) -> list[str]:
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
     lines = [
@@ -88,15 +89,15 @@ def _nothing(packets: int, result: Result) -> list[str]:
     return lines
 
 
-def _by_weight(links: list[LinkState]) -> list[LinkState]:
+def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
     return sorted(links, key=lambda link: -link.messages)
 
 
-def _about_querier(link: LinkState, result: Result) -> list[str]:
+def _about_querier(link: LinkFacts) -> list[str]:
     queriers = link.queriers
     silence = queriers.silence.at_end
     if silence is not None:
-        return [_no_querier(link, result, silence)]
+        return [_no_querier(link, silence)]
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
     length_s = (link.ended_ns - queriers.silence.begun_ns) / SECOND
@@ -106,19 +107,19 @@ def _about_querier(link: LinkState, result: Result) -> list[str]:
     ]
 
 
-def _no_querier(link: LinkState, result: Result, silence: tuple[int, int]) -> str:
+def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     since_ns, until_ns = silence
     line = f"{place(link.key)}: no querier in {(until_ns - since_ns) / SECOND:.0f} s"
-    last = max(link.queriers.known.values(), key=lambda one: one.last_ns, default=None)
+    last = max(link.queriers.known, key=lambda one: one.last_ns, default=None)
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
     line += _dropped_queries(link)
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
-    stopped = stopped_stream(link, result, silence, "one")
+    stopped = stopped_stream(link, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."
 
 
-def _lifetimes_text(link: LinkState) -> str:
+def _lifetimes_text(link: LinkFacts) -> str:
     """Return in words how long after their last report members are forgotten."""
     variables = link.queriers.variables
     old_ns, new_ns = variables.membership_ns("rfc3376"), variables.membership_ns("rfc9776")
@@ -134,18 +135,19 @@ def _lifetimes_text(link: LinkState) -> str:
     )
 
 
-def _dropped_queries(link: LinkState) -> str:
-    if not link.dropped_queries:
+def _dropped_queries(link: LinkFacts) -> str:
+    dropped = link.queriers.dropped
+    if not dropped:
         return ""
-    rules = ", ".join(sorted(set(link.dropped_queries.values())))
-    return f"; hosts must drop the queries of {named(list(link.dropped_queries))} ({rules})"
+    rules = ", ".join(sorted({rule for _, rule in dropped}))
+    return f"; hosts must drop the queries of {named([who for who, _ in dropped])} ({rules})"
 
 
-def _querier_text(link: LinkState) -> str:
+def _querier_text(link: LinkFacts) -> str:
     queriers = link.queriers
     acting = queriers.acting
     if acting is None:
-        names = ", ".join(text(address) for address in queriers.known)
+        names = ", ".join(text(querier.address) for querier in queriers.known)
         return f"queriers were {names}, none of them acts at the end"
     version = f"{link.key.family.name.upper()}v{acting.version}"
     who = text(acting.address)
@@ -157,25 +159,23 @@ def _querier_text(link: LinkState) -> str:
         line += f", announces {acting.announced_ns / SECOND:g} s"
     if acting.observed_ns is not None:
         line += f", asks every {seconds_text(acting.observed_ns)}"
-    others = [address for address in queriers.known if address != acting.address]
+    others = [one.address for one in queriers.known if one.address != acting.address]
     if others:
         line += f"; also heard: {named(others)}"
     changes = _changes_of_querier(link)
     return line + (f"; the querier changed {changes} times" if changes > 1 else "")
 
 
-def _changes_of_querier(link: LinkState) -> int:
+def _changes_of_querier(link: LinkFacts) -> int:
     periods = sorted(
-        (period, querier.address)
-        for querier in link.queriers.known.values()
-        for period in querier.acting
+        (period, querier.address) for querier in link.queriers.known for period in querier.acting
     )
     addresses = [address for _, address in periods]
     return sum(one != other for one, other in pairwise(addresses))
 
 
-def _about_members(link: LinkState, result: Result) -> list[str]:
-    rows = [row for key, row in result.rows if key == link.key]
+def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
+    rows = link.stays
     if not rows:
         return []
     hosts = {row.host for row in rows}
@@ -204,7 +204,7 @@ def _about_members(link: LinkState, result: Result) -> list[str]:
     return [f"{name}: {line}" + (f"; {', '.join(extra)}." if extra else ".")]
 
 
-def _late_text(link: LinkState, result: Result) -> str:
+def _late_text(link: LinkFacts, result: AnalysisResult) -> str:
     if not link.delays.late:
         return ""
     hosts = [
@@ -215,12 +215,12 @@ def _late_text(link: LinkState, result: Result) -> str:
     return f", {link.delays.late} late" + (f", from {named(hosts)}" if hosts else "")
 
 
-def _about_findings(findings: list[Grouped], room: int) -> list[str]:
+def _about_findings(findings: Sequence[Diagnosis], room: int) -> list[str]:
     counts = {
         severity: sum(entry.severity == severity for entry in findings)
         for severity in sorted(RANK, key=lambda name: RANK[name])
     }
-    alike: dict[tuple[object, ...], list[Grouped]] = {}
+    alike: dict[tuple[object, ...], list[Diagnosis]] = {}
     for entry in findings:
         if entry.severity != INFO:
             alike.setdefault((entry.id, entry.severity, entry.link), []).append(entry)

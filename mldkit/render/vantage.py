@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.vantage import BRIDGE, LINK, PORT, ROUTER_PORT
-from mldkit.analysis.words import frames_text, link_name
+from mldkit.render.words import frames_text, link_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.result import LinkFacts
 
 _MOST_FRAMES = 6
 _PLACES = {
@@ -21,11 +21,11 @@ _PLACES = {
 }
 
 
-def vantage_lines(links: Iterable[LinkState]) -> list[str]:
+def vantage_lines(links: Iterable[LinkFacts]) -> list[str]:
     """Return where each interface was looked at, unless it is what anybody would assume."""
     lines: dict[str, None] = {}
     for link in links:
-        assumed = link.vantage.assumed()
+        assumed = link.vantage
         if assumed.place == LINK and not assumed.is_said:
             continue
         why = assumed.why

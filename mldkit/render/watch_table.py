@@ -16,8 +16,7 @@
 from __future__ import annotations
 
 from collections import deque
-from heapq import nsmallest
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -25,8 +24,6 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from mldkit.analysis.facts import host_address
-from mldkit.analysis.words import place
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.message_text import plural
@@ -36,8 +33,8 @@ from mldkit.watch import LinkEvent
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.stays import Row
+    from mldkit.analysis.glance import Glance, MemberGlance, MemberLine, QuerierGlance
+    from mldkit.model.family import Family
     from mldkit.watch import Told, Watch
 
 REFRESH_NS = 250 * MILLISECOND
@@ -47,16 +44,6 @@ _OTHER_LINES = 6
 """Counts, blank lines, heading of the table and its rule, and `and N more`."""
 _SOURCES_SHOWN = 3
 _DAY_S = 86_400
-
-
-class Shown(NamedTuple):
-    """A line of the table."""
-
-    link: LinkState
-    group: bytes
-    row: Row | None
-    """None in the heading of a group."""
-    members: int
 
 
 class LiveTable:
@@ -91,10 +78,10 @@ class LiveTable:
 
     def picture(self, wall_ns: int, extra: str = "") -> RenderableType:
         """Return what stands on the screen at a moment; `extra` is a line below the counts."""
-        head = self._head(wall_ns, extra)
+        head = self._head(self._watch.glance(), wall_ns, extra)
         foot = [_event_line(event) for event in self._recent]
         room = self._console.size.height - len(head) - _OTHER_LINES - len(foot) - 1
-        shown, left_out = lines_of(list(self._watch.analysis.links.values()), max(room, 3))
+        shown, left_out = self._watch.members(max(room, 3))
         parts: list[RenderableType] = [*head, Text(), _table(shown, wall_ns)]
         if left_out:
             parts.append(Text(f"and {left_out:,} more", style="dim"))
@@ -102,17 +89,16 @@ class LiveTable:
             parts += [Rule("events", align="left", style="dim"), *foot]
         return Group(*parts)
 
-    def _head(self, wall_ns: int, extra: str) -> list[Text]:
+    def _head(self, seen: Glance, wall_ns: int, extra: str) -> list[Text]:
         watch = self._watch
-        links = [link for link in watch.analysis.links.values() if link.messages]
         state = Text.assemble((printable(watch.interface), "bold"), "  ")
         state.append(watch.state, "green" if watch.state == "up" else "bold red")
-        lines = [_querier_line(link, wall_ns) for link in links[:_MOST_QUERIERS]]
-        groups = sum(len(link.memberships.groups) for link in links)
-        hosts = {row.host for link in links for row in link.memberships.rows()}
+        lines = [_querier_line(querier, wall_ns) for querier in seen.queriers[:_MOST_QUERIERS]]
         counts = [
-            plural(groups, "group"), plural(len(hosts), "host"), plural(watch.messages, "message"),
-        ]  # fmt: skip
+            plural(seen.groups, "group"),
+            plural(seen.hosts, "host"),
+            plural(watch.messages, "message"),
+        ]
         state.append(f"  {', '.join(counts)}", "dim")
         dropped = f", {watch.dropped:,} dropped by the kernel"
         state.append(dropped, "bold red" if watch.dropped else "dim")
@@ -122,88 +108,68 @@ class LiveTable:
         return head
 
 
-def lines_of(links: list[LinkState], room: int) -> tuple[list[Shown], int]:
-    """Return the lines that fit, and how many memberships do not."""
-    shown: list[Shown] = []
-    total = 0
-    placed = 0
-    for link in sorted(links, key=lambda link: place(link.key)):
-        groups = link.memberships.groups
-        total += sum(map(len, groups.values()))
-        # Sorting tens of thousands of groups four times a second for a screen of forty is waste.
-        for group in nsmallest(max(room, 0), groups):
-            members = groups[group]
-            if len(shown) + 2 > room:
-                break
-            shown.append(Shown(link, group, None, len(members)))
-            for host in nsmallest(room - len(shown), members):
-                shown.append(Shown(link, group, members[host], 0))
-                placed += 1
-    return shown, total - placed
-
-
-def _table(shown: list[Shown], wall_ns: int) -> Table:
+def _table(shown: list[MemberLine], wall_ns: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("Group / host", no_wrap=True, ratio=4, overflow="ellipsis")
     table.add_column("Mode", no_wrap=True, width=4)
     table.add_column("Sources", no_wrap=True, ratio=3, overflow="ellipsis")
     for heading in ("Reported", "Delay", "Expires"):
         table.add_column(heading, no_wrap=True, justify="right", width=9)
-    several = len({line.link.key.vlan for line in shown}) > 1
-    for link, group, row, members in shown:
-        if row is None:
-            vlan = f"  VLAN {'.'.join(map(str, link.key.vlan)) or 'none'}" if several else ""
-            name = Text(text(group) + vlan, style="bold")
-            table.add_row(name, "", Text(plural(members, "host"), style="dim"))
+    several = len({line.link.vlan for line in shown}) > 1
+    for line in shown:
+        if line.member is None:
+            vlan = f"  VLAN {'.'.join(map(str, line.link.vlan)) or 'none'}" if several else ""
+            name = Text(text(line.group) + vlan, style="bold")
+            table.add_row(name, "", Text(plural(line.members, "host"), style="dim"))
         else:
-            table.add_row(*_cells(link, row, wall_ns))
+            table.add_row(*_cells(line.link.family, line.member, wall_ns))
     return table
 
 
-def _cells(link: LinkState, row: Row, wall_ns: int) -> list[Text]:
-    left_ns = max(row.deadline_ns - wall_ns, 0)
-    is_near = left_ns * 4 < row.deadline_ns - row.last_ns
-    delay = "-" if row.delay_ns is None else f"{row.delay_ns / SECOND:.3f} s"
+def _cells(family: Family, member: MemberGlance, wall_ns: int) -> list[Text]:
+    left_ns = max(member.deadline_ns - wall_ns, 0)
+    is_near = left_ns * 4 < member.deadline_ns - member.last_ns
+    delay = "-" if member.delay_ns is None else f"{member.delay_ns / SECOND:.3f} s"
     return [
-        Text(f"  {text(host_address(row.host))}"),
-        _mode(link, row),
-        Text(_sources(row)),
-        Text(f"{max(wall_ns - row.last_ns, 0) / SECOND:.1f} s"),
+        Text(f"  {text(member.host)}"),
+        _mode(family, member),
+        Text(_sources(member)),
+        Text(f"{max(wall_ns - member.last_ns, 0) / SECOND:.1f} s"),
         Text(delay),
         Text(f"{left_ns / SECOND:.0f} s", style="bold yellow" if is_near else ""),
     ]
 
 
-def _mode(link: LinkState, row: Row) -> Text:
-    if row.version != link.key.family.current_version:
-        return Text(f"v{row.version}", style="yellow")
-    return Text("EX", style="blue") if row.exclude else Text("IN", style="green")
+def _mode(family: Family, member: MemberGlance) -> Text:
+    if member.version != family.current_version:
+        return Text(f"v{member.version}", style="yellow")
+    return Text("EX", style="blue") if member.exclude else Text("IN", style="green")
 
 
-def _sources(row: Row) -> str:
-    listed = ", ".join(map(text, row.sources[:_SOURCES_SHOWN]))
-    if len(row.sources) > _SOURCES_SHOWN:
-        listed += f" +{len(row.sources) - _SOURCES_SHOWN}"
-    if row.exclude:
+def _sources(member: MemberGlance) -> str:
+    listed = ", ".join(map(text, member.sources[:_SOURCES_SHOWN]))
+    if len(member.sources) > _SOURCES_SHOWN:
+        listed += f" +{len(member.sources) - _SOURCES_SHOWN}"
+    if member.exclude:
         return f"not {listed}" if listed else "any"
     return listed
 
 
-def _querier_line(link: LinkState, wall_ns: int) -> Text:
-    name = link.key.family.name.upper()
-    where = f" VLAN {'.'.join(map(str, link.key.vlan))}" if link.key.vlan else ""
-    acting = link.queriers.acting
-    if acting is None:
-        since_ns = link.queriers.silence.last_general_ns or link.queriers.silence.begun_ns
-        silence_s = max(wall_ns - since_ns, 0) / SECOND
-        is_missing = wall_ns - since_ns > link.queriers.silence.limit_ns
+def _querier_line(querier: QuerierGlance, wall_ns: int) -> Text:
+    link = querier.link
+    name = link.family.name.upper()
+    where = f" VLAN {'.'.join(map(str, link.vlan))}" if link.vlan else ""
+    if querier.address is None:
+        silence_ns = wall_ns - querier.silent_since_ns
+        is_missing = silence_ns > querier.silence_limit_ns
         words = "no querier" if is_missing else "no query yet"
-        return Text(f"{name}{where} {words}, {silence_s:.0f} s", "yellow" if is_missing else "dim")
-    line = Text(f"{name}v{acting.version}{where} querier ")
-    line.append(text(acting.address), "bold")
-    if is_unspecified(acting.address):
+        silence = f"{name}{where} {words}, {max(silence_ns, 0) / SECOND:.0f} s"
+        return Text(silence, "yellow" if is_missing else "dim")
+    line = Text(f"{name}v{querier.version}{where} querier ")
+    line.append(text(querier.address), "bold")
+    if is_unspecified(querier.address):
         line.append(" (a snooping switch)")
-    left_ns = acting.last_ns + acting.variables.interval_ns - wall_ns
+    left_ns = querier.due_ns - wall_ns
     if left_ns >= 0:
         line.append(f", next query in {left_ns / SECOND:.0f} s", "dim")
     else:

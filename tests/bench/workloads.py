@@ -7,6 +7,7 @@
     w2   nothing else: IGMPv3 and MLDv2, 7 % queries, about 9.7 records and 24 sources each
     w2h  as w2, from 2,000 hosts of which each has 20 of 5,000 groups: what an analysis remembers
          does not grow with the messages
+    w5   many members: each message is the report of another host, for 20 groups of its own choice
 
 All are pcap files. Run as a program: `python tests/bench/workloads.py w1 FILE --count 200000`.
 """
@@ -287,7 +288,34 @@ def write_w2h(path: Path, count: int, seed: int = 2) -> None:
             write_records(file, frames, first, 1000)
 
 
-WRITERS: dict[str, Callable[[Path, int], None]] = {"w1": write_w1, "w2": write_w2, "w2h": write_w2h}
+def write_w5(path: Path, count: int, seed: int = 5) -> None:
+    """Write the reports of `count` hosts, a millisecond apart: 20 memberships each."""
+    rng = random.Random(seed)
+    groups = {
+        4: [struct.pack("!I", 0xEF000001 + number) for number in range(2500)],
+        6: [b"\xff\x0e" + bytes(10) + struct.pack("!I", 1 + number) for number in range(2500)],
+    }
+    with path.open("wb") as file:
+        file.write(PCAP_HEADER)
+        for first in range(0, count, BATCH):
+            frames = []
+            for number in range(first, min(first + BATCH, count)):
+                version = 4 if number % 2 else 6
+                own = rng.sample(groups[version], 20)
+                body = b"".join(struct.pack("!BBH", 2, 0, 0) + group for group in own)
+                kind = 0x22 if version == 4 else 143
+                message = struct.pack("!BBHHH", kind, 0, 0, 0, 20) + body
+                to = bytes((224, 0, 0, 22)) if version == 4 else b"\xff\x02" + bytes(13) + b"\x16"
+                frames.append((igmp if version == 4 else mld)(message, number + 2, to))
+            write_records(file, frames, first, 1000)
+
+
+WRITERS: dict[str, Callable[[Path, int], None]] = {
+    "w1": write_w1,
+    "w2": write_w2,
+    "w2h": write_w2h,
+    "w5": write_w5,
+}
 
 
 def main(arguments: Sequence[str]) -> None:

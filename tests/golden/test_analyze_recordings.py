@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mldkit.analysis.engine import Analysis, analyze
-from mldkit.analysis.result import Result
+from mldkit.analysis.result import AnalysisResult
 from mldkit.cli.main import main
 from mldkit.link.capture import open_capture
 from tests.material import shared_files
@@ -37,7 +37,7 @@ WARNINGS = {
 }
 
 
-def diagnose(path: Path) -> Result:
+def diagnose(path: Path) -> AnalysisResult:
     with open_capture(str(path), data=True) as capture:
         return analyze([capture], Analysis())
 

@@ -18,7 +18,7 @@ from mldkit.render.pictures.paper import ALARM, ANY_SOURCE, BAND, GRID, MUTED
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import AnalysisResult
 
 HEIGHT_INCHES = 3.5
 MOST_PANELS = 2
@@ -28,12 +28,12 @@ _KS_95 = 1.358
 """Kolmogorov's distribution: 95 % of samples stay within this over the root of their size."""
 
 
-def samples_of(result: Result) -> list[tuple[int, array[int]]]:
+def samples_of(result: AnalysisResult) -> list[tuple[int, array[int]]]:
     """Return the delays by maximum response time in nanoseconds, the largest sample first."""
     together: dict[int, array[int]] = {}
     for link in result.links:
         if link.trace is not None:
-            for response_ns, delays in link.trace.delays.items():
+            for response_ns, delays in link.trace.delays:
                 together.setdefault(response_ns, array("q")).extend(delays)
     return sorted(together.items(), key=lambda item: -len(item[1]))
 

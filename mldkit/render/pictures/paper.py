@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from mldkit.analysis.words import place
 from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.model.printing import printable
 from mldkit.model.units import SECOND
+from mldkit.render.words import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -25,9 +25,7 @@ from mldkit.render.pictures.paper import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.querier import Querier
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
 
 MOST_QUERIERS = 60
 _MOST_DOTS = 600
@@ -35,20 +33,20 @@ _MOST_GAPS = 50
 _COLOURS = (ANY_SOURCE, OLDER, INCLUDE)
 
 
-def links_of(result: Result) -> list[LinkState]:
+def links_of(result: AnalysisResult) -> list[LinkFacts]:
     """Return the links on which there is something to ask about."""
     return [link for link in result.links if link.messages]
 
 
-def height_inches(result: Result) -> float:
+def height_inches(result: AnalysisResult) -> float:
     """Return how tall the chart must be."""
     lines = sum(max(len(link.queriers.known), 1) for link in links_of(result))
     return 1.2 + 0.62 * max(min(lines, MOST_QUERIERS), 1)
 
 
-def silences(link: LinkState) -> list[tuple[int, int]]:
+def silences(link: LinkFacts) -> list[tuple[int, int]]:
     """Return the times in which nobody acts; a short one at the start proves nothing."""
-    acting = [period for querier in link.queriers.known.values() for period in querier.acting]
+    acting = [period for querier in link.queriers.known for period in querier.acting]
     acting = sorted([*acting, *link.queriers.silence.unseen])
     found = []
     since_ns = begun_ns = link.begun_ns
@@ -60,12 +58,12 @@ def silences(link: LinkState) -> list[tuple[int, int]]:
     return found
 
 
-def draw(axes: Axes, result: Result) -> None:
+def draw(axes: Axes, result: AnalysisResult) -> None:
     """Draw the chart."""
     axes.set_title("Who queries; a bar is the acting querier, a dot a General Query")
     labels: list[str] = []
     for link in links_of(result):
-        known: list[Querier | None] = [*link.queriers.known.values()] or [None]
+        known: list[QuerierFacts | None] = [*link.queriers.known] or [None]
         if len(labels) + len(known) > MOST_QUERIERS:
             break
         top = len(labels)
@@ -84,11 +82,11 @@ def draw(axes: Axes, result: Result) -> None:
     time_axis(axes, result.begun_ns, result.ended_ns)
 
 
-def _rank(querier: Querier | None) -> tuple[bool, bytes]:
+def _rank(querier: QuerierFacts | None) -> tuple[bool, bytes]:
     return (False, b"") if querier is None else querier.rank()
 
 
-def _label(link: LinkState, querier: Querier) -> str:
+def _label(link: LinkFacts, querier: QuerierFacts) -> str:
     name = f"{link.key.family.name.upper()}v{querier.version}"
     where = name_of(link.key).partition(" on ")[2]
     who = text(querier.address)
@@ -103,10 +101,10 @@ def _label(link: LinkState, querier: Querier) -> str:
 
 
 def _draw_querier(
-    axes: Axes, number: int, link: LinkState, querier: Querier, result: Result
+    axes: Axes, number: int, link: LinkFacts, querier: QuerierFacts, result: AnalysisResult
 ) -> None:
     begun_ns = result.begun_ns
-    order = sorted(link.queriers.known.values(), key=lambda each: each.first_ns)
+    order = sorted(link.queriers.known, key=lambda each: each.first_ns)
     colour = _COLOURS[order.index(querier) % len(_COLOURS)]
     axes.broken_barh(
         [
@@ -130,7 +128,9 @@ def _draw_querier(
     )  # fmt: skip
 
 
-def _draw_silences(axes: Axes, top: int, bottom: int, link: LinkState, result: Result) -> None:
+def _draw_silences(
+    axes: Axes, top: int, bottom: int, link: LinkFacts, result: AnalysisResult
+) -> None:
     length_ns = max(result.ended_ns - result.begun_ns, 1)
     for from_ns, to_ns in silences(link)[:_MOST_GAPS]:
         start, width = seconds(from_ns, result.begun_ns), (to_ns - from_ns) / SECOND

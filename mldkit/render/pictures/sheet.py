@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from mldkit.render.pictures import delays, paper, queriers, timeline
 
 if TYPE_CHECKING:
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import AnalysisResult
 
 _TALLEST_INCHES = 500
 """Beyond this a PNG passes the 65,536 dots that programs open."""
 
 
-def save_sheet(result: Result, file: str) -> None:
+def save_sheet(result: AnalysisResult, file: str) -> None:
     """Write all pictures of a traced analysis to a .png or .svg file.
 
     Raises MldkitError where there is no matplotlib or the file cannot be written.
@@ -40,7 +40,7 @@ def save_sheet(result: Result, file: str) -> None:
         paper.save(figure, file)
 
 
-def drawings(result: Result) -> list[tuple[str, str]]:
+def drawings(result: AnalysisResult) -> list[tuple[str, str]]:
     """Return title and SVG element of each picture there is something to draw in."""
     paper.require()
     found = []

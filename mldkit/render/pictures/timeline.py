@@ -33,12 +33,13 @@ from mldkit.render.pictures.paper import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
 
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.result import Result
-    from mldkit.analysis.stays import Row
-    from mldkit.analysis.trace import Trace
+    from mldkit.analysis.result import AnalysisResult
+    from mldkit.analysis.stays import Stay
 
 MOST_LINES = 460
 """More lines than this and a line is a group."""
@@ -60,20 +61,20 @@ class Line:
 
     label: str
     is_heading: bool = False
-    stays: list[Row] = field(default_factory=list)
+    stays: list[Stay] = field(default_factory=list)
     link: LinkKey | None = None
     members: int = 0
     """Of a line that is a whole group."""
 
 
-def lines_of(result: Result, most: int = MOST_LINES) -> tuple[list[Line], int]:
+def lines_of(result: AnalysisResult, most: int = MOST_LINES) -> tuple[list[Line], int]:
     """Return the lines from top to bottom, and how many groups were left out."""
-    groups: dict[tuple[LinkKey, bytes], list[Row]] = {}
-    for key, row in result.rows:
+    groups: dict[tuple[LinkKey, bytes], list[Stay]] = {}
+    for key, row in result.stays():
         groups.setdefault((key, row.group), []).append(row)
     ordered = sorted(groups.items(), key=lambda item: (name_of(item[0][0]), item[0][1]))
     several = len({key for key, _ in groups}) > 1
-    hosts = {(key, row.group, row.host) for key, row in result.rows}
+    hosts = {(key, row.group, row.host) for key, row in result.stays()}
     if len(hosts) + len(groups) > most:
         return _group_lines(ordered, most, several=several)
     lines: list[Line] = []
@@ -90,7 +91,7 @@ def lines_of(result: Result, most: int = MOST_LINES) -> tuple[list[Line], int]:
 
 
 def _group_lines(
-    ordered: list[tuple[tuple[LinkKey, bytes], list[Row]]], most: int, *, several: bool
+    ordered: list[tuple[tuple[LinkKey, bytes], list[Stay]]], most: int, *, several: bool
 ) -> tuple[list[Line], int]:
     kept = ordered
     if len(ordered) > most:
@@ -112,9 +113,14 @@ def height_inches(lines: int) -> float:
     return 1.7 + max(lines, 2) * (0.26 if lines <= _FEW_LINES else 0.175)
 
 
-def draw(axes: Axes, result: Result, lines: list[Line], left_out: int = 0) -> None:
+def draw(axes: Axes, result: AnalysisResult, lines: list[Line], left_out: int = 0) -> None:
     """Draw the timeline."""
-    traces = {link.key: link.trace for link in result.links}
+    reports: dict[tuple[LinkKey | None, bytes, bytes], Sequence[int]] = {
+        (link.key, one.group, one.host): one.times_ns
+        for link in result.links
+        if link.trace is not None
+        for one in link.trace.reports
+    }
     grouped = any(line.members for line in lines)
     title = "Members of each group" if grouped else "Who listens to what, and since when"
     axes.set_title(title, pad=16)
@@ -130,8 +136,9 @@ def draw(axes: Axes, result: Result, lines: list[Line], left_out: int = 0) -> No
         elif line.members:
             _draw_group(canvas, number, line)
         else:
-            trace = traces.get(line.link) if line.link is not None else None
-            _draw_stays(canvas, number, line, trace)
+            stay = line.stays[0]
+            times_ns = reports.get((line.link, stay.group, stay.host), ())
+            _draw_stays(canvas, number, line, times_ns)
     canvas.draw(axes)
     axes.set_ylim(len(lines) - 0.4, -0.9)
     places = [number for number, line in enumerate(lines) if not line.is_heading]
@@ -158,10 +165,9 @@ def _colour(*, exclude: bool, version: int | None, current: int) -> str:
     return ANY_SOURCE if exclude else INCLUDE
 
 
-def _draw_stays(canvas: _Canvas, number: int, line: Line, trace: Trace | None) -> None:
+def _draw_stays(canvas: _Canvas, number: int, line: Line, reports_ns: Sequence[int]) -> None:
     current = line.link.family.current_version if line.link is not None else 0
-    if trace is not None:
-        _mark_reports(canvas, number, line, trace)
+    _mark_reports(canvas, number, line, reports_ns)
     for row in line.stays:
         changes = row.changes
         heard_ns = row.last_ns if row.ended_by == EXPIRY else row.to_ns
@@ -181,11 +187,10 @@ def _draw_stays(canvas: _Canvas, number: int, line: Line, trace: Trace | None) -
             canvas.mark(number, row.to_ns, "expiry")
 
 
-def _mark_reports(canvas: _Canvas, number: int, line: Line, trace: Trace) -> None:
-    row = line.stays[0]
+def _mark_reports(canvas: _Canvas, number: int, line: Line, reports_ns: Sequence[int]) -> None:
     times = [
         time_ns
-        for time_ns in trace.reports.get((row.group, row.host), ())
+        for time_ns in reports_ns
         if any(stay.from_ns < time_ns < stay.to_ns for stay in line.stays)
     ]
     if len(times) <= _MOST_MARKS_IN_LINE:
@@ -266,7 +271,7 @@ def _draw_group(canvas: _Canvas, number: int, line: Line) -> None:
         shade, since_ns = next_shade, time_ns
 
 
-def _draw_queries(axes: Axes, result: Result, lines: list[Line]) -> None:
+def _draw_queries(axes: Axes, result: AnalysisResult, lines: list[Line]) -> None:
     """Draw General Queries as lines through the members of their link, specific ones dotted."""
     found = [
         (link.key, query.time_ns, bool(query.group))
@@ -306,7 +311,7 @@ def _reach(lines: list[Line]) -> dict[LinkKey, tuple[float, float]]:
     return reach
 
 
-def _label_queries(axes: Axes, times_ns: list[int], result: Result) -> None:
+def _label_queries(axes: Axes, times_ns: list[int], result: AnalysisResult) -> None:
     width_ns = max(result.ended_ns - result.begun_ns, 1)
     last_ns = -width_ns
     for time_ns in times_ns:

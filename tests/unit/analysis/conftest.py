@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.analysis.engine import Analysis
-from mldkit.analysis.result import Result
+from mldkit.analysis.result import AnalysisResult
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.units import SECOND
 from mldkit.testing.stage import BEGIN_NS, Stage
@@ -15,14 +15,14 @@ from mldkit.testing.stage import BEGIN_NS, Stage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mldkit.analysis.findings import Grouped
+    from mldkit.analysis import diagnosis
     from mldkit.model.family import Family
 
 
 class Diagnosis:
     """A result in terms that tests ask for."""
 
-    def __init__(self, result: Result) -> None:
+    def __init__(self, result: AnalysisResult) -> None:
         self.result = result
 
     @property
@@ -30,7 +30,7 @@ class Diagnosis:
         """The rules that were broken."""
         return {entry.id for entry in self.result.findings}
 
-    def finding(self, rule: str) -> Grouped:
+    def finding(self, rule: str) -> diagnosis.Diagnosis:
         """The one finding of a rule."""
         (found,) = [entry for entry in self.result.findings if entry.id == rule]
         return found

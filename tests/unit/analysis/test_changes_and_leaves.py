@@ -83,7 +83,7 @@ def test_a_leave_without_specific_queries_is_d11(stage: Stage, diagnose: Diagnos
 
     finding = diagnose(stage, 60).finding("D-11")
 
-    assert (finding.severity, finding.group, finding.frames) == ("error", stage.group(1), [4])
+    assert (finding.severity, finding.group, finding.frames) == ("error", stage.group(1), (4,))
 
 
 @pytest.mark.parametrize(("queries", "raised"), [

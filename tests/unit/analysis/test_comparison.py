@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.comparison import (
+from mldkit.comparison import (
     Changed,
     Comparison,
     compare,

@@ -13,6 +13,7 @@ from mldkit.model.addresses import consecutive, parse, text
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.model.units import SECOND
+from mldkit.render.left_out import left_out_text
 from mldkit.testing.stage import BEGIN_NS, Stage
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def test_a_sound_link_has_no_limits(stage: Stage, diagnose: Diagnose) -> None:
         stage.query(second)
         stage.report(second + 3, "IS_EX", 1, 2, 3)
 
-    assert diagnose(stage, 300).result.left_out == []
+    assert diagnose(stage, 300).result.left_out == ()
 
 
 def spoofed(stage: Stage, count: int, *, first: float = 10) -> None:
@@ -54,7 +55,9 @@ def test_senders_beyond_the_limit_are_counted_and_those_known_are_heard(
     assert len({entry.host for entry in result.findings if entry.id == "V-04"}) == 48
     assert len(result.rows) <= 50
     assert ("leave", stage.group(2)) in {(row.ended_by, row.group) for _, row in result.rows}
-    assert result.left_out == ["152 messages of further senders not looked at: at most 50 are"]
+    assert [left_out_text(item) for item in result.left_out] == [
+        "152 messages of further senders not looked at: at most 50 are"
+    ]
 
 
 def test_a_long_watch_makes_room_for_new_senders(
@@ -74,7 +77,7 @@ def test_a_long_watch_makes_room_for_new_senders(
 
     (link,) = analysis.links.values()
     assert {row.host for row in link.memberships.rows()} == {stage.host()}
-    assert analysis.left_out()[0].startswith("30 messages of further senders")
+    assert left_out_text(analysis.left_out()[0]).startswith("30 messages of further senders")
 
 
 def test_links_beyond_the_limit_are_counted(
@@ -90,7 +93,7 @@ def test_links_beyond_the_limit_are_counted(
     result = diagnose(stage, 30).result
 
     assert len(result.links) == 3
-    assert result.left_out[0].startswith("15 packets on further links not looked at")
+    assert left_out_text(result.left_out[0]).startswith("15 packets on further links not looked at")
 
 
 def test_stays_beyond_the_limit_are_counted(
@@ -104,7 +107,7 @@ def test_stays_beyond_the_limit_are_counted(
     result = diagnose(stage, 30).result
 
     assert len(result.rows) == 10
-    (line,) = result.left_out
+    (line,) = map(left_out_text, result.left_out)
     assert line.startswith(f"{stage.family.name.upper()}: 16 records of further members")
 
 
@@ -115,7 +118,7 @@ def test_long_lists_and_many_changes_are_told(stage: Stage, diagnose: Diagnose) 
         record = GroupRecord(RecordType.ALLOW, stage.group(1), tuple(sources[number : number + 80]))
         stage.records(number / 10, [record])
 
-    told = diagnose(stage, 30_000).result.left_out
+    told = [left_out_text(item) for item in diagnose(stage, 30_000).result.left_out]
 
     # Each report makes the list longer, and the last two too long.
     assert len(sources) // 80 < MOST_CHANGES
@@ -126,7 +129,8 @@ def test_long_lists_and_many_changes_are_told(stage: Stage, diagnose: Diagnose) 
     for number in range(2 * MOST_CHANGES):
         record = GroupRecord(RecordType.TO_IN, stage.group(2), (sources[number],))
         stage.records(600 + number, [record])
-    assert any("100 older changes" in line for line in diagnose(stage, 900).result.left_out)
+    told = [left_out_text(item) for item in diagnose(stage, 900).result.left_out]
+    assert any("100 older changes" in line for line in told)
 
 
 def test_queries_without_end_are_told(stage: Stage, diagnose: Diagnose) -> None:
@@ -134,7 +138,7 @@ def test_queries_without_end_are_told(stage: Stage, diagnose: Diagnose) -> None:
         stage.query(number / 100, 1, response=10)
         stage.query(10 + number / 1000, response=0)
 
-    (line,) = diagnose(stage, 60).result.left_out
+    (line,) = map(left_out_text, diagnose(stage, 60).result.left_out)
 
     assert "6 specific queries not paired with answers" in line
 
@@ -147,7 +151,7 @@ def test_streams_beyond_the_limit_are_counted(
         stage.data(number, number)
         stage.data(number + 0.5, number)
 
-    (line,) = diagnose(stage, 20).result.left_out
+    (line,) = map(left_out_text, diagnose(stage, 20).result.left_out)
 
     assert "6 packets of further streams" in line
     assert text(stage.group(1)) not in line

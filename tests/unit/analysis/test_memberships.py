@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.stays import Row
+from mldkit.analysis.stays import Stay
 from mldkit.model.addresses import parse, text
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.messages import GroupRecord
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Diagnose = Callable[..., Diagnosis]
 
 
-def only_row(diagnosis: Diagnosis) -> Row:
+def only_row(diagnosis: Diagnosis) -> Stay:
     ((_, row),) = diagnosis.result.rows
     return row
 

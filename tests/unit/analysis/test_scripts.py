@@ -12,7 +12,7 @@ import pytest
 
 from mldkit.analysis.engine import Analysis
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.result import Result
+from mldkit.analysis.result import AnalysisResult
 from mldkit.model.addresses import text
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
@@ -144,7 +144,7 @@ TIMELINES = {
 }
 
 
-def analysed(script_text: str, seed: int) -> Result:
+def analysed(script_text: str, seed: int) -> AnalysisResult:
     script = parse_script(script_text)
     performance = simulate(script, seed=seed)
     timed = [(event.time_ns, event.decoded.frame.data) for event in performance.events]
@@ -160,7 +160,7 @@ def analysed(script_text: str, seed: int) -> Result:
     return analysis.finish(BEGIN_NS + script.end_ns)
 
 
-def stays(result: Result) -> list[str]:
+def stays(result: AnalysisResult) -> list[str]:
     told = []
     for _, row in result.rows:
         kind = "EXCLUDE" if row.exclude else "INCLUDE"

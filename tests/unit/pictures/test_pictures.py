@@ -14,12 +14,12 @@ from mldkit.render.pictures import delays, paper, queriers, sheet, timeline
 from mldkit.testing.story import EPOCH_NS, Story
 
 if TYPE_CHECKING:
-    from mldkit.analysis.result import Result
+    from mldkit.analysis.result import AnalysisResult
 
 pytest.importorskip("matplotlib")
 
 
-def traced(story: Story) -> Result:
+def traced(story: Story) -> AnalysisResult:
     analysis = Analysis(traced=True)
     for frame in story.in_order():
         analysis.see(frame)
@@ -118,8 +118,9 @@ def test_the_trace_stops_where_its_store_is_full(monkeypatch: pytest.MonkeyPatch
 
     assert link.trace is not None
     assert not link.trace.is_complete
-    assert sum(map(len, link.trace.reports.values())) == 3
-    assert (parse("239.1.0.0"), parse("10.1.0.1")) in link.trace.reports
+    assert [(one.group, one.host) for one in link.trace.reports] == [
+        (parse("239.1.0.0"), parse(f"10.1.0.{number}")) for number in (1, 2, 3)
+    ]
 
 
 def test_queries_are_drawn_through_the_members_of_their_own_link() -> None:

@@ -1,8 +1,12 @@
-"""A finding as people are told of it: what one host does wrong on one link, however often."""
+"""A diagnosis: what is wrong on a link or with one host, how often, and in which frames.
+
+A `Finding` is one rule that one message breaks; a diagnosis counts them, and what only the course
+of a capture shows, and keeps the first frames.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.rules import BY_ID
@@ -17,8 +21,8 @@ if TYPE_CHECKING:
 RANK = {ERROR: 0, WARNING: 1, INFO: 2}
 
 
-@dataclass(slots=True)
-class Grouped:
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
     """One thing that is wrong, and where it was seen."""
 
     id: str
@@ -31,7 +35,8 @@ class Grouped:
     time_ns: int | None
     host: Address = b""
     group: Address = b""
-    frames: list[int] = field(default_factory=list)
+    frames: tuple[int, ...] = ()
+    """The first ones."""
     count: int = 0
     weight: int = 0
     """How bad the case of `detail` is, compared with other cases of the same entry."""

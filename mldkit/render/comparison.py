@@ -1,72 +1,39 @@
-"""What `analyze --compare A B` prints."""
+"""How a comparison of two captures looks: what `analyze --compare A B` prints."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from mldkit.analysis.comparison import Comparison, Seen, compare, outside, read_messages
-from mldkit.errors import UsageError
-from mldkit.link.capture import open_capture
 from mldkit.model.addresses import text
 from mldkit.model.messages import Report
 from mldkit.model.units import SECOND
-from mldkit.render.damage import report_damage
 from mldkit.render.message_json import Json, number
 from mldkit.render.message_text import plural, summary_text
 from mldkit.render.terminal import json_text, line_printer, print_json
 
 if TYPE_CHECKING:
-    import argparse
+    from mldkit.comparison import Comparison, Seen
 
 SCHEMA = "mldkit.compare/1"
 _MOST_RECORDS = 4
-_NOT_HERE = ("html", "plot", "interface_name", "vlan", "group", "host")
-"""Options of `analyze` that mean nothing to a comparison."""
 
 
-class _Unseen(NamedTuple):
-    """Of what is on one side only: what lies outside the time of the other capture."""
+def print_comparison(output_format: str, result: Comparison, names: tuple[str, str]) -> None:
+    """Print what is on one side only or was changed, as text, one document or a line for each.
 
-    a: list[Seen]
-    b: list[Seen]
-
-
-NOTHING_UNSEEN = _Unseen([], [])
-
-
-def run(args: argparse.Namespace) -> int:
-    """Print what is on one side only or was changed; return 1 where something is missing."""
-    for option in _NOT_HERE:
-        if getattr(args, option):
-            name = option.replace("_", "-")
-            raise UsageError(f"argument --{name}: not with --compare, which compares all messages")
-    name_a, name_b = args.compare
-    tunnels = args.tunnels
-    with (
-        open_capture(name_a, tunnels=tunnels) as capture_a,
-        open_capture(name_b, tunnels=tunnels) as capture_b,
-    ):
-        side_a = read_messages(capture_a.candidates(), tunnels=tunnels)
-        side_b = read_messages(capture_b.candidates(), tunnels=tunnels)
-        result = compare(side_a, side_b)
-        report_damage(args, [capture_a, capture_b])
-    offset_ns = result.offset_ns or 0
-    unseen = _Unseen(
-        outside(result.only_a, capture_b.first_ns, capture_b.last_ns, offset_ns),
-        outside(result.only_b, capture_a.first_ns, capture_a.last_ns, -offset_ns),
-    )
-    if args.format == "text":
-        _print_text(result, unseen, name_a, name_b)
-    elif args.format == "json":
-        print_json(comparison_json(result, unseen))
+    `names` are those of the captures A and B.
+    """
+    if output_format == "text":
+        _print_text(result, *names)
+    elif output_format == "json":
+        print_json(comparison_json(result))
     else:
         for line in _lines(result):
             sys.stdout.write(json_text(line) + "\n")
-    return int(bool(result.only_a or result.only_b))
 
 
-def comparison_json(result: Comparison, unseen: _Unseen = NOTHING_UNSEEN) -> Json:
+def comparison_json(result: Comparison) -> Json:
     """Return the document of one comparison."""
     offset_ns = result.offset_ns
     return {
@@ -76,8 +43,8 @@ def comparison_json(result: Comparison, unseen: _Unseen = NOTHING_UNSEEN) -> Jso
         "only_a": [seen.frame for seen in result.only_a],
         "only_b": [seen.frame for seen in result.only_b],
         "elsewhere": [seen.frame for seen in result.elsewhere],
-        "outside_a": [seen.frame for seen in unseen.a],
-        "outside_b": [seen.frame for seen in unseen.b],
+        "outside_a": [seen.frame for seen in result.outside_a],
+        "outside_b": [seen.frame for seen in result.outside_b],
         "changed": [
             {"a": change.a, "b": change.b, "fields": list(change.fields)}
             for change in result.changed
@@ -100,7 +67,7 @@ def _records(seen: Seen) -> str:
     return f": {shown}" + (" ..." if len(message.records) > _MOST_RECORDS else "")
 
 
-def _print_text(result: Comparison, unseen: _Unseen, name_a: str, name_b: str) -> None:
+def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
     emit = line_printer()
     offset_ns = result.offset_ns
     clocks = "no message is on both sides, so the clocks cannot be compared"
@@ -108,8 +75,8 @@ def _print_text(result: Comparison, unseen: _Unseen, name_a: str, name_b: str) -
         clocks = f"the clock of B is {offset_ns / SECOND:+.6f} s from that of A"
     emit(f"{plural(result.matched, 'message')} on both sides; {clocks}.")
     for name, missing, other, beyond in (
-        (name_a, result.only_a, name_b, unseen.a),
-        (name_b, result.only_b, name_a, unseen.b),
+        (name_a, result.only_a, name_b, result.outside_a),
+        (name_b, result.only_b, name_a, result.outside_b),
     ):
         if missing:
             emit(f"only in {name}: {plural(len(missing), 'message')}", "bold red")

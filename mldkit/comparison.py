@@ -16,7 +16,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import islice
 from statistics import median_low
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mldkit.analysis.copies import COPY_NS
 from mldkit.model.messages import Other
@@ -66,6 +66,36 @@ class Comparison:
     elsewhere: list[Seen] = field(default_factory=list)
     """Of `only_b`: reports and leaves of hosts that A never heard, behind other ports. A snooping
     switch sends them to routers only (RFC 4541 §2.1.1)."""
+    outside_a: list[Seen] = field(default_factory=list)
+    outside_b: list[Seen] = field(default_factory=list)
+    """Of `only_a` and `only_b`: what lies outside the time of the other capture."""
+
+
+class Side(Protocol):
+    """What is asked of a capture."""
+
+    @property
+    def first_ns(self) -> int | None:
+        """Time of the first packet."""
+
+    @property
+    def last_ns(self) -> int | None:
+        """Time of the last packet so far."""
+
+    def candidates(self) -> Iterator[Frame]:
+        """Give the packets that may hold messages."""
+
+
+def compare_captures(side_a: Side, side_b: Side, *, tunnels: bool = False) -> Comparison:
+    """Read both captures and match their messages."""
+    result = compare(
+        read_messages(side_a.candidates(), tunnels=tunnels),
+        read_messages(side_b.candidates(), tunnels=tunnels),
+    )
+    offset_ns = result.offset_ns or 0
+    result.outside_a = outside(result.only_a, side_b.first_ns, side_b.last_ns, offset_ns)
+    result.outside_b = outside(result.only_b, side_a.first_ns, side_a.last_ns, -offset_ns)
+    return result
 
 
 def read_messages(frames: Iterable[Frame], *, tunnels: bool = False) -> list[Seen]:

@@ -1,0 +1,98 @@
+"""From the folds to a result: what is alive becomes plain values, and is let go of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.result import (
+    LeavesFacts,
+    LinkFacts,
+    OlderQuerier,
+    QuerierFacts,
+    QueriersFacts,
+    SilenceFacts,
+    StreamFacts,
+)
+
+if TYPE_CHECKING:
+    from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.querier import Querier
+    from mldkit.analysis.traffic import Stream, Traffic
+
+
+def seal_link(link: LinkState, traffic: Traffic | None) -> LinkFacts:
+    """Return what was found on a link, with the data to its groups; both are over."""
+    stays = link.memberships.seal()
+    streams = () if traffic is None else tuple(map(_stream, traffic.streams.values()))
+    leaves = link.leaves
+    return LinkFacts(
+        key=link.key,
+        begun_ns=link.begun_ns,
+        ended_ns=link.ended_ns,
+        captures=tuple(sorted(link.captures)),
+        messages=link.messages,
+        queriers=_queriers(link),
+        stays=stays,
+        everybody=stays,
+        streams=streams,
+        delays=link.delays.seal(),
+        leaves=LeavesFacts(
+            groups=leaves.groups.seal(),
+            sources=leaves.sources.seal(),
+            unheeded=tuple(leaves.unheeded),
+            delays=leaves.delays.seal(),
+            emptied=tuple(link.memberships.emptied.items()),
+        ),
+        vantage=link.vantage.assumed(),
+        trace=None if link.trace is None else link.trace.seal(),
+    )
+
+
+def _queriers(link: LinkState) -> QueriersFacts:
+    queriers, silence = link.queriers, link.queriers.silence
+    known = {querier.address: _querier(querier) for querier in queriers.known.values()}
+    acting = queriers.acting
+    return QueriersFacts(
+        known=tuple(known.values()),
+        acting=None if acting is None else known[acting.address],
+        variables=queriers.variables,
+        silence=SilenceFacts(
+            begun_ns=silence.begun_ns,
+            limit_ns=silence.limit_ns,
+            times=tuple(silence.times),
+            at_end=silence.at_end,
+            unseen=tuple(silence.unseen),
+        ),
+        older=tuple(
+            OlderQuerier(address, version, mark.time_ns)
+            for address, (version, mark) in link.compatibility.older_queriers.items()
+        ),
+        dropped=tuple(link.dropped_queries.items()),
+    )
+
+
+def _querier(querier: Querier) -> QuerierFacts:
+    return QuerierFacts(
+        address=querier.address,
+        mac=querier.mac,
+        version=querier.version,
+        first_ns=querier.first_ns,
+        last_ns=querier.last_ns,
+        variables=querier.variables,
+        announced_ns=querier.announced_ns,
+        observed_ns=querier.observed_ns,
+        general_queries=querier.general_queries,
+        acting=tuple(querier.acting),
+    )
+
+
+def _stream(stream: Stream) -> StreamFacts:
+    return StreamFacts(
+        group=stream.group,
+        source=stream.source,
+        first_ns=stream.first_ns,
+        last_ns=stream.last_ns,
+        packets=stream.packets,
+        hop_limit=stream.hop_limit,
+        pause=stream.pause,
+    )
