@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.diagnosis import RANK, Diagnosis
 from mldkit.analysis.events import Event
 from mldkit.analysis.rules import BY_ID
+from mldkit.wire.rules import ERROR, INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +25,7 @@ _MOST_FRAMES = 100
 
 
 @dataclass(slots=True, eq=False)
-class _Entry:
+class Entry:
     """A diagnosis that is still being counted; its fields are those of `Diagnosis`."""
 
     id: str
@@ -60,8 +61,8 @@ class Ledger:
     """All findings of an analysis."""
 
     def __init__(self, listener: Listener = None) -> None:
-        self._entries: dict[tuple[object, ...], _Entry] = {}
-        self._weighty: dict[tuple[str, LinkKey | None], list[_Entry]] = {}
+        self._entries: dict[tuple[object, ...], Entry] = {}
+        self._weighty: dict[tuple[str, LinkKey | None], list[Entry]] = {}
         """Entries that were told with a weight, by rule and link."""
         self._listener = listener
 
@@ -73,7 +74,7 @@ class Ledger:
             key = (rule, severity, capture, link, host)
             entry = entries.get(key)
             if entry is None:
-                entry = _Entry(rule, severity, detail, capture, link, time_ns, host)
+                entry = Entry(rule, severity, detail, capture, link, time_ns, host)
                 entries[key] = entry
             entry.count += 1
             if len(entry.frames) < _MOST_FRAMES:
@@ -92,8 +93,10 @@ class Ledger:
         group: Address = b"",
         severity: str | None = None,
         weight: int = 0,
-    ) -> None:
+    ) -> Entry:
         """Take in a finding of a fold; a worse severity later lifts the whole entry.
+
+        Return the entry, for who learns later how bad the case became.
 
         Frame 0 stands for something that did not happen in any frame. The detail of an entry is
         that of the case with the largest `weight`, or the first one.
@@ -102,7 +105,7 @@ class Ledger:
         key = (rule, mark.capture, link, host, group)
         entry = self._entries.get(key)
         if entry is None:
-            entry = _Entry(
+            entry = Entry(
                 rule, severity, detail, mark.capture, link, mark.time_ns, host, group, weight=weight
             )
             self._entries[key] = entry
@@ -118,6 +121,7 @@ class Ledger:
             entry.frames.append(mark.frame)
         if is_worse or entry.count == 1:
             self._tell(entry)
+        return entry
 
     def amend(self, rule: str, link: LinkKey | None, detail: str, weight: int) -> None:
         """Say how bad a case became that was taken in before, where no other was worse."""
@@ -148,6 +152,15 @@ class Ledger:
         if is_worse:
             self._tell(entry)
 
+    def worsen(self, rule: str, link: LinkKey, host: Address, detail: str) -> None:
+        """Make errors of the remarks that one frame after the other gave, as a later one showed."""
+        for key, entry in list(self._entries.items()):
+            if (entry.id, entry.link, entry.host, entry.severity) == (rule, link, host, INFO):
+                del self._entries[key]
+                entry.severity, entry.detail = ERROR, detail
+                self._entries[rule, ERROR, entry.capture, link, host] = entry
+                self._tell(entry)
+
     def seal(self) -> tuple[Diagnosis, ...]:
         """Return the diagnoses, the worst first, then in order of time, and let go of them."""
         entries = sorted(
@@ -157,7 +170,7 @@ class Ledger:
         self._weighty.clear()
         return tuple(entry.sealed() for entry in entries)
 
-    def _tell(self, entry: _Entry) -> None:
+    def _tell(self, entry: Entry) -> None:
         if self._listener is not None and entry.link is not None:
             self._listener(
                 Event(

@@ -20,12 +20,14 @@ from mldkit.analysis.queriers import Queriers
 from mldkit.analysis.responses import Responses
 from mldkit.analysis.stays import Heard
 from mldkit.analysis.trace import Trace
+from mldkit.analysis.trust import Trust
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.analysis.vantage import Vantage
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
 from mldkit.protocol.variables import DEFAULT_PROFILE
+from mldkit.wire.rules import is_query_solicitation
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
@@ -75,6 +77,7 @@ class LinkState:
         self.changes = Changes(key, ledger, begun_ns)
         self.leaves = Leaves(key, ledger, self.memberships, self.vantage)
         self.unspecified = Unspecified(key, ledger)
+        self.trust = Trust(key, ledger, self.memberships)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
         self.trace: Trace | None = None
@@ -133,6 +136,7 @@ class LinkState:
         """Take in one message with the findings on its frame, and the rows that it says again."""
         self.messages += 1
         if found:
+            self.trust.take(found, decoded.datagram.source)
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
             if is_dropped(decoded, found):
@@ -244,6 +248,8 @@ class LinkState:
         mark: Mark,
         rows: list[Row | None] | None,
     ) -> None:
+        if is_query_solicitation(message):
+            return
         datagram = decoded.datagram
         mac = datagram.link_source
         host = self.identities.host(datagram.source, mac, mark)

@@ -62,6 +62,8 @@ class Memberships:
         """Groups that nobody was in before, for who wants to know."""
         self.emptied: dict[Address, int] = {}
         """When the last member of a group left it, as long as nobody joins again."""
+        self.last_left: dict[Address, Row] = {}
+        """The stay that ended then."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
         self._lasting = 0
@@ -187,6 +189,12 @@ class Memberships:
                 members[host] = row
             row.host = host
 
+    def disown(self, host: Host) -> None:
+        """Take back all stays of a host: what told of them should not have counted."""
+        for row in [row for row in self.rows() if row.host == host]:
+            self._end(row, EXPIRY, row.last_ns)
+        self.ended = [row for row in self.ended if row.host != host]
+
     def forget_ended(self) -> None:
         """Keep only the stays that last, for who watches a link for long."""
         for row in self.ended:
@@ -205,6 +213,7 @@ class Memberships:
         """End every stay: nobody looks from now on."""
         self.finish(now_ns)
         self.emptied.clear()
+        self.last_left.clear()
 
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
@@ -246,7 +255,8 @@ class Memberships:
         if members is None:
             members = self.groups[record.group] = {}
             self.new_groups.append(record.group)
-        self.emptied.pop(record.group, None)
+        if self.emptied.pop(record.group, None) is not None:
+            self.last_left.pop(record.group, None)
         row = members[heard.host] = Row(heard, record.group)
         self._lasting += 1
         if self._link.family is IGMP and len(heard.host) > len(record.group):
@@ -298,6 +308,7 @@ class Memberships:
             del self.groups[row.group]
         if why == LEAVE and _are_over(members, now_ns):
             self.emptied[row.group] = now_ns
+            self.last_left[row.group] = row
         self.ended.append(row)
         if self._listener is not None:
             self._tell("leave" if why == LEAVE else "expire", row, now_ns)

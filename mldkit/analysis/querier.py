@@ -4,52 +4,80 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from statistics import median
+from statistics import median_low
 from typing import TYPE_CHECKING
 
-from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS
-from mldkit.protocol.variables import election_rank, variables_of
+from mldkit.protocol.variables import Variables, election_rank, variables_of
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Mark
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
-    from mldkit.protocol.variables import Variables
 
 _MOST_GAPS = 1000
+_MOST_REPEATS = 4
+"""Queries of which all but one may be repeats: starts have RV of them, mirrored ports two."""
+LEAST_INTERVALS = 3
+"""Fewer prove nothing about an interval."""
 
 
 class Rhythm:
     """The intervals at which a querier asks.
 
-    General Queries closer together than their maximum response time count once, and the first
-    ones of a start come at a quarter of the interval (RFC 9776 §8.6), so they make none.
+    General Queries that follow another one within the response time, or within half the interval
+    where that is shorter, repeat it: a start, a change of the topology, a copy. They make no
+    interval of their own, unless the querier asks like that all the time. Nor do the first ones of
+    a start, which come at a quarter of the interval (RFC 9776 §8.6).
     """
 
     def __init__(self) -> None:
-        self.gaps: deque[int] = deque(maxlen=_MOST_GAPS)
-        """Times between rounds, in nanoseconds."""
-        self._rounds = 0
-        """Queries that do not follow another one within the response time."""
-        self._round_ns = 0
+        self._rounds: deque[int] = deque(maxlen=_MOST_GAPS)
+        """Times between queries that repeat no other, in nanoseconds."""
+        self._gaps: deque[int] = deque(maxlen=_MOST_GAPS)
+        """Times between all queries."""
+        self._queries = self._asked = 0
+        """Queries since the start, all and without the repeated ones."""
+        self._last_ns = self._round_ns = 0
+        self._variables = Variables()
+
+    @property
+    def intervals(self) -> list[int]:
+        """The intervals that can be judged, in nanoseconds."""
+        variables = self._variables
+        is_all_repeats = self._queries > _MOST_REPEATS * self._asked and sum(
+            self._gaps
+        ) > LEAST_INTERVALS * _repeat_limit_ns(variables)
+        gaps = self._gaps if is_all_repeats else self._rounds
+        # What is longer is a silence and no interval, unless the querier always asks like that.
+        usual = [gap for gap in gaps if gap <= variables.other_querier_ns]
+        if 2 * len(usual) >= len(gaps):
+            return usual
+        return list(gaps) if len(gaps) >= LEAST_INTERVALS else []
 
     @property
     def observed_ns(self) -> int | None:
-        """Median of the intervals between its General Queries."""
-        return round(median(self.gaps)) if self.gaps else None
+        """Median of the intervals, in nanoseconds; None where there are none."""
+        intervals = self.intervals
+        return median_low(intervals) if intervals else None
 
-    def query(self, now_ns: int, since_last_ns: int, variables: Variables) -> None:
-        """Take in a query to everybody, with the time since the one before."""
-        if self._rounds and since_last_ns < variables.response_ns:
+    def query(self, now_ns: int, variables: Variables) -> None:
+        """Take in a query to everybody, and what its querier announced."""
+        since_last_ns, self._last_ns = now_ns - self._last_ns, now_ns
+        self._variables = variables
+        self._queries += 1
+        # The first RV ones are those of a start, and so is the interval that the next one ends.
+        if self._queries > variables.robustness + 1:
+            self._gaps.append(since_last_ns)
+        if self._asked and since_last_ns < _repeat_limit_ns(variables):
             return
-        self._rounds += 1
-        if self._rounds > variables.robustness + 1:
-            self.gaps.append(now_ns - self._round_ns)
+        self._asked += 1
+        if self._asked > variables.robustness + 1:
+            self._rounds.append(now_ns - self._round_ns)
         self._round_ns = now_ns
 
     def restart(self) -> None:
         """Take in that the next queries are the first ones of a start."""
-        self._rounds = 0
+        self._queries = self._asked = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +91,7 @@ class Querier:
     last_ns: int
     variables: Variables
     announced_ns: int | None = None
-    """Query interval as announced; None where the version carries none."""
+    """Query interval as announced, 0 for none; None where the version carries none."""
     general_queries: int = 0
     acting: list[tuple[int, int]] = field(default_factory=list)
     """When it was the acting one: from, to."""
@@ -93,11 +121,16 @@ class Querier:
         if since_last_ns > self.variables.other_querier_ns:
             self.session_ns, self.in_session = now_ns, 0
         if to_everybody and query.interval_ns is not None:
-            self.rhythm.query(now_ns, since_last_ns, self.variables)
+            self.rhythm.query(now_ns, self.variables)
         self.general_queries += 1
         self.in_session += 1
         self.last_ns = now_ns
         self.version = query.version
         self.variables = variables_of(query)
         if query.interval_ns is not None:
-            self.announced_ns = query.interval_ns or DEFAULT_QUERY_INTERVAL_NS
+            self.announced_ns = query.interval_ns
+
+
+def _repeat_limit_ns(variables: Variables) -> int:
+    """Return how soon after another one a query may come to repeat it."""
+    return min(variables.response_ns, variables.interval_ns // 2)

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.querier import LEAST_INTERVALS
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
+from mldkit.model.words import interval_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mldkit.analysis.querier import Querier
-
-_GAPS_TO_JUDGE = 3
 
 
 def unyielding(querier: Querier, acting: Querier, now_ns: int) -> str | None:
@@ -44,17 +44,17 @@ def unsteady(changes: Sequence[int], allowed: int, interval_ns: int) -> str | No
 
 
 def off_interval(querier: Querier) -> str | None:
-    """D-04, at the end, of a querier that acted."""
+    """D-04, at the end, of a querier that acted; a QQIC of 0 announces nothing."""
     observed_ns, announced_ns = querier.observed_ns, querier.announced_ns
-    if observed_ns is None or announced_ns is None or not querier.acting:
+    if observed_ns is None or not announced_ns or not querier.acting:
         return None
-    if len(querier.rhythm.gaps) < _GAPS_TO_JUDGE:
+    if len(querier.rhythm.intervals) < LEAST_INTERVALS:
         return None
     if abs(observed_ns - announced_ns) * 10 <= announced_ns:
         return None
     return (
         f"{text(querier.address)} announces {announced_ns / SECOND:g} s"
-        f" and queries every {observed_ns / SECOND:.1f} s"
+        f" and queries every {interval_text(observed_ns)}"
     )
 
 

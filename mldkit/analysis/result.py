@@ -127,6 +127,16 @@ class LeavesFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ReturnFacts:
+    """Packets that came back to the link that they came from."""
+
+    mac: bytes
+    """Who sent them back."""
+    hop_limit: int
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
 class StreamFacts:
     """The data of one source to one group; times in nanoseconds since the epoch."""
 
@@ -137,8 +147,14 @@ class StreamFacts:
     packets: int
     hop_limit: int
     """The lowest seen."""
-    pause: tuple[int, int]
-    """The longest time without a packet: from, to."""
+    flows: bool
+    """Whether it is a stream (`mldkit.analysis.streams`)."""
+    is_running: bool
+    """Whether it flowed when its last packet came."""
+    pauses: tuple[tuple[int, int], ...]
+    """The last times without a packet of what flowed before: from, to."""
+    returned: ReturnFacts | None
+    """What came back of it."""
 
 
 @dataclass(frozen=True, slots=True)

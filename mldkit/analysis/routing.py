@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
+from mldkit.analysis import data_findings
 from mldkit.analysis.admission import Admission
+from mldkit.analysis.data_packets import read_data
 from mldkit.analysis.facts import LinkKey, Mark
 from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.sealing import seal_link
-from mldkit.analysis.traffic import Traffic, read_data
+from mldkit.analysis.traffic import Traffic
 from mldkit.analysis.vantage import AUTO, Vantage
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
@@ -17,6 +19,7 @@ from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
+    from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.events import Listener
     from mldkit.analysis.intake import Intake, Taken, Wanted
     from mldkit.analysis.ledger import Ledger
@@ -44,6 +47,8 @@ class Routing:
         """Where each interface and VLAN was looked at."""
         self.vantage = AUTO
         """Where the user says that the captures were taken."""
+        self._places: dict[tuple[str | None, tuple[int, ...], int], Traffic] = {}
+        """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.sees_data = True
         self.is_traced = False
         self.sitting_ns: int | None = None
@@ -61,15 +66,16 @@ class Routing:
 
     def close(self, end_ns: int) -> tuple[LinkFacts, ...]:
         """Judge what only the end shows; return what was found on each link."""
-        for key, link in self.links.items():
+        ends = []
+        for link in self.links.values():
             link_end_ns = self.end_ns(link)
             if link_end_ns is None:
                 link_end_ns = end_ns
             mark = Mark(max(link.captures, default=0), 0, link_end_ns)
             link.finish(mark)
-            if key in self.traffic:
-                self.traffic[key].finish(link.memberships, link_end_ns, mark)
             link.memberships.finish(link_end_ns)
+            ends.append((link, mark))
+        data_findings.judge(self.traffic, ends, self._ledger)
         for vantage in self.vantages.values():
             vantage.settle(self._ledger)
         return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
@@ -115,20 +121,32 @@ class Routing:
         packet = read_data(frame)
         if packet is None:
             return
-        interface = interface_of(frame)
+        place = interface_of(frame), packet.vlan, len(packet.group)
+        traffic = self._places.get(place)
+        if traffic is None or self.sittings is not None or packet.is_detection:
+            traffic = self._look_at_data(packet, place[0], mark)
+            if traffic is None:
+                return
+            self._places[place] = traffic
+        traffic.see(packet, frame, mark)
+
+    def _look_at_data(
+        self, packet: DataPacket, interface: str | None, mark: Mark
+    ) -> Traffic | None:
+        """Return where a packet counts; None where nobody asks for it, and for detection."""
         if not self._wanted.takes(interface, packet.vlan):
-            return
+            return None
         key = LinkKey(interface, packet.vlan, family_of(packet.group))
         if key not in self.links and not self.admission.admits_link(self.links):
-            return
+            return None
+        link = self._link(key, mark.capture)
         if packet.is_detection:
-            self._link(key, mark.capture).unspecified.detection(packet.link_source, mark.time_ns)
-            return
+            link.unspecified.detection(packet.link_source, mark.time_ns)
+            return None
         traffic = self.traffic.get(key)
         if traffic is None:
-            traffic = self.traffic[key] = Traffic(key, self._ledger)
-        link = self._link(key, mark.capture)
-        traffic.see(packet, link.memberships, link.queriers.variables.robustness, mark)
+            traffic = self.traffic[key] = Traffic(key, self._ledger, link)
+        return traffic
 
     def _link(self, key: LinkKey, capture: int) -> LinkState:
         """Return the link, made if need be, which this capture looks at from now on."""

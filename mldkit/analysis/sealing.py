@@ -10,6 +10,7 @@ from mldkit.analysis.result import (
     OlderQuerier,
     QuerierFacts,
     QueriersFacts,
+    ReturnFacts,
     SilenceFacts,
     StreamFacts,
 )
@@ -17,7 +18,8 @@ from mldkit.analysis.result import (
 if TYPE_CHECKING:
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.querier import Querier
-    from mldkit.analysis.traffic import Stream, Traffic
+    from mldkit.analysis.streams import Stream
+    from mldkit.analysis.traffic import Traffic
 
 
 def seal_link(link: LinkState, traffic: Traffic | None) -> LinkFacts:
@@ -87,6 +89,7 @@ def _querier(querier: Querier) -> QuerierFacts:
 
 
 def _stream(stream: Stream) -> StreamFacts:
+    returned = stream.returned
     return StreamFacts(
         group=stream.group,
         source=stream.source,
@@ -94,5 +97,10 @@ def _stream(stream: Stream) -> StreamFacts:
         last_ns=stream.last_ns,
         packets=stream.packets,
         hop_limit=stream.hop_limit,
-        pause=stream.pause,
+        flows=stream.flows,
+        is_running=stream.is_running,
+        pauses=tuple((pause.from_ns, pause.until_ns) for pause in stream.pauses),
+        returned=None
+        if returned is None
+        else ReturnFacts(returned.mac, returned.hop_limit, returned.packets + returned.unsure),
     )

@@ -69,8 +69,5 @@ def _find_stranger(
     (stranger, *more), others = sorted(by_octet.values(), key=len)
     if more or len({senders[address] for address in others}) < _LEAST_OTHERS:
         return
-    detail = (
-        f"{text(stranger)} shares no subnet with the {len(others)} other senders on the link,"
-        f" all of {others[0][0]}.0.0.0/8"
-    )
+    detail = f"{text(stranger)} shares no subnet with the {len(others)} other senders on the link"
     ledger.add("V-23", link, first_of[stranger[0]], detail, host=stranger)

@@ -1,187 +1,262 @@
-"""Data to groups: which streams run, and whether memberships explain them.
+"""The data on one link: which streams run, and what each packet by itself shows to be wrong.
 
-Counted are IP packets to multicast addresses that are no IGMP, MLD, PIM or Neighbor Discovery
-and lie outside 224.0.0.0/24 and the scopes 0 to 2, per group and source. Neighbor Solicitations
-from :: are told too, because they explain reports from ::.
+What a stream is stands in `mldkit.analysis.streams`. What only the end of the capture shows is
+judged from `mldkit.analysis.audience`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import islice
+from typing import TYPE_CHECKING
 
+from mldkit.analysis.data_packets import is_forwarded, udp_port
 from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, MARGIN_NS
 from mldkit.analysis.limits import MOST_STREAMS, STREAMS
+from mldkit.analysis.streams import FLOW_GAP_NS, Return, Stream, begin
 from mldkit.model.addresses import group_mac, mac_text, text
+from mldkit.model.datagram import LinkType
 from mldkit.model.units import SECOND
-from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
-from mldkit.wire.link_layer import READERS
+from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
-    from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
 
-_NOT_DATA = frozenset((2, 103))
-"""IGMP and PIM."""
-_HOP_BY_HOP, _ICMPV6, _SOLICITATION = 0, 58, 135
-_DISCOVERY = frozenset((*range(130, 138), 143, 151, 152, 153))
-_PACKETS_TO_JUDGE = 10
-_MOST_JUDGED = 100
-"""Streams to one group that are held against its members."""
-_SILENCE_NS = 5 * SECOND
-_SILENCE_IN_GAPS = 20
-
-
-class DataPacket(NamedTuple):
-    """A packet to a group."""
-
-    vlan: tuple[int, ...]
-    source: Address
-    group: Address
-    hop_limit: int
-    link_source: bytes | None
-    link_destination: bytes | None
-    is_detection: bool
-    """A Neighbor Solicitation from ::, not data."""
-
-
-def read_data(frame: Frame) -> DataPacket | None:
-    """Return the packet to a group in `frame`, None where there is no such packet."""
-    reader = READERS.get(frame.link_type)
-    link = reader(frame.data) if reader is not None else None
-    if not isinstance(link, LinkHeader):
-        return None
-    data, at = frame.data, link.offset
-    detection = False
-    if link.ethertype == ETHERTYPE_IPV4:
-        if len(data) < at + 20 or data[at + 16] & 0xF0 != 0xE0 or data[at + 9] in _NOT_DATA:
-            return None
-        source, group, hops = data[at + 12 : at + 16], data[at + 16 : at + 20], data[at + 8]
-        if group.startswith(b"\xe0\0\0"):
-            return None
-    elif link.ethertype == ETHERTYPE_IPV6:
-        if len(data) < at + 40 or data[at + 24] != 0xFF or data[at + 6] in (_HOP_BY_HOP, 103):
-            return None
-        source, group, hops = data[at + 8 : at + 24], data[at + 24 : at + 40], data[at + 7]
-        if data[at + 6] == _ICMPV6 and len(data) > at + 40 and data[at + 40] in _DISCOVERY:
-            detection = data[at + 40] == _SOLICITATION and not any(source)
-            if not detection:
-                return None
-        elif group[1] & 15 <= 2:
-            return None
-    else:
-        return None
-    return DataPacket(link.vlan, source, group, hops, link.source, link.destination, detection)
-
-
-@dataclass(slots=True)
-class Stream:
-    """The packets of one source to one group."""
-
-    group: Address
-    source: Address
-    first_ns: int
-    last_ns: int
-    packets: int = 0
-    hop_limit: int = 255
-    """The lowest seen."""
-    pause: tuple[int, int] = (0, 0)
-    """The longest time without a packet: from, to."""
+_MOST_ASKED = 1000
+"""Members of a group among whom the one that reported last is looked for."""
+_MOST_WRONG = 1000
+"""Sources, groups and hardware addresses that do not go together, of which each is told once."""
+_BACK_NS = SECOND
+"""What comes back does so at once."""
+_COOKED = (LinkType.LINUX_SLL,)
+"""One link of a capture that holds several: what a router forwards is there twice."""
 
 
 class Traffic:
     """The streams of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
-        self._link = link
+    def __init__(self, key: LinkKey, ledger: Ledger, link: LinkState) -> None:
+        self.key = key
         self._ledger = ledger
+        self.state = link
+        """The memberships and queriers of the link."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
         self.streams: dict[tuple[Address, Address], Stream] = {}
+        self._wrong: set[tuple[Address, Address, bytes]] = set()
 
-    def see(self, packet: DataPacket, memberships: Memberships, queries: int, mark: Mark) -> None:
-        """Take in one packet; `queries` is the number of last-member queries of a leave."""
-        key = packet.group, packet.source
-        stream = self.streams.get(key)
+    def see(self, packet: DataPacket, frame: Frame, mark: Mark) -> None:
+        """Take in one packet, and the frame that it came in."""
+        _, source, group, hop_limit, mac, destination, offset, _, is_link_scope = packet
+        if is_link_scope:
+            self._check_mac(packet, mark)
+            return
+        now_ns = mark.time_ns
+        stream = self.streams.get((group, source))
         if stream is None:
             if len(self.streams) >= MOST_STREAMS:
                 self.left_out[STREAMS] += 1
                 return
-            stream = Stream(packet.group, packet.source, mark.time_ns, mark.time_ns)
-            self.streams[key] = stream
+            stream = begin(packet, now_ns, udp_port(frame, packet), self.state.responses.windows.latest)
+            self.streams[group, source] = stream
             self._check_mac(packet, mark)
+        elif (
+            hop_limit != stream.sent_hop_limit
+            or mac != stream.mac
+            or destination != stream.destination
+        ) and self._is_return(stream, packet, frame, mark):
+            return
+        if now_ns - stream.last_ns > FLOW_GAP_NS:
+            self._break_off(stream, now_ns)
         stream.packets += 1
-        if mark.time_ns - stream.last_ns > stream.pause[1] - stream.pause[0]:
-            stream.pause = stream.last_ns, mark.time_ns
-        stream.last_ns = mark.time_ns
-        stream.hop_limit = min(stream.hop_limit, packet.hop_limit)
-        left_ns = memberships.emptied.get(packet.group)
-        if left_ns is not None:
-            self._judge_after_leave(stream, left_ns, queries, mark)
+        stream.last_ns = now_ns
+        if hop_limit < stream.hop_limit:  # noqa: PLR1730 (a call costs more, for every packet)
+            stream.hop_limit = hop_limit
+        if stream.returned is not None:
+            stream.returned.octets = frame.data[offset:]
+        emptied = self.state.memberships.emptied
+        if group in emptied:
+            self._judge_after_leave(stream, emptied[group], mark)
 
-    def finish(self, memberships: Memberships, end_ns: int, mark: Mark) -> None:
-        """Look for streams that stopped under their members."""
-        judged: dict[Address, int] = {}
+    def finish(self) -> None:
+        """Say how many packets came back; what was not shown to is counted as any other."""
         for stream in self.streams.values():
-            if stream.packets < _PACKETS_TO_JUDGE or judged.get(stream.group, 0) >= _MOST_JUDGED:
+            returned = stream.returned
+            if returned is None:
                 continue
-            gap_ns = (stream.last_ns - stream.first_ns) // (stream.packets - 1)
-            if end_ns - stream.last_ns <= max(_SILENCE_NS, _SILENCE_IN_GAPS * gap_ns):
-                continue
-            judged[stream.group] = judged.get(stream.group, 0) + 1
-            for row in memberships.groups.get(stream.group, {}).values():
-                if row.from_ns < stream.last_ns < row.last_ns and wants(row, stream.source):
-                    self._tell_stopped(stream, end_ns, mark)
-                    break
+            if returned.found is None:
+                stream.packets += returned.unsure
+                stream.returned = None
+            else:
+                reports = returned.found.severity == WARNING
+                returned.found.detail = self._return_text(stream, returned, reports=reports)
 
     def keep(self, groups: Container[Address]) -> None:
         """Let go of the streams to other groups, for who asks about some only."""
         self.streams = {key: stream for key, stream in self.streams.items() if key[0] in groups}
 
-    def _judge_after_leave(self, stream: Stream, left_ns: int, queries: int, mark: Mark) -> None:
-        """D-12, data go on."""
-        limit_ns = queries * LAST_MEMBER_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
-        after_ns = mark.time_ns - left_ns
-        if stream.first_ns < left_ns and after_ns > limit_ns:
-            detail = (
-                f"{text(stream.source)} to {text(stream.group)} goes on {after_ns / SECOND:.1f} s"
-                " after the last member left"
-            )
-            self._ledger.add(
-                "D-12", self._link, mark, detail,
-                host=stream.source, group=stream.group, weight=after_ns,
-            )  # fmt: skip
+    @property
+    def groups(self) -> set[Address]:
+        """The groups to which anything was sent."""
+        return {group for group, _ in self.streams}
 
-    def _tell_stopped(self, stream: Stream, end_ns: int, mark: Mark) -> None:
-        """D-12, data stop."""
-        silence_s = (end_ns - stream.last_ns) / SECOND
+    def is_router(self, stream: Stream) -> bool:
+        """Return whether data come through somebody who queries with another address."""
+        if stream.mac is None:
+            return False
+        known = self.state.queriers.known.values()
+        return any(one.mac == stream.mac and one.address != stream.source for one in known)
+
+    def _break_off(self, stream: Stream, now_ns: int) -> None:
+        """Take in that a stream goes on after a break, and who reported in it.
+
+        The first report counts: where one of another member came earlier and brought nothing
+        back, a later one did not either.
+        """
+        pause = stream.break_off(now_ns)
+        if pause is None:
+            return
+        members = self.state.memberships.groups.get(stream.group, {})
+        reported = [
+            row
+            for row in islice(members.values(), _MOST_ASKED)
+            if row.last_ns > pause.from_ns and is_waiting(row, stream)
+        ]
+        if reported:
+            first = min(reported, key=lambda row: row.last_ns)
+            pause.reporter, pause.reported_ns = first.host, first.last_ns
+
+    def _judge_after_leave(self, stream: Stream, left_ns: int, mark: Mark) -> None:
+        """D-12, data go on after the last member left.
+
+        A warning where a router sends them, which must not (RFC 9776 §6.3), and where they began
+        after the members, so that something here goes by memberships. A remark where they flowed
+        before anybody was a member: then nothing here does, and nothing is to be expected. A
+        host that sends to a group that it left itself does nothing wrong.
+        """
+        if stream.over is not None and stream.left_ns == left_ns:
+            return
+        robustness = self.state.queriers.variables.robustness
+        limit_ns = robustness * LAST_MEMBER_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
+        if stream.first_ns >= left_ns or mark.time_ns - left_ns <= limit_ns:
+            return
+        left = self.state.memberships.last_left.get(stream.group)
+        if not stream.is_running or left is None or is_sender(left, stream):
+            return
+        went_before = stream.first_ns < left.from_ns and not self.is_router(stream)
+        stream.left_ns = left_ns
+        stream.over = self._ledger.add(
+            "D-12", self.key, mark, "goes on after the last member left",
+            host=stream.source, group=stream.group, severity=INFO if went_before else WARNING,
+        )  # fmt: skip
+        stream.over.detail = over_text(stream, went_before=went_before)
+
+    def _is_return(self, stream: Stream, packet: DataPacket, frame: Frame, mark: Mark) -> bool:
+        """Take in a packet that is unlike those before it; return whether it is counted already.
+
+        D-48: it was seen just before with a higher hop limit and from another MAC. The first
+        one has nothing to be compared with; from then on the last packet is kept.
+        """
+        hop_limit, mac = packet.hop_limit, packet.link_source
+        if packet.link_destination != stream.destination:
+            self._check_mac(packet, mark)
+            stream.destination = packet.link_destination
+        is_lower = hop_limit < stream.sent_hop_limit
+        if is_lower and mac != stream.mac and mac is not None and frame.link_type not in _COOKED:
+            returned = stream.returned
+            is_soon = mark.time_ns - stream.last_ns <= _BACK_NS
+            if returned is None and is_soon:
+                stream.returned = Return(mac, hop_limit)
+                return True
+            if returned is not None:
+                if is_soon and is_forwarded(returned.octets, frame.data[packet.offset :]):
+                    self._take_return(stream, returned, mark)
+                    return True
+                if not returned.packets:
+                    stream.packets += returned.unsure
+                    stream.returned = None
+        if hop_limit >= stream.sent_hop_limit or mac != stream.mac:
+            stream.sent_hop_limit, stream.mac = hop_limit, mac
+        return False
+
+    def _take_return(self, stream: Stream, returned: Return, mark: Mark) -> None:
+        """D-48; a warning where who sends them back reported the group here himself.
+
+        Otherwise the capture may hold two links as one, as mirrored ports of two VLANs do.
+        """
+        returned.packets += 1
+        if returned.found is not None:
+            return
+        members = self.state.memberships.groups.get(stream.group, {})
+        reports = any(row.mac == returned.mac for row in islice(members.values(), _MOST_ASKED))
+        returned.found = self._ledger.add(
+            "D-48", self.key, mark, self._return_text(stream, returned, reports=reports),
+            host=stream.source, group=stream.group, severity=WARNING if reports else INFO,
+        )  # fmt: skip
+
+    def _return_text(self, stream: Stream, returned: Return, *, reports: bool) -> str:
         detail = (
-            f"{text(stream.source)} to {text(stream.group)} stopped {silence_s:.0f} s before the"
-            " end of the capture though members reported since"
+            f"data of {text(stream.source)} to {text(stream.group)} come back from"
+            f" {mac_text(returned.mac)} with {self._hops} {returned.hop_limit} in place of"
+            f" {stream.sent_hop_limit}, {returned.packets + returned.unsure} of"
+            f" {stream.packets} packets"
         )
-        self._ledger.add("D-12", self._link, mark, detail, host=stream.source, group=stream.group)
+        return detail if reports else f"{detail}, unless the capture holds two links as one"
+
+    @property
+    def _hops(self) -> str:
+        return "hop limit" if self.key.family.ip_version == 6 else "TTL"
 
     def _check_mac(self, packet: DataPacket, mark: Mark) -> None:
-        """D-25 of data."""
-        expected = group_mac(packet.group)
-        mac = packet.link_destination
-        if mac is None or mac == expected:
+        """D-25 of data; each source, group and hardware address once.
+
+        An error where the hardware address is that of other groups, whose members hear it in
+        place of those who want it, or that of all stations. A remark where it is that of one.
+        """
+        expected, mac = group_mac(packet.group), packet.link_destination
+        key = packet.source, packet.group, mac or b""
+        if mac is None or mac == expected or key in self._wrong or len(self._wrong) >= _MOST_WRONG:
             return
+        self._wrong.add(key)
         detail = f"data for {text(packet.group)} sent to {mac_text(mac)}, not {mac_text(expected)}"
-        severity = "error" if mac[0] & 1 else "info"
+        if not mac[0] & 1:
+            detail += "; so access points and bridges do with multicast-to-unicast"
         self._ledger.add(
-            "D-25", self._link, mark, detail,
-            host=packet.source, group=packet.group, severity=severity,
+            "D-25", self.key, mark, detail,
+            host=packet.source, group=packet.group, severity=ERROR if mac[0] & 1 else INFO,
         )  # fmt: skip
+
+
+def over_text(stream: Stream, *, went_before: bool) -> str:
+    """Return in words that a stream goes on after the last member left, and for how long."""
+    after_s = (stream.last_ns - stream.left_ns) / SECOND
+    detail = (
+        f"{text(stream.source)} to {text(stream.group)} goes on {after_s:.1f} s"
+        " after the last member left"
+    )
+    if went_before:
+        detail += "; it flowed before anybody was a member too, so nothing here goes by memberships"
+    return detail
 
 
 def wants(row: Row, source: Address) -> bool:
     """Return whether the filter of a member lets a source through."""
     return row.exclude != (source in row.sources)
+
+
+def is_sender(row: Row, stream: Stream) -> bool:
+    """Return whether a member is the sender itself: its own data reach it without the network."""
+    return row.host == stream.source or (stream.mac is not None and row.mac == stream.mac)
+
+
+def is_waiting(row: Row, stream: Stream) -> bool:
+    """Return whether a member needs a stream from the network."""
+    return wants(row, stream.source) and not is_sender(row, stream)

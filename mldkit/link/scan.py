@@ -258,14 +258,31 @@ def _layouts(*, tunnels: bool) -> dict[int, Layout]:
     }
 
 
-def _with_groups(layout: Layout) -> Layout:
-    """Return the layout for Ethernet that also keeps frames to group addresses.
+_TAGGED_OR_NOT = ((2, 1, 2), (6, 4, 8))
+_IP_PLACES: dict[int, tuple[tuple[int, int, int], ...]] = {
+    LinkType.ETHERNET: _TAGGED_OR_NOT,
+    LinkType.LINUX_SLL: _TAGGED_OR_NOT,
+    LinkType.LINUX_SLL2: ((20, 1, 2),),
+    LinkType.RAW: ((0, 1, 2),),
+    LinkType.IPV4: ((0, 1, 2),),
+    LinkType.IPV6: ((0, 1, 2),),
+}
+"""Where an IP header may begin in the head, with its bits for IPv4 and for IPv6."""
 
-    The head starts at the first octet, whose lowest bit says that a frame goes to a group.
+
+def _with_groups(layout: Layout, places: Iterable[tuple[int, int, int]]) -> Layout:
+    """Return the layout that also keeps IP packets to group addresses.
+
+    Not the hardware address says where a packet goes: access points and bridges send packets to
+    groups to single stations. So the first octet of the IP destination is looked at.
     """
-    to_group = _column(0, 0xFF, (range(1, 256, 2), 0))
-    columns = tuple((position + layout.offset, kinds) for position, kinds in layout.columns)
-    return Layout(0, layout.offset + layout.width, layout.shortest, (to_group, *columns))
+    columns = [
+        _column(ip + at, 0xFF, (octets, 0xFF & ~kind))
+        for ip, ipv4, ipv6 in places
+        for at, octets, kind in ((16, range(0xE0, 0xF0), ipv4), (24, (0xFF,), ipv6))
+    ]
+    width = 1 + max(position for position, _ in columns)
+    return Layout(layout.offset, width, layout.shortest, (*layout.columns, *columns))
 
 
 def goes_to_group(data: bytes, link_type: int) -> bool:
@@ -282,8 +299,7 @@ def goes_to_group(data: bytes, link_type: int) -> bool:
 class Sieve:
     """The choice of frames that are worth decoding, with or without tunnels and data.
 
-    `data` adds packets to groups: on Ethernet those that are sent to a group address, on other
-    links all of them.
+    `data` adds packets to groups, by their IP destination.
     """
 
     def __init__(self, *, tunnels: bool = False, data: bool = False) -> None:
@@ -292,7 +308,10 @@ class Sieve:
         self.layouts = _layouts(tunnels=tunnels)
         """Layouts by link type; frames of other link types are judged one by one."""
         if data:
-            self.layouts = {LinkType.ETHERNET: _with_groups(self.layouts[LinkType.ETHERNET])}
+            self.layouts = {
+                link_type: _with_groups(layout, _IP_PLACES[link_type])
+                for link_type, layout in self.layouts.items()
+            }
 
     def kind(self, data: bytes, link_type: int) -> int:
         """Return what a packet is, in the terms of `mldkit.link.times`."""
@@ -304,6 +323,4 @@ class Sieve:
         """Return what `may_hold_message` says, or that it is a packet to a group."""
         if may_hold_message(data, link_type, tunnels=self._tunnels):
             return True
-        if not self._data or (link_type == LinkType.ETHERNET and not data[0] & 1):
-            return False
-        return goes_to_group(data, link_type)
+        return self._data and goes_to_group(data, link_type)

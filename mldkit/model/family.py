@@ -95,6 +95,8 @@ MLD = Family(
     header_octets=48,
 )
 
+IPV6_LEAST_MTU = 1280
+"""Octets that every IPv6 link carries; with a smaller MTU there is no IPv6 (RFC 8200 §5)."""
 DEFAULT_ROBUSTNESS = 2
 DEFAULT_QUERY_INTERVAL_NS = 125 * SECOND
 DEFAULT_RESPONSE_NS = 10 * SECOND

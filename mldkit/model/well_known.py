@@ -58,8 +58,18 @@ _ANY_SCOPE = {
     "ff00::116": "SLP",
     "ff00::181": "PTP",
 }
+_DISCOVERY = (
+    "224.0.1.22", "224.0.1.35", "224.0.1.60", "224.0.1.187", "224.2.127.254", "239.255.255.250",
+    "239.255.255.253", "239.255.255.255",
+)  # fmt: skip
+_DISCOVERY_OF_ANY_SCOPE = ("ff00::c", "ff00::fb", "ff00::fd", "ff00::116", "ff00::123",
+                           "ff00::1:3", "ff00::2:7ffe")  # fmt: skip
+_DISCOVERY_PORTS = frozenset((427, 1900, 3702, 5353, 5355, 5683, 9875))
+"""SLP, SSDP, WS-Discovery, mDNS, LLMNR, CoAP, session announcements."""
 _NODE_INFORMATION = parse("ff02::2:ff00:0")[:13]
 _EXACT = {parse(group): name for group, name in (_IPV4 | _LINK_SCOPE).items()}
+_DISCOVERY_GROUPS = frozenset(map(parse, _DISCOVERY))
+_DISCOVERY_ENDS = frozenset(parse(group)[2:] for group in _DISCOVERY_OF_ANY_SCOPE)
 _LOW_OCTETS = {parse(group)[2:]: name for group, name in _ANY_SCOPE.items()}
 
 
@@ -73,3 +83,13 @@ def well_known_name(group: Address) -> str | None:
         return "node information queries for one host name"
     is_permanent = not group[1] & 0xF0
     return _LOW_OCTETS.get(group[2:]) if is_permanent else None
+
+
+def is_discovery(group: Address, port: int = 0) -> bool:
+    """Return whether services are announced and searched in a group, or at a UDP port of it.
+
+    Who searches need not be a member, and who announces does so in bursts.
+    """
+    if port in _DISCOVERY_PORTS or group in _DISCOVERY_GROUPS:
+        return True
+    return len(group) == 16 and not group[1] & 0xF0 and group[2:] in _DISCOVERY_ENDS

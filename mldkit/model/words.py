@@ -29,6 +29,14 @@ def seconds_text(value_ns: int) -> str:
     return f"{value:,.0f} s" if value >= _LONG_S else f"{value:.3g} s"
 
 
+def interval_text(value_ns: int) -> str:
+    """Return how often something comes, not finer than a timer keeps it: `125 s`, `2.5 s`."""
+    value = value_ns / SECOND
+    if value >= 10 or value < 1:
+        return f"{value:,.0f} s" if value >= 10 else delay_text(value_ns)
+    return f"{round(value, 1):g} s"
+
+
 def delay_text(value_ns: int) -> str:
     """Return a short time, in milliseconds below a second."""
     if value_ns >= SECOND:

@@ -23,7 +23,7 @@ from mldkit.link.alarm import Alarm
 from mldkit.link.configuration import MAKES_FROM_MAC, MAKES_NONE, Configuration
 from mldkit.link.group_sockets import GroupSockets
 from mldkit.model.addresses import Address, is_link_local, is_unspecified
-from mldkit.model.family import MLD
+from mldkit.model.family import IPV6_LEAST_MTU, MLD
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.play import host_acts
 from mldkit.protocol.filters import FilterMode
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from mldkit.protocol.script import Act, Script
 
 _SETTINGS = Path("/proc/sys")
-_SMALLEST_IPV6_MTU = 1280
 _HASTE_MS = 40
 _SILENCE_NS = 300 * MILLISECOND
 _SETTLING_NS = 1100 * MILLISECOND
@@ -211,7 +210,7 @@ class KernelHost:
                 self._add_address(address, prefix)
 
     def _generate(self, mode: int) -> None:
-        if self._has_ipv6 and self._script.mtu >= _SMALLEST_IPV6_MTU:
+        if self._has_ipv6 and self._script.mtu >= IPV6_LEAST_MTU:
             self._own.set_address_generation(self._index, mode)
 
     # Settings and waiting
@@ -235,7 +234,7 @@ class KernelHost:
         name = self._script.interface
         if not interfaces.find(name).is_running:
             return False
-        if not self._has_ipv6 or self._script.mtu < _SMALLEST_IPV6_MTU:
+        if not self._has_ipv6 or self._script.mtu < IPV6_LEAST_MTU:
             return True
         # The last thing that IPv6 makes when a link comes up is the route of its groups.
         routes = Path("/proc/thread-self/net/ipv6_route").read_text().splitlines()

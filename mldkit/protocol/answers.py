@@ -192,7 +192,7 @@ class Answers:
         self, membership: Membership, sources: Sequence[Address], limit: int, now_ns: int
     ) -> None:
         timer = self._state.timer_of(membership)
-        self._state.kept = None
+        self._state.drop_prepared()
         if not self._profile.excludes_tell_all:
             if not sources or (timer.is_running and not membership.asked):
                 membership.asked = frozenset()

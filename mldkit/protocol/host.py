@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
-from mldkit.model.addresses import Address, is_link_local, is_unspecified, parse, solicited_node
+from mldkit.model.addresses import Address, is_unspecified
 from mldkit.model.addresses import text as address_text
-from mldkit.model.family import IGMP, MLD, Family, family_of
+from mldkit.model.family import IGMP, IPV6_LEAST_MTU, MLD, Family, family_of
 from mldkit.protocol import settings as sysctls
 from mldkit.protocol.compatibility import Learned
-from mldkit.protocol.detection import Detection
 from mldkit.protocol.filters import FilterMode
 from mldkit.protocol.interface_state import InterfaceState
+from mldkit.protocol.ipv6_interface import Ipv6Interface
 from mldkit.protocol.listener import Listener
 from mldkit.protocol.profile import profiles
 from mldkit.protocol.sockets import SocketTable
@@ -36,11 +36,6 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Datagram, Decoded
     from mldkit.protocol.events import Event
     from mldkit.protocol.settings import Setting
-
-_INTERFACE_GROUPS = (parse("ff01::1"), MLD.all_hosts)
-_ROUTER_GROUPS = (parse("ff02::2"), parse("ff01::2"), parse("ff05::2"))
-_SMALLEST_IPV6_MTU = 1280
-_LONGEST_ANYCAST_PREFIX = 126
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +51,11 @@ class HostOptions:
 
 
 class Host:
-    """One host with one interface; it begins with the link down and no address."""
+    """One host with one interface; it begins with the link down and no address.
+
+    It has more methods than a class should, because it is the door to all that can happen to a
+    host: each hands on to the part that knows.
+    """
 
     def __init__(
         self,
@@ -70,12 +69,6 @@ class Host:
         self._timers = Timers(grid, chance, observe)
         self._transmitter = Transmitter(options.mac, split, options.mtu, observe=observe)
         self._listeners: dict[int, Listener] = {}
-        self._configured: list[tuple[Address, int]] = []
-        """Link-local addresses that come back with the link; the others go with it."""
-        self._detections: dict[Address, Detection] = {}
-        self._proxied: list[Address] = []
-        self._runs_ipv6 = False
-        """Whether IPv6 has been started since the link came up (IF_READY of the kernel)."""
         for profile in profiles(options.profile):
             if profile.family not in options.families:
                 continue
@@ -89,8 +82,10 @@ class Host:
             )
             self._listeners[profile.family.ip_version] = Listener(state)
         self.sockets = SocketTable(self._listener)
+        self._ipv6: Ipv6Interface | None = None
         if MLD in options.families:
-            self._make_ipv6(0)
+            self._ipv6 = Ipv6Interface(self._listeners[6], self._transmitter, self._timers)
+            self._ipv6.make(0)
 
     # The machine
 
@@ -146,18 +141,8 @@ class Host:
         if family_of(address) is IGMP:
             self._transmitter.addresses.append(OwnAddress(address, prefix))
             return
-        listener = self._listener(MLD)
-        if returns is None:
-            returns = not self._is_ready
-        if returns and is_link_local(address):
-            self._configured.append((address, prefix))
-        if self._transmitter.is_up and listener.state.profile.address_resets:
-            # Twice: inet6_rtm_newaddr and addrconf_add_dev both call ipv6_find_idev. It shows where
-            # the version is forced to 1, in which joins are told within the call.
-            listener.start(now_ns)
-            listener.start(now_ns)
-        if self._is_ready or not (returns and is_link_local(address)):
-            self._add_ipv6(address, prefix, now_ns)
+        ipv6 = self._with_ipv6()
+        ipv6.add_address(address, prefix, now_ns, is_ready=self._is_ready, returns=returns)
 
     def remove_address(self, address: Address, now_ns: int) -> None:
         """Take an address from the interface."""
@@ -167,21 +152,18 @@ class Host:
         else:
             raise UsageError(f"the host has no address {address_text(address)}")
         for gone in self._transmitter.with_secondaries(own):
-            self._remove(gone, now_ns)
+            if self._ipv6 is not None and family_of(gone.address) is MLD:
+                self._ipv6.remove(gone, now_ns)
+            else:
+                self._transmitter.addresses.remove(gone)
 
     def add_proxy(self, address: Address, now_ns: int) -> None:
         """Answer neighbour solicitations for `address`, which needs its group."""
-        if address in self._proxied:
-            return
-        self._proxied.append(address)
-        self._listener(MLD).join(solicited_node(address), FilterMode.EXCLUDE, now_ns)
+        self._with_ipv6().add_proxy(address, now_ns)
 
     def remove_proxy(self, address: Address, now_ns: int) -> None:
         """Stop being proxy for `address`."""
-        if address not in self._proxied:
-            raise UsageError(f"the host is no proxy for {address_text(address)}")
-        self._proxied.remove(address)
-        self._listener(MLD).leave(solicited_node(address), now_ns)
+        (self._ipv6 or self._with_ipv6()).remove_proxy(address, now_ns)
 
     # The link
 
@@ -198,8 +180,8 @@ class Host:
             listener = self._listeners[4]
             listener.join(IGMP.all_hosts, FilterMode.EXCLUDE, now_ns)
             listener.start(now_ns)
-        if self._transmitter.has_carrier:
-            self._start_ipv6(now_ns)
+        if self._transmitter.has_carrier and self._ipv6 is not None:
+            self._ipv6.start(now_ns)
 
     def link_down(self, now_ns: int) -> None:
         """Switch the interface off; its IPv6 addresses go with it."""
@@ -209,23 +191,16 @@ class Host:
         if 4 in self._listeners:
             self._listeners[4].stop(now_ns)
             self._listeners[4].leave(IGMP.all_hosts, now_ns)
-        if 6 in self._listeners:
-            self._runs_ipv6 = False
-            self._lose_proxies(now_ns)
-            self._lose_ipv6_addresses(now_ns)
-            self._listeners[6].stop(now_ns)
+        if self._ipv6 is not None:
+            self._ipv6.stop(now_ns)
 
     def carrier_up(self, now_ns: int) -> None:
         """Connect the cable."""
         if self._transmitter.has_carrier:
             return
         self._transmitter.has_carrier = True
-        if 6 not in self._listeners or not self._transmitter.is_up:
-            return
-        if not self._runs_ipv6:
-            self._start_ipv6(now_ns)
-        elif self._listeners[6].state.profile.carrier_announces:
-            self._listeners[6].start(now_ns)
+        if self._ipv6 is not None and self._transmitter.is_up:
+            self._ipv6.carrier_up(now_ns)
 
     def carrier_down(self) -> None:
         """Pull the cable: what is sent is lost, and nobody is told."""
@@ -235,21 +210,15 @@ class Host:
         """Change the MTU; below 1280 octets the interface loses IPv6 (RFC 8200 §5)."""
         before, self._transmitter.mtu = self._transmitter.mtu, mtu
         for known in self._listeners.values():
-            known.state.kept = None
-        if 6 not in self._listeners:
+            known.state.drop_prepared()
+        if self._ipv6 is None:
             return
-        if mtu < _SMALLEST_IPV6_MTU <= before:
-            self._runs_ipv6 = False
-            self._lose_proxies(now_ns)
-            self._lose_ipv6_addresses(now_ns)
-            self._listeners[6].stop(now_ns)
-            self._listeners[6].settle()
-            self._listeners[6].state.groups.clear()
-            sysctls.renew_interface(self._listeners[6].state.settings)
-        elif before < _SMALLEST_IPV6_MTU <= mtu:
-            self._make_ipv6(now_ns)
+        if mtu < IPV6_LEAST_MTU <= before:
+            self._ipv6.unmake(now_ns)
+        elif before < IPV6_LEAST_MTU <= mtu:
+            self._ipv6.make(now_ns)
             if self._is_ready:
-                self._start_ipv6(now_ns)
+                self._ipv6.start(now_ns)
 
     # Settings
 
@@ -259,15 +228,14 @@ class Host:
         settings = listener.state.settings
         did_forward = settings.forwards
         setting.store(settings)
-        listener.state.kept = None
-        if setting.family is MLD and settings.forwards != did_forward:
-            self._change_forwarding(listener, now_ns)
+        listener.state.drop_prepared()
+        if self._ipv6 is not None and settings.forwards != did_forward:
+            self._ipv6.change_forwarding(now_ns)
 
     def settle(self) -> None:
         """Be a host that has been up for a while: addresses valid, everything announced."""
-        for detection in self._detections.values():
-            detection.stop()
-        self._detections.clear()
+        if self._ipv6 is not None:
+            self._ipv6.settle()
         for own in self._transmitter.addresses:
             own.is_tentative = False
         for listener in self._listeners.values():
@@ -284,107 +252,9 @@ class Host:
             raise UsageError(f"the MTU is too small for IPv{family.ip_version}")
         return listener
 
-    def _make_ipv6(self, now_ns: int) -> None:
-        for group in _INTERFACE_GROUPS:
-            self._listeners[6].join(group, FilterMode.EXCLUDE, now_ns)
-
-    def _start_ipv6(self, now_ns: int) -> None:
-        """Tell the groups, then give the interface its link-local addresses."""
-        if 6 not in self._listeners or self._transmitter.mtu < _SMALLEST_IPV6_MTU:
-            return
-        self._runs_ipv6 = True
-        self._listeners[6].start(now_ns)
-        waiting = [own for own in self._transmitter.addresses if own.is_tentative]
-        for address, prefix in self._configured:
-            if self._transmitter.has_address(address):
-                continue
-            self._add_ipv6(address, prefix, now_ns)
-        for own in waiting:
-            self._begin_detection(own, now_ns)
-
-    def _add_ipv6(self, address: Address, prefix: int, now_ns: int) -> None:
-        own = OwnAddress(address, prefix, is_tentative=True)
-        self._transmitter.addresses.append(own)
-        self._listeners[6].join(solicited_node(address), FilterMode.EXCLUDE, now_ns)
-        # Whether to detect is asked when the address comes, not when the link does.
-        if not self._listeners[6].state.settings.detects_duplicates:
-            self._make_valid(own, now_ns)
-        elif self._runs_ipv6:
-            self._begin_detection(own, now_ns)
-
-    def _begin_detection(self, own: OwnAddress, now_ns: int) -> None:
-        settings = self._listeners[6].state.settings
-        detection = Detection(own, settings.detection_probes, self._timers, self._make_valid)
-        self._detections[own.address] = detection
-        detection.start(now_ns)
-
-    def _make_valid(self, own: OwnAddress, now_ns: int) -> None:
-        """Use an address from now on (addrconf_dad_completed)."""
-        self._detections.pop(own.address, None)
-        own.is_tentative = False
-        listener = self._listeners[6]
-        if listener.state.settings.forwards:
-            self._join_anycast(own, now_ns)
-        others = [
-            other
-            for other in self._transmitter.addresses
-            if is_link_local(other.address) and not other.is_tentative and other is not own
-        ]
-        announces = listener.state.profile.detection_announces
-        if announces and is_link_local(own.address) and not others:
-            listener.announce(now_ns)
-
-    def _lose_proxies(self, now_ns: int) -> None:
-        """Forget the proxies, whose groups are told to be left when the link returns.
-
-        (net/core/neighbour.c:pneigh_ifdown)
-        """
-        while self._proxied:
-            self.remove_proxy(self._proxied[-1], now_ns)
-
-    def _lose_ipv6_addresses(self, now_ns: int) -> None:
-        for own in tuple(self._transmitter.addresses):
-            if family_of(own.address) is MLD:
-                self._remove(own, now_ns)
-
-    def _remove(self, own: OwnAddress, now_ns: int) -> None:
-        self._transmitter.addresses.remove(own)
-        if family_of(own.address) is IGMP:
-            return
-        detection = self._detections.pop(own.address, None)
-        if detection is not None:
-            detection.stop()
-        listener = self._listeners[6]
-        if listener.state.settings.forwards and not own.is_tentative:
-            self._leave_anycast(own, now_ns)
-        listener.leave(solicited_node(own.address), now_ns)
-
-    def _change_forwarding(self, listener: Listener, now_ns: int) -> None:
-        """Become a router or stop being one (net/ipv6/addrconf.c:dev_forward_change)."""
-        forwards = listener.state.settings.forwards
-        for group in _ROUTER_GROUPS:
-            if forwards:
-                listener.join(group, FilterMode.EXCLUDE, now_ns)
-            else:
-                listener.leave(group, now_ns)
-        for own in self._transmitter.addresses:
-            if family_of(own.address) is MLD and not own.is_tentative:
-                if forwards:
-                    self._join_anycast(own, now_ns)
-                else:
-                    self._leave_anycast(own, now_ns)
-
-    def _join_anycast(self, own: OwnAddress, now_ns: int) -> None:
-        """Listen to the subnet-router anycast address of a prefix (RFC 4291 §2.6.1)."""
-        if own.prefix <= _LONGEST_ANYCAST_PREFIX:
-            group = solicited_node(_subnet_router(own))
-            self._listeners[6].join(group, FilterMode.EXCLUDE, now_ns)
-
-    def _leave_anycast(self, own: OwnAddress, now_ns: int) -> None:
-        if own.prefix <= _LONGEST_ANYCAST_PREFIX:
-            self._listeners[6].leave(solicited_node(_subnet_router(own)), now_ns)
-
-
-def _subnet_router(own: OwnAddress) -> Address:
-    mask = (1 << 128) - (1 << (128 - own.prefix))
-    return (int.from_bytes(own.address, "big") & mask).to_bytes(16, "big")
+    def _with_ipv6(self) -> Ipv6Interface:
+        """Return the IPv6 side; raises UsageError where the host has none now."""
+        self._listener(MLD)
+        if self._ipv6 is None:
+            raise UsageError("the host has no IPv6")
+        return self._ipv6

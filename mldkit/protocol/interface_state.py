@@ -76,6 +76,17 @@ class InterfaceState:
         """Return whether an older version is spoken now."""
         return self.version(now_ns) != self.family.current_version
 
+    def drop_prepared(self) -> None:
+        """Drop an answer that was made ahead: something changes what it would say."""
+        self.kept = None
+
+    def to_change(self, group: Address) -> Membership | None:
+        """Return a group that is going to change, None where nobody listens to it."""
+        membership = self.groups.get(group)
+        if membership is not None:
+            self.drop_prepared()
+        return membership
+
     def newest_first(self) -> Iterator[Membership]:
         """Give the groups, the last joined one first."""
         return reversed(self.groups.values())

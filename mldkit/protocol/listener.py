@@ -63,13 +63,13 @@ class Listener:
     def join(self, group: Address, mode: FilterMode, now_ns: int) -> None:
         """Add one user of a group (__ipv6_dev_mc_inc, ____ip_mc_inc_group)."""
         state = self.state
-        state.kept = None
-        membership = state.groups.get(group)
+        membership = state.to_change(group)
         if membership is not None:
             membership.users += 1
             change = membership.add(mode, (), state.learned.robustness, joins=True)
             self._note(change, now_ns)
             return
+        state.drop_prepared()
         membership = Membership.joined(group, mode, is_reportable=is_reportable(group))
         state.groups[group] = membership
         self._restore(membership)
@@ -77,11 +77,10 @@ class Listener:
 
     def leave(self, group: Address, now_ns: int) -> None:
         """Take one user of a group away (__ipv6_dev_mc_dec, __ip_mc_dec_group)."""
-        membership = self.state.groups.get(group)
+        membership = self.state.to_change(group)
         if membership is None:
             # The interface lost the family meanwhile, and its groups with it.
             return
-        self.state.kept = None
         membership.users -= 1
         if not membership.users:
             del self.state.groups[group]
@@ -98,10 +97,9 @@ class Listener:
     ) -> None:
         """Add sources of one socket's filter (ip6_mc_add_src, ip_mc_add_src)."""
         state = self.state
-        membership = state.groups.get(group)
+        membership = state.to_change(group)
         if membership is None:
             return
-        state.kept = None
         change = membership.add(mode, sources, state.learned.robustness, joins=joins)
         self._note(change, now_ns)
 
@@ -116,10 +114,9 @@ class Listener:
     ) -> None:
         """Remove sources of one socket's filter (ip6_mc_del_src, ip_mc_del_src)."""
         state = self.state
-        membership = state.groups.get(group)
+        membership = state.to_change(group)
         if membership is None:
             return
-        state.kept = None
         keeps = not state.speaks_older(now_ns)
         change = membership.remove(
             mode, sources, state.learned.robustness, leaves=leaves, keeps=keeps
@@ -133,7 +130,7 @@ class Listener:
 
         (ipv6_mc_up, ip_mc_up)
         """
-        self.state.kept = None
+        self.state.drop_prepared()
         self.state.learned.reset(link_up=True)
         for membership in tuple(self.state.newest_first()):
             self._restore(membership)
@@ -142,7 +139,7 @@ class Listener:
     def stop(self, now_ns: int) -> None:
         """Fall silent and keep in mind what to tell when the link returns (ipv6_mc_down)."""
         state = self.state
-        state.kept = None
+        state.drop_prepared()
         for membership in tuple(state.newest_first()):
             self._withdraw(membership, now_ns)
         state.changes_left = 0

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Decoded
     from mldkit.model.messages import GroupRecord
 
-_BROKEN_HEADER = "V-25"
+_BROKEN_HEADER, _REMARK = "V-25", "info"
 _EXCLUDES = (RecordType.IS_EX, RecordType.TO_EX)
 
 
@@ -43,7 +43,7 @@ def accepted(decoded: Decoded) -> Query | Report | LegacyReport | Leave | None:
         return None
     if decoded.checksum == "bad" or decoded.malformed is not None:
         return None
-    if any(mark.id == _BROKEN_HEADER for mark in decoded.remarks):
+    if any(mark.id == _BROKEN_HEADER and mark.severity != _REMARK for mark in decoded.remarks):
         return None
     if decoded.family is MLD:
         if datagram.hop_limit != 1 or datagram.router_alert != 0:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from mldkit.errors import UsageError
 from mldkit.model import notation
 from mldkit.model.addresses import is_multicast, parse_mac
-from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.model.family import IGMP, IPV6_LEAST_MTU, MLD, family_of
 from mldkit.model.messages import Leave, LegacyReport, Report
 from mldkit.model.units import SECOND
 from mldkit.protocol import script_messages
@@ -55,7 +55,6 @@ _INTERFACE = re.compile(r"[\w+-]{1,15}", re.ASCII)
 _NO_INTERFACES = ("all", "default", "lo")
 _LOOPBACK = bytes(15) + b"\1"
 _MOST_DIGITS = 9
-_SMALLEST_IPV6_MTU = 1280
 _NO_ROOM = "a host has no IPv6 address where the MTU is below 1280 (RFC 8200 §5)"
 _PREFIXES = {4: 24, 6: 64}
 
@@ -122,7 +121,7 @@ def _own_address(word: str) -> Address:
 
 
 def _fits(mtu: int, address: Address) -> bool:
-    return family_of(address) is IGMP or mtu >= _SMALLEST_IPV6_MTU
+    return family_of(address) is IGMP or mtu >= IPV6_LEAST_MTU
 
 
 def _own_mac(word: str) -> bytes:

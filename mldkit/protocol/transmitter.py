@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.model.addresses import Address, is_link_local
 from mldkit.model.datagram import Datagram
-from mldkit.model.family import IGMP, Family, family_of
+from mldkit.model.family import IGMP, IPV6_LEAST_MTU, Family, family_of
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Report
 from mldkit.protocol.events import Event, Sent
 
@@ -32,7 +32,7 @@ Splitter: TypeAlias = "Callable[[Iterable[GroupRecord], Family, int], tuple[Repo
 """Puts records into reports that fit an MTU."""
 
 LIMITED_BROADCAST = b"\xff\xff\xff\xff"
-_SMALLEST_MTU = {4: 68, 6: 1280}
+_SMALLEST_MTU = {4: 68, 6: IPV6_LEAST_MTU}
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.events import Event
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
+    from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts, ReturnFacts
     from mldkit.analysis.stays import Stay
     from mldkit.link.capture import Capture
     from mldkit.model.addresses import Address
@@ -68,6 +68,11 @@ def analysis_json(
                 "first": time_text(stream.first_ns),
                 "last": time_text(stream.last_ns),
                 "hop_limit": stream.hop_limit,
+                "flows": stream.flows,
+                "pauses": [
+                    [time_text(from_ns), time_text(until_ns)] for from_ns, until_ns in stream.pauses
+                ],
+                "returned": _returned(stream.returned),
             }
             for link in result.links
             for stream in link.streams
@@ -155,6 +160,16 @@ def row_json(key: LinkKey, row: Stay) -> Json:
 
 def _responses(delays: DelayFacts) -> Json:
     return {"count": delays.count, "delay_ms": _delays(delays), "late": delays.late}
+
+
+def _returned(returned: ReturnFacts | None) -> Json | None:
+    if returned is None:
+        return None
+    return {
+        "mac": mac_text(returned.mac),
+        "hop_limit": returned.hop_limit,
+        "packets": returned.packets,
+    }
 
 
 def _delays(delays: DelayFacts) -> Json:

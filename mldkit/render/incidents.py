@@ -10,31 +10,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import NEVER_NS, host_address
+from mldkit.analysis.streams import PAUSE_NS
 from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, delay_text, named
 from mldkit.render.words import place
+from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import LinkFacts
     from mldkit.model.addresses import Address
 
 OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S = 260, 270
 """How long a switch remembers a member by RFC 3376 (and the Linux bridge) and by RFC 9776."""
 _SLACK_NS = 15 * SECOND
-_PAUSE_NS = 5 * SECOND
+_ABOUT_DATA = ("D-12", "D-43", "D-46", "D-47", "D-48", "D-49")
 
 
-def incidents(link: LinkFacts) -> list[str]:
+def incidents(link: LinkFacts, findings: Iterable[Diagnosis]) -> list[str]:
     """Return what happened on a link besides what is always told, the gravest first."""
     where = place(link.key)
     found = (
         _silence_text(link),
         _older_hosts_text(link),
         _leaves_text(link),
+        _remarks_text(link, findings),
         _streams_text(link),
     )
     return [f"{where}: {line}." for line in found if line]
@@ -189,30 +193,47 @@ def _asked_text(link: LinkFacts, slowest: str) -> str:
 
 
 def data_after_leaves(link: LinkFacts) -> dict[Address, int]:
-    """Return how long data to a group went on after its last member left, in nanoseconds."""
+    """Return how long a stream went on after the last member left, by group, in nanoseconds."""
     emptied = dict(link.leaves.emptied)
     found: dict[Address, int] = {}
     for stream in link.streams:
         left_ns = emptied.get(stream.group)
-        if left_ns is not None and stream.first_ns < left_ns:
+        if left_ns is not None and stream.first_ns < left_ns and stream.flows:
             after_ns = max(stream.last_ns - left_ns, 0)
             found[stream.group] = max(after_ns, found.get(stream.group, 0))
     return found
 
 
 def _streams_text(link: LinkFacts) -> str:
-    """Return in words which data reach nobody, though all messages may be in order."""
-    streams = link.streams
-    short = list(dict.fromkeys(stream.group for stream in streams if stream.hop_limit <= 1))
+    """Return in words which streams reach nobody, though all messages may be in order.
+
+    That no router forwards a stream is told only where it would have to: no member is here.
+    """
+    groups = {row.group for row in link.everybody}
+    alone: dict[Address, int] = {}
+    for stream in link.streams:
+        if stream.group not in groups and stream.flows:
+            alone[stream.group] = max(stream.hop_limit, alone.get(stream.group, 0))
+    if not alone:
+        return ""
+    line = f"data to {named(list(alone))} come, but nobody reported to be a member"
+    short = [group for group, hop_limit in alone.items() if hop_limit <= 1]
     if short:
         name = "TTL" if link.key.family is IGMP else "hop limit"
-        return (
-            f"data to {named(short)} have {name} 1, so no router forwards them,"
-            " whatever the memberships are"
-        )
-    groups = {row.group for row in link.everybody}
-    alone = list(dict.fromkeys(stream.group for stream in streams if stream.group not in groups))
-    return f"data to {named(alone)} come, but nobody reported to be a member" if alone else ""
+        which = f"those to {named(short)} have" if len(short) < len(alone) else "they have"
+        line += f"; {which} {name} 1, so no router forwards them to another link"
+    return line
+
+
+def _remarks_text(link: LinkFacts, findings: Iterable[Diagnosis]) -> str:
+    """Return in words what remarks say of data: they have no line of their own below."""
+    told = [
+        entry.detail_of_host
+        for entry in findings
+        if entry.id in _ABOUT_DATA and entry.severity == INFO and entry.link == link.key
+    ]
+    more = f" (and {len(told) - 1} more like it)" if len(told) > 1 else ""
+    return f"{told[0]}{more}" if told else ""
 
 
 def stopped_stream(link: LinkFacts, silence: tuple[int, int], last: str = "report") -> str:
@@ -224,8 +245,9 @@ def stopped_stream(link: LinkFacts, silence: tuple[int, int], last: str = "repor
     for row in link.everybody:
         reported.setdefault(row.group, []).append(row.last_ns)
     for stream in link.streams:
-        for stopped_ns, again_ns in (stream.pause, (stream.last_ns, link.ended_ns)):
-            if again_ns - stopped_ns < _PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
+        end = ((stream.last_ns, link.ended_ns),) if stream.is_running else ()
+        for stopped_ns, again_ns in (*stream.pauses, *end):
+            if again_ns - stopped_ns < PAUSE_NS or not silence[0] < stopped_ns < silence[1]:
                 continue
             before = [at_ns for at_ns in reported.get(stream.group, ()) if at_ns <= stopped_ns]
             if before and _is_lifetime(link, stopped_ns - max(before)):

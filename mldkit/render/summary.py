@@ -13,7 +13,7 @@ from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text, counted, named, seconds_text
+from mldkit.model.words import clock_text, counted, interval_text, named
 from mldkit.render.incidents import (
     NEW_MEMBERSHIP_S,
     OLD_MEMBERSHIP_S,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mldkit.analysis.diagnosis import Diagnosis
-    from mldkit.analysis.result import AnalysisResult, LinkFacts
+    from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
 
 MOST_LINES = 10
 _MOST_LINKS = 3
@@ -55,7 +55,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         + 1
     )
     # What happened in between, as far as there is room for it: of each link the gravest first.
-    happened = [incidents(link) for link in shown]
+    happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
         for number, lines in enumerate(happened):
             if rank < len(lines) and taken < MOST_LINES:
@@ -156,14 +156,21 @@ def _querier_text(link: LinkFacts) -> str:
     line = f"querier is {who}, {version}"
     # An older version announces nothing: what it told before in the current one is over.
     if acting.announced_ns is not None and acting.version == link.key.family.current_version:
-        line += f", announces {acting.announced_ns / SECOND:g} s"
+        line += f", announces {_announced_text(acting)}"
     if acting.observed_ns is not None:
-        line += f", asks every {seconds_text(acting.observed_ns)}"
+        line += f", asks every {interval_text(acting.observed_ns)}"
     others = [one.address for one in queriers.known if one.address != acting.address]
     if others:
         line += f"; also heard: {named(others)}"
     changes = _changes_of_querier(link)
     return line + (f"; the querier changed {changes} times" if changes > 1 else "")
+
+
+def _announced_text(querier: QuerierFacts) -> str:
+    """Return the query interval on the wire in words; routers take 0 for the default."""
+    if querier.announced_ns:
+        return f"{querier.announced_ns / SECOND:g} s"
+    return f"no interval (QQIC 0, taken for {querier.variables.interval_ns / SECOND:g} s)"
 
 
 def _changes_of_querier(link: LinkFacts) -> int:

@@ -258,13 +258,13 @@ def flooded() -> list[Frame]:
 
 
 def short_ttl() -> list[Frame]:
-    """Tell that all messages are right; the data have a TTL of 1."""
-    stage = Stage(IGMP)
-    stage.query(0)
-    stage.report(4, "IS_EX", 1)
-    for second in range(5, 30):
-        stage.data(second, 1, hop_limit=1)
-    return stage.frames()
+    """Tell that all messages are right; the data of another link have a TTL of 1."""
+    near, far = Stage(IGMP, vlan=(5,)), Stage(IGMP, vlan=(6,))
+    for stage in (near, far):
+        stage.query(0)
+    far.report(4, "IS_EX", 1)
+    near.stream(5, 65, 1, 1, hop_limit=1)
+    return sorted((*near.frames(), *far.frames()), key=lambda frame: frame.time_ns or 0)
 
 
 STORIES: tuple[Callable[[], list[Frame]], ...] = (

@@ -14,7 +14,7 @@ Times are seconds from the start of the stage.
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mldkit.model import codes
 from mldkit.model.addresses import group_mac, parse
@@ -134,24 +134,45 @@ class Stage:
     def data(
         self,
         at: float,
-        group: int,
+        group: int | Address,
         *,
         source: int = 1,
+        host: int | None = None,
         hop_limit: int = 8,
         mac: bytes | None = None,
+        link_source: bytes | None = None,
+        port: int = 5000,
+        payload: bytes = b"data",
     ) -> None:
-        """Let a source send a UDP datagram to a group."""
-        sender, address = self.source(source), self.group(group)
-        udp = struct.pack("!HHHH", 5000, 5000, 12, 0) + b"data"
+        """Let a source, or a host of the link, send a UDP datagram to a group.
+
+        `mac` is the hardware address that it goes to in place of that of the group, and
+        `link_source` the one that it comes from: a router's.
+        """
+        address = self.group(group) if isinstance(group, int) else group
+        sender = self.source(source) if host is None else self.host(host)
+        udp = struct.pack("!HHHH", port, port, 8 + len(payload), 0) + payload
         if self.family is IGMP:
             head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, hop_limit, 17, 0)
             packet = head + sender + address + udp
         else:
             head = struct.pack("!IHBB", 6 << 28, len(udp), 17, hop_limit)
             packet = head + sender + address + udp
-        link = (mac or group_mac(address)) + _mac(sender) + _tags(self.vlan)
+        link = (mac or group_mac(address)) + (link_source or _mac(sender)) + _tags(self.vlan)
         ethertype = b"\x08\x00" if self.family is IGMP else b"\x86\xdd"
         self.frame(at, link + ethertype + packet)
+
+    def stream(
+        self,
+        begin: float,
+        end: float,
+        rate: float,
+        group: int,
+        **packet: Any,  # noqa: ANN401 (what `data` takes)
+    ) -> None:
+        """Let a source send `rate` datagrams a second from a time on and until before another."""
+        for number in range(round((end - begin) * rate)):
+            self.data(begin + number / rate, group, **packet)
 
     def detection(self, at: float, *, host: int = 1) -> None:
         """Let a host look for its own address: a Neighbor Solicitation from ::."""

@@ -19,6 +19,7 @@ from mldkit.wire.decode import read_frame, read_packet
 from mldkit.wire.envelope import Fragment
 from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
 from mldkit.wire.fragments import Assembly, Reassembler
+from mldkit.wire.header_sums import HeaderSums
 from mldkit.wire.ipv6 import ICMPV6
 from mldkit.wire.tunnels import decode_inside
 
@@ -32,6 +33,7 @@ class Decoder:
     def __init__(self, *, tunnels: bool = False) -> None:
         self._tunnels = tunnels
         self._fragments = Reassembler()
+        self._header_sums = HeaderSums()
         self.broken: int = 0
         """Frames that ended or contradicted themselves before their protocol was known."""
         self.first_broken: Broken | None = None
@@ -40,6 +42,8 @@ class Decoder:
         """Return the messages that `frame` completes: none or one, seldom more."""
         found = read_frame(frame)
         if type(found) is Decoded:
+            if found.remarks:
+                self._header_sums.judge(found)
             return (found,)
         if found is None:
             return tuple(decode_inside(frame)) if self._tunnels else ()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.model.datagram import Datagram, Decoded, Frame, Malformed, Remark
 from mldkit.model.family import IGMP
+from mldkit.wire import header_sums
 from mldkit.wire.checksum import ones_sum
 from mldkit.wire.envelope import Fragment, Place
 from mldkit.wire.ethernet import Stop
@@ -50,7 +51,8 @@ def read(frame: Frame, link: LinkHeader) -> Place | Fragment | Decoded | Stop | 
         return _broken(frame, datagram, start, reason)
     remarks: list[Remark] = []
     if ones_sum(data[start : start + header]):
-        remarks.append(Remark("V-25", "the sum of the IPv4 header does not come out"))
+        is_blank = not data[start + 10] and not data[start + 11]
+        remarks.append(header_sums.LEFT_TO_CARD if is_blank else header_sums.WRONG)
     if claimed > end:
         claimed = _shorter_than_claimed(frame, claimed, end, remarks)
     if header == 24 and data[start + 20 : start + 24] == _ROUTER_ALERT_OPTION:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mldkit.model.addresses import (
-    group_mac,
     is_link_local,
     is_multicast,
     is_reportable,
     is_source_specific,
     is_unspecified,
-    mac_text,
     text,
 )
 from mldkit.model.family import IGMP, MLD
@@ -152,13 +150,23 @@ def report_source(decoded: Decoded) -> Outcome:
     return f"{decoded.kind} from {text(source)}, which is neither link-local nor ::"
 
 
+def is_query_solicitation(message: object) -> bool:
+    """Return whether a switch asks for queries with it: a leave for no group, the global leave.
+
+    Snooping switches send it after a change of the spanning tree; it is no host that leaves.
+    """
+    return isinstance(message, Leave) and is_unspecified(message.group)
+
+
 def group_is_unicast(decoded: Decoded) -> Outcome:
-    """V-12."""
+    """V-12; a leave for no group at all is D-35."""
     message = decoded.datagram.message
     if isinstance(message, Query):
         if is_unspecified(message.group) or is_multicast(message.group):
             return None
         return f"query for {text(message.group)}, which is no group"
+    if is_query_solicitation(message):
+        return None
     groups = reported_groups(decoded)
     # Groups of one family lie in one block: when the ends are groups, all of them are.
     if not groups or (is_multicast(min(groups)) and is_multicast(max(groups))):
@@ -298,36 +306,6 @@ def any_source_in_ssm_range(decoded: Decoded) -> Outcome:
     return None
 
 
-def query_destination(decoded: Decoded) -> Outcome:
-    """D-20."""
-    message = decoded.datagram.message
-    if not isinstance(message, Query) or message.version is None:
-        return None
-    destination = decoded.datagram.destination
-    expected = decoded.family.all_hosts if message.is_general else message.group
-    if destination == expected or not is_multicast(expected):
-        return None
-    detail = f"sent to {text(destination)}, not to {text(expected)}"
-    return Hit(ERROR if is_multicast(destination) else INFO, detail)
-
-
-def report_destination(decoded: Decoded) -> Outcome:
-    """D-21."""
-    message = decoded.datagram.message
-    if isinstance(message, Report):
-        expected = decoded.family.reports
-    elif isinstance(message, Leave):
-        expected = decoded.family.all_routers
-    elif isinstance(message, LegacyReport):
-        expected = message.group
-    else:
-        return None
-    destination = decoded.datagram.destination
-    if destination == expected:
-        return None
-    return f"sent to {text(destination)}, not to {text(expected)}"
-
-
 def type_of_service(decoded: Decoded) -> Outcome:
     """D-22."""
     value = decoded.datagram.traffic_class
@@ -357,17 +335,15 @@ _NEED_SOURCES = frozenset((RecordType.IS_IN, RecordType.ALLOW, RecordType.BLOCK)
 _EXCLUDE = frozenset((RecordType.IS_EX, RecordType.TO_EX))
 
 
-def destination_mac(decoded: Decoded) -> Outcome:
-    """D-25."""
-    datagram = decoded.datagram
-    mac = datagram.link_destination
-    if mac is None or not datagram.destination or not is_multicast(datagram.destination):
+def query_solicitation(decoded: Decoded) -> Outcome:
+    """D-35."""
+    message = decoded.datagram.message
+    if not isinstance(message, Leave) or not is_query_solicitation(message):
         return None
-    expected = group_mac(datagram.destination)
-    if mac == expected:
-        return None
-    detail = f"{text(datagram.destination)} sent to {mac_text(mac)}, not to {mac_text(expected)}"
-    return Hit(ERROR if mac[0] & 1 else INFO, detail)
+    return (
+        f"a leave for group {text(message.group)} is no host that leaves: a switch asks for queries"
+        " after a change of the topology; that data are flooded for a while then is expected"
+    )
 
 
 def repeated_group(decoded: Decoded) -> Outcome:

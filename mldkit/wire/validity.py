@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.model.messages import KINDS, Report
-from mldkit.wire import rules, screening
+from mldkit.wire import destinations, rules, screening
 from mldkit.wire.checksum_faults import bad_checksum
 from mldkit.wire.rules import ERROR, INFO, WARNING, Hit, Rule
 
@@ -34,7 +34,8 @@ _REPORT = ("report",)
 _HOST = ("report", "leave")
 _LISTS = ("query", "report")
 _ALL = ("query", "report", "leave")
-_OURS = (*_ALL, "mrd-advertisement", "mrd-solicitation", "mrd-termination")
+_DISCOVERY = ("mrd-advertisement", "mrd-solicitation", "mrd-termination")
+_OURS = (*_ALL, *_DISCOVERY)
 """Not the messages of other protocols on top of IGMP, which have rules of their own."""
 _IGNORED_BY_LINUX = "Linux does not check it"
 
@@ -84,7 +85,7 @@ RULES: tuple[Rule, ...] = (
          linux="Linux hosts do not answer it", kinds=_QUERY),
     Rule("V-21", INFO, "An older IGMP message is longer than 8 octets",
          "RFC 2236 §2.5", rules.older_igmp_too_long, kinds=_HOST),
-    Rule("V-23", WARNING, "The source is no address that the sender can have",
+    Rule("V-23", WARNING, "The source address does not fit the link",
          "RFC 9776 §4.2.14", rules.igmp_source),
     Rule("V-24", WARNING, "The message came in fragments",
          "RFC 9776 §4.2.17; RFC 9777 §5.2.16", aliases=("D-27",)),
@@ -101,11 +102,12 @@ RULES: tuple[Rule, ...] = (
     Rule("D-16", WARNING, "An any-source join in the source-specific range",
          "RFC 9776 §4.2.13; RFC 4604 §2.2", rules.any_source_in_ssm_range, kinds=_REPORT),
     Rule("D-20", ERROR, "A query goes to the wrong destination",
-         "RFC 9776 §4.1.12; RFC 9777 §5.1.15", rules.query_destination,
+         "RFC 9776 §4.1.12; RFC 9777 §5.1.15", destinations.query_destination,
          linux="Linux hosts answer it, and Linux bridges ask so in older versions", kinds=_QUERY),
     Rule("D-21", WARNING, "A report or leave goes to the wrong destination",
          "RFC 9776 §4.2.15; RFC 9777 §5.2.15; RFC 2236 §9; RFC 2710 §5",
-         rules.report_destination, linux="Linux bridges learn from it all the same", kinds=_HOST),
+         destinations.report_destination, linux="Linux bridges learn from it all the same",
+         kinds=_HOST),
     Rule("D-22", INFO, "IGMPv3 without the precedence of internetwork control",
          "RFC 9776 §4", rules.type_of_service, linux=_IGNORED_BY_LINUX),
     Rule("D-23", INFO, "A query from 0.0.0.0",
@@ -113,7 +115,11 @@ RULES: tuple[Rule, ...] = (
     Rule("D-24", WARNING, "A record that needs sources has none",
          "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.record_without_source, kinds=_REPORT),
     Rule("D-25", ERROR, "The hardware address does not belong to the group",
-         "RFC 1112 §6.4; RFC 2464 §7", rules.destination_mac),
+         "RFC 1112 §6.4; RFC 2464 §7", destinations.destination_mac),
+    Rule("D-35", INFO, "A switch asks for queries (query solicitation)",
+         "RFC 4541 §2.1.1", rules.query_solicitation, kinds=("leave",)),
+    Rule("D-42", WARNING, "A message of router discovery goes to the wrong destination",
+         "RFC 4286 §3, §4, §5", destinations.discovery_destination, kinds=_DISCOVERY),
     Rule("M-01", ERROR, "The frame ends inside its link header", "IEEE 802.3 §3"),
     Rule("M-02", ERROR, "The IPv4 header contradicts itself or is cut", "RFC 791 §3.1"),
     Rule("M-03", INFO, "The capture kept only a part of the packet", "pcap snapshot length"),

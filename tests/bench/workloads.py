@@ -7,6 +7,8 @@
     w2   nothing else: IGMPv3 and MLDv2, 7 % queries, about 9.7 records and 24 sources each
     w2h  as w2, from 2,000 hosts of which each has 20 of 5,000 groups: what an analysis remembers
          does not grow with the messages
+    w4   a line with television: UDP of 1,316 octets (seven cells of MPEG TS in RTP's place) to 40
+         groups, all at once, and one IGMP message in 1000 packets: queries, and 40 members
     w5   many members: each message is the report of another host, for 20 groups of its own choice
 
 All are pcap files. Run as a program: `python tests/bench/workloads.py w1 FILE --count 200000`.
@@ -288,6 +290,39 @@ def write_w2h(path: Path, count: int, seed: int = 2) -> None:
             write_records(file, frames, first, 1000)
 
 
+def write_w4(path: Path, count: int, seed: int = 4) -> None:
+    """Write `count` packets of 40 streams, a millisecond apart, and messages of their members."""
+    rng = random.Random(seed)
+    groups = [struct.pack("!I", 0xEF0A0001 + number) for number in range(40)]
+    udp = struct.pack("!HHHH", 5004, 5004, 8 + 1316, 0)
+    data = [
+        ethernet(
+            b"\x01\x00\x5e" + bytes((group[1] & 0x7F,)) + group[2:],
+            4,
+            ipv4(17, b"\x0a\x64\x01\x05", group, udp + rng.randbytes(1316), ttl=16),
+            0,
+        )
+        for group in groups
+    ]
+    ask = struct.pack("!BBH4sBBH", 0x11, 100, 0, bytes(4), 2, 125, 0)
+    query_ = igmp(ask, 1, bytes((224, 0, 0, 1)))
+    with path.open("wb") as file:
+        file.write(PCAP_HEADER)
+        for first in range(0, count, BATCH):
+            frames = []
+            for number in range(first, first + min(BATCH, count - first)):
+                turn, place = divmod(number, PACKETS_PER_MESSAGE)
+                if place:
+                    frames.append(data[rng.randrange(40)])
+                elif turn % 41 == 0:
+                    frames.append(query_)
+                else:
+                    group = groups[turn % 41 - 1]
+                    body = struct.pack("!BBHHHBBH", 0x22, 0, 0, 0, 1, 2, 0, 0) + group
+                    frames.append(igmp(body, 100 + turn % 41, bytes((224, 0, 0, 22))))
+            write_records(file, frames, first, 1000)
+
+
 def write_w5(path: Path, count: int, seed: int = 5) -> None:
     """Write the reports of `count` hosts, a millisecond apart: 20 memberships each."""
     rng = random.Random(seed)
@@ -314,6 +349,7 @@ WRITERS: dict[str, Callable[[Path, int], None]] = {
     "w1": write_w1,
     "w2": write_w2,
     "w2h": write_w2h,
+    "w4": write_w4,
     "w5": write_w5,
 }
 

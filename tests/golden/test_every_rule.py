@@ -19,11 +19,12 @@ from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame, LinkType
 from mldkit.model.family import IGMP, MLD, Family
-from mldkit.model.messages import GroupRecord, Other, Query, RecordType, Report
+from mldkit.model.messages import GroupRecord, Other, Query, RecordType, Report, RouterAdvertisement
 from mldkit.model.units import SECOND
 from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
+from tests.golden import data_stories
 from tests.golden.test_defect_table import DEFECTS
 
 if TYPE_CHECKING:
@@ -53,6 +54,12 @@ def igmp(message: Query | Report | Other, **envelope: object) -> bytes:
     return encode_frame(Datagram(parse("10.0.0.1"), to, message, **fields))  # type: ignore[arg-type]
 
 
+def discovery(to: str) -> bytes:
+    return encode_frame(
+        Datagram(parse("10.0.0.1"), parse(to), RouterAdvertisement(), link_source=bytes(6))
+    )
+
+
 def says(*records: GroupRecord) -> bytes:
     return igmp(Report(records))
 
@@ -79,6 +86,7 @@ FRAMES = {
     "D-22": Case(one(igmp(QUERY, traffic_class=0)), one(igmp(QUERY))),
     "D-24": Case(one(says(GroupRecord(RecordType.ALLOW, G4))),
                  one(says(GroupRecord(RecordType.ALLOW, G4, (S4,))))),
+    "D-42": Case(one(discovery("224.0.0.1")), one(discovery("224.0.0.106"))),
     "M-01": Case(one(V4[:13]), one(V4)),
     "M-02": Case(one(V4[:20]), one(V4)),
     "M-03": Case(one(V4[:-4], original=len(V4)), one(V4, original=len(V4))),
@@ -277,6 +285,7 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
+    **data_stories.STORIES,
 }
 ONLY_MLD = {"D-29"}
 ON_A_LINK = [

@@ -96,20 +96,10 @@ def test_leaves_and_the_data_after_them(stage: Stage, diagnose: Diagnose) -> Non
     assert "the leave was asked about after 250 ms; data went on for 2.2 s after it" in told
 
 
-def test_data_that_no_router_forwards(diagnose: Diagnose) -> None:
-    stage = Stage(IGMP)
-    stage.query(0)
-    stage.report(2, "IS_EX", 1)
-    for at in range(3, 20):
-        stage.data(at, 1, hop_limit=1)
-
-    assert "data to 239.1.1.1 have TTL 1, so no router forwards them" in words(diagnose(stage, 20))
-
-
 def test_data_without_a_member(stage: Stage, diagnose: Diagnose) -> None:
     stage.query(0)
     stage.report(2, "IS_EX", 1)
-    stage.data(3, 9)
+    stage.stream(3, 12, 3, 9)
 
     told = words(diagnose(stage, 20))
 

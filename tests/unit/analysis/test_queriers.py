@@ -142,6 +142,73 @@ def test_queries_off_their_announced_interval_by_a_tenth_are_d04(
     assert querier(diagnosis, stage, 1).observed_ns == every * SECOND
 
 
+@pytest.mark.parametrize("response", [5, 10, 20])
+def test_an_interval_need_not_be_longer_than_the_response_time(
+    stage: Stage, diagnose: Diagnose, response: int
+) -> None:
+    for number in range(12):
+        # Timers of a kernel are late by some milliseconds, now more and now less.
+        stage.query(10 * number + 0.02 * (number % 2), interval=10, response=response)
+
+    diagnosis = diagnose(stage, 130)
+
+    assert "D-04" not in diagnosis.ids
+    assert round((querier(diagnosis, stage, 1).observed_ns or 0) / SECOND) == 10
+
+
+def test_queries_much_closer_than_they_announce_are_d04(stage: Stage, diagnose: Diagnose) -> None:
+    for number in range(40):
+        stage.query(5 * number)
+
+    diagnosis = diagnose(stage, 210)
+
+    router = text(stage.router())
+    assert diagnosis.finding("D-04").detail == f"{router} announces 125 s and queries every 5 s"
+
+
+@pytest.mark.parametrize("interval", [20, 125])
+def test_copies_and_repeats_make_no_interval(
+    stage: Stage, diagnose: Diagnose, interval: int
+) -> None:
+    for number in range(8):
+        for repeat in (0, 0.5, 1):
+            stage.query(interval * number + repeat, interval=interval, response=4)
+
+    diagnosis = diagnose(stage, interval * 8)
+
+    assert "D-04" not in diagnosis.ids
+    assert querier(diagnosis, stage, 1).observed_ns == interval * SECOND
+
+
+def test_a_short_burst_of_queries_is_no_interval(stage: Stage, diagnose: Diagnose) -> None:
+    for number in range(100):
+        stage.query(number / 10)
+
+    diagnosis = diagnose(stage, 100)
+
+    assert "D-04" not in diagnosis.ids
+    assert querier(diagnosis, stage, 1).observed_ns is None
+
+
+def test_a_silence_is_no_interval(stage: Stage, diagnose: Diagnose) -> None:
+    for at in (0, 31, 156, 281, 4000):
+        stage.query(at)
+
+    assert querier(diagnose(stage, 4001), stage, 1).observed_ns == 125 * SECOND
+
+
+def test_a_querier_that_announces_no_interval_is_held_to_none(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    for number in range(8):
+        stage.query(60 * number, interval=0)
+
+    diagnosis = diagnose(stage, 480)
+
+    assert "D-04" not in diagnosis.ids
+    assert querier(diagnosis, stage, 1).announced_ns == 0
+
+
 def test_two_gaps_are_too_few_for_d04(stage: Stage, diagnose: Diagnose) -> None:
     for at in (0, 31, 60, 120, 180):
         stage.query(at)

@@ -118,12 +118,14 @@ TIMELINES = {
         + """
         1    query 0.0.0.0
         5    join 239.1.1.1
-        15   data 239.1.1.1 from 10.0.0.1 ttl 8
+        """
+        + "".join(f"{second}.5 data 239.1.1.1 from 10.0.0.1 ttl 8\n" for second in range(15, 30))
+        + """
         30   leave 239.1.1.1
         30.1 query 239.1.1.1 max-response 1s
         31.1 query 239.1.1.1 max-response 1s
-        50   data 239.1.1.1 from 10.0.0.1 ttl 8
-        """,
+        """
+        + "".join(f"{second}.5 data 239.1.1.1 from 10.0.0.1 ttl 8\n" for second in range(31, 50)),
         ["239.1.1.1 10.9.0.2 EXCLUDE{} 5.0-30.0 leave"],
         frozenset({"D-12"}),
     ),

@@ -50,9 +50,9 @@ def test_m09_igmp_of_four_to_seven_octets(kind: int, octets: int) -> None:
     assert decoded.kind in ("query", "report", "leave", "mrd-advertisement")
 
 
-@pytest.mark.parametrize("kind", [0x31, 0x32])
-def test_m09_discovery_messages_of_four_octets_are_whole(kind: int) -> None:
-    decoded = read(bytes((kind, 0, 0, 0)), "224.0.0.2")
+@pytest.mark.parametrize(("kind", "to"), [(0x31, "224.0.0.2"), (0x32, "224.0.0.106")])
+def test_m09_discovery_messages_of_four_octets_are_whole(kind: int, to: str) -> None:
+    decoded = read(bytes((kind, 0, 0, 0)), to)
 
     assert decoded.malformed is None
     assert decoded.kind in ("mrd-solicitation", "mrd-termination")

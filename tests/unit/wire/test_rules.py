@@ -18,6 +18,7 @@ from mldkit.model.messages import (
     Query,
     RecordType,
     Report,
+    RouterAdvertisement,
 )
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
@@ -132,6 +133,11 @@ CASES: dict[str, tuple[Datagram, Datagram]] = {
     "D-25": (
         mld(QUERY6, "ff02::1", link_destination=bytes.fromhex("333300000002")),
         mld(QUERY6, "ff02::1", link_destination=bytes.fromhex("333300000001")),
+    ),
+    "D-35": (igmp(Leave(2, bytes(4)), "224.0.0.2"), igmp(Leave(2, G4), "224.0.0.2")),
+    "D-42": (
+        mld(RouterAdvertisement(), "ff02::1"),
+        mld(RouterAdvertisement(), "ff02::6a"),
     ),
     "M-28": (
         igmp(report(IS_EX4, IS_EX4), "224.0.0.22"),

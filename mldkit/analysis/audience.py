@@ -1,0 +1,79 @@
+"""Who is there for the data of a link: its streams and its members side by side.
+
+What only the whole capture shows is judged here in one order, so that a cause is told once: a
+source that nobody asked for explains that the wanted one is missing, a host that left explains
+that a stream stopped, and only what nothing explains is left to be told as such.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.streams import Stream, is_pause
+from mldkit.analysis.traffic import over_text, wants
+from mldkit.wire.rules import INFO
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mldkit.analysis.facts import Mark
+    from mldkit.analysis.stays import Row
+    from mldkit.analysis.traffic import Traffic
+    from mldkit.model.addresses import Address
+
+MOST_STREAMS_OF_GROUP = 100
+MOST_STAYS_OF_GROUP = 1000
+"""Streams and stays of one group that are held against each other."""
+
+
+class Audience:
+    """The streams and the stays of one link, by group, at the end of a capture."""
+
+    def __init__(self, traffic: Traffic, rows: Iterable[Row], end: Mark) -> None:
+        self.traffic = traffic
+        self.end = end
+        self.streams: defaultdict[Address, list[Stream]] = defaultdict(list)
+        """Everything sent to a group that is no discovery."""
+        self.flows: defaultdict[Address, list[Stream]] = defaultdict(list)
+        """What flows of it."""
+        self.stays: defaultdict[Address, list[Row]] = defaultdict(list)
+        for stream in traffic.streams.values():
+            of_group = self.streams[stream.group]
+            if len(of_group) < MOST_STREAMS_OF_GROUP and not stream.is_discovery:
+                of_group.append(stream)
+                if stream.flows:
+                    self.flows[stream.group].append(stream)
+        for row in rows:
+            if row.group in self.streams and len(self.stays[row.group]) < MOST_STAYS_OF_GROUP:
+                self.stays[row.group].append(row)
+        self.explained: set[int] = set()
+        """Streams, by identity, of which it is known why they stopped."""
+
+    def was_seen(self, from_ns: int, until_ns: int) -> bool:
+        """Return whether somebody looked all the time, and somebody queried when it began.
+
+        What stops in a silence of the querier is told with that silence.
+        """
+        silence = self.traffic.state.queriers.silence
+        return not any(
+            begun_ns < until_ns and from_ns < ended_ns for begun_ns, ended_ns in silence.unseen
+        ) and not any(begun_ns < from_ns < ended_ns for begun_ns, ended_ns in silence.times)
+
+    def is_fed(self, row: Row, stream: Stream, from_ns: int, until_ns: int) -> bool:
+        """Return whether another source went on for a member when a stream had stopped."""
+        return any(
+            other is not stream
+            and wants(row, other.source)
+            and other.first_ns < until_ns
+            and is_pause(other.last_ns - from_ns, stream.gap_ns)
+            for other in self.flows[stream.group]
+        )
+
+    def conclude(self) -> None:
+        """Say for how long streams went on after the last member left."""
+        for stream in self.traffic.streams.values():
+            if stream.over is not None:
+                went_before = stream.over.severity == INFO
+                stream.over.detail = over_text(stream, went_before=went_before)
+                stream.over.weight = stream.last_ns - stream.left_ns
