@@ -18,7 +18,12 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import MARGIN_NS, UNSOLICITED_INTERVAL_NS, host_address
+from mldkit.analysis.facts import (
+    MARGIN_NS,
+    REPEATED_NS,
+    UNSOLICITED_INTERVAL_NS,
+    host_address,
+)
 from mldkit.analysis.limits import CHANGED, MOST_CHANGED
 from mldkit.model.addresses import text
 from mldkit.model.messages import RecordType
@@ -34,10 +39,6 @@ FLOOD_RECORDS = 1000
 _LATEST_REPEAT_NS = UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
 _COMPLETE_NS = 3 * UNSOLICITED_INTERVAL_NS
 """What was sent as often as it should be, and comes again later than that, is told anew."""
-_OLDER_INTERVAL_NS = 10 * SECOND
-"""Unsolicited Report Interval of IGMPv2 and MLDv1, by which IGMPv3 hosts repeat too: Linux before
-3.12, many small devices (RFC 2236 §8.10, RFC 2710 §7.10; net/ipv4/igmp.c)."""
-_FORGOTTEN_NS = _OLDER_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
 _FIRST_CHANGE = RecordType.TO_IN
 
 
@@ -88,7 +89,7 @@ class Changes:
     ) -> None:
         """Take in an accepted report with `count` state-change records among its records."""
         self._count_flood(host, count, mark)
-        if mark.time_ns - self._swept_ns > _FORGOTTEN_NS:
+        if mark.time_ns - self._swept_ns > REPEATED_NS:
             self.poll(mark.time_ns)
         for record in records:
             if record.type >= _FIRST_CHANGE:
@@ -97,7 +98,7 @@ class Changes:
     def interrupt(self, now_ns: int) -> None:
         """Take in that hosts change their version, which ends their repeats (RFC 9776 §7.2.1)."""
         for change in self._pending.values():
-            change.is_mixed |= now_ns - change.last_ns <= _FORGOTTEN_NS
+            change.is_mixed |= now_ns - change.last_ns <= REPEATED_NS
 
     def resumed(self, paused_ns: int, until_ns: int) -> Changes:
         """Return what goes on after a time in which nothing was heard: repeats were missed."""
@@ -112,7 +113,7 @@ class Changes:
         over = [
             (key, change)
             for key, change in self._pending.items()
-            if now_ns - change.last_ns > _FORGOTTEN_NS
+            if now_ns - change.last_ns > REPEATED_NS
         ]
         for (host, _), change in over:
             self._judge(host, change)
@@ -140,7 +141,7 @@ class Changes:
                 return
         else:
             since_ns = mark.time_ns - change.last_ns
-            is_same = change.record == record and since_ns <= _FORGOTTEN_NS
+            is_same = change.record == record and since_ns <= REPEATED_NS
             if is_same and (since_ns <= _COMPLETE_NS or change.times < change.wanted):
                 change.times += 1
                 change.last_ns = mark.time_ns

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis import senders
 from mldkit.analysis.changes import Changes
+from mldkit.analysis.churn import Churn
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
@@ -75,6 +76,7 @@ class LinkState:
         self.responses = Responses(key, ledger, self.delays, self.vantage)
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
+        self.churn = Churn(key, ledger)
         self.leaves = Leaves(key, ledger, self.memberships, self.vantage)
         self.unspecified = Unspecified(key, ledger)
         self.trust = Trust(key, ledger, self.memberships)
@@ -256,7 +258,7 @@ class LinkState:
         self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
-            left = self.memberships.leave(host, message.group, mark.time_ns)
+            left = self.memberships.leave(host, mac, message.group, mark.time_ns)
             self.responses.silent.leave(host, message.group)
             self.leaves.leave_told(message.group, mark)
             self._left([] if left is None else [left], mark)
@@ -302,6 +304,8 @@ class LinkState:
         mode = self.compatibility.mode(mark.time_ns)
         for left in lefts:
             self.leaves.hear(left)
+            if not left.sources:
+                self.churn.left(left.row, mark)
         if queriers.elected is None or (self.key.family is IGMP and mode == 1):
             return
         for left in lefts:

@@ -47,6 +47,8 @@ RULES: tuple[Rule, ...] = (
          "RFC 9776 §4; RFC 9777 §5"),
     Rule("D-43", WARNING, "The source that a member wants is silent, and another one sends",
          "RFC 9776 §3.2, §6.3; RFC 9777 §4.2, §7.3"),
+    Rule("D-45", WARNING, "A host leaves a group and joins it again and again",
+         "RFC 9776 §5.1, §6.6.3; RFC 9777 §6.1, §7.6.3"),
     Rule("D-46", WARNING, "A stream stops at the leave of one host while another is a member",
          "RFC 9776 §6.4.2; RFC 9777 §7.4.2; RFC 4541 §2.1.1"),
     Rule("D-47", INFO, "A host talks in a group of many and never reports it",

@@ -65,7 +65,9 @@ class Traffic:
             if len(self.streams) >= MOST_STREAMS:
                 self.left_out[STREAMS] += 1
                 return
-            stream = begin(packet, now_ns, udp_port(frame, packet), self.state.responses.windows.latest)
+            stream = begin(
+                packet, now_ns, udp_port(frame, packet), self.state.responses.windows.latest
+            )
             self.streams[group, source] = stream
             self._check_mac(packet, mark)
         elif (

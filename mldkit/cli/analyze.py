@@ -20,6 +20,7 @@ from mldkit.model.words import seconds_text
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.analysis_json import analysis_json, event_json
 from mldkit.render.damage import report_damage
+from mldkit.render.flapping import folded
 from mldkit.render.left_out import left_out_text
 from mldkit.render.progress import reading
 from mldkit.render.streams import say
@@ -282,7 +283,8 @@ def _print_rows(result: AnalysisResult) -> None:
     if not found:
         return
     print("\nmemberships")
-    ordered = sorted(found, key=lambda item: (_link_order(item), item[1].from_ns))
+    lines = folded(found, result.findings)
+    ordered = sorted(lines, key=lambda item: (_link_order(item), item[1].from_ns))
     rows = [
         (
             printable(place(key)),
@@ -292,9 +294,9 @@ def _print_rows(result: AnalysisResult) -> None:
             f"v{row.version}",
             f"{(row.from_ns - result.begun_ns) / SECOND:.3f}",
             f"{(row.to_ns - result.begun_ns) / SECOND:.3f}",
-            row.ended_by,
+            ended_by,
         )
-        for key, row in ordered[:_MOST_ROWS]
+        for key, row, ended_by in ordered[:_MOST_ROWS]
     ]
     headings = ("link", "group", "host", "wants", "version", "from s", "to s", "ended by")
     print_table(headings, rows, right={"from s", "to s"}, merge=2)
@@ -326,8 +328,8 @@ def _print_streams(result: AnalysisResult) -> None:
         print(f"{len(streams) - _MOST_STREAMS} more; --json has all")
 
 
-def _link_order(item: tuple[object, Stay]) -> tuple[str, bytes]:
-    key, row = item
+def _link_order(item: tuple[object, Stay, str]) -> tuple[str, bytes]:
+    key, row, _ = item
     return str(key), row.group
 
 
