@@ -51,7 +51,7 @@ class AddressGone:
     address: Address
 
 
-Told: TypeAlias = QuerierEvent | QuerySent | AddressGone
+QuerierJobEvent: TypeAlias = QuerierEvent | QuerySent | AddressGone
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class QuerierJob:
         self,
         device: PacketSocket,
         addresses: Mapping[Address, QuerierSettings],
-        tell: Callable[[Told], None],
+        tell: Callable[[QuerierJobEvent], None],
         on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
         self.queries = 0

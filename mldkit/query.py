@@ -91,7 +91,7 @@ class HostState:
 
 
 @dataclass(slots=True)
-class Result:
+class QueryResult:
     """What a query brought to light."""
 
     queries: list[Decoded] = field(default_factory=list)
@@ -159,10 +159,10 @@ class Asker:
         self._sent: set[bytes] = set()
         self._pending: dict[bytes, int] = {}
         self._positions: list[int] = []
-        self.result = Result()
+        self.result = QueryResult()
         self.on_frame: Callable[[Frame], None] | None = None
 
-    def run(self, frames: Sequence[bytes], schedule: Schedule) -> Result:
+    def run(self, frames: Sequence[bytes], schedule: Schedule) -> QueryResult:
         """Send all frames `count` times and listen.
 
         An interrupt ends it with what there is; so does a failure once a query was seen to leave.

@@ -67,7 +67,7 @@ class LinkEvent:
     """The same in words."""
 
 
-Told: TypeAlias = "Event | LinkEvent"
+WatchEvent: TypeAlias = "Event | LinkEvent"
 
 
 class Device(Protocol):
@@ -135,7 +135,7 @@ class Watch:
         self,
         interface: str,
         machine: Machine,
-        listener: Callable[[Told], None],
+        listener: Callable[[WatchEvent], None],
         *,
         profile: str = DEFAULT_PROFILE,
         vantage: str = AUTO,

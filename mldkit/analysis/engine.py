@@ -31,7 +31,7 @@ from mldkit.analysis.vantage import AUTO
 from mldkit.protocol.variables import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.link_state import LinkState
@@ -118,24 +118,44 @@ class Analysis:
             link.forget()
         self.routing.admission.forget(self.links)
 
-    def finish(self, ended_ns: int | None = None) -> AnalysisResult:
-        """Return what was found, and end; `ended_ns` is the time of the last packet."""
+    def finish(self, ended_ns: int | None = None, sources: Sequence[Source] = ()) -> AnalysisResult:
+        """Return what was found, and end.
+
+        `ended_ns` is the time of the last packet, `sources` are the captures by their numbers.
+        """
         self.routing.route(list(self.intake.finish()))
         end_ns = max(self.intake.now_ns, ended_ns or 0)
         links = self.routing.close(end_ns)
-        duplicates = self.intake.copies.duplicates
         return AnalysisResult(
             profile=self.profile,
             links=links,
             findings=self.ledger.seal(),
-            captures=tuple(
-                CaptureFacts(number, part.messages, duplicates.get(number, 0))
-                for number, part in sorted(self.parts.items())
-            ),
+            captures=self._captures(sources),
             begun_ns=self.intake.begun_ns or 0,
             ended_ns=end_ns,
             left_out=self.left_out(),
             tunnels=self.tunnels,
+        )
+
+    def _captures(self, sources: Sequence[Source]) -> tuple[CaptureFacts, ...]:
+        duplicates = self.intake.copies.duplicates
+        messages = {number: part.messages for number, part in self.parts.items()}
+        counts = {
+            number: (number, messages.get(number, 0), duplicates.get(number, 0))
+            for number in sorted({*range(len(sources)), *messages})
+        }
+        if not sources:
+            return tuple(CaptureFacts(*count) for count in counts.values())
+        return tuple(
+            CaptureFacts(
+                *counts[number],
+                name=source.name,
+                packets=source.packets,
+                first_ns=source.first_ns,
+                last_ns=source.last_ns,
+                damage=source.damage,
+            )
+            for number, source in enumerate(sources)
         )
 
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -189,6 +209,6 @@ def analyze(
             analysis.see_all(frames)
         if interrupt is not None and interrupt.came:
             # Packets that were read ahead were not looked at.
-            return analysis.finish()
+            return analysis.finish(sources=sources)
         lasts = believable(source.last_ns for source in sources)
-        return analysis.finish(max(lasts, default=None))
+        return analysis.finish(max(lasts, default=None), sources)

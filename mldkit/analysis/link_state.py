@@ -18,6 +18,7 @@ from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Memberships
 from mldkit.analysis.queriers import Queriers
+from mldkit.analysis.reporting_proxies import ReportingProxies
 from mldkit.analysis.responses import Responses
 from mldkit.analysis.stays import Heard
 from mldkit.analysis.trace import Trace
@@ -32,7 +33,7 @@ from mldkit.wire.rules import is_query_solicitation
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.facts import Host, LinkKey
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Left, Row
     from mldkit.model.addresses import Address
@@ -79,6 +80,7 @@ class LinkState:
         self.churn = Churn(key, ledger)
         self.leaves = Leaves(key, ledger, self.memberships, self.vantage)
         self.unspecified = Unspecified(key, ledger)
+        self.proxies = ReportingProxies(key, ledger)
         self.trust = Trust(key, ledger, self.memberships)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
@@ -264,14 +266,11 @@ class LinkState:
             self._left([] if left is None else [left], mark)
             return
         version = decoded.version
-        if isinstance(message, Report):
-            records = message.records
-            if found and any(item.id == "V-12" for item in found):
-                records = tuple(record for record in records if is_multicast(record.group))
-                rows = None
-        else:
-            records = (GroupRecord(RecordType.IS_EX, message.group),)
+        if isinstance(message, LegacyReport):
             self.responses.silent.older_report(host, message.group)
+        records = _records(message, found)
+        if isinstance(message, Report) and records is not message.records:
+            rows = None
         self.compatibility.report(version, datagram.source, mark)
         if self.trace is not None:
             self.trace.report(host, records, mark.time_ns)
@@ -291,11 +290,18 @@ class LinkState:
                 if record.type == RecordType.TO_IN:
                     self.leaves.leave_told(record.group, mark)
         if told.answering:
-            responses.report(host, told.answering, version, mark)
+            delay_ns = responses.report(host, told.answering, version, mark)
+            if delay_ns is not None and len(host) > len(datagram.source):
+                self._stand_in(host, message, mark)
         if told.left:
             self._left(told.left, mark)
         if self.memberships.new_groups:
             self.identities.compare_groups(mark)
+
+    def _stand_in(self, host: Host, message: Report | LegacyReport, mark: Mark) -> None:
+        """Take in an answer of somebody without an address, who may answer for others."""
+        if isinstance(message, LegacyReport) and not self.compatibility.is_older(mark.time_ns):
+            self.proxies.report(host, message, self.responses.windows.latest, mark)
 
     def _left(self, lefts: list[Left], mark: Mark) -> None:
         """Await what the querier does; IGMPv1 queriers know no leave (RFC 9776 §7.3.2)."""
@@ -311,3 +317,12 @@ class LinkState:
         for left in lefts:
             self.leaves.left(left, queriers.variables.robustness, mark)
         self._look_ahead()
+
+
+def _records(message: Report | LegacyReport, found: tuple[Finding, ...]) -> tuple[GroupRecord, ...]:
+    """Return the records of a report that count; an older one is EXCLUDE without sources."""
+    if isinstance(message, LegacyReport):
+        return (GroupRecord(RecordType.IS_EX, message.group),)
+    if found and any(item.id == "V-12" for item in found):
+        return tuple(record for record in message.records if is_multicast(record.group))
+    return message.records

@@ -23,7 +23,16 @@ from mldkit.analysis import limits
 from mldkit.analysis.events import Event
 from mldkit.analysis.facts import REPEATED_NS, Host, host_address
 from mldkit.analysis.filters import filter_after
-from mldkit.analysis.stays import CAPTURE_END, EXPIRY, LEAVE, Change, Left, Row, Told, sealed
+from mldkit.analysis.stays import (
+    CAPTURE_END,
+    EXPIRY,
+    LEAVE,
+    Change,
+    Left,
+    ReportEffect,
+    Row,
+    sealed,
+)
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
@@ -98,10 +107,10 @@ class Memberships:
         heard: Heard,
         records: Iterable[GroupRecord],
         recognised: Iterable[Row | None] | None = None,
-    ) -> Told:
+    ) -> ReportEffect:
         """Take in the records of an accepted report, with the rows that they say again."""
         host, now_ns, deadline_ns = heard.host, heard.now_ns, heard.until_ns
-        told = Told()
+        told = ReportEffect()
         answering = told.answering
         groups = self.groups
         for record, row in zip(records, recognised or _NOTHING, strict=False):
@@ -116,7 +125,7 @@ class Memberships:
                 self._meet(groups.get(record.group, _NOBODY).get(host), record, heard, told)
         return told
 
-    def _meet(self, row: Row | None, record: GroupRecord, heard: Heard, told: Told) -> None:
+    def _meet(self, row: Row | None, record: GroupRecord, heard: Heard, told: ReportEffect) -> None:
         """Take in a record that was not recognised: it may still say the same as before."""
         kind, _, sources, _ = record
         if (
@@ -139,7 +148,7 @@ class Memberships:
         if heard.is_faultless and (row.record is None or row.reports & 3 == 0):
             self._remember(row, record)
 
-    def _take(self, row: Row | None, record: GroupRecord, heard: Heard, told: Told) -> None:
+    def _take(self, row: Row | None, record: GroupRecord, heard: Heard, told: ReportEffect) -> None:
         """Take in a record that is new or changes something."""
         kind, _, sources, _ = record
         now_ns, version = heard.now_ns, heard.version

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
     from mldkit.analysis.vantage import Assumed
+    from mldkit.link.reading import Damage
     from mldkit.model.addresses import Address
     from mldkit.protocol.variables import Variables
 
@@ -121,6 +122,11 @@ class LeavesFacts:
         return self.groups.count + self.sources.count
 
     @property
+    def heard(self) -> int:
+        """Leaves and stops of sources, whether a querier was there or not."""
+        return self.groups.heard + self.sources.heard
+
+    @property
     def asked(self) -> int:
         """Those of them that were asked about."""
         return self.groups.asked + self.sources.asked
@@ -190,12 +196,19 @@ class LinkFacts:
 
 @dataclass(frozen=True, slots=True)
 class CaptureFacts:
-    """What one capture contributed."""
+    """One capture, and what it contributed; a live link is one without a name."""
 
     number: int
+    """What findings and links call it."""
     messages: int
     duplicates: int
     """Frames that were captured twice."""
+    name: str = ""
+    packets: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    damage: Damage | None = None
+    """Where it broke, None where it is whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +220,7 @@ class AnalysisResult:
     findings: tuple[Diagnosis, ...]
     """The worst first, then in order of time."""
     captures: tuple[CaptureFacts, ...]
-    """Those that had something to look at."""
+    """In order of their numbers."""
     begun_ns: int
     ended_ns: int
     left_out: tuple[LeftOut, ...]
@@ -230,6 +243,11 @@ class AnalysisResult:
     def messages(self) -> int:
         """Messages of all captures, whatever they were."""
         return sum(capture.messages for capture in self.captures)
+
+    @property
+    def packets(self) -> int:
+        """Packets of all captures."""
+        return sum(capture.packets for capture in self.captures)
 
     @property
     def tells_all(self) -> bool:

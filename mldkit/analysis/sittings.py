@@ -28,6 +28,7 @@ from mldkit.protocol.variables import Variables
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence, Set
 
+    from mldkit.link.reading import Damage
     from mldkit.model.datagram import Frame
 
 _SEEN_NS = Variables().other_querier_ns
@@ -49,6 +50,14 @@ class Source(Protocol):
     @property
     def last_ns(self) -> int | None:
         """Time of the last packet so far."""
+
+    @property
+    def packets(self) -> int:
+        """Packets seen so far."""
+
+    @property
+    def damage(self) -> Damage | None:
+        """Where it broke, None where it is whole; known at the end."""
 
     @property
     def interfaces(self) -> tuple[str | None, ...]:

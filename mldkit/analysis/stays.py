@@ -131,7 +131,7 @@ class Left(NamedTuple):
     """Empty where it left the group."""
 
 
-class Told:
+class ReportEffect:
     """What a report told."""
 
     __slots__ = ("answering", "changes", "left")

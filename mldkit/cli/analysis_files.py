@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mldkit.analysis.result import AnalysisResult
-    from mldkit.link.capture import Capture
 
 
 def check(args: argparse.Namespace) -> None:
@@ -41,17 +40,15 @@ def _check_place(option: str, file: str, captures: Sequence[str]) -> None:
         raise CaptureError(f"{file}: cannot be written: is a directory")
 
 
-def write(args: argparse.Namespace, result: AnalysisResult, captures: Sequence[Capture]) -> None:
+def write(args: argparse.Namespace, result: AnalysisResult) -> None:
     """Write the files that were asked for."""
     if args.plot is not None:
         sheet.save_sheet(result, args.plot)
     if args.html is not None:
-        _write_page(args, result, captures)
+        _write_page(args, result)
 
 
-def _write_page(
-    args: argparse.Namespace, result: AnalysisResult, captures: Sequence[Capture]
-) -> None:
+def _write_page(args: argparse.Namespace, result: AnalysisResult) -> None:
     notes = []
     try:
         drawings = sheet.drawings(result)
@@ -62,7 +59,7 @@ def _write_page(
     if any(link.trace is not None and not link.trace.is_complete for link in result.links):
         notes.append("The capture has more queries, reports or answers than the pictures show.")
     notes += [f"Left out: {left_out_text(item)}." for item in result.left_out]
-    octets = page(result, captures, drawings, notes).encode("utf-8", "backslashreplace")
+    octets = page(result, drawings, notes).encode("utf-8", "backslashreplace")
     try:
         Path(args.html).write_bytes(octets)
     except OSError as error:

@@ -7,44 +7,31 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.engine import Analysis, analyze, resting_collector
-from mldkit.analysis.facts import host_address
 from mldkit.analysis.intake import EVERYTHING, Wanted
 from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
 from mldkit.link.capture import Capture, open_capture
-from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
-from mldkit.model.words import seconds_text
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
-from mldkit.render.analysis_json import analysis_json, event_json
+from mldkit.render.analysis_json import event_json, print_analysis_json
+from mldkit.render.analysis_text import print_analysis
 from mldkit.render.damage import report_damage
-from mldkit.render.flapping import folded
 from mldkit.render.left_out import left_out_text
 from mldkit.render.progress import reading
 from mldkit.render.streams import say
-from mldkit.render.summary import summary
 from mldkit.render.terminal import (
-    SEVERITY_STYLES,
     json_text,
-    line_printer,
     note,
-    print_json,
-    print_table,
-    printable,
-    rule_line,
 )
-from mldkit.render.words import frames_text, place, short_names
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.events import Event
     from mldkit.analysis.result import AnalysisResult
-    from mldkit.analysis.stays import Stay
 
 EPILOG = """\
 examples:
@@ -59,12 +46,6 @@ examples:
 exit codes: 0 no error found, 1 a finding of severity error, 3 nothing readable,
 130 interrupted (what was read until then is printed)
 """
-
-_MOST_ROWS = 300
-_MOST_STREAMS = 50
-_MOST_ALIKE = 10
-"""Findings of one rule on one link."""
-_MOST_FRAMES_SHOWN = 6
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -153,13 +134,13 @@ def run(args: argparse.Namespace) -> int:
     with resting_collector():
         result = result.only(groups=_groups(args), hosts=_hosts(args))
         if _writes_files(args):
-            analysis_files.write(args, result, captures)
+            analysis_files.write(args, result)
         for item in result.left_out:
             note(args, f"note: {left_out_text(item)}")
         if args.format == "json":
-            print_json(analysis_json(result, captures, interrupted=interrupt.came))
+            print_analysis_json(result, interrupted=interrupt.came)
         elif args.format == "text":
-            _print_text(args, result, captures)
+            print_analysis(result, _groups(args) or ())
     if interrupt.came:
         length_s = (result.ended_ns - result.begun_ns) / SECOND
         say(f"interrupted: this is what the first {length_s:,.1f} s show")
@@ -220,136 +201,3 @@ def _groups(args: argparse.Namespace) -> frozenset[bytes] | None:
 
 def _hosts(args: argparse.Namespace) -> frozenset[bytes] | None:
     return frozenset(args.host) if args.host else None
-
-
-def _print_text(args: argparse.Namespace, result: AnalysisResult, captures: list[Capture]) -> None:
-    emit = line_printer()
-    packets = sum(capture.packets for capture in captures)
-    for line in summary(result, packets):
-        emit(printable(line))
-    reported = {row.group for _, row in result.stays()}
-    for group in sorted((_groups(args) or frozenset()) - reported)[:_MOST_ALIKE]:
-        emit(f"Nobody reported to be a member of {text(group)}.", "yellow")
-    _print_queriers(result)
-    _print_rows(result)
-    _print_streams(result)
-    if result.findings:
-        emit("")
-        emit("findings", "bold")
-        names = short_names([capture.name for capture in captures])
-        _print_findings(result.findings, names, emit)
-
-
-def _print_findings(
-    findings: Sequence[Diagnosis], names: list[str], emit: Callable[..., None]
-) -> None:
-    alike: dict[tuple[object, ...], list[Diagnosis]] = {}
-    for entry in findings:
-        alike.setdefault((entry.id, entry.severity, entry.link), []).append(entry)
-    for entries in alike.values():
-        style = SEVERITY_STYLES[entries[0].severity]
-        for entry in entries[:_MOST_ALIKE]:
-            emit(printable(_finding_text(entry, names)), style)
-        if len(entries) > _MOST_ALIKE:
-            more = len(entries) - _MOST_ALIKE
-            emit(f"{more} more of {entries[0].id}; --json has all, --group and --host choose")
-
-
-def _print_queriers(result: AnalysisResult) -> None:
-    rows = [
-        (
-            printable(place(link.key)),
-            text(querier.address),
-            f"v{querier.version}",
-            str(querier.general_queries),
-            _seconds(querier.announced_ns),
-            _seconds(querier.observed_ns),
-            "yes" if link.queriers.elected == querier else "no",
-        )
-        for link in result.links
-        for querier in link.queriers.known
-    ]
-    if rows:
-        print("\nqueriers")
-        numbers = {"queries", "announced", "observed"}
-        headings = ("link", "address", "version", "queries", "announced", "observed", "elected")
-        print_table(headings, rows[:_MOST_ROWS], right=numbers, merge=1)
-        if len(rows) > _MOST_ROWS:
-            print(f"{len(rows) - _MOST_ROWS} more; --json has all")
-
-
-def _print_rows(result: AnalysisResult) -> None:
-    found = list(result.stays())
-    if not found:
-        return
-    print("\nmemberships")
-    lines = folded(found, result.findings)
-    ordered = sorted(lines, key=lambda item: (_link_order(item), item[1].from_ns))
-    rows = [
-        (
-            printable(place(key)),
-            text(row.group),
-            text(host_address(row.host)),
-            _filter_text(row),
-            f"v{row.version}",
-            f"{(row.from_ns - result.begun_ns) / SECOND:.3f}",
-            f"{(row.to_ns - result.begun_ns) / SECOND:.3f}",
-            ended_by,
-        )
-        for key, row, ended_by in ordered[:_MOST_ROWS]
-    ]
-    headings = ("link", "group", "host", "wants", "version", "from s", "to s", "ended by")
-    print_table(headings, rows, right={"from s", "to s"}, merge=2)
-    if len(ordered) > _MOST_ROWS:
-        print(f"{len(ordered) - _MOST_ROWS} more; --json has all, --group and --host choose")
-
-
-def _print_streams(result: AnalysisResult) -> None:
-    streams = [(link.key, stream) for link in result.links for stream in link.streams]
-    if not streams:
-        return
-    print("\ndata")
-    rows = [
-        (
-            printable(place(key)),
-            text(stream.group),
-            text(stream.source),
-            str(stream.packets),
-            f"{(stream.first_ns - result.begun_ns) / SECOND:.3f}",
-            f"{(stream.last_ns - result.begun_ns) / SECOND:.3f}",
-            str(stream.hop_limit),
-        )
-        for key, stream in streams[:_MOST_STREAMS]
-    ]
-    headings = ("link", "group", "source", "packets", "from s", "to s", "lowest TTL")
-    numbers = {"packets", "from s", "to s", "lowest TTL"}
-    print_table(headings, rows, right=numbers, merge=2)
-    if len(streams) > _MOST_STREAMS:
-        print(f"{len(streams) - _MOST_STREAMS} more; --json has all")
-
-
-def _link_order(item: tuple[object, Stay, str]) -> tuple[str, bytes]:
-    key, row, _ = item
-    return str(key), row.group
-
-
-def _filter_text(row: Stay) -> str:
-    sources = ", ".join(map(text, row.sources[:4]))
-    if len(row.sources) > 4:
-        sources += f" and {len(row.sources) - 4} more"
-    if row.exclude:
-        return f"all but {sources}" if sources else "any source"
-    return sources or "nothing"
-
-
-def _finding_text(entry: Diagnosis, names: list[str]) -> str:
-    line = rule_line(entry.rule, entry.severity, entry.detail_of_host)
-    where = f" ({place(entry.link)})" if entry.link is not None else ""
-    times = f" {entry.count} times" if entry.count > 1 else ""
-    capture = names[entry.capture] if len(names) > 1 else None
-    frames = frames_text(entry.frames, _MOST_FRAMES_SHOWN, capture)
-    return f"{line}{where}{times}" + (f"; {frames}" if frames else "")
-
-
-def _seconds(value_ns: int | None) -> str:
-    return "-" if value_ns is None else seconds_text(value_ns)

@@ -11,7 +11,7 @@ from mldkit.cli.arguments import add_format, mac, whole_number
 from mldkit.errors import UsageError
 from mldkit.macfilter.collide import colliding, groups_of, number_of_groups
 from mldkit.macfilter.devices import EXACT, find_device
-from mldkit.macfilter.receive_filter import Outcome, ReceiveFilter
+from mldkit.macfilter.receive_filter import Passage, ReceiveFilter
 from mldkit.model.addresses import group_mac, mac_text, parse_mac, scope, text
 from mldkit.model.notation import parse_group_spec
 from mldkit.render.terminal import note, print_json
@@ -194,9 +194,9 @@ def _frame(subject: _Subject, receive_filter: ReceiveFilter, wanted: int) -> dic
     return entry
 
 
-def _after(subject: _Subject, outcome: Outcome) -> str | None:
+def _after(subject: _Subject, outcome: Passage) -> str | None:
     """Return what the IP layer does with a frame for a group that hosts must not receive."""
-    if subject.group is None or outcome is Outcome.DROPPED:
+    if subject.group is None or outcome is Passage.DROPPED:
         return None
     if len(subject.group) == 16 and scope(subject.group) < 2:
         return "dropped by the IPv6 layer: scope 0 and 1 never come from a link"

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from mldkit.model.family import Family
     from mldkit.model.messages import Query
     from mldkit.origin import Origin
-    from mldkit.query import Answer, Asker, Expectation, Result, Schedule
+    from mldkit.query import Answer, Asker, Expectation, QueryResult, Schedule
 
 EPILOG = """\
 examples:
@@ -235,7 +235,7 @@ def _frame(args: argparse.Namespace, origin: Origin, query: Query) -> bytes:
 
 def _ask(
     args: argparse.Namespace, origin: Origin, frames: Sequence[bytes], queries: Sequence[Query]
-) -> tuple[Result, int]:
+) -> tuple[QueryResult, int]:
     """Send and listen; return the result and how many frames the kernel dropped."""
     from contextlib import ExitStack
 
@@ -289,7 +289,7 @@ def _streamer(args: argparse.Namespace) -> Callable[[Answer], None] | None:
 
 def _run_with_progress(
     args: argparse.Namespace, asker: Asker, frames: Sequence[bytes], schedule: Schedule
-) -> Result:
+) -> QueryResult:
     from mldkit.render.progress import waiting
 
     total_ns = schedule.every_ns * (schedule.count - 1) + schedule.wait_ns

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.result import AnalysisResult
     from mldkit.cli.watch_exec import Commands
     from mldkit.render.watch_table import LiveTable
-    from mldkit.watch import Told, Watch
+    from mldkit.watch import Watch, WatchEvent
 
 EPILOG = """\
 examples:
@@ -198,7 +198,7 @@ class _Session:
                 }
             )
 
-    def _take(self, event: Told) -> None:
+    def _take(self, event: WatchEvent) -> None:
         if self._table is not None:
             self._table.tell(event)
         if self._is_terminal and self._commands is None:
@@ -231,7 +231,7 @@ class _Session:
         return stack.enter_context(CaptureWriter(self._args.write)).write
 
 
-def told_json(event: Told) -> Json:
+def told_json(event: WatchEvent) -> Json:
     """Return the JSON object of an event, of hosts and queriers or of the link itself."""
     from mldkit.watch import LinkEvent
 

@@ -73,7 +73,7 @@ def kernel_notifies() -> bool:
         return not told.missing
 
 
-Told = tuple[EventKind, str, bytes]
+MembershipNotice = tuple[EventKind, str, bytes]
 """Joined or left, interface, group: one notification."""
 
 
@@ -104,7 +104,9 @@ def changes(
                 return
 
 
-def compare(before: Listing, after: Listing, told: list[Told], time_ns: int) -> list[Event]:
+def compare(
+    before: Listing, after: Listing, told: list[MembershipNotice], time_ns: int
+) -> list[Event]:
     """Return what happened between two listings, given what the kernel told meanwhile."""
     old = {(row.interface, row.group): row for row in before.rows}
     new = {(row.interface, row.group): row for row in after.rows}
@@ -161,9 +163,9 @@ def _listing(interface: str | None) -> Listing:
         raise
 
 
-def _told(told: netlink.Notifications, interface: str | None) -> list[Told]:
+def _told(told: netlink.Notifications, interface: str | None) -> list[MembershipNotice]:
     names = None
-    found: list[Told] = []
+    found: list[MembershipNotice] = []
     for kind, fixed, attributes in told.read(fixed_octets=kernel.MULTICAST_HEADER_OCTETS):
         if kind not in (netlink.NEW_MULTICAST, netlink.DELETE_MULTICAST):
             continue

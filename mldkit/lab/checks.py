@@ -64,7 +64,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class CheckResult:
     """What became of a check."""
 
     check: Check
@@ -98,18 +98,18 @@ def load(folder: Path) -> tuple[Check, ...]:
 
 def run(
     lab: Lab, checks: tuple[Check, ...], patience: Patience = lambda *_: nullcontext()
-) -> Iterator[Result]:
+) -> Iterator[CheckResult]:
     """Carry out the checks in order and give each result when it is known."""
     held: set[str] = set()
     for check in checks:
         missing = [other for other in check.after if other not in held]
         if missing:
-            yield Result(check, WAITING, reason=f"after {', '.join(missing)}")
+            yield CheckResult(check, WAITING, reason=f"after {', '.join(missing)}")
             continue
         try:
             outcome = _ask(check, lab, patience)
         except UnsupportedError as error:
-            yield Result(check, SKIP, reason=error.message)
+            yield CheckResult(check, SKIP, reason=error.message)
             continue
         except MldkitError as error:
             outcome = Outcome(
@@ -119,7 +119,7 @@ def run(
             raise _fault(lab.entry.folder, error) from error
         if outcome.holds:
             held.add(check.id)
-        yield Result(check, PASS if outcome.holds else FAIL, outcome)
+        yield CheckResult(check, PASS if outcome.holds else FAIL, outcome)
 
 
 def answer(question: str, *right: str, after: tuple[str, ...] = ()) -> Check:

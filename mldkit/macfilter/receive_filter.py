@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BROADCAST = b"\xff" * 6
 
 
-class Outcome(StrEnum):
+class Passage(StrEnum):
     """What becomes of a frame at the device."""
 
     PASSES = "passes"
@@ -40,7 +40,7 @@ class Outcome(StrEnum):
 class Verdict(NamedTuple):
     """A prediction for one frame."""
 
-    outcome: Outcome
+    outcome: Passage
     reason: str
     bit: int | None
     """Bit of the device's hash table that the address falls on, None where there is no table."""
@@ -94,20 +94,20 @@ class ReceiveFilter:
         """Return what the device does with a frame to `mac`."""
         device = self.device
         if device.kind is Kind.NO_FILTER:
-            return Verdict(Outcome.PASSES, f"{device.id} has no receive filter", None)
+            return Verdict(Passage.PASSES, f"{device.id} has no receive filter", None)
         rule = device.rule
         is_group = bool(mac[0] & 1)
         hashed = rule is not None and (is_group or device.hashes_unicast) and mac != BROADCAST
         bit = rule.index(mac) if rule is not None and hashed else None
         state = self._state
         if state.everything and (is_group or device.promiscuity_opens_unicast):
-            return Verdict(Outcome.PASSES, state.everything, bit)
+            return Verdict(Passage.PASSES, state.everything, bit)
         if mac == BROADCAST:
-            return Verdict(Outcome.PASSES, "broadcast", None)
+            return Verdict(Passage.PASSES, "broadcast", None)
         if not is_group:
             return self._doubted(self._unicast(mac, bit))
         if state.all_multicast:
-            return Verdict(Outcome.PASSES, state.all_multicast, bit)
+            return Verdict(Passage.PASSES, state.all_multicast, bit)
         if bit is not None and mac not in state.listed:
             known = state.strangers.get(bit)
             if known is None:
@@ -115,56 +115,56 @@ class ReceiveFilter:
             return known
         if device.kind is Kind.OUTSIDE:
             reason = f"{device.id} gets no list of groups: the filter is outside of this machine"
-            return Verdict(Outcome.UNKNOWN, reason, None)
+            return Verdict(Passage.UNKNOWN, reason, None)
         return self._doubted(self._multicast(mac, bit))
 
     def _doubted(self, verdict: Verdict) -> Verdict:
         """Return a verdict with the doubt that secondary unicast addresses may raise."""
-        if verdict.outcome is not Outcome.DROPPED or not self._state.maybe_everything:
+        if verdict.outcome is not Passage.DROPPED or not self._state.maybe_everything:
             return verdict
         reason = f"{verdict.reason}, but {self._state.maybe_everything}"
-        return Verdict(Outcome.UNKNOWN, reason, verdict.bit)
+        return Verdict(Passage.UNKNOWN, reason, verdict.bit)
 
     def _unicast(self, mac: bytes, bit: int | None) -> Verdict:
         state = self._state
         if mac == self.own:
-            return Verdict(Outcome.PASSES, "the interface's own address", bit)
+            return Verdict(Passage.PASSES, "the interface's own address", bit)
         if state.all_unicast:
-            return Verdict(Outcome.PASSES, state.all_unicast, bit)
+            return Verdict(Passage.PASSES, state.all_unicast, bit)
         if mac in self.unicast:
             place = self.unicast.index(mac) + 1
-            return Verdict(Outcome.PASSES, f"unicast entry {place}", bit)
+            return Verdict(Passage.PASSES, f"unicast entry {place}", bit)
         if bit is not None and bit in state.bits:
-            return Verdict(Outcome.PASSES, self._shared(mac, bit), bit)
+            return Verdict(Passage.PASSES, self._shared(mac, bit), bit)
         if self.own is None:
             reason = "a unicast address: passes only where it is the interface's own"
-            return Verdict(Outcome.UNKNOWN, reason, bit)
-        return Verdict(Outcome.DROPPED, "another host's unicast address", bit)
+            return Verdict(Passage.UNKNOWN, reason, bit)
+        return Verdict(Passage.DROPPED, "another host's unicast address", bit)
 
     def _multicast(self, mac: bytes, bit: int | None) -> Verdict:
         state, device = self._state, self.device
         place = state.slots.get(mac)
         if place is not None:
             named = f" ({self.names[mac]})" if mac in self.names else ""
-            return Verdict(Outcome.PASSES, f"exact entry {place}{named}{self._doubt(mac)}", bit)
+            return Verdict(Passage.PASSES, f"exact entry {place}{named}{self._doubt(mac)}", bit)
         if bit is not None and bit in state.bits:
-            return Verdict(Outcome.PASSES, self._shared(mac, bit), bit)
+            return Verdict(Passage.PASSES, self._shared(mac, bit), bit)
         if mac in state.listed:
-            return Verdict(Outcome.PASSES, "on the list", bit)
+            return Verdict(Passage.PASSES, "on the list", bit)
         twin = state.tails.get(mac[device.ignored_octets :])
         if twin is not None:
             reason = f"differs from {self._name(twin)} only in octets that the hash leaves out"
-            return Verdict(Outcome.PASSES, reason, bit)
+            return Verdict(Passage.PASSES, reason, bit)
         if device.rule is not None and bit is not None and bit in state.maybe:
             reason = f"hash bit {device.rule.shown(bit)} is set in some states: {device.remark}"
-            return Verdict(Outcome.UNKNOWN, reason, bit)
+            return Verdict(Passage.UNKNOWN, reason, bit)
         if device.undisclosed:
-            return Verdict(Outcome.UNKNOWN, f"not on the list, but {device.undisclosed}", bit)
+            return Verdict(Passage.UNKNOWN, f"not on the list, but {device.undisclosed}", bit)
         if bit is not None and device.rule is not None:
             shown = device.rule.shown(bit)
             also = ", and it is no exact entry" if state.slots else ""
-            return Verdict(Outcome.DROPPED, f"hash bit {shown} is not set{also}", bit)
-        return Verdict(Outcome.DROPPED, f"not on the exact list{self._doubt(mac)}", bit)
+            return Verdict(Passage.DROPPED, f"hash bit {shown} is not set{also}", bit)
+        return Verdict(Passage.DROPPED, f"not on the exact list{self._doubt(mac)}", bit)
 
     def _doubt(self, mac: bytes) -> str:
         """Return what is to be added where only the firmware knows how much it has room for."""

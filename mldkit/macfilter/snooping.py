@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mldkit.macfilter.receive_filter import BROADCAST, Outcome, Verdict
+from mldkit.macfilter.receive_filter import BROADCAST, Passage, Verdict
 from mldkit.model.addresses import ALL_NODES, Address, text
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ class SnoopingPort:
 
 
 def _passes(reason: str) -> Verdict:
-    return Verdict(Outcome.PASSES, reason, None)
+    return Verdict(Passage.PASSES, reason, None)
 
 
 def _dropped(reason: str) -> Verdict:
-    return Verdict(Outcome.DROPPED, reason, None)
+    return Verdict(Passage.DROPPED, reason, None)

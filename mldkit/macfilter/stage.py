@@ -21,7 +21,7 @@ from mldkit.link.namespace import environment
 from mldkit.macfilter.observe import Membership, Observer
 from mldkit.macfilter.probes import ALL_HOSTS, Layer, Mode, Probe, Sender, Station, choose
 from mldkit.macfilter.receive_filter import ReceiveFilter
-from mldkit.macfilter.trial import Cable, Result, Runner, Trial
+from mldkit.macfilter.trial import Cable, Runner, Trial, TrialResult
 from mldkit.model.addresses import group_mac, parse, parse_mac, solicited_node, text
 from mldkit.model.units import SECOND
 
@@ -47,7 +47,7 @@ class Proof:
     """All that was observed with one vehicle."""
 
     vehicle: str
-    results: list[Result] = field(default_factory=list)
+    results: list[TrialResult] = field(default_factory=list)
     statements: list[dict[str, Any]] = field(default_factory=list)
     """What was asserted about many frames at once: text, whether it holds, the numbers."""
     notes: list[str] = field(default_factory=list)
@@ -155,9 +155,9 @@ class Stage:
         modes: Iterable[Mode] = tuple(Mode),
         predict: Prediction | None = None,
         extra: tuple[Probe, ...] = (),
-    ) -> list[Result]:
+    ) -> list[TrialResult]:
         """Try the present state in each mode and keep the results."""
-        found: list[Result] = []
+        found: list[TrialResult] = []
         for mode in modes:
             with Observer(self.interface, self.membership, mode) as observer:
                 self.programmed(mode)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mldkit.link import clock
 from mldkit.macfilter.observe import Seen
 from mldkit.macfilter.probes import Layer, Mode
-from mldkit.macfilter.receive_filter import Outcome
+from mldkit.macfilter.receive_filter import Passage
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.units import SECOND
 
@@ -55,7 +55,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class TrialResult:
     """One frame: predicted and observed."""
 
     trial: Trial
@@ -74,9 +74,9 @@ class Result:
     @property
     def expected_layer(self) -> Layer | None:
         """How deep it should have got; None where the filter's verdict is not known."""
-        if self.verdict.outcome is Outcome.DROPPED:
+        if self.verdict.outcome is Passage.DROPPED:
             return Layer.NONE
-        if self.verdict.outcome is Outcome.UNKNOWN and not self.passed:
+        if self.verdict.outcome is Passage.UNKNOWN and not self.passed:
             return None
         return self.trial.station.layer(self.probe)
 
@@ -118,9 +118,9 @@ class Runner:
         self._sender = sender
         self._next = 1
 
-    def run(self, trial: Trial, observer: Observer) -> list[Result]:
+    def run(self, trial: Trial, observer: Observer) -> list[TrialResult]:
         """Send the frames of a trial and return what became of each."""
-        results: list[Result] = []
+        results: list[TrialResult] = []
         for start in range(0, len(trial.probes), _BATCH):
             results += self._batch(trial, trial.probes[start : start + _BATCH], observer)
         return results
@@ -135,13 +135,15 @@ class Runner:
                 return True
         return False
 
-    def _batch(self, trial: Trial, probes: Sequence[Probe], observer: Observer) -> Iterator[Result]:
+    def _batch(
+        self, trial: Trial, probes: Sequence[Probe], observer: Observer
+    ) -> Iterator[TrialResult]:
         verdicts = [trial.predict(probe) for probe in probes]
         numbers, seen = self._round(trial, probes, observer)
         lost = [
             place
             for place, verdict in enumerate(verdicts)
-            if verdict.outcome is Outcome.PASSES and numbers[place] not in seen.layers
+            if verdict.outcome is Passage.PASSES and numbers[place] not in seen.layers
         ]
         again: dict[int, int] = {}
         if lost:
@@ -151,7 +153,7 @@ class Runner:
             seen.by_unjoined |= more.by_unjoined
         for place, (probe, verdict) in enumerate(zip(probes, verdicts, strict=True)):
             number = again.get(place, numbers[place])
-            yield Result(
+            yield TrialResult(
                 trial, probe, number, verdict, seen.layer(number), number in seen.by_unjoined
             )
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.observe import Membership
 from mldkit.macfilter.probes import Mode, Probe
-from mldkit.macfilter.receive_filter import BROADCAST, Outcome, Verdict
+from mldkit.macfilter.receive_filter import BROADCAST, Passage, Verdict
 from mldkit.macfilter.stage import PacketCable, Proof, Stage, ip, set_up, silence
 from mldkit.macfilter.tap import Tap
 from mldkit.model.addresses import group_mac, parse
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from contextlib import ExitStack
 
-    from mldkit.macfilter.trial import Result
+    from mldkit.macfilter.trial import TrialResult
     from mldkit.model.addresses import Address
 
 _UNLIKELY = 1e-6
@@ -144,7 +144,7 @@ class MacvlanVehicle(Stage):
             result
             for result in self.try_state(state, modes, extra=self._left)
             if result.trial.mode is Mode.DEFAULT
-            and result.verdict.outcome is Outcome.UNKNOWN
+            and result.verdict.outcome is Passage.UNKNOWN
             and result.probe.kind in ("foreign", "same mac", "wrong mac", "left")
         ]
         self.proof.statements.append(few_strangers(state, len(self.listed()) + 1, 256, strangers))
@@ -174,7 +174,7 @@ class VethVehicle(Stage):
 
 
 def few_strangers(
-    state: str, entries: int, table_bits: int, results: Sequence[Result]
+    state: str, entries: int, table_bits: int, results: Sequence[TrialResult]
 ) -> dict[str, Any]:
     """Return the statement that a hash with an unknown key lets in as many as chance would.
 
@@ -208,4 +208,4 @@ def binomial_bound(frames: int, chance: float) -> int:
 
 
 def _no_filter(_: Mode) -> Callable[[Probe], Verdict]:
-    return lambda _probe: Verdict(Outcome.PASSES, "control: no filter is programmed", None)
+    return lambda _probe: Verdict(Passage.PASSES, "control: no filter is programmed", None)

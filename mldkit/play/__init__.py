@@ -9,12 +9,12 @@
               IF          a device on a wire
 """
 
-from mldkit.play.performance import Outcome, Performance, Played, Reason, Stall, judge
+from mldkit.play.performance import Judgement, Performance, Played, Reason, Stall, judge
 from mldkit.play.simulation import ZERO_TICK_MULTIPLE, simulate
 
 __all__ = [
     "ZERO_TICK_MULTIPLE",
-    "Outcome",
+    "Judgement",
     "Performance",
     "Played",
     "Reason",

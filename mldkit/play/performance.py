@@ -39,7 +39,7 @@ class Played:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class AccountLine:
     """What a host in another process did and why, as the line it was told in."""
 
     time_ns: int
@@ -50,7 +50,7 @@ class Told:
         return self.text
 
 
-Reason: TypeAlias = "Event | Told"
+Reason: TypeAlias = "Event | AccountLine"
 """Why a timer was set or a message sent."""
 
 
@@ -63,7 +63,7 @@ class Stall:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Judgement:
     """An expectation and what became of it."""
 
     expectation: Expectation
@@ -82,7 +82,7 @@ class Performance:
     events: list[Played] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
     stalls: list[Stall] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[Judgement] = field(default_factory=list)
     broke_off: str = ""
     """Why the play ended before its end; empty when it did not."""
     lost_link: bool = False
@@ -124,7 +124,7 @@ class Performance:
         return max(self.began_ns + ends, default=0)
 
 
-def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
+def judge(performance: Performance, tolerance_ns: int) -> list[Judgement]:
     """Return what became of the expectations, in the order of the file."""
     heard = sorted(
         (event for event in performance.events if event.who == "host"),
@@ -147,17 +147,17 @@ def judge(performance: Performance, tolerance_ns: int) -> list[Outcome]:
                 if wanted is None or heard[number].decoded.family is wanted
             )
             if unwanted or not is_open:
-                outcomes.append(Outcome(expectation, unwanted, not unwanted))
+                outcomes.append(Judgement(expectation, unwanted, not unwanted))
             continue
         for number in inside:
             if expectation.equals(heard[number].decoded.datagram.message):
                 taken[number] = True
-                outcomes.append(Outcome(expectation, (heard[number],), passed=True))
+                outcomes.append(Judgement(expectation, (heard[number],), passed=True))
                 break
         else:
             got = tuple(heard[number] for number in inside)
             if not is_open:
-                outcomes.append(Outcome(expectation, got, passed=False))
+                outcomes.append(Judgement(expectation, got, passed=False))
     return outcomes
 
 

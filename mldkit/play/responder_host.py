@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from mldkit.link import clock
 from mldkit.link.runner import Runner
 from mldkit.play import host_acts
-from mldkit.play.performance import STALL_NS, Stall, Told
+from mldkit.play.performance import STALL_NS, AccountLine, Stall
 from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.timer import Grid
 from mldkit.wire.decoder import Decoder
@@ -73,9 +73,9 @@ class ResponderHost:
         self._runner.run(clock.now_ns())
         host_acts.carry_out(self._host, act, self._interface, self._runner.now_ns)
 
-    def reasons_since(self, zero_ns: int) -> list[Told]:
+    def reasons_since(self, zero_ns: int) -> list[AccountLine]:
         """Return why timers were set and messages sent, in times after `zero_ns`."""
-        return [Told(reason.time_ns - zero_ns, str(reason)) for reason in self._reasons]
+        return [AccountLine(reason.time_ns - zero_ns, str(reason)) for reason in self._reasons]
 
     def stalls_since(self, zero_ns: int) -> list[Stall]:
         """Return when messages were sent late, in times after `zero_ns`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis.delays import DelayFacts, together
 from mldkit.analysis.facts import host_address
@@ -12,88 +12,109 @@ from mldkit.render.incidents import data_after_leaves
 from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, number, time_text
 from mldkit.render.summary import summary
+from mldkit.render.terminal import print_json_members
 from mldkit.render.words import family_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.events import Event
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts, ReturnFacts
+    from mldkit.analysis.result import (
+        AnalysisResult,
+        CaptureFacts,
+        LinkFacts,
+        QuerierFacts,
+        ReturnFacts,
+        StreamFacts,
+    )
     from mldkit.analysis.stays import Stay
-    from mldkit.link.capture import Capture
     from mldkit.model.addresses import Address
 
 SCHEMA = "mldkit.analyze/1"
 
 
-def analysis_json(
-    result: AnalysisResult, captures: Sequence[Capture], *, interrupted: bool = False
-) -> Json:
-    """Return the document of one analysis."""
-    return {
-        "schema": SCHEMA,
-        "profile": result.profile,
-        "captures": [_capture(result, index, item) for index, item in enumerate(captures)],
-        "queriers": [
+def print_analysis_json(result: AnalysisResult, *, interrupted: bool = False) -> None:
+    """Print the document of one analysis piece by piece: it may hold half a million rows."""
+    print_json_members(_members(result, interrupted=interrupted))
+
+
+def _members(result: AnalysisResult, *, interrupted: bool) -> Iterator[tuple[str, Any]]:
+    links = result.links
+    words = summary(result, result.packets)
+    yield "schema", SCHEMA
+    yield "profile", result.profile
+    yield "captures", [_capture(capture) for capture in result.captures]
+    yield (
+        "queriers",
+        (
             _querier(link.key, querier, is_elected=link.queriers.elected == querier)
-            for link in result.links
+            for link in links
             for querier in link.queriers.known
-        ],
-        "memberships": [row_json(key, row) for key, row in result.stays()],
-        "responses": _responses(together(link.delays for link in result.links)),
-        "leaves": [
-            {
-                **_link(link.key),
-                "count": link.leaves.count,
-                "asked": link.leaves.asked,
-                "heard": link.leaves.groups.heard,
-                "query_delay_ms": _delays(link.leaves.delays),
-                "data_after_s": {
-                    text(group): number(after_ns, SECOND)
-                    for group, after_ns in data_after_leaves(link).items()
-                },
-            }
-            for link in result.links
-            if link.leaves.count or link.leaves.groups.heard
-        ],
-        "vantage": [_vantage(link) for link in result.links if link.messages],
-        "streams": [
-            {
-                **_link(link.key),
-                "group": text(stream.group),
-                "source": text(stream.source),
-                "packets": stream.packets,
-                "first": time_text(stream.first_ns),
-                "last": time_text(stream.last_ns),
-                "hop_limit": stream.hop_limit,
-                "flows": stream.flows,
-                "pauses": [
-                    [time_text(from_ns), time_text(until_ns)] for from_ns, until_ns in stream.pauses
-                ],
-                "returned": _returned(stream.returned),
-            }
-            for link in result.links
-            for stream in link.streams
-        ],
-        "findings": [grouped_json(entry) for entry in result.findings],
-        "left_out": [left_out_text(item) for item in result.left_out],
-        "interrupted": interrupted,
-        "summary": summary(result, sum(capture.packets for capture in captures)),
-    }
+        ),
+    )
+    yield "memberships", (row_json(key, stay) for key, stay in result.stays())
+    yield "responses", _responses(together(link.delays for link in links))
+    yield "leaves", (_leaves(link) for link in links if link.leaves.heard)
+    yield "vantage", (_vantage(link) for link in links if link.messages)
+    yield "streams", (_stream(link.key, stream) for link in links for stream in link.streams)
+    yield "findings", map(finding_json, result.findings)
+    yield "left_out", [left_out_text(item) for item in result.left_out]
+    yield "interrupted", interrupted
+    yield "summary", words
 
 
-def _capture(result: AnalysisResult, index: int, capture: Capture) -> Json:
-    found = next((one for one in result.captures if one.number == index), None)
+def _capture(capture: CaptureFacts) -> Json:
     return {
         "file": capture.name,
         "packets": capture.packets,
-        "messages": 0 if found is None else found.messages,
+        "messages": capture.messages,
         "first": time_text(capture.first_ns),
         "last": time_text(capture.last_ns),
         "truncated": capture.damage is not None,
-        "duplicates": 0 if found is None else found.duplicates,
+        "duplicates": capture.duplicates,
+    }
+
+
+def _leaves(link: LinkFacts) -> Json:
+    return {
+        **_link(link.key),
+        "count": link.leaves.count,
+        "asked": link.leaves.asked,
+        "heard": link.leaves.heard,
+        "query_delay_ms": _delays(link.leaves.delays),
+        "data_after_s": {
+            text(group): number(after_ns, SECOND)
+            for group, after_ns in data_after_leaves(link).items()
+        },
+    }
+
+
+def _stream(key: LinkKey, stream: StreamFacts) -> Json:
+    return {
+        **_link(key),
+        "group": text(stream.group),
+        "source": text(stream.source),
+        "packets": stream.packets,
+        "first": time_text(stream.first_ns),
+        "last": time_text(stream.last_ns),
+        "hop_limit": stream.hop_limit,
+        "flows": stream.flows,
+        "pauses": [
+            [time_text(from_ns), time_text(until_ns)] for from_ns, until_ns in stream.pauses
+        ],
+        "returned": _returned(stream.returned),
+    }
+
+
+def _returned(returned: ReturnFacts | None) -> Json | None:
+    if returned is None:
+        return None
+    return {
+        "mac": mac_text(returned.mac),
+        "hop_limit": returned.hop_limit,
+        "packets": returned.packets,
     }
 
 
@@ -162,16 +183,6 @@ def _responses(delays: DelayFacts) -> Json:
     return {"count": delays.count, "delay_ms": _delays(delays), "late": delays.late}
 
 
-def _returned(returned: ReturnFacts | None) -> Json | None:
-    if returned is None:
-        return None
-    return {
-        "mac": mac_text(returned.mac),
-        "hop_limit": returned.hop_limit,
-        "packets": returned.packets,
-    }
-
-
 def _delays(delays: DelayFacts) -> Json:
     return {
         "min": _milliseconds(delays.shortest_ns),
@@ -181,7 +192,7 @@ def _delays(delays: DelayFacts) -> Json:
     }
 
 
-def grouped_json(entry: Diagnosis) -> Json:
+def finding_json(entry: Diagnosis) -> Json:
     """Return the JSON object of one finding of an analysis."""
     rule = entry.rule
     return {
@@ -212,7 +223,7 @@ def event_json(event: Event) -> Json:
         "group": text(event.group) or None,
         "filter_mode": _mode(bool(event.exclude)) if has_filter else None,
         "sources": _addresses(event.sources) if has_filter else None,
-        "finding": None if event.finding is None else grouped_json(event.finding),
+        "finding": None if event.finding is None else finding_json(event.finding),
     }
 
 

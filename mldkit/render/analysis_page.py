@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult
     from mldkit.analysis.stays import Stay
-    from mldkit.link.capture import Capture
 
 MOST_ROWS = 5_000
 MOST_FINDINGS = 500
@@ -46,14 +45,12 @@ def escaped(value: str) -> str:
 
 def page(
     result: AnalysisResult,
-    captures: Sequence[Capture],
     drawings: Sequence[tuple[str, str]],
     notes: Sequence[str] = (),
 ) -> str:
     """Return the whole page; `drawings` are title and SVG element of each picture."""
-    names = short_names([capture.name for capture in captures])
+    names = short_names([capture.name for capture in result.captures])
     heading = ", ".join(names) if len(names) <= _MOST_NAMES else counted(len(names), "capture")
-    packets = sum(capture.packets for capture in captures)
     by_title = dict(drawings)
     parts = [
         "<!DOCTYPE html>",
@@ -61,9 +58,9 @@ def page(
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escaped(heading)} - mldkit analyze</title>",
         f"<style>\n{style_sheet()}</style></head><body><main>",
-        *_header(result, captures, heading, names),
+        *_header(result, heading, names),
         '<ul class="answers card">',
-        *(_answer(line) for line in summary(result, packets)),
+        *(_answer(line) for line in summary(result, result.packets)),
         "</ul>",
         *_findings(result.findings, names),
         *_queriers(result, by_title.pop("Queriers", None)),
@@ -82,20 +79,16 @@ def page(
     return "\n".join(parts)
 
 
-def _header(
-    result: AnalysisResult, captures: Sequence[Capture], heading: str, names: Sequence[str]
-) -> Iterator[str]:
-    packets = sum(capture.packets for capture in captures)
-    messages = result.messages
+def _header(result: AnalysisResult, heading: str, names: Sequence[str]) -> Iterator[str]:
     length_s = (result.ended_ns - result.begun_ns) / SECOND
-    facts = [counted(packets, "packet"), counted(messages, "message")]
-    if packets:
+    facts = [counted(result.packets, "packet"), counted(result.messages, "message")]
+    if result.packets:
         facts.append(f"{length_s:,.1f} s from {clock_text(result.begun_ns)}")
     yield f"<header><h1>{escaped(heading)}</h1>"
     if len(names) > _MOST_NAMES:
         yield f'<p class="muted">{escaped(", ".join(names))}</p>'
     yield f'<p class="muted">{escaped(", ".join(facts))}</p>'
-    for capture in captures:
+    for capture in result.captures:
         if capture.damage is not None:
             where = f"{capture.name}: damaged at octet {capture.damage.offset}"
             yield f'<p class="expiry">{escaped(f"{where}: {capture.damage.reason}")}</p>'

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from mldkit.lab.catalogue import Entry
-    from mldkit.lab.checks import Result
+    from mldkit.lab.checks import CheckResult
     from mldkit.lab.datagrams import Flow
     from mldkit.lab.state import State
 
@@ -64,7 +64,7 @@ def print_list(args: argparse.Namespace, entries: Iterable[Entry], alive: set[st
         note(args, "mldkit lab start LAB builds one; mldkit lab show LAB prints its lesson")
 
 
-def print_results(args: argparse.Namespace, lab: str, results: Iterable[Result]) -> int:
+def print_results(args: argparse.Namespace, lab: str, results: Iterable[CheckResult]) -> int:
     """Print each result as soon as it is known and return the exit code."""
     emit = line_printer()
     entries: list[dict[str, Any]] = []
@@ -153,7 +153,7 @@ def print_flows(flows: Iterable[Flow]) -> None:
     print_table(headings, rows, right=set(headings[3:]))
 
 
-def _entry(result: Result) -> dict[str, Any]:
+def _entry(result: CheckResult) -> dict[str, Any]:
     outcome = result.outcome
     return {
         "id": result.check.id,
@@ -166,7 +166,7 @@ def _entry(result: Result) -> dict[str, Any]:
     }
 
 
-def _details(result: Result) -> list[str]:
+def _details(result: CheckResult) -> list[str]:
     outcome = result.outcome
     if outcome is None:
         return [result.reason]

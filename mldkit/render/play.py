@@ -11,7 +11,7 @@ from mldkit.render.message_json import Json, message_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mldkit.play import Outcome, Performance, Played, Reason
+    from mldkit.play import Judgement, Performance, Played, Reason
 
 
 def document(performance: Performance, *, explain: bool = False) -> Json:
@@ -44,7 +44,7 @@ def reason_json(reason: Reason) -> Json:
     return {"time_s": reason.time_ns / SECOND, "text": str(reason)}
 
 
-def expectation_json(outcome: Outcome) -> Json:
+def expectation_json(outcome: Judgement) -> Json:
     """Return what became of an expectation."""
     got: Any = [_words(event) for event in outcome.got]
     return {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from mldkit.model.addresses import Address
     from mldkit.model.family import Family
-    from mldkit.querier import QuerierJob, Standing, Told
+    from mldkit.querier import QuerierJob, QuerierJobEvent, Standing
 
 SCHEMA = "mldkit.querier/1"
 MOST_EVENTS = 100_000
@@ -50,7 +50,7 @@ class Output:
         self._left_out = 0
         self.job: QuerierJob | None = None
 
-    def tell(self, event: Told) -> None:
+    def tell(self, event: QuerierJobEvent) -> None:
         """Print or keep one event."""
         if self.job is None:
             return
@@ -93,7 +93,7 @@ class Output:
             note(self._args, f"note: no room for {records}: too many groups or sources")
 
 
-def event_json(event: Told, interface: str, wall_ns: int) -> Json:
+def event_json(event: QuerierJobEvent, interface: str, wall_ns: int) -> Json:
     """Return the JSON object of one event; every key is always there."""
     document: Json = {
         "event": _kind(event),
@@ -175,7 +175,7 @@ def _sent(event: QuerySent) -> Json:
     }
 
 
-def _kind(event: Told) -> str:
+def _kind(event: QuerierJobEvent) -> str:
     match event:
         case MembershipChanged():
             return event.kind
@@ -191,7 +191,7 @@ def _kind(event: Told) -> str:
             return "address"
 
 
-def _words(event: Told) -> str:
+def _words(event: QuerierJobEvent) -> str:
     """Return what an event says, for people."""
     match event:
         case MembershipChanged():

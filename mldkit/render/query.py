@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from mldkit.query import Answer, GroupState, HostState, Result
+    from mldkit.query import Answer, GroupState, HostState, QueryResult
 
 _NARROWEST_SOURCES = 16
 
@@ -52,7 +52,7 @@ def _host_json(host: HostState) -> Json:
     }
 
 
-def print_result(args: argparse.Namespace, result: Result, dropped: int) -> None:
+def print_result(args: argparse.Namespace, result: QueryResult, dropped: int) -> None:
     """Print the outcome in the form that was asked for; ndjson was printed as it came."""
     if args.format == "json":
         document = {
@@ -70,7 +70,7 @@ def print_result(args: argparse.Namespace, result: Result, dropped: int) -> None
         note(args, f"note: {line}")
 
 
-def _print_text(result: Result) -> None:
+def _print_text(result: QueryResult) -> None:
     hosts = result.hosts()
     if not hosts:
         print("nobody answered until then" if result.is_partial else "nobody answered")
@@ -135,7 +135,7 @@ def _cells(state: GroupState) -> tuple[str, str, str, str, str]:
     )
 
 
-def _remarks(result: Result, dropped: int) -> list[str]:
+def _remarks(result: QueryResult, dropped: int) -> list[str]:
     lines = []
     queriers = {query.datagram.source: query for query in result.other_queries}
     for source in queriers:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mldkit.model.datagram import Datagram
     from mldkit.responder.population import Plan, Resident
-    from mldkit.responder.responder import Responder, Told
+    from mldkit.responder.responder import Responder, ResponderEvent
 
 SCHEMA = "mldkit.respond/1"
 _MOST_TALKATIVE = 10
@@ -90,7 +90,7 @@ class Output:
         """Return whether a line can be written: the hosts do not wait for a reader who sleeps."""
         return not self._is_watched or bool(self._room.poll(0))
 
-    def tell(self, told: Told) -> None:
+    def tell(self, told: ResponderEvent) -> None:
         """Print one thing that happened."""
         if self._format == "text":
             self._print(told)
@@ -125,7 +125,7 @@ class Output:
 
     # Text
 
-    def _print(self, told: Told) -> None:
+    def _print(self, told: ResponderEvent) -> None:
         if isinstance(told, Heard):
             datagram = told.decoded.datagram
             line = f"heard {text(datagram.source)} > {text(datagram.destination)}"
@@ -167,7 +167,7 @@ class Output:
 
     # JSON
 
-    def _entry(self, told: Told) -> Json:
+    def _entry(self, told: ResponderEvent) -> Json:
         if isinstance(told, Heard):
             return {"event": "heard", "message": message_json(told.decoded)}
         if isinstance(told, Answered):

@@ -214,11 +214,15 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
 def _late_text(link: LinkFacts, result: AnalysisResult) -> str:
     if not link.delays.late:
         return ""
-    hosts = [
-        entry.host
+    late = [
+        entry
         for entry in result.findings
         if entry.id == "D-08" and entry.link == link.key and entry.weight
     ]
+    if late and all(entry.severity == INFO for entry in late):
+        # They answered somebody who is not heard here.
+        return ""
+    hosts = [entry.host for entry in late]
     return f", {link.delays.late} late" + (f", from {named(hosts)}" if hosts else "")
 
 

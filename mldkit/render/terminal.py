@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from mldkit.model.printing import printable as printable
@@ -16,7 +17,7 @@ from mldkit.render.streams import say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from mldkit.wire.rules import Rule
 
@@ -68,6 +69,25 @@ def broken_at(text: str, columns: int, indent: int) -> str:
 def print_json(document: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
     """Print one JSON document on one line and flush it: a reader may be waiting."""
     print(_encode(document), flush=True)
+
+
+def print_json_members(members: Iterable[tuple[str, Any]]) -> None:
+    """Print one JSON document, member by member; a value that is an iterator, item by item.
+
+    The octets are those of `print_json` of the whole, without the whole in memory.
+    """
+    write = sys.stdout.write
+    write("{")
+    for index, (name, value) in enumerate(members):
+        write(f"{', ' if index else ''}{_encode(name)}: ")
+        if isinstance(value, Iterator):
+            write("[")
+            for number, item in enumerate(value):
+                write(f", {_encode(item)}" if number else _encode(item))
+            write("]")
+        else:
+            write(_encode(value))
+    print("}", flush=True)
 
 
 def json_text(document: Any) -> str:  # noqa: ANN401

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.glance import Glance, MemberGlance, MemberLine, QuerierGlance
     from mldkit.model.family import Family
-    from mldkit.watch import Told, Watch
+    from mldkit.watch import Watch, WatchEvent
 
 REFRESH_NS = 250 * MILLISECOND
 EVENTS_SHOWN = 5
@@ -52,7 +52,7 @@ class LiveTable:
     def __init__(self, watch: Watch, console: Console | None = None) -> None:
         self._watch = watch
         self._console = console or Console(highlight=False)
-        self._recent: deque[Told] = deque(maxlen=EVENTS_SHOWN)
+        self._recent: deque[WatchEvent] = deque(maxlen=EVENTS_SHOWN)
         self._next_ns = 0
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
 
@@ -65,7 +65,7 @@ class LiveTable:
         """Leave the last state on the screen and give the cursor back."""
         self._live.__exit__(None, None, None)
 
-    def tell(self, event: Told) -> None:
+    def tell(self, event: WatchEvent) -> None:
         """Show an event below the table."""
         self._recent.append(event)
 
@@ -177,7 +177,7 @@ def _querier_line(querier: QuerierGlance, wall_ns: int) -> Text:
     return line
 
 
-def _event_line(event: Told) -> Text:
+def _event_line(event: WatchEvent) -> Text:
     second = event.time_ns // SECOND % _DAY_S
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d} ", "dim")

@@ -66,7 +66,7 @@ class Explained:
     event: Event
 
 
-Told: TypeAlias = "Heard | Answered | Explained"
+ResponderEvent: TypeAlias = "Heard | Answered | Explained"
 
 
 class Responder:
@@ -82,7 +82,7 @@ class Responder:
         device: PacketSocket,
         population: Population,
         *,
-        tell: Callable[[Told], None] | None = None,
+        tell: Callable[[ResponderEvent], None] | None = None,
         tells_answers: bool = True,
         can_tell: Callable[[], bool] = lambda: True,
         on_frame: Callable[[Frame], None] | None = None,
@@ -97,7 +97,7 @@ class Responder:
         self._everybody = range(len(self.residents))
         self._tell = tell
         self._can_tell = can_tell
-        self._untold: deque[Told] = deque()
+        self._untold: deque[ResponderEvent] = deque()
         self._asleep = deque(self._everybody)
         self._unprepared: deque[int] = deque()
         self._store = FrameStore()
@@ -218,7 +218,7 @@ class Responder:
             return False
         return True
 
-    def _put(self, told: Told) -> None:
+    def _put(self, told: ResponderEvent) -> None:
         if self._tell is None:
             return
         if len(self._untold) < _MOST_UNTOLD:

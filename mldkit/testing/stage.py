@@ -167,7 +167,7 @@ class Stage:
         begin: float,
         end: float,
         rate: float,
-        group: int,
+        group: int | Address,
         **packet: Any,  # noqa: ANN401 (what `data` takes)
     ) -> None:
         """Let a source send `rate` datagrams a second from a time on and until before another."""

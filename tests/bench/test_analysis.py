@@ -1,7 +1,7 @@
 """What a full analysis costs beside decoding alone, and what it remembers.
 
-The capture is W2 with 2,000 hosts of 20 groups each. Ratios are of one run, CPU time of this
-process and of one like it: `MLDKIT_BENCH_MESSAGES` changes the size (300,000).
+The captures are W2 with 2,000 hosts of 20 groups each, and W5 with many members. Ratios are of one
+run, of this process and of one like it: `MLDKIT_BENCH_MESSAGES` changes the size (300,000).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ MESSAGES = int(os.environ.get("MLDKIT_BENCH_MESSAGES", "300000"))
 MOST_TIMES_DECODING = 3.0
 MOST_GROWTH = 1.3
 LARGEST_RESIDENT_MB = 600
+MOST_FOR_A_DOCUMENT = 1.1
 
 PROGRAM = """
 import gc, json, resource, sys, time
@@ -72,3 +73,23 @@ def test_analysis_costs_a_few_times_decoding_and_remembers_hosts_not_packets(
     assert large["analyze_us"] < MOST_TIMES_DECODING * large["decode_us"]
     assert large["analyze_us"] < MOST_GROWTH * small["analyze_us"]
     assert large["resident_mb"] < LARGEST_RESIDENT_MB
+
+
+def test_the_document_of_many_members_costs_no_more_memory_than_the_text(tmp_path: Path) -> None:
+    path = tmp_path / "w5.pcap"
+    hosts = str(MESSAGES // 15)
+    program = [sys.executable, str(HERE / "workloads.py"), "w5", str(path), "--count", hosts]
+    subprocess.run(program, check=True)
+    peaks = {}
+    for output in ("text", "json"):
+        command = f"{sys.executable} -m mldkit analyze --format {output} {path}"
+        done = subprocess.run(
+            [sys.executable, "-S", str(HERE / "measure.py"), command],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        peaks[output] = json.loads(done.stdout)["resident_mb"]
+    print(f"\n{hosts} hosts: {peaks['text']:.0f} MB as text, {peaks['json']:.0f} MB as JSON")
+
+    assert peaks["json"] < MOST_FOR_A_DOCUMENT * peaks["text"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from mldkit.render.terminal import broken_at, print_table
+from mldkit.render.terminal import broken_at, print_json, print_json_members, print_table
 from mldkit.testing.envelopes import V6, patched
 
 if TYPE_CHECKING:
@@ -158,3 +158,19 @@ def test_a_character_that_the_locale_lacks_is_no_reason_to_stop() -> None:
     )
     assert done.stderr == ""
     assert "[RFC 9776 ?4; RFC 9777 ?6.2, ?7.4]" in done.stdout
+
+
+def test_a_document_piece_by_piece_has_the_octets_of_the_whole(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [{"group": "239.1.1.1", "sources": []}, {"group": "ff15::1", "sources": ["2001:db8::1"]}]
+    document = {"schema": "x/1", "rows": rows, "none": [], "one": [7], "ü\n": {"a": None}}
+    print_json(document)
+    whole = capsys.readouterr().out
+
+    pieces = ((key, iter(value) if isinstance(value, list) else value)
+              for key, value in document.items())  # fmt: skip
+    print_json_members(pieces)
+
+    assert capsys.readouterr().out == whole
+    assert json.loads(whole) == document

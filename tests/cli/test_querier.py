@@ -21,7 +21,7 @@ from mldkit.querier import AddressGone, QuerySent
 from mldkit.render.querier import event_json
 
 if TYPE_CHECKING:
-    from mldkit.querier import Told
+    from mldkit.querier import QuerierJobEvent
     from tests.conftest import Ordinary
 
 GROUP, HOST = parse("239.1.2.3"), parse("10.9.0.2")
@@ -151,7 +151,7 @@ def test_without_permission_it_says_so(ordinary: Ordinary) -> None:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_every_event_has_every_key(event: Told, expected: dict[str, object]) -> None:
+def test_every_event_has_every_key(event: QuerierJobEvent, expected: dict[str, object]) -> None:
     document = event_json(event, "eth1", 1_700_000_000_000_000_005)
     keys = set(event_json(Elected(0, IGMP, HOST, "", is_own=True), "eth1", 0))
     assert set(document) == keys

@@ -10,7 +10,7 @@ import pytest
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, RecordType, Report
-from mldkit.query import Answer, Result
+from mldkit.query import Answer, QueryResult
 from mldkit.render.query import print_result
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
@@ -24,7 +24,7 @@ SOURCES = tuple(f"2001:db8::{number:x}" for number in range(1, 7))
 ARGS = argparse.Namespace(format="text", quiet=True, verbose=0)
 
 
-def result() -> Result:
+def result() -> QueryResult:
     records = (
         *(GroupRecord(RecordType.IS_EX, parse(group)) for group in GROUPS),
         GroupRecord(RecordType.IS_IN, parse("ff3e::8000:1"), tuple(map(parse, SOURCES))),
@@ -32,7 +32,7 @@ def result() -> Result:
     report = Datagram(
         parse(HOST), parse("ff02::16"), Report(records), link_source=bytes.fromhex("760fc6ee3b3a")
     )
-    found = Result()
+    found = QueryResult()
     for decoded in Decoder().decode(Frame(encode_frame(report), 0)):
         found.answers.append(Answer(decoded, 0, 1_234_500_000, late=False))
     return found
@@ -71,6 +71,6 @@ def test_a_pipe_gets_whole_lines(
 def test_an_early_end_does_not_say_that_nobody_answers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    print_result(ARGS, Result(interrupted=True), 0)
+    print_result(ARGS, QueryResult(interrupted=True), 0)
 
     assert capsys.readouterr().out == "nobody answered until then\n"

@@ -14,7 +14,7 @@ from mldkit.watch import SLICE_NS, LinkEvent, Watch
 
 if TYPE_CHECKING:
     from mldkit.model.datagram import Frame
-    from mldkit.watch import Told
+    from mldkit.watch import WatchEvent
 
 NAME = "eth1"
 
@@ -120,9 +120,9 @@ class ScriptedDevice:
         self.machine.closed += 1
 
 
-def follow(machine: Scripted, seconds: float) -> tuple[Watch, list[Told]]:
+def follow(machine: Scripted, seconds: float) -> tuple[Watch, list[WatchEvent]]:
     """Watch a machine for some time, slice by slice."""
-    told: list[Told] = []
+    told: list[WatchEvent] = []
     watch = Watch(NAME, machine, told.append)
     slices = 0
     while machine.monotonic_ns < seconds * SECOND:
@@ -133,7 +133,7 @@ def follow(machine: Scripted, seconds: float) -> tuple[Watch, list[Told]]:
     return watch, told
 
 
-def brief(events: list[Told]) -> list[tuple[float, str]]:
+def brief(events: list[WatchEvent]) -> list[tuple[float, str]]:
     """Return second and kind of the events; link events by their state."""
     return [
         (
@@ -144,7 +144,7 @@ def brief(events: list[Told]) -> list[tuple[float, str]]:
     ]
 
 
-def found_in(events: list[Told]) -> list[str]:
+def found_in(events: list[WatchEvent]) -> list[str]:
     """Return the rules that were broken, in the order in which that was told."""
     findings = [event.finding for event in events if not isinstance(event, LinkEvent)]
     return [finding.id for finding in findings if finding is not None]

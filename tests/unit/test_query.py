@@ -12,7 +12,7 @@ from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, LegacyReport, Message, Query, RecordType, Report
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.query import Asker, Expectation, Result, Schedule
+from mldkit.query import Asker, Expectation, QueryResult, Schedule
 from mldkit.wire.encode import encode_frame
 
 MAC = bytes.fromhex("020000000002")
@@ -64,7 +64,7 @@ def ask(
     script: Sequence[tuple[int, bytes]],
     *queries: Datagram,
     count: int = 1,
-) -> Result:
+) -> QueryResult:
     link = ScriptedLink([(at_ms * MILLISECOND, data) for at_ms, data in script])
     asker = Asker(link, link.clock)
     frames = [encode_frame(query) for query in queries or (QUERY4, QUERY6)]

@@ -11,7 +11,7 @@ from mldkit.link.device import InterfaceDown
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.testing.story import Story
-from mldkit.watch import SLICE_NS, LinkEvent, Told, Watch
+from mldkit.watch import SLICE_NS, LinkEvent, Watch, WatchEvent
 from tests.unit.scripted_link import ALWAYS_UP, NAME, Scripted, ScriptedDevice, brief, follow
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def test_an_expiry_is_told_though_nothing_is_heard_any_more() -> None:
     story = Story(NAME)
     story.query(0.5, "10.0.0.1", interval=10, max_response=1)
     story.report(1, "10.0.0.2", "IS_EX(239.1.2.3)")
-    told: list[Told] = []
+    told: list[WatchEvent] = []
     machine = Scripted(ALWAYS_UP, story.in_order())
     watch = Watch(NAME, machine, told.append)
 
@@ -69,7 +69,7 @@ def test_a_report_that_waits_in_the_buffer_prevents_its_expiry() -> None:
     story.report(1, "10.0.0.2", "IS_EX(239.1.2.3)")
     story.report(22.9, "10.0.0.2", "IS_EX(239.1.2.3)")
     machine = Scripted(ALWAYS_UP, story.in_order())
-    told: list[Told] = []
+    told: list[WatchEvent] = []
     watch = Watch(NAME, machine, told.append)
     watch.listen(2 * SECOND)
     # The machine was busy elsewhere; it is late when the slice up to 23.1 s is read.
@@ -100,7 +100,7 @@ def test_what_waited_when_the_link_went_down_is_heard_before_that_is_told(
     story.report(1, "10.0.0.2", "TO_EX(239.1.2.3)")
     story.report(1.001, "10.0.0.3", "TO_EX(239.1.2.3)")
     machine = Scripted(ALWAYS_UP, story.in_order())
-    told: list[Told] = []
+    told: list[WatchEvent] = []
     kept: list[int] = []
     watch = Watch(NAME, machine, told.append, on_frame=lambda frame: kept.append(frame.number))
 
@@ -185,7 +185,7 @@ def test_an_interface_that_does_not_exist_is_an_error() -> None:
 
 def test_drops_are_told_with_their_sum_over_all_sockets() -> None:
     machine = Scripted([(0, (3, True)), (4, None), (5, (9, True))], drops=[(1.1, 7), (2.1, 5)])
-    told: list[Told] = []
+    told: list[WatchEvent] = []
     watch = Watch(NAME, machine, told.append)
     while machine.monotonic_ns < 4 * SECOND:
         watch.listen(machine.monotonic_ns + SLICE_NS)

@@ -27,7 +27,7 @@ from mldkit.link import clock
 from mldkit.link.interfaces import find
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.probes import Mode, Probe
-from mldkit.macfilter.receive_filter import BROADCAST, Outcome, ReceiveFilter
+from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
 from mldkit.macfilter.stage import PacketCable, Proof, Stage
 from mldkit.model.addresses import group_mac, parse, solicited_node
 from mldkit.model.units import MILLISECOND, SECOND
@@ -102,7 +102,7 @@ class QemuVehicle(Stage):
         results = self.try_state(state, (mode,), extra=extra + self._strangers())
         driver = dataclasses.replace(self.receive_filter(mode), device=find_device("e1000e"))
         verdicts = ((driver.accepts(result.probe.mac), result.passed) for result in results)
-        self._surplus += sum(v.outcome is Outcome.DROPPED and passed for v, passed in verdicts)
+        self._surplus += sum(v.outcome is Passage.DROPPED and passed for v, passed in verdicts)
 
     def _strangers(self) -> tuple[Probe, ...]:
         """Return frames to groups that may not be joined, and to other hosts.

@@ -9,7 +9,7 @@ import pytest
 
 from mldkit.errors import UsageError
 from mldkit.macfilter.devices import DEVICES, EXACT, Device, Fallback, Kind, find_device
-from mldkit.macfilter.receive_filter import BROADCAST, Outcome, ReceiveFilter
+from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
 from mldkit.model.addresses import group_mac, parse, parse_mac
 
 OWN = parse_mac("02:00:00:00:00:01")
@@ -29,7 +29,7 @@ def build(nic: str, multicast: tuple[bytes, ...] = (), **settings: object) -> Re
 
 
 def passing(wanted: ReceiveFilter) -> int:
-    return sum(wanted.accepts(mac).outcome is Outcome.PASSES for mac in FOREIGN)
+    return sum(wanted.accepts(mac).outcome is Passage.PASSES for mac in FOREIGN)
 
 
 @pytest.mark.parametrize("device", FILTERING, ids=lambda device: device.id)
@@ -37,8 +37,8 @@ def passing(wanted: ReceiveFilter) -> int:
 def test_what_is_listed_passes_everywhere(device: Device, number: int) -> None:
     wanted = ReceiveFilter(device, MANY[:number], OWN)
     for mac in (*MANY[:number], OWN, BROADCAST):
-        assert wanted.accepts(mac).outcome is Outcome.PASSES, mac.hex(":")
-    assert wanted.accepts(STRANGER).outcome is Outcome.DROPPED or device.hashes_unicast
+        assert wanted.accepts(mac).outcome is Passage.PASSES, mac.hex(":")
+    assert wanted.accepts(STRANGER).outcome is Passage.DROPPED or device.hashes_unicast
 
 
 @pytest.mark.parametrize("device", DEVICES, ids=lambda device: device.id)
@@ -46,12 +46,12 @@ def test_flags_open_every_device(device: Device) -> None:
     everything = ReceiveFilter(device, (), OWN, promiscuous=True)
     groups = ReceiveFilter(device, (), OWN, all_multicast=True)
     for mac in FOREIGN:
-        assert everything.accepts(mac).outcome is Outcome.PASSES
-        assert groups.accepts(mac).outcome is Outcome.PASSES
+        assert everything.accepts(mac).outcome is Passage.PASSES
+        assert groups.accepts(mac).outcome is Passage.PASSES
     if device.promiscuity_opens_unicast:
-        assert everything.accepts(STRANGER).outcome is Outcome.PASSES
+        assert everything.accepts(STRANGER).outcome is Passage.PASSES
     if device.kind is not Kind.NO_FILTER and not device.hashes_unicast:
-        assert groups.accepts(STRANGER).outcome is Outcome.DROPPED
+        assert groups.accepts(STRANGER).outcome is Passage.DROPPED
 
 
 def test_the_reason_names_the_group_that_shares_the_bit() -> None:
@@ -71,18 +71,18 @@ def test_many_groups_never_open_an_e1000e() -> None:
     bits = {mac[4] >> 4 | mac[5] << 4 for mac in MANY[:509]}
     for mac in FOREIGN:
         verdict = wanted.accepts(mac)
-        assert (verdict.outcome is Outcome.PASSES) == (mac[4] >> 4 | mac[5] << 4 in bits)
+        assert (verdict.outcome is Passage.PASSES) == (mac[4] >> 4 | mac[5] << 4 in bits)
         assert verdict.bit == mac[4] >> 4 | mac[5] << 4
 
 
 def test_14_secondary_unicast_addresses_fit_an_e1000e_and_15_open_it_for_unicast() -> None:
     secondary = tuple(b"\x02\x00\x00\x00\x01" + bytes((number,)) for number in range(15))
     exactly = build("e1000e", (), unicast=secondary[:14])
-    assert exactly.accepts(STRANGER).outcome is Outcome.DROPPED
+    assert exactly.accepts(STRANGER).outcome is Passage.DROPPED
     assert exactly.accepts(secondary[3]).reason == "unicast entry 4"
 
     too_many = build("e1000e", (), unicast=secondary)
-    assert too_many.accepts(STRANGER).outcome is Outcome.PASSES
+    assert too_many.accepts(STRANGER).outcome is Passage.PASSES
     assert passing(too_many) == 0
 
 
@@ -103,7 +103,7 @@ def test_a_full_table_lets_all_multicast_in_where_the_driver_gives_up(
     at_the_limit, above = build(nic, MANY[:fits]), build(nic, MANY[: fits + 1])
     assert passing(at_the_limit) < len(FOREIGN)
     assert (passing(above) == len(FOREIGN)) == overflow
-    assert above.accepts(STRANGER).outcome is Outcome.DROPPED
+    assert above.accepts(STRANGER).outcome is Passage.DROPPED
     if overflow:
         reason = above.accepts(FOREIGN[0]).reason
         assert reason.startswith(f"{fits + 1} addresses are more than {fits}")
@@ -144,8 +144,8 @@ def test_secondary_unicast_addresses_open_a_device_that_does_not_filter_them() -
     # Where nothing is known a drop cannot be promised any more.
     doubtful = build("pcnet32", MANY[:1], unicast=(STRANGER,))
     outcomes = {doubtful.accepts(mac).outcome for mac in FOREIGN}
-    assert outcomes == {Outcome.PASSES, Outcome.UNKNOWN}
-    assert doubtful.accepts(STRANGER).outcome is Outcome.PASSES
+    assert outcomes == {Passage.PASSES, Passage.UNKNOWN}
+    assert doubtful.accepts(STRANGER).outcome is Passage.PASSES
 
 
 def test_the_tap_filter_has_eight_places_own_address_and_broadcast_included() -> None:
@@ -160,27 +160,27 @@ def test_the_tap_filter_has_eight_places_own_address_and_broadcast_included() ->
 def test_emulated_e1000e_lets_foreign_unicast_through_its_hash() -> None:
     joined = group_mac(parse("239.1.2.3"))
     twin = parse_mac("02:aa:bb:cc:02:03")
-    assert build("e1000e@qemu", (joined,)).accepts(twin).outcome is Outcome.PASSES
-    assert build("e1000e", (joined,)).accepts(twin).outcome is Outcome.DROPPED
+    assert build("e1000e@qemu", (joined,)).accepts(twin).outcome is Passage.PASSES
+    assert build("e1000e", (joined,)).accepts(twin).outcome is Passage.DROPPED
 
 
 @pytest.mark.parametrize("nic", ["macvlan", "ipvlan", "e100", "ena", "xen-netfront"])
 def test_what_cannot_be_seen_is_unknown(nic: str) -> None:
     wanted = build(nic, MANY[:3])
-    assert {wanted.accepts(mac).outcome for mac in FOREIGN} == {Outcome.UNKNOWN}
+    assert {wanted.accepts(mac).outcome for mac in FOREIGN} == {Passage.UNKNOWN}
 
 
 def test_a_bit_of_pause_frames_is_unknown_on_sky2() -> None:
     pause = parse_mac("01:80:c2:00:00:01")
     outcomes = {mac: build("sky2").accepts(mac) for mac in FOREIGN}
-    assert {verdict.outcome for verdict in outcomes.values()} == {Outcome.DROPPED, Outcome.UNKNOWN}
-    assert build("sky2").accepts(pause).outcome is Outcome.UNKNOWN
+    assert {verdict.outcome for verdict in outcomes.values()} == {Passage.DROPPED, Passage.UNKNOWN}
+    assert build("sky2").accepts(pause).outcome is Passage.UNKNOWN
 
 
 @pytest.mark.parametrize("nic", ["veth", "dummy", "netdevsim", "tun"])
 def test_a_device_without_filter_says_so(nic: str) -> None:
     verdict = build(nic).accepts(STRANGER)
-    assert verdict == (Outcome.PASSES, f"{nic} has no receive filter", None)
+    assert verdict == (Passage.PASSES, f"{nic} has no receive filter", None)
 
 
 def test_a_list_that_only_the_firmware_can_count_says_so() -> None:

@@ -10,7 +10,7 @@ from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.messages import GroupRecord, RecordType, Report
 from mldkit.model.units import MILLISECOND
 from mldkit.play import results
-from mldkit.play.performance import Performance, Played, Stall, Told, judge
+from mldkit.play.performance import AccountLine, Performance, Played, Stall, judge
 from mldkit.play.sandboxed import refuse_initial_settings
 from mldkit.protocol.script_parser import parse_script
 from mldkit.protocol.script_words import ScriptError
@@ -94,7 +94,7 @@ def test_a_stall_counts_only_where_it_could_have_mattered() -> None:
 def test_a_performance_survives_the_way_between_two_processes() -> None:
     line = "0.0 join 239.1.2.3\n+0..1 expect TO_EX(239.1.2.3)\n"
     performance = performed(line, told(12))
-    performance.reasons.append(Told(5, "because"))
+    performance.reasons.append(AccountLine(5, "because"))
     performance.stalls.append(Stall(1, 2))
 
     again = results.from_text(results.to_text(performance), performance.script, 0)
