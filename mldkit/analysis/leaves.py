@@ -195,6 +195,9 @@ class Leaves:
         if pending.queries == 1:
             pending.first_ns = mark.time_ns
             pending.is_needed = not pending.is_wanted_again(self._memberships)
+            if mark.time_ns <= pending.mark.time_ns + LAST_MEMBER_INTERVAL_NS + _SLACK_NS:
+                row = pending.left.row
+                self._vantage.asked_about(row.mac or row.host, host_address(row.host))
         if any(pending.waiting):
             self.delays.add(mark.time_ns - pending.since_ns, late=False)
             self._count_asked(pending)

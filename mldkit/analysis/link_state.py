@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Left, Row
+    from mldkit.analysis.streams import Stream
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded
     from mldkit.wire.validity import Finding
@@ -73,8 +74,10 @@ class LinkState:
         self.queriers = Queriers(key, ledger, begun_ns, listener)
         self.memberships = Memberships(key, listener)
         self.identities = Identities(key, ledger, self.memberships)
+        self.streams: dict[tuple[Address, Address], Stream] = {}
+        """The data that came, by group and source."""
         self.delays = Delays()
-        self.responses = Responses(key, ledger, self.delays, self.vantage)
+        self.responses = Responses(key, ledger, self.delays, self.vantage, self.streams)
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
         self.churn = Churn(key, ledger)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.silent_members import Streams
     from mldkit.analysis.stays import Row
     from mldkit.analysis.vantage import Station, Vantage
 
@@ -36,21 +37,35 @@ class Responses:
     """The answers on one link, in one family."""
 
     def __init__(
-        self, link: LinkKey, ledger: Ledger, delays: Delays, vantage: Vantage, latest: int = -1
+        self,
+        link: LinkKey,
+        ledger: Ledger,
+        delays: Delays,
+        vantage: Vantage,
+        streams: Streams,
+        *,
+        latest: int = -1,
     ) -> None:
-        """Take the number of the last exchange so far."""
+        """Take the data that came, and the number of the last exchange so far."""
         self._link = link
         self._ledger = ledger
         self._vantage = vantage
         self.delays = delays
         self.windows = AnswerWindows(link, latest)
-        self.silent = SilentMembers(link, ledger, vantage)
+        self.silent = SilentMembers(link, ledger, vantage, streams)
         self._early: dict[Host, int] = {}
 
     def resumed(self) -> Responses:
         """Return what goes on after a time in which nothing was heard: no query is open."""
         self.silent.conclude()
-        after = Responses(self._link, self._ledger, self.delays, self._vantage, self.windows.latest)
+        after = Responses(
+            self._link,
+            self._ledger,
+            self.delays,
+            self._vantage,
+            self.silent.streams,
+            latest=self.windows.latest,
+        )
         after.windows.left_out = self.windows.left_out
         return after
 

@@ -9,19 +9,19 @@ is silent may have gone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.analysis.answer_windows import Silent
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.limits import MOST_OPEN
-from mldkit.analysis.vantage import ROUTER_PORT, Subject
+from mldkit.analysis.vantage import LINK, ROUTER_PORT, Subject
 from mldkit.model.addresses import is_flooded, text
 from mldkit.model.family import IGMP
 from mldkit.model.words import clock_text
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mldkit.analysis.answer_windows import Exchange
     from mldkit.analysis.compatibility import Compatibility
@@ -29,8 +29,11 @@ if TYPE_CHECKING:
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
     from mldkit.analysis.stays import Row
+    from mldkit.analysis.streams import Stream
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
+
+Streams: TypeAlias = "Mapping[tuple[Address, Address], Stream]"
 
 _ROWS_PER_MESSAGE, _ROWS_AT_LEAST = 100, 1_000_000
 """Rows looked at for silent members: a flood of queries must not cost its square."""
@@ -43,13 +46,16 @@ _ANSWERS_OTHERS = 1 << 20
 class SilentMembers:
     """Who stays silent on one link, in one family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, vantage: Vantage) -> None:
+    def __init__(self, link: LinkKey, ledger: Ledger, vantage: Vantage, streams: Streams) -> None:
         self._link = link
         self._ledger = ledger
         self._vantage = vantage
+        self.streams = streams
+        """The data that came, by group and source."""
         self._awaiting: list[Exchange] = []
         """Exchanges that can only be answered late."""
         self._looked_at = 0
+        """Rows so far."""
         self._silent: dict[Host, int] = {}
         self._askers: set[Address] = set()
         self._heard_from: dict[Host, set[Address]] = {}
@@ -131,17 +137,31 @@ class SilentMembers:
                     other.last_ns >= row.last_ns for other in members.values() if other is not row
                 )
             ):
-                self._note(exchange, row, self._doubt(row))
+                self._note(exchange, row, self._doubt(row, begun_ns))
 
-    def _doubt(self, row: Row) -> str:
-        """Return why a silent last reporter may be none of the members any more."""
+    def _doubt(self, row: Row, asked_ns: int) -> str:
+        """Return why a silent last reporter may be none of the members, or none that is unheard.
+
+        A snooping switch sends older reports to routers only, once it knows one: what came here at
+        first need not come any more. Where the data of the group come, so would the reports that
+        they are sent for.
+        """
         if self._link.family is IGMP and row.version == 1:
             return "it left, which IGMPv1 does not tell, or is silent"
         if self._vantage.place == ROUTER_PORT:
             return "it is silent, or the switch held its report back"
         if is_flooded(row.group):
             return "this group is flooded, whoever is member"
+        sees_all = self._vantage.is_said and self._vantage.place == LINK
+        if not sees_all and not self._has_data(row.group, asked_ns):
+            return "it is silent, or a switch does not let its reports come here any more"
         return ""
+
+    def _has_data(self, group: Address, since_ns: int) -> bool:
+        self._looked_at += len(self.streams)
+        return any(
+            to == group and stream.last_ns > since_ns for (to, _), stream in self.streams.items()
+        )
 
     def _unanswered(self, exchange: Exchange, memberships: Memberships) -> Iterator[Row]:
         """Give the stays in the current version of hosts that answered nothing."""

@@ -50,7 +50,7 @@ class Traffic:
         """The memberships and queriers of the link."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
-        self.streams: dict[tuple[Address, Address], Stream] = {}
+        self.streams: dict[tuple[Address, Address], Stream] = link.streams
         self._wrong: set[tuple[Address, Address, bytes]] = set()
 
     def see(self, packet: DataPacket, frame: Frame, mark: Mark) -> None:

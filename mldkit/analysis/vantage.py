@@ -38,6 +38,7 @@ _LEAST_UNASKED = 2
 _UNASKED_PER_ANSWER = 4
 """A report of a host elsewhere falls into a window by chance, but rarely: windows are a tenth of
 the interval by default. Who is asked here answers, and tells nothing without a question."""
+_LEAST_ANSWERS = 2
 _MOST_FRAMES = 10
 _MOST_STATIONS = 100_000
 
@@ -56,6 +57,8 @@ class _Seen:
     unasked: int = 0
     missed: bool = False
     """Whether it was there when somebody asked here, and did not answer."""
+    is_asked_about: bool = False
+    """Whether a specific query followed here when it left a group."""
     frames: list[int] = field(default_factory=list)
 
     @property
@@ -66,8 +69,11 @@ class _Seen:
 
     @property
     def is_here(self) -> bool:
-        """Return whether the questions that are seen reach it."""
-        return 0 < self.answers >= self.unasked
+        """Return whether the questions that are seen reach it, as far as its answers show.
+
+        One answer shows little: ports may be asked at the same moment when a switch starts.
+        """
+        return _LEAST_ANSWERS <= self.answers >= self.unasked
 
 
 class Subject(NamedTuple):
@@ -99,10 +105,17 @@ class Vantage:
     def __init__(self, said: str = AUTO) -> None:
         self._said = said
         self._stations: dict[Station, _Seen] = {}
+        self._here: set[Station] = set()
+        """Stations that answer what is asked here."""
         self._elsewhere: dict[Station, None] = {}
         """Stations that show that questions are asked elsewhere."""
         self._told: dict[Subject, str] = {}
         """How severe findings are if everything passes here."""
+
+    @property
+    def is_said(self) -> bool:
+        """Whether the user said where the capture was taken."""
+        return self._said != AUTO
 
     @property
     def place(self) -> str:
@@ -117,6 +130,12 @@ class Vantage:
         if seen is not None:
             seen.answers += 1
             self._weigh(station, seen)
+
+    def asked_about(self, station: Station, address: Address) -> None:
+        """Take in that a specific query came here soon after a station left."""
+        seen = self._seen(station, address)
+        if seen is not None:
+            seen.is_asked_about = True
 
     def silent(self, station: Station, address: Address) -> None:
         """Take in that a station, which was there, did not answer a question."""
@@ -147,12 +166,12 @@ class Vantage:
         seen = self._stations.get(about.station)
         # Somebody may ask it elsewhere: whether that is so is not certain yet.
         is_doubtful = self._said == AUTO and seen is not None and seen.unasked > seen.answers
-        return INFO if is_doubtful or self._is_hidden(about.station) else severity
+        return INFO if is_doubtful or self._is_hidden(about) else severity
 
     def settle(self, ledger: Ledger) -> None:
         """Give the findings told so far the severity that they have by what is known at the end."""
         for about, severity in self._told.items():
-            is_hidden = self._is_hidden(about.station)
+            is_hidden = self._is_hidden(about)
             ledger.regrade(
                 about.rule, about.link, about.capture, about.host, about.group,
                 severity=INFO if is_hidden else severity, note=_NOTE if is_hidden else "",
@@ -178,14 +197,24 @@ class Vantage:
             self._elsewhere[station] = None
         else:
             self._elsewhere.pop(station, None)
+        (self._here.add if seen.is_here else self._here.discard)(station)
 
-    def _is_hidden(self, station: Station) -> bool:
-        """Return whether what a station is asked may not be seen here."""
+    def _is_hidden(self, about: Subject) -> bool:
+        """Return whether what a finding is about may not be seen here.
+
+        Ports may be asked at the same moments, so several stations seem to be here; the specific
+        queries after a leave go to one port, so they tell which of them is.
+        """
         place = self.place
         if place != PORT:
             return place == BRIDGE
-        seen = self._stations.get(station)
-        return seen is None or not seen.is_here
+        seen = self._stations.get(about.station)
+        if seen is None:
+            return True
+        if about.rule == "D-11":
+            is_alone = about.station in self._here and len(self._here) == 1
+            return not (seen.is_asked_about or is_alone)
+        return not seen.is_here
 
     def _seen(self, station: Station, address: Address) -> _Seen | None:
         seen = self._stations.get(station)

@@ -19,11 +19,12 @@ def older(stage: Stage) -> int:
     return stage.family.current_version - 1
 
 
-def asked(stage: Stage, rounds: int = 2, *, version: int | None = None) -> None:
-    """Let a querier ask every 125 s from 10 s on, and the capture last for the answers."""
+def asked(stage: Stage, rounds: int = 2, *, version: int | None = None, data: bool = True) -> None:
+    """Let a querier ask every 125 s from 10 s on, and the data of the group come meanwhile."""
     for number in range(rounds):
         stage.query(10 + 125 * number, version=version or older(stage))
-    stage.data(10 + 125 * (rounds - 1) + 60, 200)
+    for at in range(0, 10 + 125 * (rounds - 1) + 60, 5):
+        stage.data(at, 1 if data else 200)
 
 
 def test_the_last_reporter_that_answers_no_query_is_silent(stage: Stage, doctor: Doctor) -> None:
@@ -102,7 +103,8 @@ def test_a_late_answer_is_no_silence(stage: Stage, doctor: Doctor) -> None:
 def test_a_capture_that_ends_in_the_window_shows_no_silence(stage: Stage, doctor: Doctor) -> None:
     stage.older_report(0, 1)
     stage.query(10, version=older(stage))
-    stage.data(21, 200)
+    for at in range(22):
+        stage.data(at, 1)
 
     assert "D-07" not in doctor(stage).ids
 
@@ -137,6 +139,22 @@ def test_whoever_asks_is_to_be_answered(doctor: Doctor, source: bool) -> None:
             stage.query(at, version=2, source=bytes(4))
         else:
             stage.query(at, version=2)
-    stage.data(200, 200)
+    for at in range(0, 200, 5):
+        stage.data(at, 1)
 
     assert doctor(stage).severity("D-07") == "error"
+
+
+@pytest.mark.parametrize(("place", "severity"), [("auto", "info"), ("link", "error")])
+def test_where_no_data_come_reports_may_not_come_here_either(
+    stage: Stage, doctor: Doctor, place: str, severity: str
+) -> None:
+    # A snooping switch sends older reports to routers only, once it has heard one.
+    stage.older_report(0, 1)
+    asked(stage, data=False)
+
+    told = doctor(stage, "--vantage", place)
+
+    assert told.severity("D-07") == severity
+    if severity == "info":
+        assert "a switch does not let its reports come here any more" in told.text
