@@ -130,6 +130,14 @@ class Ledger:
             if weight > entry.weight:
                 entry.detail, entry.weight = detail, weight
 
+    def note(
+        self, rule: str, link: LinkKey | None, capture: int, host: Address, words: str
+    ) -> None:
+        """Add to the words of a finding about a host, where there is one."""
+        entry = self._entries.get((rule, capture, link, host, b""))
+        if entry is not None and not entry.detail.endswith(words):
+            entry.detail += words
+
     def regrade(
         self,
         rule: str,

@@ -47,6 +47,8 @@ RULES: tuple[Rule, ...] = (
          "RFC 9776 §4; RFC 9777 §5"),
     Rule("D-36", WARNING, "A switch reports in place of its hosts",
          "RFC 4541 §2.1.1 2; RFC 9776 §4.2.14"),
+    Rule("D-41", WARNING, "A switch lets hosts hear reports that silence them, and forgets them",
+         "RFC 4541 §2.1.1 1"),
     Rule("D-43", WARNING, "The source that a member wants is silent, and another one sends",
          "RFC 9776 §3.2, §6.3; RFC 9777 §4.2, §7.3"),
     Rule("D-45", WARNING, "A host leaves a group and joins it again and again",

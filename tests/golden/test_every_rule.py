@@ -273,6 +273,24 @@ def flapping(times: int) -> Tell:
     return tell
 
 
+def forgotten(again: float) -> Tell:
+    """Data stop, a lifetime after the last report of host 1 or before, which host 2 silenced."""
+
+    def tell(stage: Stage) -> None:
+        older = stage.family.current_version - 1
+        for at in range(0, 500, 125):
+            stage.query(at, version=older)
+            stage.older_report(at + 3, 1, host=2)
+        for at in 5, 400:
+            stage.older_report(at, 1, host=1)
+        stops = 265 if again > 400 else 200
+        for half in range(900):
+            if not stops < half / 2 < again:
+                stage.data(half / 2, 1)
+
+    return tell
+
+
 def in_place_of_hosts(*answers: float) -> Tell:
     """Answers from 0.0.0.0 in an older version."""
 
@@ -317,6 +335,7 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
     "D-36": (in_place_of_hosts(5, 130), in_place_of_hosts(5, 7)),
+    "D-41": (forgotten(400.2), forgotten(390)),
     "D-45": (flapping(10), flapping(9)),
     **data_stories.STORIES,
 }
