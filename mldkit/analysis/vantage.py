@@ -221,3 +221,25 @@ class Vantage:
         if seen is None and len(self._stations) < _MOST_STATIONS:
             seen = self._stations[station] = _Seen(address)
         return seen
+
+
+class Vantages:
+    """The place of each interface, VLAN and circuit."""
+
+    def __init__(self) -> None:
+        self.said = AUTO
+        """Where the user says that the captures were taken."""
+        self._places: dict[tuple[object, ...], Vantage] = {}
+
+    def of(self, link: LinkKey) -> Vantage:
+        """Return the place of a link, which both families share."""
+        place = link.interface, link.vlan, link.circuit
+        vantage = self._places.get(place)
+        if vantage is None:
+            vantage = self._places[place] = Vantage(self.said)
+        return vantage
+
+    def settle(self, ledger: Ledger) -> None:
+        """Give all findings the severity that they have by what is known at the end."""
+        for vantage in self._places.values():
+            vantage.settle(ledger)
