@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.engine import Analysis, analyze, resting_collector
 from mldkit.analysis.intake import EVERYTHING, Wanted
+from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
@@ -64,6 +65,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=PROFILES,
         default=DEFAULT_PROFILE,
         help=f"RFC that says how long memberships live (default: {DEFAULT_PROFILE})",
+    )
+    parser.add_argument(
+        "--vantage",
+        choices=VANTAGES,
+        default=AUTO,
+        help="where the captures were taken: anywhere on a link without snooping (link), at a port"
+        " of a snooping switch (port), between a switch and a router (router-port), on the own"
+        " interface of a Linux bridge (bridge); default: what the captures show (auto)",
     )
     parser.add_argument(
         "--interface-name",
@@ -154,6 +163,7 @@ def _analyze(
         tunnels=args.tunnels,
         wanted=_wanted(args),
         traced=_writes_files(args),
+        vantage=args.vantage,
     )
     if args.format == "ndjson":
         analysis.listener = _event_printer(args)
