@@ -24,7 +24,7 @@ from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
@@ -38,8 +38,8 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of all captures."""
     messages = result.messages
     if not messages:
-        return _nothing(packets, result)
-    links = _by_weight([link for link in result.links if link.messages])
+        return _no_messages(packets, result)
+    links = _gravest_first(result)
     if not links:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
@@ -63,16 +63,20 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
 
 
 def about_queriers(result: AnalysisResult) -> list[str]:
-    """Return who queries each of the links with the most messages."""
-    links = _by_weight([link for link in result.links if link.messages])
+    """Return who queries each of the links that matter most."""
+    links = _gravest_first(result)
     return [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
 
 
-def _nothing(packets: int, result: AnalysisResult) -> list[str]:
+def _no_messages(packets: int, result: AnalysisResult) -> list[str]:
+    """Return what there is to say where no message was read; data alone may be in error."""
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
-    lines = [
-        f"Nothing to analyse: {packets:,} packet{'s' * (packets != 1)}, none of them IGMP or MLD.",
+    is_wrong = any(entry.severity != INFO for entry in result.findings)
+    lines = _about_findings(result.findings, _LEAST_FINDINGS) if is_wrong else []
+    lines += [
+        f"{'No messages' if is_wrong else 'Nothing to analyse'}: {counted(packets, 'packet')},"
+        " none of them IGMP or MLD.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
@@ -81,8 +85,13 @@ def _nothing(packets: int, result: AnalysisResult) -> list[str]:
     return lines
 
 
-def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
-    return sorted(links, key=lambda link: -link.messages)
+def _gravest_first(result: AnalysisResult) -> list[LinkFacts]:
+    """Return the links with messages: those in error first, then those with members."""
+    wrong = {entry.link for entry in result.findings if entry.severity == ERROR}
+    return sorted(
+        (link for link in result.links if link.messages),
+        key=lambda link: (link.key not in wrong, not link.everybody, -link.messages),
+    )
 
 
 def _about_querier(link: LinkFacts) -> list[str]:
