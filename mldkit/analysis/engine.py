@@ -92,7 +92,7 @@ class Analysis:
 
     def poll(self, now_ns: int) -> None:
         """Let time pass on a live link."""
-        self.intake.now_ns = now_ns = max(self.intake.now_ns, now_ns)
+        self.intake.now_ns = self.ledger.now_ns = now_ns = max(self.intake.now_ns, now_ns)
         for link in self.links.values():
             link.poll(now_ns)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import host_address
+from mldkit.analysis.choice import Choice
 from mldkit.model.addresses import is_unspecified
 from mldkit.protocol.variables import election_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterator
 
     from mldkit.analysis.delays import DelayFacts
     from mldkit.analysis.diagnosis import Diagnosis
@@ -241,9 +241,7 @@ class AnalysisResult:
     ) -> AnalysisResult:
         """Return what concerns these groups, hosts, VLANs and interfaces; None means all.
 
-        VLAN 0 stands for untagged frames. A finding that names no group concerns the groups of
-        its host, one that names no host the members of its group; one that names neither, and
-        one about a querier, concern the whole link.
+        VLAN 0 stands for untagged frames; `Choice` says which findings concern whom.
         """
 
         def is_on(link: LinkKey | None) -> bool:
@@ -252,68 +250,30 @@ class AnalysisResult:
             is_vlan = vlans is None or any(vlan in vlans for vlan in link.vlan or (0,))
             return is_vlan and (interfaces is None or link.interface in interfaces)
 
-        members = _Members(self.links if groups is not None or hosts is not None else ())
-
-        def is_about(entry: Diagnosis) -> bool:
-            if groups is not None and not (
-                entry.group in groups
-                if entry.group
-                else members.any_group(entry.link, entry.host, groups)
-            ):
-                return False
-            return hosts is None or (
-                entry.host in hosts
-                if entry.host
-                else members.any_host(entry.link, entry.group, hosts)
-            )
-
+        choice = Choice(groups, hosts)
+        if not choice.is_all:
+            for link in self.links:
+                for stay in link.everybody:
+                    choice.member(link.key, stay.host, stay.group)
+                for querier in link.queriers.known:
+                    choice.querier(link.key, querier.address)
         return replace(
             self,
-            links=tuple(_narrowed(link, groups, hosts) for link in self.links if is_on(link.key)),
+            links=tuple(_narrowed(link, choice) for link in self.links if is_on(link.key)),
             findings=tuple(
-                entry for entry in self.findings if is_on(entry.link) and is_about(entry)
+                entry
+                for entry in self.findings
+                if is_on(entry.link) and choice.concerns(entry.link, entry.group, entry.host)
             ),
             left_out=tuple(item for item in self.left_out if is_on(item.link)),
         )
 
 
-class _Members:
-    """Who is member of what, for findings that name only one of the two."""
-
-    def __init__(self, links: Iterable[LinkFacts]) -> None:
-        self._groups: dict[tuple[LinkKey | None, Address], set[Address]] = {}
-        self._hosts: dict[tuple[LinkKey | None, Address], set[Address]] = {}
-        for link in links:
-            for stay in link.everybody:
-                host = host_address(stay.host)
-                self._groups.setdefault((link.key, host), set()).add(stay.group)
-                self._hosts.setdefault((link.key, stay.group), set()).add(host)
-            for querier in link.queriers.known:
-                self._groups.pop((link.key, querier.address), None)
-
-    def any_group(self, link: LinkKey | None, host: Address, groups: Container[Address]) -> bool:
-        """Return whether a host is in one of the groups, or in none that is known."""
-        known = self._groups.get((link, host))
-        return known is None or any(group in groups for group in known)
-
-    def any_host(self, link: LinkKey | None, group: Address, hosts: Container[Address]) -> bool:
-        """Return whether one of the hosts is in a group, or nobody is known to be in it."""
-        known = self._hosts.get((link, group))
-        return known is None or any(host in hosts for host in known)
-
-
-def _narrowed(
-    link: LinkFacts, groups: Container[Address] | None, hosts: Container[Address] | None
-) -> LinkFacts:
-    if groups is None and hosts is None:
+def _narrowed(link: LinkFacts, choice: Choice) -> LinkFacts:
+    if choice.is_all:
         return link
-    stays = tuple(
-        stay
-        for stay in link.stays
-        if (groups is None or stay.group in groups)
-        and (hosts is None or host_address(stay.host) in hosts)
+    return replace(
+        link,
+        stays=tuple(stay for stay in link.stays if choice.names(stay.group, stay.host)),
+        streams=tuple(stream for stream in link.streams if choice.names(stream.group, b"")),
     )
-    streams = link.streams
-    if groups is not None:
-        streams = tuple(stream for stream in streams if stream.group in groups)
-    return replace(link, stays=stays, streams=streams)

@@ -54,6 +54,8 @@ class Routing:
     def route(self, taken: list[Taken]) -> None:
         """Pass each on to its link."""
         for key, message, frame, mark in taken:
+            if self._listener is not None:
+                self._ledger.now_ns = mark.time_ns
             if key is not None and message is not None:
                 self._message(message, key, mark)
             elif self.sees_data:
@@ -67,9 +69,11 @@ class Routing:
             if link_end_ns is None:
                 link_end_ns = end_ns
             mark = Mark(max(link.captures, default=0), 0, link_end_ns)
+            self._ledger.now_ns = link_end_ns
             link.finish(mark)
             link.memberships.finish(link_end_ns)
             ends.append((link, mark))
+        self._ledger.now_ns = end_ns
         data_findings.judge(self.traffic, ends, self._ledger)
         return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
 
@@ -95,6 +99,8 @@ class Routing:
             if link is None and not self.admission.admits_link(self.links):
                 return
             link = self._link(key, mark.capture)
+        if self._listener is not None:
+            self._tell_ends(link, mark.time_ns)
         rows = unseen = None
         if type(message) is Report:
             rows = link.memberships.recognise(datagram.source, message.records)
@@ -109,6 +115,12 @@ class Routing:
         if found:
             self._ledger.take(found, link.key, mark, datagram.source)
         link.see(decoded, found, mark, rows)
+
+    def _tell_ends(self, link: LinkState, now_ns: int) -> None:
+        """Tell of members and queriers whose time is over, before what comes after it."""
+        link.queriers.poll(now_ns)
+        lifetime_ns = link.queriers.variables.membership_ns(self._profile)
+        link.memberships.tell_expired(now_ns, lifetime_ns)
 
     def _data(self, frame: Frame, mark: Mark) -> None:
         packet = read_data(frame)
