@@ -150,6 +150,7 @@ class Analysis:
                 first_ns=source.first_ns,
                 last_ns=source.last_ns,
                 damage=source.damage,
+                descriptions=tuple(source.descriptions.items()),
             )
             for number, source in enumerate(sources)
         )

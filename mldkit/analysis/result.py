@@ -186,6 +186,8 @@ class CaptureFacts:
     last_ns: int | None = None
     damage: Damage | None = None
     """Where it broke, None where it is whole."""
+    descriptions: tuple[tuple[str, str], ...] = ()
+    """Names of interfaces, each with what the file says of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, interval_text, named
+from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import (
     NEW_MEMBERSHIP_S,
     OLD_MEMBERSHIP_S,
@@ -36,6 +37,10 @@ _LEAST_FINDINGS = 3
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of all captures."""
+    return [without_dates(line, result) for line in _answers(result, packets)]
+
+
+def _answers(result: AnalysisResult, packets: int) -> list[str]:
     messages = result.messages
     if not messages:
         return _no_messages(packets, result)
@@ -65,7 +70,8 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
 def about_queriers(result: AnalysisResult) -> list[str]:
     """Return who queries each of the links that matter most."""
     links = _gravest_first(result)
-    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    lines = [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    return [without_dates(line, result) for line in lines]
 
 
 def _no_messages(packets: int, result: AnalysisResult) -> list[str]:
