@@ -8,7 +8,7 @@ from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mldkit.model.addresses import Address
 
@@ -65,6 +65,20 @@ def delay_text(value_ns: int) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: `1 host`, `2,000 hosts`."""
     return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def hosts_text(hosts: Iterable[tuple[bytes, bytes | None]]) -> str:
+    """Return how many hosts there are, and on how many devices where that is another number.
+
+    A host is an address, a device a MAC: IPv4 and IPv6 of one machine are two hosts on one device.
+    """
+    found = set(hosts)
+    addresses = {host for host, _ in found}
+    devices = {mac or host for host, mac in found}
+    words = counted(len(addresses), "host")
+    if len(devices) == len(addresses):
+        return words
+    return f"{words} on {counted(len(devices), 'device')}"
 
 
 def named(addresses: Sequence[Address]) -> str:

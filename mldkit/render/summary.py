@@ -13,7 +13,7 @@ from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text, counted, interval_text, named
+from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
 from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import (
     NEW_MEMBERSHIP_S,
@@ -192,11 +192,11 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
     rows = link.stays
     if not rows:
         return []
-    hosts = {row.host for row in rows}
     groups = {row.group for row in rows}
-    line = f"{counted(len(hosts), 'host')} in {counted(len(groups), 'group')}"
-    if len(hosts) == 1:
-        line = f"host {text(host_address(rows[0].host))} in {counted(len(groups), 'group')}"
+    who = hosts_text((row.host, row.mac) for row in rows)
+    if who == "1 host":
+        who = f"host {text(host_address(rows[0].host))}"
+    line = f"{who} in {counted(len(groups), 'group')}"
     current = link.key.family.current_version
     older = {row.host for row in rows if row.version != current}
     extra = [
