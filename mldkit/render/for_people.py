@@ -45,6 +45,10 @@ def for_people(result: AnalysisResult) -> AnalysisResult:
             )
             for entry in result.findings
         ),
+        pauses=tuple(
+            replace(pause, interface=names.get(pause.interface or "", pause.interface))
+            for pause in result.pauses
+        ),
         left_out=tuple(
             item if item.link is None else replace(item, link=renamed(item.link))
             for item in result.left_out

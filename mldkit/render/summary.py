@@ -21,6 +21,8 @@ from mldkit.render.incidents import (
     incidents,
     stopped_stream,
 )
+from mldkit.render.left_out import unread_text
+from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
@@ -36,7 +38,7 @@ _LEAST_FINDINGS = 3
 
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
-    """Return the answers; `packets` is the number of packets of all captures."""
+    """Return the answers; `packets` is the number of packets of link types that are read."""
     return [without_dates(line, result) for line in _answers(result, packets)]
 
 
@@ -49,8 +51,10 @@ def _answers(result: AnalysisResult, packets: int) -> list[str]:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
+    taken += len(pauses)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -63,6 +67,7 @@ def _answers(result: AnalysisResult, packets: int) -> list[str]:
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
         answers.append(f"{counted(more, 'more link')} {verb} in the tables below.")
+    answers += pauses
     answers += _about_findings(result.findings, max(MOST_LINES - len(answers) - 1, 1))
     return answers[:MOST_LINES]
 
@@ -80,15 +85,16 @@ def _no_messages(packets: int, result: AnalysisResult) -> list[str]:
         return ["Nothing to analyse: the capture has no packets."]
     is_wrong = any(entry.severity != INFO for entry in result.findings)
     lines = _about_findings(result.findings, _LEAST_FINDINGS) if is_wrong else []
+    head = "No messages" if is_wrong else "Nothing to analyse"
+    all_of = counted(packets, "packet")
     lines += [
-        f"{'No messages' if is_wrong else 'Nothing to analyse'}: {counted(packets, 'packet')},"
-        " none of them IGMP or MLD.",
+        f"{head}: {all_of}, none of them IGMP or MLD."
+        if result.is_read
+        else f"{head}: no IGMP or MLD in what could be read of {all_of}.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
-    if not result.tunnels:
-        lines.append("Messages inside VXLAN, GRE and IP-in-IP are looked at with --tunnels only.")
-    return lines
+    return lines + [f"{unread_text(what, count)}." for what, count in result.unread]
 
 
 def _gravest_first(result: AnalysisResult) -> list[LinkFacts]:
@@ -121,6 +127,8 @@ def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
     line += _dropped_queries(link)
+    if link.queriers.elsewhere:
+        line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
     stopped = stopped_stream(link, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."
