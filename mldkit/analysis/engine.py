@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from mldkit.analysis import admission
+from mldkit.analysis import admission, harm
 from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
@@ -130,6 +130,8 @@ class Analysis:
         self.routing.route(list(self.intake.finish()))
         end_ns = max(self.intake.now_ns, ended_ns or 0)
         links = self.routing.close(end_ns, is_whole=is_whole)
+        for link in links:
+            harm.judge(link, self.ledger)
         return AnalysisResult(
             profile=self.profile,
             links=links,

@@ -361,6 +361,7 @@ class Memberships:
                     row.group,
                     row.exclude,
                     row.sources,
+                    version=row.version,
                 )
             )
 

@@ -43,7 +43,7 @@ class QuerierFacts:
     last_ns: int
     variables: Variables
     announced_ns: int | None
-    """Query interval as announced; None where the version carries none."""
+    """Query interval as announced, 0 for none; None where the version carries none."""
     observed_ns: int | None
     """Median of the intervals between its General Queries."""
     general_queries: int
@@ -78,6 +78,8 @@ class SilenceFacts:
     """The one in which the capture ends."""
     unseen: tuple[tuple[int, int], ...]
     """Times in which nobody looked."""
+    dropped: int
+    """General Queries that hosts must drop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ class QueriersFacts:
     """What the acting querier announced last."""
     silence: SilenceFacts
     older: tuple[OlderQuerier, ...]
+    """Who sent General Queries in an older version."""
+    older_of_groups: tuple[OlderQuerier, ...]
+    """Who sent queries for single groups in an older version."""
     dropped: tuple[tuple[Address, str], ...]
     """Who sent queries that hosts must drop, with the first rule that says so."""
     elsewhere: str = ""

@@ -222,6 +222,7 @@ def event_json(event: Event) -> Json:
         **_link(event.link),
         "host": text(event.host) or None,
         "mac": _mac(event.mac),
+        "version": event.version,
         "group": text(event.group) or None,
         "filter_mode": _mode(bool(event.exclude)) if has_filter else None,
         "sources": _addresses(event.sources) if has_filter else None,

@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.diagnosis import RANK
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.harm import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
 from mldkit.render.for_people import without_dates
-from mldkit.render.incidents import (
-    NEW_MEMBERSHIP_S,
-    OLD_MEMBERSHIP_S,
-    incidents,
-    stopped_stream,
-)
+from mldkit.render.incidents import incidents, stopped_stream
 from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
+    from mldkit.model.addresses import Address
 
 MOST_LINES = 10
 _MOST_LINKS = 3
@@ -114,6 +111,8 @@ def _about_querier(link: LinkFacts) -> list[str]:
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
     length_s = (link.ended_ns - queriers.silence.begun_ns) / SECOND
+    if queriers.silence.dropped:
+        return [f"{place(link.key)}: {_none_to_answer(link, length_s)}."]
     return [
         f"{place(link.key)}: no General Query in {length_s:.0f} s of capture, which is too"
         f" short to tell whether a querier is missing{_dropped_queries(link)}."
@@ -122,11 +121,16 @@ def _about_querier(link: LinkFacts) -> list[str]:
 
 def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     since_ns, until_ns = silence
-    line = f"{place(link.key)}: no querier in {(until_ns - since_ns) / SECOND:.0f} s"
+    length_s = (until_ns - since_ns) / SECOND
     last = max(link.queriers.known, key=lambda one: one.last_ns, default=None)
+    line = f"{place(link.key)}: no querier in {length_s:.0f} s"
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
-    line += _dropped_queries(link)
+        line += _dropped_queries(link)
+    elif link.queriers.silence.dropped:
+        line = f"{place(link.key)}: {_none_to_answer(link, length_s)}"
+    else:
+        line += _dropped_queries(link)
     if link.queriers.elsewhere:
         line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
@@ -151,11 +155,24 @@ def _lifetimes_text(link: LinkFacts) -> str:
 
 
 def _dropped_queries(link: LinkFacts) -> str:
-    dropped = link.queriers.dropped
-    if not dropped:
+    if not link.queriers.dropped:
         return ""
+    return f"; hosts must drop the queries of {_droppers_text(link)}"
+
+
+def _none_to_answer(link: LinkFacts, length_s: float) -> str:
+    """Return in words that somebody asks in vain."""
+    return (
+        f"no query in {length_s:.0f} s that hosts may answer, they must drop those of"
+        f" {_droppers_text(link)}"
+    )
+
+
+def _droppers_text(link: LinkFacts) -> str:
+    """Return who sends queries that hosts must drop, and the rules that say so."""
+    dropped = link.queriers.dropped
     rules = ", ".join(sorted({rule for _, rule in dropped}))
-    return f"; hosts must drop the queries of {named([who for who, _ in dropped])} ({rules})"
+    return f"{named([who for who, _ in dropped])} ({rules})"
 
 
 def _querier_text(link: LinkFacts) -> str:
@@ -174,11 +191,16 @@ def _querier_text(link: LinkFacts) -> str:
         line += f", announces {_announced_text(acting)}"
     if acting.observed_ns is not None:
         line += f", asks every {interval_text(acting.observed_ns)}"
-    others = [one.address for one in queriers.known if one.address != acting.address]
-    if others:
-        line += f"; also heard: {named(others)}"
-    changes = _changes_of_querier(link)
-    return line + (f"; the querier changed {changes} times" if changes > 1 else "")
+    changes = _changes(link)
+    line += _changes_text(changes)
+    # Who was heard no more once another one had taken over is named with that.
+    told, taken_over_ns = changes[-1] if changes else (b"", 0)
+    others = [
+        one.address
+        for one in queriers.known
+        if one.address != acting.address and (one.address != told or one.last_ns > taken_over_ns)
+    ]
+    return line + (f"; also heard: {named(others)}" if others else "")
 
 
 def _announced_text(querier: QuerierFacts) -> str:
@@ -188,12 +210,28 @@ def _announced_text(querier: QuerierFacts) -> str:
     return f"no interval (QQIC 0, taken for {querier.variables.interval_ns / SECOND:g} s)"
 
 
-def _changes_of_querier(link: LinkFacts) -> int:
+def _changes(link: LinkFacts) -> list[tuple[Address, int]]:
+    """Return the changes of the acting querier: who acted before, and when another one began."""
     periods = sorted(
         (period, querier.address) for querier in link.queriers.known for period in querier.acting
     )
-    addresses = [address for _, address in periods]
-    return sum(one != other for one, other in pairwise(addresses))
+    return [
+        (before, begun_ns)
+        for (_, before), ((begun_ns, _), after) in pairwise(periods)
+        if before != after
+    ]
+
+
+def _changes_text(changes: list[tuple[Address, int]]) -> str:
+    if not changes:
+        return ""
+    before, begun_ns = changes[-1]
+    if len(changes) == 1:
+        return f"; took over from {text(before)} at {clock_text(begun_ns)}"
+    return (
+        f"; the querier changed {len(changes)} times, the last time from {text(before)} at"
+        f" {clock_text(begun_ns)}"
+    )
 
 
 def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:

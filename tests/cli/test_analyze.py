@@ -35,7 +35,7 @@ KEYS = {
     },
     "capture": {"file", "packets", "messages", "first", "last", "truncated", "duplicates"},
     "event": {
-        "event", "time", "interface", "vlan", "family", "host", "mac", "group", "filter_mode",
+        "event", "time", "interface", "vlan", "family", "host", "mac", "version", "group", "filter_mode",
         "sources", "finding",
     },
 }  # fmt: skip
