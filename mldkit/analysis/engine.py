@@ -99,7 +99,7 @@ class Analysis:
     def poll(self, now_ns: int) -> None:
         """Let time pass on a live link."""
         now_ns = max(self.intake.now_ns, now_ns)
-        self.intake.now_ns = self.intake.passed_ns = now_ns
+        self.intake.now_ns = self.intake.passed_ns = self.ledger.now_ns = now_ns
         for link in self.links.values():
             link.poll(now_ns)
 
@@ -167,6 +167,7 @@ class Analysis:
                 first_ns=source.first_ns,
                 last_ns=source.last_ns,
                 damage=source.damage,
+                descriptions=tuple(source.descriptions.items()),
                 foreign=source.packets - source.known_packets,
             )
             for number, source in enumerate(sources)

@@ -65,6 +65,8 @@ class Ledger:
         self._weighty: dict[tuple[str, LinkKey | None], list[Entry]] = {}
         """Entries that were told with a weight, by rule and link."""
         self._listener = listener
+        self.now_ns = 0
+        """The moment at which something is judged; kept where somebody listens."""
 
     def take(self, found: Iterable[Finding], link: LinkKey, mark: Mark, host: Address) -> None:
         """Take in what one frame by itself shows to be wrong."""
@@ -193,11 +195,12 @@ class Ledger:
         return tuple(entry.sealed() for entry in entries)
 
     def _tell(self, entry: Entry) -> None:
+        """Tell of a finding at the moment at which it is certain, which may be later than seen."""
         if self._listener is not None and entry.link is not None:
             self._listener(
                 Event(
                     "finding",
-                    entry.time_ns or 0,
+                    max(entry.time_ns or 0, self.now_ns),
                     entry.link,
                     host=entry.host,
                     group=entry.group,

@@ -14,7 +14,8 @@ from mldkit.analysis.harm import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text, counted, interval_text, named
+from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
+from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import incidents, stopped_stream
 from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
@@ -23,7 +24,7 @@ from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
@@ -36,10 +37,14 @@ _LEAST_FINDINGS = 3
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of link types that are read."""
+    return [without_dates(line, result) for line in _answers(result, packets)]
+
+
+def _answers(result: AnalysisResult, packets: int) -> list[str]:
     messages = result.messages
     if not messages:
-        return _nothing(packets, result)
-    links = _by_weight([link for link in result.links if link.messages])
+        return _no_messages(packets, result)
+    links = _gravest_first(result)
     if not links:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
@@ -67,27 +72,37 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
 
 
 def about_queriers(result: AnalysisResult) -> list[str]:
-    """Return who queries each of the links with the most messages."""
-    links = _by_weight([link for link in result.links if link.messages])
-    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    """Return who queries each of the links that matter most."""
+    links = _gravest_first(result)
+    lines = [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    return [without_dates(line, result) for line in lines]
 
 
-def _nothing(packets: int, result: AnalysisResult) -> list[str]:
+def _no_messages(packets: int, result: AnalysisResult) -> list[str]:
+    """Return what there is to say where no message was read; data alone may be in error."""
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
+    is_wrong = any(entry.severity != INFO for entry in result.findings)
+    lines = _about_findings(result.findings, _LEAST_FINDINGS) if is_wrong else []
+    head = "No messages" if is_wrong else "Nothing to analyse"
     all_of = counted(packets, "packet")
-    lines = [
-        f"Nothing to analyse: {all_of}, none of them IGMP or MLD."
+    lines += [
+        f"{head}: {all_of}, none of them IGMP or MLD."
         if result.is_read
-        else f"Nothing to analyse: no IGMP or MLD in what could be read of {all_of}.",
+        else f"{head}: no IGMP or MLD in what could be read of {all_of}.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
     return lines + [f"{unread_text(what, count)}." for what, count in result.unread]
 
 
-def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
-    return sorted(links, key=lambda link: -link.messages)
+def _gravest_first(result: AnalysisResult) -> list[LinkFacts]:
+    """Return the links with messages: those in error first, then those with members."""
+    wrong = {entry.link for entry in result.findings if entry.severity == ERROR}
+    return sorted(
+        (link for link in result.links if link.messages),
+        key=lambda link: (link.key not in wrong, not link.everybody, -link.messages),
+    )
 
 
 def _about_querier(link: LinkFacts) -> list[str]:
@@ -225,11 +240,11 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
     rows = link.stays
     if not rows:
         return []
-    hosts = {row.host for row in rows}
     groups = {row.group for row in rows}
-    line = f"{counted(len(hosts), 'host')} in {counted(len(groups), 'group')}"
-    if len(hosts) == 1:
-        line = f"host {text(host_address(rows[0].host))} in {counted(len(groups), 'group')}"
+    who = hosts_text((row.host, row.mac) for row in rows)
+    if who == "1 host":
+        who = f"host {text(host_address(rows[0].host))}"
+    line = f"{who} in {counted(len(groups), 'group')}"
     current = link.key.family.current_version
     older = {row.host for row in rows if row.version != current}
     extra = [
