@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from mldkit.analysis import admission
+from mldkit.analysis import admission, harm
 from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
@@ -99,7 +99,7 @@ class Analysis:
     def poll(self, now_ns: int) -> None:
         """Let time pass on a live link."""
         now_ns = max(self.intake.now_ns, now_ns)
-        self.intake.now_ns = self.intake.passed_ns = now_ns
+        self.intake.now_ns = self.intake.passed_ns = self.ledger.now_ns = now_ns
         for link in self.links.values():
             link.poll(now_ns)
 
@@ -134,6 +134,8 @@ class Analysis:
         self.routing.route(list(self.intake.finish()))
         end_ns = max(self.intake.now_ns, ended_ns or 0)
         links = self.routing.close(end_ns, is_whole=is_whole)
+        for link in links:
+            harm.judge(link, self.ledger)
         return AnalysisResult(
             profile=self.profile,
             links=links,
@@ -165,6 +167,7 @@ class Analysis:
                 first_ns=source.first_ns,
                 last_ns=source.last_ns,
                 damage=source.damage,
+                descriptions=tuple(source.descriptions.items()),
                 foreign=source.packets - source.known_packets,
             )
             for number, source in enumerate(sources)

@@ -78,8 +78,8 @@ _DROPS = frozenset(
 _DROPS_WHATEVER = frozenset(("V-07", "V-18"))
 
 
-def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
-    """Return whether a conforming receiver discards the message, given its findings.
+def dropped_by(decoded: Decoded, found: Iterable[Finding]) -> str | None:
+    """Return the rule by which a conforming receiver discards the message, given its findings.
 
     Severities tell the families apart: hop limit and Router Alert are errors only where the
     receiver must look at them, a checksum left to the device is no error.
@@ -87,8 +87,13 @@ def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
     for finding in found:
         rule = finding.id
         if rule in _DROPS_WHATEVER or (rule in _DROPS and finding.severity == ERROR):
-            return True
+            return rule
         if rule == "V-12" and decoded.kind != "report":
-            return True
+            return rule
     malformed = decoded.malformed
-    return malformed is not None and malformed.id != "M-03"
+    return None if malformed is None or malformed.id == "M-03" else malformed.id
+
+
+def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
+    """Return whether a conforming receiver discards the message, given its findings."""
+    return dropped_by(decoded, found) is not None

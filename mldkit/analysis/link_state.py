@@ -13,7 +13,7 @@ from mldkit.analysis.changes import Changes
 from mldkit.analysis.churn import Churn
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
-from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
+from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Memberships
@@ -27,7 +27,15 @@ from mldkit.analysis.unspecified import Unspecified
 from mldkit.analysis.vantage import Vantage
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
-from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.model.messages import (
+    GroupRecord,
+    Leave,
+    LegacyReport,
+    Query,
+    RecordType,
+    Report,
+    RouterSolicitation,
+)
 from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.rules import is_query_solicitation
 
@@ -148,14 +156,18 @@ class LinkState:
             self.trust.take(found, decoded.datagram.source)
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
-            if is_dropped(decoded, found):
-                self._drop(decoded, found[0].id, mark)
+            rule = dropped_by(decoded, found)
+            if rule is not None:
+                self._drop(decoded, rule, mark)
                 return
         message = decoded.datagram.message
         if self._due_ns < mark.time_ns:
             self._advance(mark.time_ns)
         if isinstance(message, Query):
             self._query(decoded, message, mark)
+        elif is_query_solicitation(message) or isinstance(message, RouterSolicitation):
+            # Nobody but a switch that snoops asks for that.
+            self.queriers.silence.is_snooped = True
         elif isinstance(message, Report | LegacyReport | Leave):
             self._host_message(decoded, message, found, mark, rows)
 
@@ -233,6 +245,8 @@ class LinkState:
         if isinstance(datagram.message, Query):
             self.responses.windows.hear(datagram.message, mark.time_ns)
             self.leaves.drop(datagram.message, datagram.source, rule)
+            if datagram.message.is_general:
+                self.queriers.silence.drop(mark)
 
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
         datagram = decoded.datagram
@@ -252,11 +266,15 @@ class LinkState:
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
             )
             self.compatibility.query(query, datagram.source, mark, to_everybody=everybody)
-            if query.version != self.key.family.current_version:
-                self.changes.interrupt(mark.time_ns)
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
+            members = self.memberships.groups.get(query.group, {}).values()
+            self.compatibility.group_query(query, datagram.source, members, mark)
             self.leaves.query(query, mark)
+        if query.version != self.key.family.current_version:
+            # Linux forgets what it has to repeat (net/ipv4/igmp.c:igmp_heard_query,
+            # net/ipv6/mcast.c:mld_process_v1).
+            self.changes.interrupt(mark.time_ns)
         self.responses.windows.query(query, datagram.source, mark, to_everybody=everybody)
         self._look_ahead()
 
@@ -268,14 +286,12 @@ class LinkState:
         mark: Mark,
         rows: list[Row | None] | None,
     ) -> None:
-        if is_query_solicitation(message):
-            return
         datagram = decoded.datagram
         mac = datagram.link_source
         host = self.identities.host(datagram.source, mac, mark)
-        self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
+            self.queriers.silence.report(mark, (message.group,))
             left = self.memberships.leave(host, mac, message.group, mark.time_ns)
             self.responses.silent.leave(host, message.group)
             self.leaves.leave_told(message.group, mark)
@@ -311,7 +327,9 @@ class LinkState:
                 self._stand_in(host, message, mark)
         if told.left:
             self._left(told.left, mark)
-        if self.memberships.new_groups:
+        new_groups = self.memberships.new_groups
+        self.queriers.silence.report(mark, new_groups)
+        if new_groups:
             self.identities.compare_groups(mark)
 
     def _stand_in(self, host: Host, message: Report | LegacyReport, mark: Mark) -> None:

@@ -78,6 +78,8 @@ class Memberships:
         """The stay that ended then."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
+        self._told_until_ns = self._told_lifetime_ns = 0
+        """Up to when no stay expires that was not told of, with that lifetime of later ones."""
         self._lasting = 0
         """Stays that last."""
         self._changes_kept = 0
@@ -238,6 +240,25 @@ class Memberships:
         self.emptied.clear()
         self.last_left.clear()
 
+    def tell_expired(self, now_ns: int, lifetime_ns: int) -> None:
+        """Tell of the stays whose time is over; they end when somebody looks at them next.
+
+        A stay that begins or is reported from now on lives for `lifetime_ns`.
+        """
+        if now_ns <= self._told_until_ns and lifetime_ns == self._told_lifetime_ns:
+            return
+        earliest_ns = now_ns + lifetime_ns
+        over = []
+        for row in self.rows():
+            if row.deadline_ns >= now_ns:
+                earliest_ns = min(earliest_ns, row.deadline_ns)
+            elif not row.is_told:
+                over.append(row)
+        for row in sorted(over, key=lambda row: row.deadline_ns):
+            self._tell("expire", row, row.deadline_ns)
+            row.is_told = True
+        self._told_until_ns, self._told_lifetime_ns = earliest_ns, lifetime_ns
+
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
         over = [row for row in self.rows() if row.deadline_ns < now_ns]
@@ -333,7 +354,7 @@ class Memberships:
             self.emptied[row.group] = now_ns
             self.last_left[row.group] = row
         self.ended.append(row)
-        if self._listener is not None:
+        if self._listener is not None and not row.is_told:
             if why == LEAVE:
                 self._is_repeated_leave(row.host, row.group, now_ns)
             self._tell("leave" if why == LEAVE else "expire", row, now_ns)
@@ -368,6 +389,7 @@ class Memberships:
                     row.group,
                     row.exclude,
                     row.sources,
+                    version=row.version,
                 )
             )
 

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import host_address
+from mldkit.analysis.choice import Choice
 from mldkit.model.addresses import is_unspecified
 from mldkit.protocol.variables import election_rank
 
@@ -45,7 +45,7 @@ class QuerierFacts:
     last_ns: int
     variables: Variables
     announced_ns: int | None
-    """Query interval as announced; None where the version carries none."""
+    """Query interval as announced, 0 for none; None where the version carries none."""
     observed_ns: int | None
     """Median of the intervals between its General Queries."""
     general_queries: int
@@ -80,6 +80,8 @@ class SilenceFacts:
     """The one in which the capture ends."""
     unseen: tuple[tuple[int, int], ...]
     """Times in which nobody looked."""
+    dropped: int
+    """General Queries that hosts must drop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,9 @@ class QueriersFacts:
     """What the acting querier announced last."""
     silence: SilenceFacts
     older: tuple[OlderQuerier, ...]
+    """Who sent General Queries in an older version."""
+    older_of_groups: tuple[OlderQuerier, ...]
+    """Who sent queries for single groups in an older version."""
     dropped: tuple[tuple[Address, str], ...]
     """Who sent queries that hosts must drop, with the first rule that says so."""
     elsewhere: str = ""
@@ -214,6 +219,8 @@ class CaptureFacts:
     last_ns: int | None = None
     damage: Damage | None = None
     """Where it broke, None where it is whole."""
+    descriptions: tuple[tuple[str, str], ...] = ()
+    """Names of interfaces, each with what the file says of it."""
     unread: tuple[tuple[Unread, int], ...] = ()
     """What frames are in that were not looked into, and how many."""
     broken: int = 0
@@ -293,7 +300,7 @@ class AnalysisResult:
     ) -> AnalysisResult:
         """Return what concerns these groups, hosts, VLANs and interfaces; None means all.
 
-        VLAN 0 stands for untagged frames. A finding that names no group or no host concerns all.
+        VLAN 0 stands for untagged frames; `Choice` says which findings concern whom.
         """
 
         def is_on(link: LinkKey | None) -> bool:
@@ -302,34 +309,30 @@ class AnalysisResult:
             is_vlan = vlans is None or any(vlan in vlans for vlan in link.vlan or (0,))
             return is_vlan and (interfaces is None or link.interface in interfaces)
 
-        def is_about(group: Address, host: Address) -> bool:
-            is_group = groups is None or not group or group in groups
-            return is_group and (hosts is None or not host or host in hosts)
-
+        choice = Choice(groups, hosts)
+        if not choice.is_all:
+            for link in self.links:
+                for stay in link.everybody:
+                    choice.member(link.key, stay.host, stay.group)
+                for querier in link.queriers.known:
+                    choice.querier(link.key, querier.address)
         return replace(
             self,
-            links=tuple(_narrowed(link, groups, hosts) for link in self.links if is_on(link.key)),
+            links=tuple(_narrowed(link, choice) for link in self.links if is_on(link.key)),
             findings=tuple(
                 entry
                 for entry in self.findings
-                if is_on(entry.link) and is_about(entry.group, entry.host)
+                if is_on(entry.link) and choice.concerns(entry.link, entry.group, entry.host)
             ),
             left_out=tuple(item for item in self.left_out if is_on(item.link)),
         )
 
 
-def _narrowed(
-    link: LinkFacts, groups: Container[Address] | None, hosts: Container[Address] | None
-) -> LinkFacts:
-    if groups is None and hosts is None:
+def _narrowed(link: LinkFacts, choice: Choice) -> LinkFacts:
+    if choice.is_all:
         return link
-    stays = tuple(
-        stay
-        for stay in link.stays
-        if (groups is None or stay.group in groups)
-        and (hosts is None or host_address(stay.host) in hosts)
+    return replace(
+        link,
+        stays=tuple(stay for stay in link.stays if choice.names(stay.group, stay.host)),
+        streams=tuple(stream for stream in link.streams if choice.names(stream.group, b"")),
     )
-    streams = link.streams
-    if groups is not None:
-        streams = tuple(stream for stream in streams if stream.group in groups)
-    return replace(link, stays=stays, streams=streams)

@@ -66,6 +66,8 @@ class Routing:
                 self._break(item)
                 continue
             key, message, frame, mark = item
+            if self._listener is not None:
+                self._ledger.now_ns = mark.time_ns
             if key is not None and message is not None:
                 self._message(message, key, mark)
             elif self.sees_data:
@@ -86,9 +88,11 @@ class Routing:
                 ends_ns = [self.pauses.ends_ns.get(id(feed), end_ns) for feed in feeds]
                 link_end_ns = max(ends_ns, default=end_ns)
             mark = Mark(max(link.captures, default=0), 0, link_end_ns)
+            self._ledger.now_ns = link_end_ns
             link.finish(mark)
             link.memberships.finish(link_end_ns)
             ends.append((link, mark))
+        self._ledger.now_ns = end_ns
         self.pauses.tell(self._intake.parts)
         moves.judge(self.pauses.known, self.links, self.traffic, self._ledger)
         asked_elsewhere.judge(self.links.values(), self._ledger)
@@ -151,6 +155,8 @@ class Routing:
             if link is None and not self.admission.admits_link(self.links):
                 return
             link = self._link(key, mark.capture)
+        if self._listener is not None:
+            self._tell_ends(link, mark.time_ns)
         rows = unseen = None
         if type(message) is Report:
             rows = link.memberships.recognise(datagram.source, message.records)
@@ -165,6 +171,12 @@ class Routing:
         if found:
             self._ledger.take(found, link.key, mark, datagram.source)
         link.see(decoded, found, mark, rows)
+
+    def _tell_ends(self, link: LinkState, now_ns: int) -> None:
+        """Tell of members and queriers whose time is over, before what comes after it."""
+        link.queriers.poll(now_ns)
+        lifetime_ns = link.queriers.variables.membership_ns(self._profile)
+        link.memberships.tell_expired(now_ns, lifetime_ns)
 
     def _data(self, frame: Frame, mark: Mark) -> None:
         packet = read_data(frame)

@@ -10,6 +10,7 @@ from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 from mldkit.model.words import seconds_text
 from mldkit.render.flapping import folded
+from mldkit.render.for_people import for_people
 from mldkit.render.summary import summary
 from mldkit.render.terminal import (
     SEVERITY_STYLES,
@@ -39,6 +40,7 @@ _MOST_FRAMES_SHOWN = 6
 def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> None:
     """Print what was found; `groups` are those that somebody asked about."""
     emit = line_printer()
+    result = for_people(result)
     for line in summary(result, result.known_packets):
         emit(printable(line))
     reported = {stay.group for _, stay in result.stays()}

@@ -158,6 +158,17 @@ def older_after(seconds: float) -> Tell:
     return tell
 
 
+def older_of_group(*, newer: bool) -> Tell:
+    """An older query for one group, where General Queries are of the current version or not."""
+
+    def tell(stage: Stage) -> None:
+        older = stage.family.current_version - 1
+        stage.query(0, version=None if newer else older)
+        stage.query(20, 1, version=older, response=1)
+
+    return tell
+
+
 def answered(*delays: float | None) -> Tell:
     """A member that answers queries after delays, or not at all."""
 
@@ -335,6 +346,7 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
+    "D-39": (older_of_group(newer=True), older_of_group(newer=False)),
     "D-36": (in_place_of_hosts(5, 130), in_place_of_hosts(5, 7)),
     "D-41": (forgotten(400.2), forgotten(390)),
     "D-45": (flapping(10), flapping(9)),
