@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S = 260, 270
 """How long a switch remembers a member by RFC 3376 (and the Linux bridge) and by RFC 9776."""
 _SLACK_NS = 15 * SECOND
-_ABOUT_DATA = ("D-12", "D-43", "D-46", "D-47", "D-48", "D-49")
+_ABOUT_DATA = ("D-12", "D-43", "D-47", "D-48", "D-49")
 
 
 def incidents(link: LinkFacts, findings: Iterable[Diagnosis]) -> list[str]:

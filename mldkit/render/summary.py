@@ -37,6 +37,9 @@ _LEAST_FINDINGS = 3
 def summary(result: AnalysisResult, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of all captures."""
     messages = result.messages
+    if not messages and any(one.severity != INFO for one in result.findings):
+        first = f"No IGMP or MLD message in {counted(packets, 'packet')}, but something is wrong."
+        return [first, *_about_findings(result.findings, MOST_LINES - 2)]
     if not messages:
         return _nothing(packets, result)
     links = _by_weight([link for link in result.links if link.messages])
