@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import LinkKey, Mark
+from mldkit.analysis.facts import LinkKey, Mark, link_vlan
 from mldkit.analysis.identifications import Identifications
 from mldkit.model.addresses import text
 from mldkit.model.datagram import LinkType
@@ -106,7 +106,7 @@ class Copies:
         if len(datagram.source) == 4 and self._identifications.is_again(decoded, mark):
             self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
             return True
-        if datagram.vlan:
+        if any(datagram.vlan):
             self._look_for_vlan_copy(decoded, mark)
         if datagram.hop_limit != 1 or self._odd:
             self._look_for_loop(decoded, mark)
@@ -243,4 +243,6 @@ def _times(time_ns: int) -> deque[int]:
 
 
 def _link(decoded: Decoded) -> LinkKey:
-    return LinkKey(decoded.frame.interface, decoded.datagram.vlan, decoded.family)
+    datagram = decoded.datagram
+    vlan = link_vlan(datagram.vlan)
+    return LinkKey(decoded.frame.interface, vlan, decoded.family, datagram.circuit)

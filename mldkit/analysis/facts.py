@@ -15,7 +15,7 @@ from mldkit.wire.rules import ERROR
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.model.datagram import Decoded
+    from mldkit.model.datagram import Circuit, Decoded
     from mldkit.model.family import Family
     from mldkit.wire.validity import Finding
 
@@ -35,11 +35,19 @@ def believable(times: Iterable[int | None]) -> list[int]:
 
 
 class LinkKey(NamedTuple):
-    """Where messages belong together: interface of the capture, VLAN stack, family."""
+    """Where messages belong together: interface of the capture, VLAN stack, family, circuit."""
 
     interface: str | None
     vlan: tuple[int, ...]
+    """Without VLAN 0, which says a priority and no VLAN (IEEE 802.1Q §9.6)."""
     family: Family
+    circuit: tuple[Circuit, ...] = ()
+    """Sessions and tunnels around the messages, the outer one first."""
+
+
+def link_vlan(tags: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the VLAN stack of the link on which a frame with these tags is."""
+    return tuple(tag for tag in tags if tag) if 0 in tags else tags
 
 
 class Mark(NamedTuple):
@@ -65,8 +73,8 @@ _DROPS = frozenset(
 _DROPS_WHATEVER = frozenset(("V-07", "V-18"))
 
 
-def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
-    """Return whether a conforming receiver discards the message, given its findings.
+def dropped_by(decoded: Decoded, found: Iterable[Finding]) -> str | None:
+    """Return the rule by which a conforming receiver discards the message, given its findings.
 
     Severities tell the families apart: hop limit and Router Alert are errors only where the
     receiver must look at them, a checksum left to the device is no error.
@@ -74,8 +82,13 @@ def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
     for finding in found:
         rule = finding.id
         if rule in _DROPS_WHATEVER or (rule in _DROPS and finding.severity == ERROR):
-            return True
+            return rule
         if rule == "V-12" and decoded.kind != "report":
-            return True
+            return rule
     malformed = decoded.malformed
-    return malformed is not None and malformed.id != "M-03"
+    return None if malformed is None or malformed.id == "M-03" else malformed.id
+
+
+def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
+    """Return whether a conforming receiver discards the message, given its findings."""
+    return dropped_by(decoded, found) is not None

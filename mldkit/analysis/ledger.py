@@ -123,12 +123,26 @@ class Ledger:
             self._tell(entry)
         return entry
 
-    def amend(self, rule: str, link: LinkKey | None, detail: str, weight: int) -> None:
+    def amend(
+        self, rule: str, link: LinkKey | None, detail: str, weight: int, severity: str
+    ) -> None:
         """Say how bad a case became that was taken in before, where no other was worse."""
-        found = self._weighty.get((rule, link), ())
-        for entry in found:
-            if weight > entry.weight:
+        for entry in self._weighty.get((rule, link), ()):
+            if weight > entry.weight and severity == entry.severity:
                 entry.detail, entry.weight = detail, weight
+
+    def lift(self, rule: str, link: LinkKey | None, severity: str, grounds: str) -> bool:
+        """Make graver what was taken in with a weight, the worst case of it, and say why.
+
+        Return False if nothing was.
+        """
+        found = self._weighty.get((rule, link))
+        if not found:
+            return False
+        entry = max(found, key=lambda entry: entry.weight)
+        entry.severity, entry.detail = severity, f"{entry.detail}; {grounds}"
+        self._tell(entry)
+        return True
 
     def worsen(self, rule: str, link: LinkKey, host: Address, detail: str) -> None:
         """Make errors of the remarks that one frame after the other gave, as a later one showed."""

@@ -12,7 +12,7 @@ from mldkit.analysis import senders
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
-from mldkit.analysis.facts import NEVER_NS, Mark, is_dropped
+from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Memberships
@@ -24,7 +24,15 @@ from mldkit.analysis.trust import Trust
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
-from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.model.messages import (
+    GroupRecord,
+    Leave,
+    LegacyReport,
+    Query,
+    RecordType,
+    Report,
+    RouterSolicitation,
+)
 from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.rules import is_query_solicitation
 
@@ -76,6 +84,8 @@ class LinkState:
         self.trust = Trust(key, ledger, self.memberships)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
+        self.asked_elsewhere = ""
+        """Where queries come on the same interface, in words, if they come only there."""
         self.trace: Trace | None = None
         self._ledger = ledger
         self._profile = profile
@@ -134,15 +144,18 @@ class LinkState:
             self.trust.take(found, decoded.datagram.source)
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
-            if is_dropped(decoded, found):
-                if decoded.kind == "query" and len(self.dropped_queries) < _MOST_DROPPED:
-                    self.dropped_queries.setdefault(decoded.datagram.source, found[0].id)
+            rule = dropped_by(decoded, found)
+            if rule is not None:
+                self._drop(decoded, rule, mark)
                 return
         message = decoded.datagram.message
         if self._due_ns < mark.time_ns:
             self._advance(mark.time_ns)
         if isinstance(message, Query):
             self._query(decoded, message, mark)
+        elif is_query_solicitation(message) or isinstance(message, RouterSolicitation):
+            # Nobody but a switch that snoops asks for that.
+            self.queriers.silence.is_snooped = True
         elif isinstance(message, Report | LegacyReport | Leave):
             self._host_message(decoded, message, found, mark, rows)
 
@@ -176,6 +189,17 @@ class LinkState:
         self.queriers.retire(mark)
         self.memberships.skip(mark.time_ns)
 
+    def stand_still(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nobody looked from a time on, for so short a time that nobody left by it.
+
+        Where a querier would have been missed meanwhile everything begins anew.
+        """
+        if until_ns - mark.time_ns > self.queriers.silence.limit_ns:
+            self.skip(mark, until_ns)
+            return
+        self.pause(mark, until_ns)
+        self.memberships.put_off(mark.time_ns, until_ns - mark.time_ns)
+
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
         paused_ns = mark.time_ns
@@ -202,6 +226,16 @@ class LinkState:
         """Note when there is something to close or to judge at the earliest."""
         self._due_ns = min(self.responses.due_ns, self.leaves.due_ns)
 
+    def _drop(self, decoded: Decoded, rule: str, mark: Mark) -> None:
+        """Take in what receivers must drop: who asks in vain."""
+        datagram = decoded.datagram
+        if decoded.kind != "query":
+            return
+        if len(self.dropped_queries) < _MOST_DROPPED:
+            self.dropped_queries.setdefault(datagram.source, rule)
+        if isinstance(datagram.message, Query) and datagram.message.is_general:
+            self.queriers.silence.drop(mark)
+
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
         datagram = decoded.datagram
         if query.version is None:
@@ -211,7 +245,7 @@ class LinkState:
             self.trace.query(query, datagram.source, mark.time_ns)
         all_hosts = decoded.family.all_hosts
         everybody = datagram.destination == all_hosts and (
-            datagram.link_destination in (None, group_mac(all_hosts))
+            datagram.is_point_to_point or datagram.link_destination in (None, group_mac(all_hosts))
         )
         if query.is_general:
             self.responses.conclude()
@@ -220,11 +254,15 @@ class LinkState:
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
             )
             self.compatibility.query(query, datagram.source, mark, to_everybody=everybody)
-            if query.version != self.key.family.current_version:
-                self.changes.interrupt(mark.time_ns)
             self._lifetime_ns = queriers.variables.membership_ns(self._profile)
         else:
+            members = self.memberships.groups.get(query.group, {}).values()
+            self.compatibility.group_query(query, datagram.source, members, mark)
             self.leaves.query(query, mark)
+        if query.version != self.key.family.current_version:
+            # Linux forgets what it has to repeat (net/ipv4/igmp.c:igmp_heard_query,
+            # net/ipv6/mcast.c:mld_process_v1).
+            self.changes.interrupt(mark.time_ns)
         self.responses.query(query, datagram.source, mark, to_everybody=everybody)
         self._look_ahead()
 
@@ -236,14 +274,12 @@ class LinkState:
         mark: Mark,
         rows: list[Row | None] | None,
     ) -> None:
-        if is_query_solicitation(message):
-            return
         datagram = decoded.datagram
         mac = datagram.link_source
         host = self.identities.host(datagram.source, mac, mark)
-        self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
+            self.queriers.silence.report(mark, (message.group,))
             left = self.memberships.leave(host, message.group, mark.time_ns)
             self.leaves.leave_told(message.group, mark)
             self._left([] if left is None else [left], mark)
@@ -278,7 +314,9 @@ class LinkState:
             responses.report(host, told.answering, version, mark)
         if told.left:
             self._left(told.left, mark)
-        if self.memberships.new_groups:
+        new_groups = self.memberships.new_groups
+        self.queriers.silence.report(mark, new_groups)
+        if new_groups:
             self.identities.compare_groups(mark)
 
     def _left(self, lefts: list[Left], mark: Mark) -> None:

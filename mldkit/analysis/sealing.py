@@ -59,12 +59,18 @@ def _queriers(link: LinkState) -> QueriersFacts:
             times=tuple(silence.times),
             at_end=silence.at_end,
             unseen=tuple(silence.unseen),
+            dropped=silence.dropped,
         ),
         older=tuple(
             OlderQuerier(address, version, mark.time_ns)
             for address, (version, mark) in link.compatibility.older_queriers.items()
         ),
+        older_of_groups=tuple(
+            OlderQuerier(address, version, mark.time_ns)
+            for address, (version, mark) in link.compatibility.older_group_queriers.items()
+        ),
         dropped=tuple(link.dropped_queries.items()),
+        elsewhere=link.asked_elsewhere,
     )
 
 

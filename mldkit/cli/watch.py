@@ -229,7 +229,7 @@ def told_json(event: WatchEvent) -> Json:
 
     if not isinstance(event, LinkEvent):
         return event_json(event)
-    nothing = ("family", "host", "mac", "group", "filter_mode", "sources", "finding")
+    nothing = ("family", "host", "mac", "version", "group", "filter_mode", "sources", "finding")
     return {
         "event": "link",
         "time": time_text(event.time_ns),

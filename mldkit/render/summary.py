@@ -10,16 +10,14 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.diagnosis import RANK
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.harm import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, interval_text, named
-from mldkit.render.incidents import (
-    NEW_MEMBERSHIP_S,
-    OLD_MEMBERSHIP_S,
-    incidents,
-    stopped_stream,
-)
+from mldkit.render.incidents import incidents, stopped_stream
+from mldkit.render.left_out import unread_text
+from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
+    from mldkit.model.addresses import Address
 
 MOST_LINES = 10
 _MOST_LINKS = 3
@@ -35,7 +34,7 @@ _LEAST_FINDINGS = 3
 
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
-    """Return the answers; `packets` is the number of packets of all captures."""
+    """Return the answers; `packets` is the number of packets of link types that are read."""
     messages = result.messages
     if not messages and any(one.severity != INFO for one in result.findings):
         first = f"No IGMP or MLD message in {counted(packets, 'packet')}, but something is wrong."
@@ -47,8 +46,10 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
+    taken += len(pauses)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -61,6 +62,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
         answers.append(f"{counted(more, 'more link')} {verb} in the tables below.")
+    answers += pauses
     answers += _about_findings(result.findings, max(MOST_LINES - len(answers) - 1, 1))
     return answers[:MOST_LINES]
 
@@ -74,14 +76,15 @@ def about_queriers(result: AnalysisResult) -> list[str]:
 def _nothing(packets: int, result: AnalysisResult) -> list[str]:
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
+    all_of = counted(packets, "packet")
     lines = [
-        f"Nothing to analyse: {packets:,} packet{'s' * (packets != 1)}, none of them IGMP or MLD.",
+        f"Nothing to analyse: {all_of}, none of them IGMP or MLD."
+        if result.is_read
+        else f"Nothing to analyse: no IGMP or MLD in what could be read of {all_of}.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
-    if not result.tunnels:
-        lines.append("Messages inside VXLAN, GRE and IP-in-IP are looked at with --tunnels only.")
-    return lines
+    return lines + [f"{unread_text(what, count)}." for what, count in result.unread]
 
 
 def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
@@ -96,6 +99,8 @@ def _about_querier(link: LinkFacts) -> list[str]:
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
     length_s = (link.ended_ns - queriers.silence.begun_ns) / SECOND
+    if queriers.silence.dropped:
+        return [f"{place(link.key)}: {_none_to_answer(link, length_s)}."]
     return [
         f"{place(link.key)}: no General Query in {length_s:.0f} s of capture, which is too"
         f" short to tell whether a querier is missing{_dropped_queries(link)}."
@@ -104,11 +109,18 @@ def _about_querier(link: LinkFacts) -> list[str]:
 
 def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     since_ns, until_ns = silence
-    line = f"{place(link.key)}: no querier in {(until_ns - since_ns) / SECOND:.0f} s"
+    length_s = (until_ns - since_ns) / SECOND
     last = max(link.queriers.known, key=lambda one: one.last_ns, default=None)
+    line = f"{place(link.key)}: no querier in {length_s:.0f} s"
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
-    line += _dropped_queries(link)
+        line += _dropped_queries(link)
+    elif link.queriers.silence.dropped:
+        line = f"{place(link.key)}: {_none_to_answer(link, length_s)}"
+    else:
+        line += _dropped_queries(link)
+    if link.queriers.elsewhere:
+        line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
     stopped = stopped_stream(link, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."
@@ -131,11 +143,24 @@ def _lifetimes_text(link: LinkFacts) -> str:
 
 
 def _dropped_queries(link: LinkFacts) -> str:
-    dropped = link.queriers.dropped
-    if not dropped:
+    if not link.queriers.dropped:
         return ""
+    return f"; hosts must drop the queries of {_droppers_text(link)}"
+
+
+def _none_to_answer(link: LinkFacts, length_s: float) -> str:
+    """Return in words that somebody asks in vain."""
+    return (
+        f"no query in {length_s:.0f} s that hosts may answer, they must drop those of"
+        f" {_droppers_text(link)}"
+    )
+
+
+def _droppers_text(link: LinkFacts) -> str:
+    """Return who sends queries that hosts must drop, and the rules that say so."""
+    dropped = link.queriers.dropped
     rules = ", ".join(sorted({rule for _, rule in dropped}))
-    return f"; hosts must drop the queries of {named([who for who, _ in dropped])} ({rules})"
+    return f"{named([who for who, _ in dropped])} ({rules})"
 
 
 def _querier_text(link: LinkFacts) -> str:
@@ -154,11 +179,16 @@ def _querier_text(link: LinkFacts) -> str:
         line += f", announces {_announced_text(acting)}"
     if acting.observed_ns is not None:
         line += f", asks every {interval_text(acting.observed_ns)}"
-    others = [one.address for one in queriers.known if one.address != acting.address]
-    if others:
-        line += f"; also heard: {named(others)}"
-    changes = _changes_of_querier(link)
-    return line + (f"; the querier changed {changes} times" if changes > 1 else "")
+    changes = _changes(link)
+    line += _changes_text(changes)
+    # Who was heard no more once another one had taken over is named with that.
+    told, taken_over_ns = changes[-1] if changes else (b"", 0)
+    others = [
+        one.address
+        for one in queriers.known
+        if one.address != acting.address and (one.address != told or one.last_ns > taken_over_ns)
+    ]
+    return line + (f"; also heard: {named(others)}" if others else "")
 
 
 def _announced_text(querier: QuerierFacts) -> str:
@@ -168,12 +198,28 @@ def _announced_text(querier: QuerierFacts) -> str:
     return f"no interval (QQIC 0, taken for {querier.variables.interval_ns / SECOND:g} s)"
 
 
-def _changes_of_querier(link: LinkFacts) -> int:
+def _changes(link: LinkFacts) -> list[tuple[Address, int]]:
+    """Return the changes of the acting querier: who acted before, and when another one began."""
     periods = sorted(
         (period, querier.address) for querier in link.queriers.known for period in querier.acting
     )
-    addresses = [address for _, address in periods]
-    return sum(one != other for one, other in pairwise(addresses))
+    return [
+        (before, begun_ns)
+        for (_, before), ((begun_ns, _), after) in pairwise(periods)
+        if before != after
+    ]
+
+
+def _changes_text(changes: list[tuple[Address, int]]) -> str:
+    if not changes:
+        return ""
+    before, begun_ns = changes[-1]
+    if len(changes) == 1:
+        return f"; took over from {text(before)} at {clock_text(begun_ns)}"
+    return (
+        f"; the querier changed {len(changes)} times, the last time from {text(before)} at"
+        f" {clock_text(begun_ns)}"
+    )
 
 
 def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:

@@ -193,6 +193,8 @@ def _event_line(event: WatchEvent) -> Text:
     words = [event.kind, text(event.host) or "has gone, nobody queries"]
     if event.group:
         words.append(text(event.group))
+    if event.kind == "change" and event.version is not None:
+        words.append(f"in {event.link.family.name.upper()}v{event.version}")
     if event.sources:
         mode = "all but" if event.exclude else "only"
         words.append(f"{mode} {', '.join(map(text, event.sources[:_SOURCES_SHOWN]))}")
