@@ -86,7 +86,7 @@ def silent_talkers(audience: Audience, devices: Devices) -> list[Silent]:
             continue
         room = _MOST_TALKERS
         for stream in streams:
-            asked = responses.latest - stream.exchange
+            asked = responses.windows.latest - stream.exchange
             last_ns = queriers.silence.last_general_ns or 0
             if stream.packets < FLOW_PACKETS or asked < _LEAST_ASKED or stream.last_ns < last_ns:
                 continue
