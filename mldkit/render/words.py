@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def place(link: LinkKey) -> str:
     """Return a link in words: `IGMP on eth0, VLAN 20`, with a stack `VLAN 5 in 100`.
 
-    Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`.
+    Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`. Where captures of
+    several sites are told of, the one that it is in: `IGMP on eth0 in a.pcap`.
     """
     name = link.family.name.upper()
     where = [link.interface] if link.interface else []
@@ -23,7 +24,9 @@ def place(link: LinkKey) -> str:
         # The outer tag comes first in a frame.
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
     where += map(str, link.circuit)
-    return f"{name} on {', '.join(where)}" if where else name
+    if where:
+        name += f" on {', '.join(where)}"
+    return f"{name} in {link.site}" if link.site else name
 
 
 def family_name(link: LinkKey) -> str:
@@ -38,9 +41,3 @@ def frames_text(frames: Sequence[int], most: int, capture: str | None) -> str:
     shown = ", ".join(map(str, frames[:most])) + (", ..." if len(frames) > most else "")
     behind = f" of {capture}" if capture is not None else ""
     return f"{'frames' if len(frames) > 1 else 'frame'} {shown}{behind}"
-
-
-def short_names(paths: Sequence[str]) -> list[str]:
-    """Return what to call captures in a line: without their directory if that tells them apart."""
-    names = [path.rpartition("/")[2] or path for path in paths]
-    return names if len(set(names)) == len(names) else list(paths)
