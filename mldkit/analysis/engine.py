@@ -28,6 +28,7 @@ from mldkit.analysis.ledger import Ledger
 from mldkit.analysis.result import AnalysisResult, CaptureFacts, joined
 from mldkit.analysis.routing import Routing
 from mldkit.analysis.sittings import Sittings
+from mldkit.analysis.vantage import AUTO
 from mldkit.model.words import short_names
 from mldkit.protocol.variables import DEFAULT_PROFILE
 
@@ -59,6 +60,8 @@ class Analysis:
     wanted: Wanted = EVERYTHING
     traced: bool = False
     """Keep what pictures need: times of single queries and reports, and single delays."""
+    vantage: str = AUTO
+    """Where the captures were taken: one of `VANTAGES`."""
 
     def __post_init__(self) -> None:
         self.start()
@@ -70,6 +73,7 @@ class Analysis:
         self.routing = Routing(self.ledger, self.intake, self.profile, self.listener, self.wanted)
         self.routing.sees_data = self.with_data
         self.routing.is_traced = self.traced
+        self.routing.vantages.said = self.vantage
 
     @property
     def links(self) -> dict[LinkKey, LinkState]:

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from mldkit.analysis.delays import DelayFacts
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.leaves import TallyFacts, Unheeded
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.pauses import CapturePause
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
+    from mldkit.analysis.vantage import Assumed
     from mldkit.link.reading import Damage
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Unread
@@ -114,12 +116,31 @@ class QueriersFacts:
 class LeavesFacts:
     """What was asked when somebody left."""
 
-    count: int
-    """Leaves, and sources that were stopped, that a querier had to ask about."""
+    groups: TallyFacts
+    """Hosts that left a group."""
+    sources: TallyFacts
+    """Hosts that stopped some sources of a group."""
+    unheeded: tuple[Unheeded, ...]
+    """Leaves that were asked about with queries that hosts must drop, the first few."""
     delays: DelayFacts
     """Time from the leave to the first specific query."""
     emptied: tuple[tuple[Address, int], ...]
     """Groups that nobody is in any more, with the time at which the last member left."""
+
+    @property
+    def count(self) -> int:
+        """Leaves, and sources that were stopped, that a querier had to ask about."""
+        return self.groups.count + self.sources.count
+
+    @property
+    def heard(self) -> int:
+        """Leaves and stops of sources, whether a querier was there or not."""
+        return self.groups.heard + self.sources.heard
+
+    @property
+    def asked(self) -> int:
+        """Those of them that were asked about."""
+        return self.groups.asked + self.sources.asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +194,8 @@ class LinkFacts:
     delays: DelayFacts
     """How long after the queries answers came."""
     leaves: LeavesFacts
+    vantage: Assumed
+    """Where it was looked at, as it is assumed."""
     trace: TraceFacts | None
     """Single queries, reports and delays, for pictures; None where nobody asked for them."""
 

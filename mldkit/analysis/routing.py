@@ -14,6 +14,7 @@ from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.pauses import Pauses
 from mldkit.analysis.sealing import seal_link
 from mldkit.analysis.traffic import Traffic
+from mldkit.analysis.vantage import Vantages
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
 from mldkit.wire.screening import has_plain_envelope
@@ -47,6 +48,7 @@ class Routing:
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
+        self.vantages = Vantages()
         self._places: dict[tuple[object, ...], Traffic] = {}
         """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.sees_data = True
@@ -95,6 +97,7 @@ class Routing:
         moves.judge(self.pauses.known, self.links, self.traffic, self._ledger)
         asked_elsewhere.judge(self.links.values(), self._ledger)
         data_findings.judge(self.traffic, ends, self._ledger)
+        self.vantages.settle(self._ledger)
         return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
 
     def end_ns(self, link: LinkState) -> int | None:
@@ -213,8 +216,9 @@ class Routing:
         if link is None:
             begun_ns = self._begun_ns(capture, key.interface)
             link = self.links[key] = LinkState(
-                key, self._ledger, begun_ns, profile=self._profile, listener=self._listener
-            )
+                key, self._ledger, begun_ns, profile=self._profile, listener=self._listener,
+                vantage=self.vantages.of(key),
+            )  # fmt: skip
             link.unspecified.sees_detection = self.sees_data
             if self.is_traced:
                 link.keep_trace()

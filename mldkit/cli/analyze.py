@@ -11,6 +11,7 @@ from mldkit.analysis.engine import Analysis, analyze, resting_collector
 from mldkit.analysis.event_order import MOST_WAITING, EventOrder
 from mldkit.analysis.intake import EVERYTHING, Wanted
 from mldkit.analysis.sites import sites_of
+from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import CaptureError, UsageError
@@ -67,6 +68,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=PROFILES,
         default=DEFAULT_PROFILE,
         help=f"RFC that says how long memberships live (default: {DEFAULT_PROFILE})",
+    )
+    parser.add_argument(
+        "--vantage",
+        choices=VANTAGES,
+        default=AUTO,
+        help="where the captures were taken: anywhere on a link without snooping (link), at a port"
+        " of a snooping switch (port), between a switch and a router (router-port), on the own"
+        " interface of a Linux bridge (bridge); default: what the captures show (auto)",
     )
     parser.add_argument(
         "--interface-name",
@@ -170,6 +179,7 @@ def _analyze(
         tunnels=args.tunnels,
         wanted=_wanted(args),
         traced=_writes_files(args),
+        vantage=args.vantage,
     )
     order = EventOrder(_event_printer(args), 0 if "-" in args.files else MOST_WAITING)
     if args.format == "ndjson":

@@ -65,7 +65,8 @@ def _members(result: AnalysisResult, *, interrupted: bool) -> Iterator[tuple[str
         ),
     )
     yield "responses", _responses(together(link.delays for link in links))
-    yield "leaves", (_leaves(link) for link in links if link.leaves.count)
+    yield "leaves", (_leaves(link) for link in links if link.leaves.heard)
+    yield "vantage", (_vantage(link) for link in links if link.messages)
     yield (
         "streams",
         (
@@ -109,7 +110,8 @@ def _leaves(link: LinkFacts) -> Json:
         **_link(link.key),
         "captures": list(link.captures),
         "count": link.leaves.count,
-        "asked": link.leaves.delays.count,
+        "asked": link.leaves.asked,
+        "heard": link.leaves.heard,
         "query_delay_ms": _delays(link.leaves.delays),
         "data_after_s": {
             text(group): number(after_ns, SECOND)
@@ -151,6 +153,18 @@ def _link(key: LinkKey | None) -> Json:
         return {"interface": None, "vlan": [], "family": None}
     link: Json = {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
     return link | circuit_json(key.circuit)
+
+
+def _vantage(link: LinkFacts) -> Json:
+    assumed = link.vantage
+    return {
+        **_link(link.key),
+        "captures": list(link.captures),
+        "assumed": assumed.place,
+        "said": assumed.is_said,
+        "why": assumed.why,
+        "frames": list(assumed.frames),
+    }
 
 
 def _querier(link: LinkFacts, querier: QuerierFacts, captures: tuple[int, ...]) -> Json:

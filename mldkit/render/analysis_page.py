@@ -226,7 +226,7 @@ def _leaves(result: AnalysisResult) -> Iterator[str]:
                 [
                     ("", place(link.key)),
                     ("number", f"{leaves.count:,}"),
-                    ("number", f"{leaves.delays.count:,}"),
+                    ("number", f"{leaves.asked:,}"),
                     ("number", _milliseconds(leaves.delays.median_ns)),
                     ("number", _milliseconds(leaves.delays.longest_ns)),
                     ("number", _seconds(max(after, default=None))),

@@ -19,6 +19,7 @@ from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import incidents, stopped_stream
 from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
+from mldkit.render.vantage import vantage_lines
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
@@ -48,10 +49,11 @@ def _answers(result: AnalysisResult, packets: int) -> list[str]:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    seen_from = vantage_lines(shown)
     pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
-    taken += len(pauses)
+    taken += len(pauses) + len(seen_from)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -59,7 +61,7 @@ def _answers(result: AnalysisResult, packets: int) -> list[str]:
             if rank < len(lines) and taken < MOST_LINES:
                 about[number].append(lines[rank])
                 taken += 1
-    answers = [line for lines in about for line in lines]
+    answers = [line for lines in about for line in lines] + seen_from
     if len(links) > len(shown):
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
@@ -267,11 +269,15 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
 def _late_text(link: LinkFacts, result: AnalysisResult) -> str:
     if not link.delays.late:
         return ""
-    hosts = [
-        entry.host
+    late = [
+        entry
         for entry in result.findings
         if entry.id == "D-08" and entry.link == link.key and entry.weight
     ]
+    if late and all(entry.severity == INFO for entry in late):
+        # They answered somebody who is not heard here.
+        return ""
+    hosts = [entry.host for entry in late]
     return f", {link.delays.late} late" + (f", from {named(hosts)}" if hosts else "")
 
 

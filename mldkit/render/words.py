@@ -19,14 +19,25 @@ def place(link: LinkKey) -> str:
     several sites are told of, the one that it is in: `IGMP on eth0 in a.pcap`.
     """
     name = link.family.name.upper()
+    where = _where(link)
+    if where:
+        name += f" on {where}"
+    return f"{name} in {link.site}" if link.site else name
+
+
+def link_name(link: LinkKey) -> str:
+    """Return a link in words, whatever the family: `eth0, VLAN 20`."""
+    where = _where(link) or "the capture"
+    return f"{where} in {link.site}" if link.site else where
+
+
+def _where(link: LinkKey) -> str:
     where = [link.interface] if link.interface else []
     if link.vlan:
         # The outer tag comes first in a frame.
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
     where += map(str, link.circuit)
-    if where:
-        name += f" on {', '.join(where)}"
-    return f"{name} in {link.site}" if link.site else name
+    return ", ".join(where)
 
 
 def family_name(link: LinkKey) -> str:
