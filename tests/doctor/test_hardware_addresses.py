@@ -92,5 +92,4 @@ def test_nothing_to_analyse_never_stands_above_an_error(stage: Stage, doctor: Do
 
     assert told.code == 1
     assert "Nothing to analyse" not in told.text
-    assert told.first == "No IGMP or MLD message in 9 packets, but something is wrong."
-    assert "error D-25" in told.text
+    assert told.first.startswith("error D-25: ")
