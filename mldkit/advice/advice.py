@@ -22,6 +22,9 @@ BRIDGE = "Linux bridge"
 BRIDGE_BETWEEN = "Linux bridge between them"
 HOST = "Linux host"
 ELSEWHERE = "elsewhere"
+_PROGRAMS = frozenset(
+    ("#", "/interface", "bridge", "ethtool", "ip", "mldkit", "nft", "sysctl", "tcpdump")
+)
 
 
 class Ground(NamedTuple):
@@ -57,6 +60,11 @@ class Advice:
     def ground(self, severity: str) -> str | None:
         """Return why a finding has this severity, None where the row does not know it."""
         return next((one.when for one in self.grounds if one.severity == severity), None)
+
+
+def is_typed(line: str) -> bool:
+    """Return whether a line is there to be typed, so that nobody may break it."""
+    return line.split(" ", 1)[0] in _PROGRAMS
 
 
 def error(when: str) -> Ground:

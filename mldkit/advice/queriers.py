@@ -154,7 +154,7 @@ ROWS = (
                 "queries of both versions came within the time that hosts remember an older querier"
             ),
         ),
-        "let all queriers of the link speak the same version, the newest that all of them know",
+        "set all queriers of the link to the same version, the newest one if possible",
         (_WHO_QUERIES, "mldkit groups -i eth0"),
         (
             settings.BRIDGE_VERSIONS,

@@ -114,6 +114,6 @@ JUNOS_NO_FAST_LEAVE = Cure("Junos", ("delete protocols igmp-snooping vlan V imme
 # the querier needs an address and knows IGMPv1 and IGMPv2 only; last-member-query-count is in the
 # command reference of the 5760.
 CISCO_QUERIER = Cure(
-    "Cisco IOS", ("ip igmp snooping querier, and an address on the VLAN's interface",)
+    "Cisco IOS", ("! the VLAN's interface needs an address", "ip igmp snooping querier")
 )
 CISCO_LAST_MEMBER = Cure("Cisco IOS", ("ip igmp snooping last-member-query-count 2",))

@@ -13,14 +13,18 @@
 from __future__ import annotations
 
 import textwrap
+from html import escape
 from typing import TYPE_CHECKING
 
-from mldkit.advice.table import ROWS
+from mldkit.advice.advice import is_typed
+from mldkit.advice.table import ROWS, cure
+from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from mldkit.advice.advice import Advice
+    from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.render.message_json import Json
     from mldkit.wire.rules import Rule
 
@@ -29,10 +33,8 @@ PIPE_COLUMNS = 100
 _MOST_COLUMNS = 110
 _LABEL = 10
 _STEP = 2
-_PROGRAMS = frozenset(
-    ("#", "/interface", "bridge", "ethtool", "ip", "mldkit", "nft", "sysctl", "tcpdump")
-)
-"""A line that begins with one of them is there to be typed, and is never broken."""
+_MOST_NAMED = 12
+"""Rules that the last line of an analysis names."""
 
 
 def explained_json(rule: Rule) -> Json:
@@ -66,6 +68,41 @@ def explained(rule: Rule, columns: int | None) -> Iterator[str]:
     yield from _cures(row, width)
     if row.leave_alone:
         yield from _labelled("Leave it", [f"{row.leave_alone}."], width)
+
+
+def what_to_do(findings: Iterable[Diagnosis]) -> str | None:
+    """Return the command that explains the findings, the worst first; None for remarks alone."""
+    serious = dict.fromkeys(one.id for one in findings if one.severity != INFO)
+    if not serious:
+        return None
+    return f"What to do: mldkit explain {' '.join(list(serious)[:_MOST_NAMED])}"
+
+
+def cure_line(finding: Diagnosis) -> str | None:
+    """Return in one line what to do about a finding, and the command that says more."""
+    brief = cure(finding.id)
+    return f"  What to do: {brief} (mldkit explain {finding.id})." if brief else None
+
+
+def fold(finding: Diagnosis) -> Iterator[str]:
+    """Give the HTML of what a page has folded below a finding: why so severe, and what to do."""
+    row = ROWS[finding.id]
+    why = row.ground(finding.severity)
+    if why is not None:
+        yield f'<p class="place">{finding.severity}, because: {escape(why)}</p>'
+    yield f"<details><summary>{'What to do' if row.cures else 'Meaning'}</summary>"
+    yield f"<p>{escape(row.meaning)}</p>"
+    if row.confirm:
+        yield f"<p>Confirm:</p>{_listing(row.confirm)}"
+    for where, lines in row.cures:
+        yield f"<p>{escape(where)}:</p>{_listing(lines)}"
+    if row.leave_alone:
+        yield f"<p>Leave it alone {escape(row.leave_alone)}.</p>"
+    yield "</details>"
+
+
+def _listing(lines: Iterable[str]) -> str:
+    return f"<pre>{escape(chr(10).join(lines))}</pre>"
 
 
 def listed(rules: Iterable[Rule]) -> list[tuple[str, str, str]]:
@@ -120,13 +157,13 @@ def _table(
 def _cures(row: Advice, width: int) -> Iterator[str]:
     rows = [(cure.where, cure.do) for cure in row.cures]
     room = width - _LABEL - _STEP - max((len(name) for name, _ in rows), default=0)
-    typed = [len(line) for _, lines in rows for line in lines if _is_typed(line)]
+    typed = [len(line) for _, lines in rows for line in lines if is_typed(line)]
     yield from _table("Cure", rows, width, stacked=max(typed, default=0) > room)
 
 
 def _broken(line: str, head: str, indent: int, width: int) -> Iterator[str]:
     first = head.ljust(indent)
-    if _is_typed(line) or len(first) + len(line) <= width:
+    if is_typed(line) or len(first) + len(line) <= width:
         yield first + line
         return
     # A setting inside another one stands further right.
@@ -139,7 +176,3 @@ def _broken(line: str, head: str, indent: int, width: int) -> Iterator[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _is_typed(line: str) -> bool:
-    return line.split(" ", 1)[0] in _PROGRAMS

@@ -14,6 +14,7 @@ from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, interval_text, named
+from mldkit.render.explain import cure_line
 from mldkit.render.incidents import (
     NEW_MEMBERSHIP_S,
     OLD_MEMBERSHIP_S,
@@ -46,6 +47,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
+    taken += bool(serious)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -230,10 +232,14 @@ def _about_findings(findings: Sequence[Diagnosis], room: int) -> list[str]:
     ordered = sorted(
         alike.values(), key=lambda group: (RANK[group[0].severity], group[0].host != b"")
     )
-    for first, *others in ordered[:room]:
+    # Two findings are more than one and what to do about it.
+    cure = cure_line(ordered[0][0]) if room > min(len(ordered), 2) else None
+    for first, *others in ordered[: room - (cure is not None)]:
         where = f"{place(first.link)}: " if first.link is not None else ""
         line = f"{first.severity} {first.id}: {where}{first.rule.title}: {first.detail_of_host}"
         lines.append(f"{line}, and {len(others)} more like it." if others else f"{line}.")
+    if cure is not None:
+        lines.insert(1, cure)
     total = f"{counted(counts[ERROR], 'error')}, {counted(counts[WARNING], 'warning')}"
     lines.append(f"{total}, {counted(counts[INFO], 'remark')}.")
     return lines
