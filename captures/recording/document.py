@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mldkit.link.capture import open_capture
 from mldkit.render.message_json import message_json, time_text
 from mldkit.wire.decoder import Decoder
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     from captures.recording.stage import Scenario, Step, Story
@@ -49,7 +50,7 @@ def _write(head: dict[str, Any], steps: list[Step], capture: Path, path: Path) -
     decoder = Decoder()
     with open_capture(str(capture)) as opened:
         messages = [
-            message_json(decoded)
+            message_json(judge(decoded))
             for frame in opened.candidates()
             for decoded in decoder.decode(frame)
         ]

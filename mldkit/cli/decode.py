@@ -12,7 +12,7 @@ from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
 from mldkit.link.capture import STANDARD_INPUT, open_capture
-from mldkit.model.datagram import Decoded, Frame
+from mldkit.model.datagram import Frame
 from mldkit.model.messages import Other
 from mldkit.render.damage import report_damage
 from mldkit.render.message_json import message_json
@@ -20,14 +20,14 @@ from mldkit.render.message_text import message_lines, plural
 from mldkit.render.progress import reading
 from mldkit.render.terminal import detail, json_text, line_printer, note
 from mldkit.wire.decoder import Decoder
-from mldkit.wire.validity import find
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator
 
     from mldkit.link.capture import Capture
-    from mldkit.render.message_json import Json
+    from mldkit.wire.validity import Judged
 
 EPILOG = """\
 examples:
@@ -117,7 +117,7 @@ class _HexFrame:
 
 def _messages(
     args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
-) -> Iterator[Decoded]:
+) -> Iterator[Judged]:
     """Give the messages of the capture and say at the end what could not be recognised."""
     decoder = Decoder(tunnels=args.tunnels)
     everything = args.all
@@ -130,13 +130,13 @@ def _messages(
         for decoded in chain.from_iterable([decoder.decode(frame) for frame in group]):
             if everything or type(decoded.datagram.message) is not Other:
                 shown += 1
-                yield decoded
+                yield judge(decoded)
             else:
                 others += 1
     for decoded in decoder.finish():
         if everything or type(decoded.datagram.message) is not Other:
             shown += 1
-            yield decoded
+            yield judge(decoded)
         else:
             others += 1
     counts = f"{plural(shown, 'message')} of IGMP and MLD in {plural(capture.packets, 'packet')}"
@@ -153,22 +153,18 @@ def _messages(
         note(args, f"note: {frames} ended before the protocol was known (first: {where})")
 
 
-def _has_error(decoded: Decoded) -> bool:
-    return any(finding.severity == "error" for finding in find(decoded))
-
-
 def _print_text(
     args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
 ) -> int:
     emit = line_printer()
     base_ns = None
     code = 0
-    for decoded in _messages(args, capture, interrupt):
+    for judged in _messages(args, capture, interrupt):
         if base_ns is None:
-            base_ns = decoded.frame.time_ns
-        for line, style in message_lines(decoded, base_ns):
+            base_ns = judged.decoded.frame.time_ns
+        for line, style in message_lines(judged, base_ns):
             emit(line, style)
-        code = code or int(_has_error(decoded))
+        code = code or int(judged.has_error)
     return code
 
 
@@ -177,15 +173,11 @@ def _print_ndjson(
 ) -> int:
     code = 0
     write = sys.stdout.write
-    for decoded in _messages(args, capture, interrupt):
-        document = message_json(decoded)
-        code = code or _error_in(document)
+    for judged in _messages(args, capture, interrupt):
+        document = message_json(judged)
+        code = code or int(judged.has_error)
         write(json_text(document) + "\n")
     return code
-
-
-def _error_in(document: Json) -> int:
-    return int(any(finding["severity"] == "error" for finding in document["findings"]))
 
 
 def _print_json(
@@ -197,9 +189,9 @@ def _print_json(
     write(head[:-1] + ', "messages": [')
     code = 0
     separator = "\n"
-    for decoded in _messages(args, capture, interrupt):
-        document = message_json(decoded)
-        code = code or _error_in(document)
+    for judged in _messages(args, capture, interrupt):
+        document = message_json(judged)
+        code = code or int(judged.has_error)
         write(separator + json_text(document))
         separator = ",\n"
     tail = {

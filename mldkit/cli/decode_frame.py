@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.errors import CaptureError, UsageError
 from mldkit.model.datagram import Broken, LinkType
-from mldkit.render.message_json import messages_json, time_text
+from mldkit.render.message_json import message_json, time_text
 from mldkit.render.message_text import finding_lines, plural, summary_text
 from mldkit.render.terminal import broken_at, line_printer, output_columns, print_json, printable
-from mldkit.wire.decode import decode
+from mldkit.wire.decode import read_frame
 from mldkit.wire.decoder import Decoder
-from mldkit.wire.validity import find
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mldkit.craft.dissect import FieldRow
     from mldkit.link.capture import Capture
     from mldkit.model.datagram import Decoded, Frame
+    from mldkit.wire.validity import Judged
 
 LINK_NAMES = {int(member): member.name.lower().replace("_", "-") for member in LinkType}
 """What link types are called on the command line, in text and in JSON."""
@@ -35,7 +36,8 @@ def print_frame_of(args: argparse.Namespace, capture: Capture) -> int:
         # Frames before it may hold the other fragments of its message.
         messages = decoder.decode(frame)
         if frame.number == args.frame:
-            return print_frame(args, frame, [found for found in messages if found.frame is frame])
+            own = [found for found in messages if found.frame is frame]
+            return print_frame(args, frame, own)
     packets = plural(capture.packets, "packet")
     raise UsageError(f"argument --frame: {capture.name} has {packets}, no frame {args.frame}")
 
@@ -49,16 +51,30 @@ def print_frame(args: argparse.Namespace, frame: Frame, messages: list[Decoded])
         )
     from mldkit.craft.dissect import frame_fields
 
+    looked_at = _Looked(frame, list(map(judge, messages)), None if messages else _broken(frame))
     fields = frame_fields(frame)
     if args.format == "text":
-        _print_text(frame, fields, messages)
+        _print_text(looked_at, fields)
     else:
-        _print_json(frame, fields, messages)
-    severities = {finding.severity for found in messages for finding in find(found)}
-    return int("error" in severities)
+        _print_json(looked_at, fields)
+    return int(any(judged.has_error for judged in looked_at.messages))
 
 
-def _print_text(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -> None:
+class _Looked(NamedTuple):
+    """A frame, the messages that it completes, and where it broke if there is none."""
+
+    frame: Frame
+    messages: list[Judged]
+    broken: Broken | None
+
+
+def _broken(frame: Frame) -> Broken | None:
+    found = read_frame(frame)
+    return found if isinstance(found, Broken) else None
+
+
+def _print_text(looked_at: _Looked, fields: list[FieldRow]) -> None:
+    frame, messages = looked_at.frame, looked_at.messages
     emit = line_printer()
     columns = output_columns() or sys.maxsize
     emit(_headline(frame))
@@ -69,11 +85,11 @@ def _print_text(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -
             emit(layer, "bold")
         for line in _field_lines(field):
             emit(broken_at(line, columns, _VALUE_AT))
-    for text in _remarks(frame, messages):
+    for text in _remarks(looked_at):
         emit(text)
-    for found in messages:
-        emit(summary_text(found), "bold")
-        for line, style in finding_lines(found):
+    for decoded, findings in messages:
+        emit(summary_text(decoded), "bold")
+        for line, style in finding_lines(findings):
             emit(line, style)
 
 
@@ -98,19 +114,19 @@ def _headline(frame: Frame) -> str:
     return ", ".join(words)
 
 
-def _remarks(frame: Frame, messages: list[Decoded]) -> Iterator[str]:
+def _remarks(looked_at: _Looked) -> Iterator[str]:
     """Give what is to be said where there is no message."""
-    found = decode(frame)
-    if isinstance(found, Broken):
-        yield f"ended before the protocol was known: {found.reason} (offset {found.offset})"
-    elif not messages:
+    broken = looked_at.broken
+    if broken is not None:
+        yield f"ended before the protocol was known: {broken.reason} (offset {broken.offset})"
+    elif not looked_at.messages:
         yield "no message of IGMP or MLD ends in this frame"
 
 
-def _print_json(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -> None:
-    found = decode(frame)
+def _print_json(looked_at: _Looked, fields: list[FieldRow]) -> None:
+    frame, messages, found = looked_at
     broken = None
-    if isinstance(found, Broken):
+    if found is not None:
         broken = {"id": found.id, "reason": found.reason, "offset": found.offset}
     document = {
         "schema": "mldkit.decode-frame/1",
@@ -121,7 +137,7 @@ def _print_json(frame: Frame, fields: list[FieldRow], messages: list[Decoded]) -
         "length": len(frame.data),
         "original_length": frame.original_length,
         "fields": [field._asdict() for field in fields],
-        "messages": messages_json(messages),
+        "messages": list(map(message_json, messages)),
         "broken": broken,
     }
     print_json(document)

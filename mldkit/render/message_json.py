@@ -19,14 +19,14 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.wire.validity import find
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mldkit.model.datagram import Decoded, Frame
     from mldkit.model.messages import GroupRecord
-    from mldkit.wire.validity import Finding
+    from mldkit.wire.validity import Finding, Judged
 
 Json = dict[str, Any]
 
@@ -44,8 +44,9 @@ def number(value_ns: int, unit_ns: int) -> int | float:
     return value_ns // unit_ns if value_ns % unit_ns == 0 else value_ns / unit_ns
 
 
-def message_json(decoded: Decoded) -> Json:
+def message_json(judged: Judged) -> Json:
     """Return the JSON object of one message."""
+    decoded = judged.decoded
     datagram = decoded.datagram
     return {
         **_place(decoded.frame),
@@ -66,7 +67,7 @@ def message_json(decoded: Decoded) -> Json:
         "checksum": decoded.checksum,
         **_content(decoded),
         "malformed": _malformed(decoded),
-        "findings": [finding_json(finding) for finding in find(decoded)],
+        "findings": [finding_json(finding) for finding in judged.findings],
         **({"tunnel": decoded.tunnel} if decoded.tunnel else {}),
     }
 
@@ -169,4 +170,4 @@ def finding_json(finding: Finding) -> Json:
 
 def messages_json(found: Iterable[Decoded]) -> list[Json]:
     """Return the JSON objects of several messages."""
-    return [message_json(decoded) for decoded in found]
+    return [message_json(judge(decoded)) for decoded in found]

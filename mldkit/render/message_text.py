@@ -17,12 +17,13 @@ from mldkit.model.messages import (
 )
 from mldkit.model.units import SECOND
 from mldkit.render.terminal import SEVERITY_STYLES, printable, rule_line
-from mldkit.wire.validity import BY_ID, find
+from mldkit.wire.validity import BY_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mldkit.model.datagram import Decoded
+    from mldkit.wire.validity import Finding, Judged
 
 Line = tuple[str, str]
 """Text and style."""
@@ -37,8 +38,9 @@ def duration_text(time_ns: int) -> str:
     return f"{time_ns / SECOND:.10g} s"
 
 
-def message_lines(decoded: Decoded, base_ns: int | None) -> Iterator[Line]:
+def message_lines(judged: Judged, base_ns: int | None) -> Iterator[Line]:
     """Give the lines of one message; times count from `base_ns`."""
+    decoded = judged.decoded
     datagram = decoded.datagram
     when = "-"
     if decoded.frame.time_ns is not None:
@@ -52,12 +54,12 @@ def message_lines(decoded: Decoded, base_ns: int | None) -> Iterator[Line]:
     summary = summary_text(decoded)
     yield f"{decoded.frame.number:<5} {when} {source} > {destination}{where}  {summary}", "bold"
     yield from _content_lines(decoded)
-    yield from finding_lines(decoded)
+    yield from finding_lines(judged.findings)
 
 
-def finding_lines(decoded: Decoded) -> Iterator[Line]:
+def finding_lines(findings: Iterable[Finding]) -> Iterator[Line]:
     """Give one line for each finding of one message."""
-    for finding in find(decoded):
+    for finding in findings:
         rule = BY_ID[finding.id]
         line = rule_line(rule, finding.severity, finding.detail)
         yield INDENT + line, SEVERITY_STYLES[finding.severity]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.message_json import Json, message_json
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +29,7 @@ def document(performance: Performance, *, explain: bool = False) -> Json:
 
 def event_json(event: Played) -> Json:
     """Return a message on the link with its script time."""
-    message = message_json(event.decoded)
+    message = message_json(judge(event.decoded))
     # Script time is no time of day.
     message["time"] = None
     return {

@@ -10,6 +10,7 @@ from mldkit.model.units import MILLISECOND
 from mldkit.render.message_json import Json, message_json, messages_json
 from mldkit.render.message_text import plural
 from mldkit.render.terminal import line_printer, note, output_columns, print_json, print_table
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
@@ -28,7 +29,7 @@ def milliseconds(delay_ns: int | None) -> float | None:
 def answer_json(answer: Answer) -> Json:
     """Return the JSON object of one answer."""
     return {
-        **message_json(answer.decoded),
+        **message_json(judge(answer.decoded)),
         "query": answer.query,
         "delay_ms": milliseconds(answer.delay_ns),
         "late": answer.late,

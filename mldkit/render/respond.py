@@ -25,6 +25,7 @@ from mldkit.render.terminal import line_printer, note, print_json
 from mldkit.responder.responder import Answered, Explained, Heard
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
+from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
@@ -169,12 +170,12 @@ class Output:
 
     def _entry(self, told: ResponderEvent) -> Json:
         if isinstance(told, Heard):
-            return {"event": "heard", "message": message_json(told.decoded)}
+            return {"event": "heard", "message": message_json(judge(told.decoded))}
         if isinstance(told, Answered):
             wall_ns = told.time_ns - self._wall_offset_ns
             return {
                 "event": "sent",
-                "message": message_json(self._decoded(told.datagram, wall_ns)),
+                "message": message_json(judge(self._decoded(told.datagram, wall_ns))),
                 "late_ms": told.late_ns / MILLISECOND,
             }
         return {

@@ -153,6 +153,23 @@ _PLAIN_REPORT_CHECKS = tuple(
 _RANK = {rule.id: rank for rank, rule in enumerate(RULES)}
 
 
+class Judged(NamedTuple):
+    """A message and what its frame by itself shows to be wrong: found once, it goes with it."""
+
+    decoded: Decoded
+    findings: tuple[Finding, ...]
+
+    @property
+    def has_error(self) -> bool:
+        """Whether a rule of severity error is broken."""
+        return any(finding.severity == ERROR for finding in self.findings)
+
+
+def judge(decoded: Decoded) -> Judged:
+    """Return a message with its findings."""
+    return Judged(decoded, find(decoded))
+
+
 def find(decoded: Decoded, unseen: Sequence[GroupRecord] | None = None) -> tuple[Finding, ...]:
     """Return what the frame by itself shows to be wrong, in the order of the table.
 

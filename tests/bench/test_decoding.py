@@ -22,7 +22,7 @@ from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.messages import Report
 from mldkit.render.message_json import message_json
 from mldkit.wire.decode import decode
-from mldkit.wire.validity import find
+from mldkit.wire.validity import find, judge
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +46,7 @@ def _judge(frame: Frame) -> None:
 
 
 def _print(frame: Frame) -> None:
-    json.dumps(message_json(_read(frame)))
+    json.dumps(message_json(judge(_read(frame))))
 
 
 def _microseconds(job: Callable[[Frame], object], frames: Sequence[Frame]) -> float:

@@ -16,6 +16,7 @@ from mldkit.link.capture import open_capture
 from mldkit.model.messages import Other
 from mldkit.render.message_json import message_json
 from mldkit.wire.decoder import Decoder
+from mldkit.wire.validity import judge
 from tests.material import shared_files
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def _decode(path: Path) -> dict[int, dict[str, Any]]:
     decoder = Decoder()
     with open_capture(str(path)) as capture:
         return {
-            frame.number: message_json(decoded)
+            frame.number: message_json(judge(decoded))
             for frame in capture.candidates()
             for decoded in decoder.decode(frame)
             if not isinstance(decoded.datagram.message, Other)

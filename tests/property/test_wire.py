@@ -15,7 +15,7 @@ from mldkit.testing import strategies
 from mldkit.wire.decode import decode
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
-from mldkit.wire.validity import find
+from mldkit.wire.validity import find, judge
 from tests.material import shared_files
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def _read(data: bytes, link_type: int = 1, *, tunnels: bool = True) -> list[Deco
     decoder = Decoder(tunnels=tunnels)
     found = [*decoder.decode(Frame(data, 0, 1, link_type)), *decoder.finish()]
     for decoded in found:
-        message_json(decoded)
+        message_json(judge(decoded))
         assert 0 <= decoded.offset <= len(data) or decoded.malformed is not None
     return found
 
