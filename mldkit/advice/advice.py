@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 BRIDGE = "Linux bridge"
 """Cures of which every line can be typed: tests run them, with other names and shorter times."""
-BRIDGE_BETWEEN = "Linux bridge between them"
 HOST = "Linux host"
 ELSEWHERE = "elsewhere"
 _PROGRAMS = frozenset(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from mldkit.advice import settings
 from mldkit.advice.advice import (
     BRIDGE,
-    BRIDGE_BETWEEN,
     ELSEWHERE,
     HOST,
     Advice,
@@ -65,18 +64,23 @@ ROWS = (
                 " address"
             ),
         ),
-        "stop the querier with the higher address, or let it hear the lower one",
+        "let the querier with the higher address hear the other one, or stop it",
         (
             _WHO_QUERIES,
             "bridge -d link show",
             "capture at the port of each querier: which queries come in there?",
         ),
         (
-            Cure(BRIDGE, ("ip link set br0 type bridge mcast_querier 0",)),
-            # Isolated ports exchange nothing, queries included; bridge(8).
-            Cure(BRIDGE_BETWEEN, ("bridge link set dev eth1 isolated off",)),
-            settings.FRR_NO_QUERIER,
-            Cure(ELSEWHERE, ("look for a filter of IGMP or MLD between the two",)),
+            # Isolated ports exchange nothing, queries included; bridge(8). A bridge that queries
+            # obeys who it hears, so stopping it would leave those behind it unasked.
+            Cure(BRIDGE, ("bridge link set dev eth1 isolated off",)),
+            Cure(
+                ELSEWHERE,
+                (
+                    "look for a filter of IGMP or MLD between the two; stop the one with the"
+                    " higher address if it hears the other and ignores it",
+                ),
+            ),
         ),
         "while one of the two is being replaced",
     ),

@@ -35,7 +35,6 @@ BRIDGE_NO_FAST_LEAVE = "bridge link set dev eth1 fastleave off"
 # doc/user/pimv6.rst in FRRouting/frr.
 FRR = "FRR"
 FRR_QUERIER = Cure(FRR, ("interface eth0", " ip igmp", " ipv6 mld"))
-FRR_NO_QUERIER = Cure(FRR, ("interface eth0", " no ip igmp", " no ipv6 mld"))
 FRR_VERSIONS = Cure(FRR, ("interface eth0", " ip igmp version 3", " ipv6 mld version 2"))
 FRR_INTERVAL = Cure(
     FRR, ("interface eth0", " ip igmp query-interval 125", " ipv6 mld query-interval 125")
