@@ -70,6 +70,11 @@ ROWS = (
         (info("the 802.11 frame is encrypted"),),
     ),
     Advice(
+        "D-40",
+        "Nobody looked for a time: nothing expires by it, and no interval is measured across it.",
+        (info("not one frame of any kind came, many times longer than usual"),),
+    ),
+    Advice(
         "M-55",
         "The clock was set back, or two captures were put together out of order.",
         (info("a time stamp is before the one of an earlier frame"),),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mldkit.advice.advice import ELSEWHERE, Advice, Cure, error, info, warning
+from mldkit.advice import settings
+from mldkit.advice.advice import BRIDGE, ELSEWHERE, Advice, Cure, error, info, warning
 
 ROWS = (
     Advice(
@@ -38,6 +39,35 @@ ROWS = (
         "where a trunk is mirrored on purpose and shows a frame in both VLANs",
     ),
     Advice(
+        "D-34",
+        "The same frame is seen again and again within moments: switches send it in a circle. A"
+        " loop takes the whole capacity of a link, and hosts seem to be at every port.",
+        (
+            error(
+                "ten copies of one frame came within 100 ms, or one packet, known by its"
+                " identification, again and again"
+            ),
+        ),
+        "find the loop, and let the switches break it (spanning tree)",
+        (
+            "bridge link show",
+            "pull one cable after the other: where does it stop?",
+        ),
+        (
+            # The ports listen for twice the forward delay before they forward anything again.
+            Cure(BRIDGE, ("ip link set br0 type bridge stp_state 1",)),
+            settings.NETWORKD_STP,
+            Cure(
+                ELSEWHERE,
+                (
+                    "spanning tree and storm control on all switches; look for a cable between two"
+                    " ports, and for Wi-Fi and cable between the same two devices",
+                ),
+            ),
+        ),
+        "never: a loop gets worse",
+    ),
+    Advice(
         "D-35",
         "A switch whose topology changed asks for queries with a leave for no group, so that"
         " streams find their new ways soon.",
@@ -60,5 +90,11 @@ ROWS = (
             ),
         ),
         "where switches find the router by its queries",
+    ),
+    Advice(
+        "D-50",
+        "Hosts report on one VLAN of a trunk, and queries come on others only. The host or the"
+        " querier is in the wrong one; what that leads to is told as D-01.",
+        (info("nobody queries where hosts report, and somebody does on another VLAN there"),),
     ),
 )

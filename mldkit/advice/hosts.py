@@ -223,4 +223,28 @@ ROWS = (
         ),
         "on devices without IPv6 address by intention: switches then flood for them",
     ),
+    Advice(
+        "D-44",
+        "A host went to another port or interface. Streams follow only when it reports there, which"
+        " hosts do at once where they notice, and else with the next query.",
+        (
+            warning("a stream that flowed before and after the move was away for 5 s and more"),
+            info("it was heard elsewhere after its interface had fallen silent"),
+        ),
+        "let the host notice that its link changed, or ask at once where it comes up",
+        (
+            "capture at both ports: when does the host report at the new one?",
+            "mldkit groups --watch -i eth0",
+        ),
+        (
+            Cure(
+                ELSEWHERE,
+                (
+                    "bonds and teams: set how often they report again after a change; switches: let"
+                    " them ask for queries when their topology changes",
+                ),
+            ),
+        ),
+        "where the host was carried from one port to the other",
+    ),
 )

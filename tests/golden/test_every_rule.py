@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from mldkit.analysis.engine import Analysis
+from mldkit.analysis.engine import Analysis, analyze
 from mldkit.analysis.rules import BY_ID
 from mldkit.cli.main import main
+from mldkit.link.capture import open_capture
 from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame, LinkType
@@ -287,6 +288,51 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
     **data_stories.STORIES,
 }
+
+
+def paused(*, by: float) -> list[Frame]:
+    """Look at a link for 200 s, not for a time, and again."""
+    stage = Stage(MLD)
+    for begin in (0, 200 + by):
+        stage.query(begin)
+        stage.report(begin + 3, "IS_EX", 1)
+        stage.chatter(begin, begin + 200)
+    return stage.frames()
+
+
+def on_two(*, down_at: float) -> list[Frame]:
+    """Let a host speak on one interface, whose packets end, and then on another one."""
+    first, second = Stage(MLD), Stage(MLD)
+    for at in (0, 125, 250, 375):
+        second.query(at)
+        if at < down_at:
+            first.query(at)
+    first.report(3, "IS_EX", 1)
+    first.chatter(0, down_at, every=2)
+    second.report(253, "IS_EX", 1)
+    frames = [
+        replace(frame, interface=name)
+        for name, stage in (("eth1", first), ("eth2", second))
+        for frame in stage.frames()
+    ]
+    return sorted(frames, key=lambda frame: frame.time_ns or 0)
+
+
+def asked_on(vlan: int) -> list[Frame]:
+    """Let a host report without a tag, and a querier ask on a VLAN."""
+    hosts, asked = Stage(MLD), Stage(MLD, vlan=(vlan,) if vlan else ())
+    for at in (0, 125, 250, 375):
+        asked.query(at)
+        hosts.report(at + 3, "IS_EX", 1)
+    return sorted([*hosts.frames(), *asked.frames()], key=lambda frame: frame.time_ns or 0)
+
+
+IN_CAPTURES: dict[str, tuple[list[Frame], list[Frame]]] = {
+    "D-40": (paused(by=210), paused(by=150)),
+    "D-44": (on_two(down_at=200), on_two(down_at=380)),
+    "D-50": (asked_on(7), asked_on(0)),
+}
+"""What shows in packets that hold no message, and on links beside each other."""
 ONLY_MLD = {"D-29"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
@@ -324,10 +370,25 @@ def test_a_rule_on_a_link_is_raised_and_its_neighbour_is_not(rule: str, family: 
     assert rule not in found[1]
 
 
+@pytest.mark.parametrize("rule", IN_CAPTURES)
+def test_a_rule_on_captures_is_raised_and_its_neighbour_is_not(rule: str, tmp_path: Path) -> None:
+    found = []
+    for number, frames in enumerate(IN_CAPTURES[rule]):
+        path = str(tmp_path / f"{number}.pcapng")
+        with CaptureWriter(path) as writer:
+            for frame in frames:
+                writer.write(frame)
+        with open_capture(path, data=True) as capture:
+            found.append({entry.id for entry in analyze([capture], Analysis()).findings})
+
+    assert rule in found[0]
+    assert rule not in found[1]
+
+
 def test_every_rule_has_a_case() -> None:
     told = {case.id for case in DEFECTS if case.id is not None}
 
-    assert told | set(FRAMES) | set(STORIES) == set(BY_ID)
+    assert told | set(FRAMES) | set(STORIES) | set(IN_CAPTURES) == set(BY_ID)
 
 
 def test_everything_that_is_wrong_in_one_long_capture_stops_nothing(

@@ -28,6 +28,7 @@ LENGTH_S = 17.0
 GROUP, SPECIFIC, SOURCE = "239.1.1.1", "232.1.1.1", "10.9.0.50"
 RARELY = "mcast_query_interval 1400 mcast_startup_query_interval 1400 mcast_querier_interval 2900"
 _EACH_S = 0.05
+_SLOW = "tbf rate 200kbit burst 2000 latency 5ms"
 
 
 @dataclass
@@ -291,6 +292,28 @@ def fast_leave(site: Site) -> None:
     site.at(7, leaves.leave)
 
 
+def loop(site: Site) -> None:
+    """Two cables lie between two switches; what they carry is limited, or it would take all."""
+    site.bridge("mcast_snooping 0 forward_delay 200")
+    host, other = site.host(), site.machine()
+    other.ip("link add br0 type bridge mcast_snooping 0 forward_delay 200")
+    other.ip("link set br0 addrgenmode none up")
+    for number in (1, 2):
+        site.switch.ip(
+            f"link add loop{number} index {30 + number} type veth"
+            f" peer name eth{number} index {40 + number} netns {other.name}"
+        )
+        other.ip(f"link set eth{number} addrgenmode none master br0")
+        site.switch.ip(f"link set loop{number} addrgenmode none master br0")
+        site.switch.run(*f"tc qdisc add dev loop{number} root {_SLOW}".split()).check_returncode()
+        site.at_turn(0, 1, site.switch.ip, f"link set loop{number} up")
+        other.ip(f"link set eth{number} up")
+    site.at(8, host.join)
+    # The cables stay, but nothing goes round while everybody waits for the cure.
+    site.at_turn(0, LENGTH_S - 2, site.switch.ip, "link set loop2 down")
+    site.at_turn(1, 0, site.switch.ip, "link set loop2 up")
+
+
 SITES: dict[str, Callable[[Site], None]] = {
     "D-01": nobody_queries,
     "D-02": two_query,
@@ -307,6 +330,7 @@ SITES: dict[str, Callable[[Site], None]] = {
     "D-20": asked_at_all_hosts,
     "D-23": no_address,
     "D-25": unicast_data,
+    "D-34": loop,
     "D-46": fast_leave,
 }
 """The network of each cure, by rule."""
