@@ -74,6 +74,61 @@ ROWS = (
         (info("a leave for group 0.0.0.0 or :: was seen"),),
     ),
     Advice(
+        "D-36",
+        "A switch answers for all its hosts, from 0.0.0.0 and in an older version. Routers do not"
+        " see who listens, and what hosts say about sources is lost.",
+        (
+            warning("a source-specific group is among those that it reports"),
+            info("it answered at two questions and more, for groups that need no sources"),
+        ),
+        "let the switch pass the reports of its hosts on, or report in the newest version",
+        (
+            "capture on both sides of the switch",
+            "mldkit analyze --compare HOST.pcapng ROUTER.pcapng",
+        ),
+        (
+            Cure(
+                ELSEWHERE,
+                (
+                    "the switch's settings for proxy reporting or report suppression, and for the"
+                    " version of its snooping",
+                ),
+            ),
+        ),
+        "where a slow uplink has to be spared and nobody uses source-specific groups",
+    ),
+    Advice(
+        "D-41",
+        "In IGMPv2 and MLDv1 a host that hears another one report says nothing. A switch that lets"
+        " hosts hear each other forgets the ports of those that kept silent, and their streams"
+        " stop.",
+        (
+            warning(
+                "a stream stopped a lifetime after a member's last report, while another one"
+                " reported, and came back with its next one"
+            ),
+            info("the stream did not come back, so it may have ended by chance"),
+        ),
+        "ask in IGMPv3 and MLDv2, in which nobody is silenced, or keep reports from hosts",
+        (
+            "capture at the port of the host: do reports of others come out there?",
+            "bridge -d -s mdb show",
+        ),
+        (
+            settings.FRR_VERSIONS,
+            settings.MIKROTIK_VERSIONS,
+            settings.NETWORKD_IGMP_VERSION,
+            Cure(
+                ELSEWHERE,
+                (
+                    "a switch with snooping forwards reports to routers only: look for a port of a"
+                    " host that is set as a router port, and for a switch that does not snoop",
+                ),
+            ),
+        ),
+        "where all hosts are behind one port",
+    ),
+    Advice(
         "D-42",
         "Snooping switches find routers by messages to the group of all snoopers, and ask all"
         " routers. Sent elsewhere they are not heard, and switches do not forward to that router.",

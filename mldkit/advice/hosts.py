@@ -30,8 +30,8 @@ ROWS = (
             ),
             warning("it did not answer one General Query"),
             info(
-                "it may have left without a word, or what it is asked does not pass where the"
-                " capture was taken"
+                "it may have left without a word (IGMPv1 has none for it), or what it is asked"
+                " does not pass where the capture was taken"
             ),
         ),
         "find out whether the question reaches the host",
@@ -246,5 +246,21 @@ ROWS = (
             ),
         ),
         "where the host was carried from one port to the other",
+    ),
+    Advice(
+        "D-45",
+        "A host leaves a group and joins it again without end. Each leave makes the querier ask and"
+        " all members answer, and the stream may stop in between.",
+        (warning("it left one group ten times, each within ten seconds of the time before"),),
+        "find the program that renews its socket, or restarts",
+        ("mldkit groups --watch -i eth0", "mldkit explain D-46"),
+        (
+            Cure(
+                HOST,
+                ("who holds the group, and for how long:", "mldkit groups -i eth0"),
+            ),
+            Cure(ELSEWHERE, ("let the program join once and keep its socket",)),
+        ),
+        "where it is a test of joining and leaving",
     ),
 )

@@ -12,12 +12,12 @@ ROWS = (
         " does not, the stream goes on for nobody until the membership ends, or stops for others"
         " at once.",
         (
-            error("nobody asked within the time that the questions may take"),
-            warning("the question came only after that time"),
+            error("no specific query followed within 10 s"),
+            warning("the first one came only after the time that the questions may take"),
             info(
-                "it came late but within that time, or fewer times than usual, or the group is"
-                " flooded whoever is member, or the questions do not pass where the capture was"
-                " taken"
+                "it came within that time but not at once, or fewer times than usual, or the"
+                " group is flooded whoever is member, or the questions do not pass where the"
+                " capture was taken"
             ),
         ),
         "let the querier ask after a leave, and switch fast leave off",

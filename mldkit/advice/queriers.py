@@ -23,8 +23,8 @@ ROWS = (
         " 260 to 270 s after their last report; then streams stop at ports that still want them.",
         (
             error(
-                "a member was forgotten while its data flowed, a stream stopped, or a snooping"
-                " switch is here"
+                "a stream stopped when a switch forgets members, a member was forgotten while its"
+                " data came, or a switch that snoops told of itself"
             ),
             warning("hosts report groups that switches prune, and nobody asks"),
             info("only groups are reported that switches flood to everybody (224.0.0.0/24)"),
@@ -219,6 +219,27 @@ ROWS = (
             settings.CISCO_QUERIER,
         ),
         "while all hosts answer",
+    ),
+    Advice(
+        "D-39",
+        "Somebody asks about one group in an older version than the querier speaks. Linux hosts then"
+        " use the older version in all their groups for minutes, and lose their sources.",
+        (
+            warning("a member of the group speaks the current version, and may lose its sources"),
+            info("no member of it is known to speak the current version"),
+        ),
+        "set what asks about groups to the version of the querier",
+        ("mldkit decode --frame N FILE", "mldkit watch -i eth0 --duration 10s"),
+        (
+            settings.FRR_VERSIONS,
+            settings.MIKROTIK_VERSIONS,
+            settings.NETWORKD_IGMP_VERSION,
+            Cure(
+                ELSEWHERE,
+                ("the version of snooping in the switch that sends these queries",),
+            ),
+        ),
+        "where all hosts are older",
     ),
     Advice(
         "V-06",

@@ -16,7 +16,14 @@ ACTED_ON = [row for row in ROWS.values() if row.grounds[0].severity != "info"]
 LINES = [line for row in ROWS.values() for line in row.confirm] + [
     line for row in ROWS.values() for one in row.cures for line in one.do
 ]
-NAMES = {"FILE": "a.pcap", "GROUP": "239.1.1.1", "SOURCE.pcapng": "a", "MEMBER.pcapng": "b"}
+NAMES = {
+    "FILE": "a.pcap",
+    "GROUP": "239.1.1.1",
+    "SOURCE.pcapng": "a",
+    "MEMBER.pcapng": "b",
+    "HOST.pcapng": "a",
+    "ROUTER.pcapng": "b",
+}
 OWN = sorted({line for line in LINES if line.startswith("mldkit ")})
 
 
