@@ -222,8 +222,8 @@ ROWS = (
     ),
     Advice(
         "D-39",
-        "Somebody asks about one group in an older version than the querier speaks. Linux hosts then"
-        " use the older version in all their groups for minutes, and lose their sources.",
+        "Somebody asks about one group in an older version than the querier speaks. Linux hosts"
+        " then use the older version in all their groups for minutes, and lose their sources.",
         (
             warning("a member of the group speaks the current version, and may lose its sources"),
             info("no member of it is known to speak the current version"),
