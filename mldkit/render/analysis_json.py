@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mldkit.advice.table import cure, grounds
 from mldkit.analysis.delays import DelayFacts, together
 from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import mac_text, text
@@ -235,6 +236,8 @@ def finding_json(entry: Diagnosis) -> Json:
         "title": rule.title,
         "detail": entry.detail,
         "reference": rule.reference,
+        "grounds": grounds(entry.id, entry.severity),
+        "cure": cure(entry.id),
         "capture": entry.capture,
         "captures": [entry.capture],
         **_link(entry.link),
