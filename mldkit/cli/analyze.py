@@ -128,7 +128,7 @@ def run(args: argparse.Namespace) -> int:
     with interrupt.heard(), ExitStack() as stack:
         with interrupt.reading():  # opening a pipe waits for who writes
             captures = [
-                stack.enter_context(open_capture(file, data=not args.no_data))
+                stack.enter_context(open_capture(file, data=not args.no_data, apart=True))
                 for file in args.files
             ]
         result = _analyze(args, captures, interrupt)
