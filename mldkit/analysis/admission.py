@@ -73,6 +73,7 @@ def left_out(
     found = admission.left_out()
     for link in links:
         counts = link.memberships.left_out + link.responses.left_out
+        counts += link.identities.left_out
         if link.key in traffic:
             counts += traffic[link.key].left_out
         found += tuple(LeftOut(link.key, count, what, MOST[what]) for what, count in counts.items())

@@ -30,6 +30,7 @@ MOST_STREAMS = 20_000
 STAYS, CHANGES, SOURCES = "stays", "changes", "sources"
 EXCHANGES, SPECIFIC = "exchanges", "specific-queries"
 STREAMS = "streams"
+IDENTITIES = "identities"
 LINKS, SENDERS = "links", "senders"
 MOST = {
     STAYS: MOST_STAYS,
@@ -38,6 +39,7 @@ MOST = {
     EXCHANGES: MOST_OPEN,
     SPECIFIC: MOST_OPEN,
     STREAMS: MOST_STREAMS,
+    IDENTITIES: MOST_SENDERS,
 }
 """How many of what a link has room for."""
 

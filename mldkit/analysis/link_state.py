@@ -102,7 +102,8 @@ class LinkState:
         if self._due_ns < now_ns:
             self._advance(now_ns)
         source, mac = datagram.source, datagram.link_source
-        self.identities.learn(source, mac, mark)
+        if self.identities.latest.get(mac) != source:
+            self.identities.hear(source, mac, mark)
         self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         version = self.key.family.current_version
@@ -158,6 +159,7 @@ class LinkState:
     def forget(self) -> None:
         """Let go of what is over and has been told."""
         self.memberships.forget_ended()
+        self.identities.forget()
         self.queriers.forget()
 
     def finish(self, mark: Mark) -> None:
@@ -168,6 +170,7 @@ class LinkState:
         self.queriers.finish(mark)
         self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
         self.unspecified.finish(mark.time_ns)
+        self.identities.finish()
         stays = chain(self.memberships.ended, self.memberships.rows())
         first_of = self.identities.first_of
         senders.judge(self.key, self._ledger, self.queriers.known.values(), stays, first_of)

@@ -47,6 +47,8 @@ RULES: tuple[Rule, ...] = (
          "RFC 9776 §4; RFC 9777 §5"),
     Rule("D-34", ERROR, "The same packet comes again and again: a loop or a storm",
          "IEEE 802.1Q §13; RFC 6864 §4.1"),
+    Rule("D-37", WARNING, "One hardware address reports for several hosts, or several for one",
+         "IEEE 802.1Q §8.7; RFC 9568 §7.3"),
     Rule("D-40", INFO, "Nothing of any kind was captured for a time", "pcap time stamps"),
     Rule("D-43", WARNING, "The source that a member wants is silent, and another one sends",
          "RFC 9776 §3.2, §6.3; RFC 9777 §4.2, §7.3"),

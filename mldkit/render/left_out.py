@@ -25,6 +25,10 @@ _WORDS = {
     limits.SPECIFIC: (
         "specific queries not paired with answers: {most} later ones for the group were open"
     ),
+    limits.IDENTITIES: (
+        "reports from further hardware addresses not compared: at most {most:,} pairs of MAC and"
+        " address are"
+    ),
     limits.STREAMS: "packets of further streams not counted: at most {most:,} streams are",
 }
 

@@ -236,7 +236,7 @@ def suppressed(*, older: bool) -> Tell:
 
 
 def groups(four: str, six: str) -> Tell:
-    """A member of group 1, 239.1.1.1 or ff05::1, and of another one."""
+    """A member of group 1, 239.1.1.1 or ff05::1:1, and of another one."""
 
     def tell(stage: Stage) -> None:
         other = parse(four if stage.family is IGMP else six)
@@ -252,6 +252,14 @@ def from_nowhere(*, again: bool) -> Tell:
         if again:
             stage.report(41, "TO_EX", 1)
         stage.report(60, "IS_EX", 2, host=2)
+
+    return tell
+
+
+def behind_one_mac(*hosts: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        for number, host in enumerate(hosts):
+            stage.report(10 * number, "IS_EX", 1, host=host, link_source=b"\2\0\0\0\0\x77")
 
     return tell
 
@@ -283,11 +291,13 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     ),
     "D-17": (flood(60), flood(40)),
     "D-18": (suppressed(older=True), suppressed(older=False)),
-    "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
+    "D-28": (groups("239.129.1.1", "ff15::1:1"), groups("239.1.1.129", "ff15::1:81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
+    "D-37": (behind_one_mac(1, 2, 1, 2), behind_one_mac(1, 2, 1, 1)),
     **data_stories.STORIES,
 }
+ONLY_MLD = {"D-29"}
 
 
 def paused(*, by: float) -> list[Frame]:
@@ -333,7 +343,6 @@ IN_CAPTURES: dict[str, tuple[list[Frame], list[Frame]]] = {
     "D-50": (asked_on(7), asked_on(0)),
 }
 """What shows in packets that hold no message, and on links beside each other."""
-ONLY_MLD = {"D-29"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
     for rule in STORIES
