@@ -26,11 +26,18 @@ MOST_SOURCES = 4096
 MOST_OPEN = 64
 """Exchanges, and queries for one group, that are held open at a time: no router asks as often."""
 MOST_STREAMS = 20_000
+MOST_DEVICES = 20_000
+"""Of a link, that are shown by other packets than membership messages."""
+MOST_TARGETS = 10_000
+"""Of a link, whom Neighbor Solicitations ask for."""
+MOST_CLIENTS = 10_000
+"""Of a link, that send DHCPv6 requests."""
 
 STAYS, CHANGES, SOURCES = "stays", "changes", "sources"
 EXCHANGES, SPECIFIC = "exchanges", "specific-queries"
 STREAMS = "streams"
 IDENTITIES = "identities"
+DEVICES, TARGETS, REQUESTS = "devices", "targets", "requests"
 LINKS, SENDERS = "links", "senders"
 MOST = {
     STAYS: MOST_STAYS,
@@ -40,6 +47,9 @@ MOST = {
     SPECIFIC: MOST_OPEN,
     STREAMS: MOST_STREAMS,
     IDENTITIES: MOST_SENDERS,
+    DEVICES: MOST_DEVICES,
+    TARGETS: MOST_TARGETS,
+    REQUESTS: MOST_CLIENTS,
 }
 """How many of what a link has room for."""
 

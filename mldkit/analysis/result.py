@@ -11,16 +11,17 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import host_address
+from mldkit.analysis.facts import LinkKey, host_address
 from mldkit.model.addresses import is_unspecified
+from mldkit.model.family import IGMP
 from mldkit.protocol.variables import election_rank
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator
 
     from mldkit.analysis.delays import DelayFacts
+    from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.diagnosis import Diagnosis
-    from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.pauses import CapturePause
     from mldkit.analysis.stays import Stay
@@ -164,6 +165,8 @@ class LinkFacts:
     everybody: tuple[Stay, ...]
     """All of them: what is said of streams depends on members whoever was asked about."""
     streams: tuple[StreamFacts, ...]
+    unanswered_requests: int
+    """DHCPv6 requests that were repeated for want of an answer."""
     delays: DelayFacts
     """How long after the queries answers came."""
     leaves: LeavesFacts
@@ -205,6 +208,8 @@ class AnalysisResult:
 
     profile: str
     links: tuple[LinkFacts, ...]
+    devices: tuple[DeviceFacts, ...]
+    """By link, those that are no mere hosts first."""
     findings: tuple[Diagnosis, ...]
     """The worst first, then in order of time."""
     captures: tuple[CaptureFacts, ...]
@@ -283,9 +288,21 @@ class AnalysisResult:
             is_group = groups is None or not group or group in groups
             return is_group and (hosts is None or not host or host in hosts)
 
+        links = tuple(_narrowed(link, groups, hosts) for link in self.links if is_on(link.key))
+        members = {host_address(stay.host) for link in links for stay in link.stays}
+
+        def is_shown(device: DeviceFacts) -> bool:
+            if not is_on(LinkKey(device.interface, device.vlan, IGMP)):
+                return False
+            if hosts is not None and not any(name in hosts for name in device.addresses):
+                return False
+            # Who asks about groups wants their members and who is in between.
+            return groups is None or not device.is_host or not members.isdisjoint(device.addresses)
+
         return replace(
             self,
-            links=tuple(_narrowed(link, groups, hosts) for link in self.links if is_on(link.key)),
+            links=links,
+            devices=tuple(device for device in self.devices if is_shown(device)),
             findings=tuple(
                 entry
                 for entry in self.findings

@@ -49,6 +49,8 @@ RULES: tuple[Rule, ...] = (
          "IEEE 802.1Q §13; RFC 6864 §4.1"),
     Rule("D-37", WARNING, "One hardware address reports for several hosts, or several for one",
          "IEEE 802.1Q §8.7; RFC 9568 §7.3"),
+    Rule("D-38", WARNING, "A neighbour that lives does not answer: nobody reported its group",
+         "RFC 4861 §7.2.1, §7.2.2; RFC 4541 §3"),
     Rule("D-40", INFO, "Nothing of any kind was captured for a time", "pcap time stamps"),
     Rule("D-43", WARNING, "The source that a member wants is silent, and another one sends",
          "RFC 9776 §3.2, §6.3; RFC 9777 §4.2, §7.3"),

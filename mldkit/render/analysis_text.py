@@ -9,6 +9,7 @@ from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 from mldkit.model.words import seconds_text
+from mldkit.render.devices import print_devices
 from mldkit.render.summary import summary
 from mldkit.render.terminal import (
     SEVERITY_STYLES,
@@ -46,10 +47,11 @@ def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> No
     _print_queriers(result)
     _print_rows(result)
     _print_streams(result)
+    names = short_names([capture.name for capture in result.captures])
+    print_devices(result.devices, names)
     if result.findings:
         emit("")
         emit("findings", "bold")
-        names = short_names([capture.name for capture in result.captures])
         _print_findings(result.findings, names, emit)
 
 

@@ -40,6 +40,7 @@ def incidents(link: LinkFacts, findings: Iterable[Diagnosis]) -> list[str]:
         _leaves_text(link),
         _remarks_text(link, findings),
         _streams_text(link),
+        _requests_text(link),
     )
     return [f"{where}: {line}." for line in found if line]
 
@@ -156,6 +157,12 @@ def _versions_text(link: LinkFacts, speakers: Iterable[_Speaker]) -> str:
     name = link.key.family.name.upper()
     versions = sorted({speaker.lowest for speaker in speakers})
     return " and ".join(f"{name}v{version}" for version in versions)
+
+
+def _requests_text(link: LinkFacts) -> str:
+    """Return in words that nobody answers DHCPv6, which is no fault of memberships by itself."""
+    count = link.unanswered_requests
+    return f"{count:,} DHCPv6 requests to ff02::1:2 without an answer" if count else ""
 
 
 def _leaves_text(link: LinkFacts) -> str:

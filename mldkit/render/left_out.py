@@ -29,6 +29,11 @@ _WORDS = {
         "reports from further hardware addresses not compared: at most {most:,} pairs of MAC and"
         " address are"
     ),
+    limits.DEVICES: "packets of further devices not looked at: at most {most:,} devices are",
+    limits.TARGETS: (
+        "Neighbor Solicitations for further addresses not looked at: at most {most:,} addresses are"
+    ),
+    limits.REQUESTS: "DHCPv6 requests of further clients not counted: at most {most:,} clients are",
     limits.STREAMS: "packets of further streams not counted: at most {most:,} streams are",
 }
 

@@ -9,6 +9,7 @@ from mldkit.model.family import IGMP
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.facts import LinkKey
 
 
@@ -17,13 +18,17 @@ def place(link: LinkKey) -> str:
 
     Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`.
     """
-    name = link.family.name.upper()
+    name, where = link.family.name.upper(), place_of_both(link)
+    return f"{name} on {where}" if where else name
+
+
+def place_of_both(link: LinkKey | DeviceFacts) -> str:
+    """Return a link of both families in words: `eth0, VLAN 20`; empty where nothing is known."""
     where = [link.interface] if link.interface else []
     if link.vlan:
         # The outer tag comes first in a frame.
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
-    where += map(str, link.circuit)
-    return f"{name} on {', '.join(where)}" if where else name
+    return ", ".join([*where, *map(str, link.circuit)])
 
 
 def family_name(link: LinkKey) -> str:

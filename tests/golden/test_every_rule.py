@@ -256,6 +256,18 @@ def from_nowhere(*, again: bool) -> Tell:
     return tell
 
 
+def asked_for(*times: float) -> Tell:
+    """A querier that nobody finds, because it does not report the group of its address."""
+
+    def tell(stage: Stage) -> None:
+        every(125, 2)(stage)
+        stage.report(1, "IS_EX", 1)
+        for at in times:
+            stage.solicit(at, stage.router())
+
+    return tell
+
+
 def behind_one_mac(*hosts: int) -> Tell:
     def tell(stage: Stage) -> None:
         for number, host in enumerate(hosts):
@@ -295,9 +307,10 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
     "D-37": (behind_one_mac(1, 2, 1, 2), behind_one_mac(1, 2, 1, 1)),
+    "D-38": (asked_for(5, 6, 7), asked_for(5, 6)),
     **data_stories.STORIES,
 }
-ONLY_MLD = {"D-29"}
+ONLY_MLD = {"D-29", "D-38"}
 
 
 def paused(*, by: float) -> list[Frame]:
