@@ -76,8 +76,8 @@ def left_out(
     """Return what was left out, of every link."""
     found = admission.left_out()
     for link in links:
-        counts = link.memberships.left_out + link.responses.left_out
-        counts += link.identities.left_out
+        counts = link.memberships.left_out + link.responses.windows.left_out
+        counts += link.changes.left_out + link.identities.left_out
         if link.key in traffic:
             counts += traffic[link.key].left_out
         if link.key in neighbourhoods:

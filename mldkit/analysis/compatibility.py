@@ -3,10 +3,14 @@
 An older General Query lowers all hosts of the link for a time: in IGMP RV x QI + QRI (RFC 3376)
 or RV x QI + 10 x Max Resp Time with default RV and QI (RFC 9776 §8.12); in MLD RV x QI + QRI
 (RFC 9777 §9.12). Nobody is blamed unless all of these formulas agree.
+
+An older query for one group lowers nobody by the RFCs (RFC 9776 §7.2.1, RFC 9777 §8.2.1), but
+Linux goes by any older query (net/ipv4/igmp.c:igmp_heard_query, net/ipv6/mcast.c:mld_process_v1).
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import text
@@ -14,13 +18,18 @@ from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS, DEFAULT_ROBUSTNESS, I
 from mldkit.model.units import SECOND
 from mldkit.protocol.exchange import late_limit_ns
 from mldkit.protocol.variables import Variables, variables_of
+from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
+_MOST_KEPT = 100
 _DEFAULT_NS = DEFAULT_ROBUSTNESS * DEFAULT_QUERY_INTERVAL_NS
 
 
@@ -39,6 +48,10 @@ class Compatibility:
         self._answers_until_ns = -1
         self.older_queriers: dict[Address, tuple[int, Mark]] = {}
         """Version and first query of each older querier."""
+        self.older_group_queriers: dict[Address, tuple[int, Mark]] = {}
+        """Those that asked for single groups in an older version, the first ones."""
+        self._current_until_ns = -1
+        """Until when a querier of the current version is there."""
 
     def query(self, query: Query, source: Address, mark: Mark, *, to_everybody: bool) -> None:
         """Take in an accepted General Query; one to a single host lowers nobody else for sure."""
@@ -48,14 +61,10 @@ class Compatibility:
         version = query.version or 0
         if version == self._link.family.current_version:
             self._announced = variables_of(query)
+            self._current_until_ns = now_ns + self._announced.other_querier_ns
             return
         self.older_queriers.setdefault(source, (version, mark))
-        # Older queries announce nothing: hosts go by what they were told last.
-        announced = self._announced
-        response_ns = min(announced.response_ns, query.max_response_ns)
-        periods = [announced.robustness * announced.interval_ns + response_ns]
-        if self._link.family is IGMP:
-            periods.append(_DEFAULT_NS + 10 * query.max_response_ns)
+        periods = self._periods(query)
         if to_everybody:
             self._certain[version] = now_ns + min(periods)
         self._possible_ns = max(self._possible_ns, now_ns + max(periods))
@@ -63,10 +72,50 @@ class Compatibility:
             # Linux still sends the answer that it owes in the version it was asked in.
             self._grace_ns = self._answers_until_ns
 
+    def group_query(
+        self, query: Query, source: Address, members: Iterable[Row], mark: Mark
+    ) -> None:
+        """D-39: an accepted query for one group, older than the General Queries.
+
+        It reaches the members of the group. A warning where one of them speaks the current
+        version and may lose its source filters; a remark where none is known to.
+        """
+        version, now_ns = query.version or 0, mark.time_ns
+        current = self._link.family.current_version
+        if version == current:
+            return
+        if len(self.older_group_queriers) < _MOST_KEPT:
+            self.older_group_queriers.setdefault(source, (version, mark))
+        self._possible_ns = max(self._possible_ns, now_ns + max(self._periods(query)))
+        if now_ns > self._current_until_ns or self.mode(now_ns) <= version:
+            return
+        name = self._link.family.name.upper()
+        harms = any(row.version == current for row in islice(members, _MOST_KEPT))
+        detail = (
+            f"{text(source)} asks for {text(query.group)} in {name}v{version}, General Queries are"
+            f" {name}v{current}: Linux hosts that hear it fall back to {name}v{version} in all"
+            f" groups{'' if harms else '; no member of this one is known to speak a newer version'}"
+        )
+        severity = WARNING if harms else INFO
+        self._ledger.add("D-39", self._link, mark, detail, host=source, severity=severity)
+
+    def _periods(self, query: Query) -> list[int]:
+        """Return for how long an older query holds, by each formula.
+
+        It announces nothing: hosts go by what they were told last.
+        """
+        announced = self._announced
+        response_ns = min(announced.response_ns, query.max_response_ns)
+        periods = [announced.robustness * announced.interval_ns + response_ns]
+        if self._link.family is IGMP:
+            periods.append(_DEFAULT_NS + 10 * query.max_response_ns)
+        return periods
+
     def resumed(self) -> Compatibility:
         """Return what goes on after a time in which nothing was heard: no timer is certain."""
         after = Compatibility(self._link, self._ledger)
         after.older_queriers = self.older_queriers
+        after.older_group_queriers = self.older_group_queriers
         return after
 
     def mode(self, now_ns: int) -> int:

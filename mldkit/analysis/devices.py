@@ -60,15 +60,15 @@ class Shown(StrEnum):
 
 
 _ROLES = {
-    Shown.ACTING: Role.QUERIER,
-    Shown.HELLO: Role.PIM_ROUTER,
-    Shown.MRD_ADVERTISEMENT: Role.MRD_ROUTER,
-    Shown.QUERY_WITHOUT_ADDRESS: Role.SNOOPING_SWITCH,
-    Shown.QUERY_SOLICITATION: Role.SNOOPING_SWITCH,
-    Shown.PROXY_REPORT: Role.REPORT_PROXY,
-    Shown.BEACON: Role.ACCESS_POINT,
-    Shown.VIRTUAL_MAC: Role.VIRTUAL_ROUTER,
-    Shown.REPORT: Role.HOST,
+    Shown.ACTING: (Role.QUERIER,),
+    Shown.HELLO: (Role.PIM_ROUTER,),
+    Shown.MRD_ADVERTISEMENT: (Role.MRD_ROUTER,),
+    Shown.QUERY_WITHOUT_ADDRESS: (Role.SNOOPING_SWITCH,),
+    Shown.QUERY_SOLICITATION: (Role.SNOOPING_SWITCH,),
+    Shown.PROXY_REPORT: (Role.SNOOPING_SWITCH, Role.REPORT_PROXY),
+    Shown.BEACON: (Role.ACCESS_POINT,),
+    Shown.VIRTUAL_MAC: (Role.VIRTUAL_ROUTER,),
+    Shown.REPORT: (Role.HOST,),
 }
 
 
@@ -173,7 +173,13 @@ class _Device:
 
     def grounds(self) -> tuple[Grounds, ...]:
         """Return what shows its roles."""
-        return tuple(_grounds(shown, self.marks[shown]) for shown in Shown if shown in self.marks)
+        found = [
+            _grounds(role, shown, self.marks[shown])
+            for shown in self.marks
+            for role in _ROLES[shown]
+        ]
+        order = list(Role)
+        return tuple(sorted(found, key=lambda one: (order.index(one.role), one.by)))
 
 
 def devices(
@@ -186,7 +192,11 @@ def devices(
         for (address, mac), mark in link.identities.firsts.items():
             _meet(place[mac], mac, Shown.REPORT, address, mark)
         for mac, mark in link.identities.nameless.items():
-            _meet(place[mac], mac, Shown.REPORT, b"", mark)
+            if is_device(mac) and mac not in link.proxies.found:
+                _meet(place[mac], mac, Shown.REPORT, b"", mark)
+        for mac, mark in link.proxies.found.items():
+            if is_device(mac):
+                place[mac].show(Shown.PROXY_REPORT, b"", (mark,))
         for querier in link.queriers.known.values():
             if querier.mac is not None and is_device(querier.mac):
                 device = place[querier.mac]
@@ -220,12 +230,12 @@ def _meet(device: _Device, mac: bytes, shown: Shown | None, address: Address, ma
         device.show(Shown.VIRTUAL_MAC, b"", (mark,))
 
 
-def _grounds(shown: Shown, marks: Iterable[Mark]) -> Grounds:
+def _grounds(role: Role, shown: Shown, marks: Iterable[Mark]) -> Grounds:
     """Return what shows one role, by frames of the first capture."""
     ordered = sorted(set(marks))
     first = ordered[0].capture
     frames = [mark.frame for mark in ordered if mark.capture == first and mark.frame]
-    return Grounds(_ROLES[shown], shown, first, tuple(frames[:_MOST_MARKS]))
+    return Grounds(role, shown, first, tuple(frames[:_MOST_MARKS]))
 
 
 def _order(facts: DeviceFacts) -> tuple[object, ...]:

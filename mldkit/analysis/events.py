@@ -27,6 +27,8 @@ class Event:
     exclude: bool | None = None
     sources: tuple[Address, ...] = ()
     finding: Diagnosis | None = None
+    version: int | None = None
+    """What the host speaks in the group, or the querier asks in."""
 
 
 Listener: TypeAlias = "Callable[[Event], None] | None"

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 UNSOLICITED_INTERVAL_NS = SECOND
 """Unsolicited Report Interval of IGMPv3 and MLDv2 (RFC 9776 §8.11, RFC 9777 §9.11)."""
+OLDER_UNSOLICITED_INTERVAL_NS = 10 * SECOND
+"""That of IGMPv2 and MLDv1, by which IGMPv3 hosts repeat too: Linux before 3.12, many small devices
+(RFC 2236 §8.10, RFC 2710 §7.10; net/ipv4/igmp.c)."""
 LAST_MEMBER_INTERVAL_NS = SECOND
 """Last Member Query Interval (RFC 9776 §8.8, RFC 9777 §9.8)."""
 MARGIN_NS = 30 * MILLISECOND
+REPEATED_NS = OLDER_UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
+"""Until when the same change is a repeat: timers of a kernel run late by as much as an eighth."""
 NEVER_NS = 1 << 63
 LATEST_NS = 1 << 62
 """February 2116: what claims to be later, beyond what a pcap file can say, has no time."""
@@ -73,8 +78,8 @@ _DROPS = frozenset(
 _DROPS_WHATEVER = frozenset(("V-07", "V-18"))
 
 
-def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
-    """Return whether a conforming receiver discards the message, given its findings.
+def dropped_by(decoded: Decoded, found: Iterable[Finding]) -> str | None:
+    """Return the rule by which a conforming receiver discards the message, given its findings.
 
     Severities tell the families apart: hop limit and Router Alert are errors only where the
     receiver must look at them, a checksum left to the device is no error.
@@ -82,8 +87,13 @@ def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
     for finding in found:
         rule = finding.id
         if rule in _DROPS_WHATEVER or (rule in _DROPS and finding.severity == ERROR):
-            return True
+            return rule
         if rule == "V-12" and decoded.kind != "report":
-            return True
+            return rule
     malformed = decoded.malformed
-    return malformed is not None and malformed.id != "M-03"
+    return None if malformed is None or malformed.id == "M-03" else malformed.id
+
+
+def is_dropped(decoded: Decoded, found: Iterable[Finding]) -> bool:
+    """Return whether a conforming receiver discards the message, given its findings."""
+    return dropped_by(decoded, found) is not None

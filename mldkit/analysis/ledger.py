@@ -65,6 +65,8 @@ class Ledger:
         self._weighty: dict[tuple[str, LinkKey | None], list[Entry]] = {}
         """Entries that were told with a weight, by rule and link."""
         self._listener = listener
+        self.now_ns = 0
+        """The moment at which something is judged; kept where somebody listens."""
 
     def take(self, found: Iterable[Finding], link: LinkKey, mark: Mark, host: Address) -> None:
         """Take in what one frame by itself shows to be wrong."""
@@ -125,12 +127,56 @@ class Ledger:
             self._tell(entry)
         return entry
 
-    def amend(self, rule: str, link: LinkKey | None, detail: str, weight: int) -> None:
+    def amend(
+        self, rule: str, link: LinkKey | None, detail: str, weight: int, severity: str
+    ) -> None:
         """Say how bad a case became that was taken in before, where no other was worse."""
-        found = self._weighty.get((rule, link), ())
-        for entry in found:
-            if weight > entry.weight:
+        for entry in self._weighty.get((rule, link), ()):
+            if weight > entry.weight and severity == entry.severity:
                 entry.detail, entry.weight = detail, weight
+
+    def lift(self, rule: str, link: LinkKey | None, severity: str, grounds: str) -> bool:
+        """Make graver what was taken in with a weight, the worst case of it, and say why.
+
+        Return False if nothing was.
+        """
+        found = self._weighty.get((rule, link))
+        if not found:
+            return False
+        entry = max(found, key=lambda entry: entry.weight)
+        entry.severity, entry.detail = severity, f"{entry.detail}; {grounds}"
+        self._tell(entry)
+        return True
+
+    def note(
+        self, rule: str, link: LinkKey | None, capture: int, host: Address, words: str
+    ) -> None:
+        """Add to the words of a finding about a host, where there is one."""
+        entry = self._entries.get((rule, capture, link, host, b""))
+        if entry is not None and not entry.detail.endswith(words):
+            entry.detail += words
+
+    def regrade(
+        self,
+        rule: str,
+        link: LinkKey | None,
+        capture: int,
+        host: Address,
+        group: Address,
+        *,
+        severity: str,
+        note: str = "",
+    ) -> None:
+        """Say how severe an entry is by what was learned since, and why in words."""
+        entry = self._entries.get((rule, capture, link, host, group))
+        if entry is None:
+            return
+        is_worse = RANK[severity] < RANK[entry.severity]
+        entry.severity = severity
+        if not entry.detail.endswith(note):
+            entry.detail += note
+        if is_worse:
+            self._tell(entry)
 
     def worsen(self, rule: str, link: LinkKey, host: Address, detail: str) -> None:
         """Make errors of the remarks that one frame after the other gave, as a later one showed."""
@@ -151,11 +197,12 @@ class Ledger:
         return tuple(entry.sealed() for entry in entries)
 
     def _tell(self, entry: Entry) -> None:
+        """Tell of a finding at the moment at which it is certain, which may be later than seen."""
         if self._listener is not None and entry.link is not None:
             self._listener(
                 Event(
                     "finding",
-                    entry.time_ns or 0,
+                    max(entry.time_ns or 0, self.now_ns),
                     entry.link,
                     host=entry.host,
                     group=entry.group,

@@ -25,6 +25,8 @@ MOST_SOURCES = 4096
 """Sources of one stay that are kept; Linux allows a host 64 by default."""
 MOST_OPEN = 64
 """Exchanges, and queries for one group, that are held open at a time: no router asks as often."""
+MOST_CHANGED = 100_000
+"""Changes of a link that may still be repeated: a host tells one in ten seconds, not thousands."""
 MOST_STREAMS = 20_000
 MOST_DEVICES = 20_000
 """Of a link, that are shown by other packets than membership messages."""
@@ -38,6 +40,7 @@ EXCHANGES, SPECIFIC = "exchanges", "specific-queries"
 STREAMS = "streams"
 IDENTITIES = "identities"
 DEVICES, TARGETS, REQUESTS = "devices", "targets", "requests"
+CHANGED = "repeats"
 LINKS, SENDERS = "links", "senders"
 MOST = {
     STAYS: MOST_STAYS,
@@ -50,6 +53,7 @@ MOST = {
     DEVICES: MOST_DEVICES,
     TARGETS: MOST_TARGETS,
     REQUESTS: MOST_CLIENTS,
+    CHANGED: MOST_CHANGED,
 }
 """How many of what a link has room for."""
 

@@ -44,10 +44,9 @@ class Rhythm:
     def intervals(self) -> list[int]:
         """The intervals that can be judged, in nanoseconds."""
         variables = self._variables
-        is_all_repeats = self._queries > _MOST_REPEATS * self._asked and sum(
-            self._gaps
-        ) > LEAST_INTERVALS * _repeat_limit_ns(variables)
-        gaps = self._gaps if is_all_repeats else self._rounds
+        burst_ns = LEAST_INTERVALS * _repeat_limit_ns(variables)
+        is_rhythm = self._queries > _MOST_REPEATS * self._asked and sum(self._gaps) > burst_ns
+        gaps = self._gaps if is_rhythm else self._rounds
         # What is longer is a silence and no interval, unless the querier always asks like that.
         usual = [gap for gap in gaps if gap <= variables.other_querier_ns]
         if 2 * len(usual) >= len(gaps):

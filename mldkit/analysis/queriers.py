@@ -67,6 +67,8 @@ class Queriers:
         # A querier that comes back after its time was not acting in between.
         self.poll(now_ns)
         self.silence.query(mark)
+        # Only a snooping switch asks from there (RFC 4541 §2.1.1).
+        self.silence.is_snooped |= is_unspecified(source)
         self._compare_versions(query, source, mark)
         querier = self.known.get(source)
         if querier is None:
@@ -80,7 +82,7 @@ class Queriers:
         self._elect(querier, mark)
         if self.acting is querier:
             self.variables = querier.variables
-        self.silence.allow(self.variables.other_querier_ns)
+        self.silence.limit_ns = self.variables.other_querier_ns
 
     def poll(self, now_ns: int) -> None:
         """Notice that the acting querier has gone."""
@@ -138,7 +140,8 @@ class Queriers:
             if detail is not None:
                 self._ledger.add("D-03", self._link, mark, detail)
         if self._listener is not None:
-            event = Event("querier", mark.time_ns, self._link, querier.address, querier.mac)
+            who = querier.address, querier.mac
+            event = Event("querier", mark.time_ns, self._link, *who, version=querier.version)
             self._listener(event)
 
     def _compare_versions(self, query: Query, source: Address, mark: Mark) -> None:

@@ -43,8 +43,13 @@ def seal_link(
         unanswered_requests=0 if neighbourhood is None else neighbourhood.requests.unanswered,
         delays=link.delays.seal(),
         leaves=LeavesFacts(
-            leaves.count, leaves.delays.seal(), tuple(link.memberships.emptied.items())
+            groups=leaves.groups.seal(),
+            sources=leaves.sources.seal(),
+            unheeded=tuple(leaves.unheeded),
+            delays=leaves.delays.seal(),
+            emptied=tuple(link.memberships.emptied.items()),
         ),
+        vantage=link.vantage.assumed(),
         trace=None if link.trace is None else link.trace.seal(),
     )
 
@@ -63,10 +68,15 @@ def _queriers(link: LinkState) -> QueriersFacts:
             times=tuple(silence.times),
             at_end=silence.at_end,
             unseen=tuple(silence.unseen),
+            dropped=silence.dropped,
         ),
         older=tuple(
             OlderQuerier(address, version, mark.time_ns)
             for address, (version, mark) in link.compatibility.older_queriers.items()
+        ),
+        older_of_groups=tuple(
+            OlderQuerier(address, version, mark.time_ns)
+            for address, (version, mark) in link.compatibility.older_group_queriers.items()
         ),
         dropped=tuple(link.dropped_queries.items()),
         elsewhere=link.asked_elsewhere,

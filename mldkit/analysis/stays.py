@@ -70,6 +70,7 @@ class Row:
         "from_ns",
         "group",
         "host",
+        "is_told",
         "last_ns",
         "mac",
         "record",
@@ -95,6 +96,8 @@ class Row:
         """What the host says as long as nothing changes."""
         self.ended_by = ""
         """Empty while it lasts."""
+        self.is_told = False
+        """Whether its expiry was told before it was taken note of."""
         self.changes: tuple[Change, ...] = ()
         self.answered = -1
         """Number of the last exchange of General Queries that it answered."""

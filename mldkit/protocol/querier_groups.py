@@ -64,6 +64,9 @@ class _Group:
     lives_until_ns: int = 0
     """When it would end if nobody left and nobody reported any more."""
     older_until: dict[int, int] = field(default_factory=dict)
+    """Until when a listener of each older version is there (RFC 9776 §8.13, RFC 9777 §9.13)."""
+    told_version: int = 0
+    """In which version it was told to be treated."""
     counted_sources: int = 0
 
     def version(self, now_ns: int) -> int:
@@ -72,6 +75,13 @@ class _Group:
             return self.current_version
         older = [version for version, until_ns in self.older_until.items() if until_ns > now_ns]
         return min(older, default=self.current_version)
+
+    def older_ends(self, now_ns: int) -> list[int]:
+        """Return when listeners of older versions go that are still there."""
+        older = self.older_until
+        for version in [version for version, until_ns in older.items() if until_ns <= now_ns]:
+            del older[version]
+        return list(older.values())
 
     def seen(self, now_ns: int) -> _Seen:
         """Return what there is to be told."""
@@ -202,6 +212,7 @@ class Groups:
         if is_new:
             self._groups[record.group] = group
             before = group.seen(now_ns)
+            group.told_version = before.version
             self._tell(group.event("join", before, now_ns, host))
         if asked is not NOTHING:
             group.asking.begin(asked, now_ns)
@@ -247,9 +258,11 @@ class Groups:
             self._tell(group.event(kind, before, now_ns, host))
             return
         seen = group.seen(now_ns)
-        if seen != before:
+        # Its version changes with time too, when the last older listener has gone.
+        if seen != before or seen.version != group.told_version:
+            group.told_version = seen.version
             self._tell(group.event("change", seen, now_ns, host))
-        next_ns = group.filter.next_end_ns
+        next_ns = min([group.filter.next_end_ns, *group.older_ends(now_ns)])
         # A timer that comes too early looks again; moving it with every report would cost more.
         if not group.timer.is_running or group.timer.fires_ns > next_ns:
             self._timers.arm(group.timer, max(next_ns - now_ns, 0), now_ns)

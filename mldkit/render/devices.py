@@ -37,7 +37,8 @@ def device_rows(
             mac_text(device.mac),
             _addresses_text(device),
             _roles_text(device),
-            "; ".join(_grounds_text(one, names) for one in device.grounds) or "queries",
+            "; ".join(dict.fromkeys(_grounds_text(one, names) for one in device.grounds))
+            or "queries",
         )
         for device in devices
     ]

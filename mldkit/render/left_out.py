@@ -34,6 +34,7 @@ _WORDS = {
         "Neighbor Solicitations for further addresses not looked at: at most {most:,} addresses are"
     ),
     limits.REQUESTS: "DHCPv6 requests of further clients not counted: at most {most:,} clients are",
+    limits.CHANGED: "changes of which repeats were not counted: {most:,} were open at that time",
     limits.STREAMS: "packets of further streams not counted: at most {most:,} streams are",
 }
 

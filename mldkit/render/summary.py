@@ -10,26 +10,25 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.diagnosis import RANK
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.harm import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text, counted, interval_text, named
-from mldkit.render.incidents import (
-    NEW_MEMBERSHIP_S,
-    OLD_MEMBERSHIP_S,
-    incidents,
-    stopped_stream,
-)
+from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
+from mldkit.render.for_people import without_dates
+from mldkit.render.incidents import incidents, stopped_stream
 from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
+from mldkit.render.vantage import vantage_lines
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
+    from mldkit.model.addresses import Address
 
 MOST_LINES = 10
 _MOST_LINKS = 3
@@ -38,18 +37,23 @@ _LEAST_FINDINGS = 3
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of link types that are read."""
+    return [without_dates(line, result) for line in _answers(result, packets)]
+
+
+def _answers(result: AnalysisResult, packets: int) -> list[str]:
     messages = result.messages
     if not messages:
-        return _nothing(packets, result)
-    links = _by_weight([link for link in result.links if link.messages])
+        return _no_messages(packets, result)
+    links = _gravest_first(result)
     if not links:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    seen_from = vantage_lines(shown)
     pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
-    taken += len(pauses)
+    taken += len(pauses) + len(seen_from)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -57,7 +61,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
             if rank < len(lines) and taken < MOST_LINES:
                 about[number].append(lines[rank])
                 taken += 1
-    answers = [line for lines in about for line in lines]
+    answers = [line for lines in about for line in lines] + seen_from
     if len(links) > len(shown):
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
@@ -68,27 +72,37 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
 
 
 def about_queriers(result: AnalysisResult) -> list[str]:
-    """Return who queries each of the links with the most messages."""
-    links = _by_weight([link for link in result.links if link.messages])
-    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    """Return who queries each of the links that matter most."""
+    links = _gravest_first(result)
+    lines = [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    return [without_dates(line, result) for line in lines]
 
 
-def _nothing(packets: int, result: AnalysisResult) -> list[str]:
+def _no_messages(packets: int, result: AnalysisResult) -> list[str]:
+    """Return what there is to say where no message was read; data alone may be in error."""
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
+    is_wrong = any(entry.severity != INFO for entry in result.findings)
+    lines = _about_findings(result.findings, _LEAST_FINDINGS) if is_wrong else []
+    head = "No messages" if is_wrong else "Nothing to analyse"
     all_of = counted(packets, "packet")
-    lines = [
-        f"Nothing to analyse: {all_of}, none of them IGMP or MLD."
+    lines += [
+        f"{head}: {all_of}, none of them IGMP or MLD."
         if result.is_read
-        else f"Nothing to analyse: no IGMP or MLD in what could be read of {all_of}.",
+        else f"{head}: no IGMP or MLD in what could be read of {all_of}.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
     return lines + [f"{unread_text(what, count)}." for what, count in result.unread]
 
 
-def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
-    return sorted(links, key=lambda link: -link.messages)
+def _gravest_first(result: AnalysisResult) -> list[LinkFacts]:
+    """Return the links with messages: those in error first, then those with members."""
+    wrong = {entry.link for entry in result.findings if entry.severity == ERROR}
+    return sorted(
+        (link for link in result.links if link.messages),
+        key=lambda link: (link.key not in wrong, not link.everybody, -link.messages),
+    )
 
 
 def _about_querier(link: LinkFacts) -> list[str]:
@@ -99,6 +113,8 @@ def _about_querier(link: LinkFacts) -> list[str]:
     if queriers.known:
         return [f"{place(link.key)}: {_querier_text(link)}."]
     length_s = (link.ended_ns - queriers.silence.begun_ns) / SECOND
+    if queriers.silence.dropped:
+        return [f"{place(link.key)}: {_none_to_answer(link, length_s)}."]
     return [
         f"{place(link.key)}: no General Query in {length_s:.0f} s of capture, which is too"
         f" short to tell whether a querier is missing{_dropped_queries(link)}."
@@ -107,11 +123,16 @@ def _about_querier(link: LinkFacts) -> list[str]:
 
 def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     since_ns, until_ns = silence
-    line = f"{place(link.key)}: no querier in {(until_ns - since_ns) / SECOND:.0f} s"
+    length_s = (until_ns - since_ns) / SECOND
     last = max(link.queriers.known, key=lambda one: one.last_ns, default=None)
+    line = f"{place(link.key)}: no querier in {length_s:.0f} s"
     if last is not None:
         line += f", since {text(last.address)} fell silent at {clock_text(since_ns)}"
-    line += _dropped_queries(link)
+        line += _dropped_queries(link)
+    elif link.queriers.silence.dropped:
+        line = f"{place(link.key)}: {_none_to_answer(link, length_s)}"
+    else:
+        line += _dropped_queries(link)
     if link.queriers.elsewhere:
         line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
@@ -136,11 +157,24 @@ def _lifetimes_text(link: LinkFacts) -> str:
 
 
 def _dropped_queries(link: LinkFacts) -> str:
-    dropped = link.queriers.dropped
-    if not dropped:
+    if not link.queriers.dropped:
         return ""
+    return f"; hosts must drop the queries of {_droppers_text(link)}"
+
+
+def _none_to_answer(link: LinkFacts, length_s: float) -> str:
+    """Return in words that somebody asks in vain."""
+    return (
+        f"no query in {length_s:.0f} s that hosts may answer, they must drop those of"
+        f" {_droppers_text(link)}"
+    )
+
+
+def _droppers_text(link: LinkFacts) -> str:
+    """Return who sends queries that hosts must drop, and the rules that say so."""
+    dropped = link.queriers.dropped
     rules = ", ".join(sorted({rule for _, rule in dropped}))
-    return f"; hosts must drop the queries of {named([who for who, _ in dropped])} ({rules})"
+    return f"{named([who for who, _ in dropped])} ({rules})"
 
 
 def _querier_text(link: LinkFacts) -> str:
@@ -159,11 +193,16 @@ def _querier_text(link: LinkFacts) -> str:
         line += f", announces {_announced_text(acting)}"
     if acting.observed_ns is not None:
         line += f", asks every {interval_text(acting.observed_ns)}"
-    others = [one.address for one in queriers.known if one.address != acting.address]
-    if others:
-        line += f"; also heard: {named(others)}"
-    changes = _changes_of_querier(link)
-    return line + (f"; the querier changed {changes} times" if changes > 1 else "")
+    changes = _changes(link)
+    line += _changes_text(changes)
+    # Who was heard no more once another one had taken over is named with that.
+    told, taken_over_ns = changes[-1] if changes else (b"", 0)
+    others = [
+        one.address
+        for one in queriers.known
+        if one.address != acting.address and (one.address != told or one.last_ns > taken_over_ns)
+    ]
+    return line + (f"; also heard: {named(others)}" if others else "")
 
 
 def _announced_text(querier: QuerierFacts) -> str:
@@ -173,23 +212,39 @@ def _announced_text(querier: QuerierFacts) -> str:
     return f"no interval (QQIC 0, taken for {querier.variables.interval_ns / SECOND:g} s)"
 
 
-def _changes_of_querier(link: LinkFacts) -> int:
+def _changes(link: LinkFacts) -> list[tuple[Address, int]]:
+    """Return the changes of the acting querier: who acted before, and when another one began."""
     periods = sorted(
         (period, querier.address) for querier in link.queriers.known for period in querier.acting
     )
-    addresses = [address for _, address in periods]
-    return sum(one != other for one, other in pairwise(addresses))
+    return [
+        (before, begun_ns)
+        for (_, before), ((begun_ns, _), after) in pairwise(periods)
+        if before != after
+    ]
+
+
+def _changes_text(changes: list[tuple[Address, int]]) -> str:
+    if not changes:
+        return ""
+    before, begun_ns = changes[-1]
+    if len(changes) == 1:
+        return f"; took over from {text(before)} at {clock_text(begun_ns)}"
+    return (
+        f"; the querier changed {len(changes)} times, the last time from {text(before)} at"
+        f" {clock_text(begun_ns)}"
+    )
 
 
 def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
     rows = link.stays
     if not rows:
         return []
-    hosts = {row.host for row in rows}
     groups = {row.group for row in rows}
-    line = f"{counted(len(hosts), 'host')} in {counted(len(groups), 'group')}"
-    if len(hosts) == 1:
-        line = f"host {text(host_address(rows[0].host))} in {counted(len(groups), 'group')}"
+    who = hosts_text((row.host, row.mac) for row in rows)
+    if who == "1 host":
+        who = f"host {text(host_address(rows[0].host))}"
+    line = f"{who} in {counted(len(groups), 'group')}"
     current = link.key.family.current_version
     older = {row.host for row in rows if row.version != current}
     extra = [
@@ -214,11 +269,15 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
 def _late_text(link: LinkFacts, result: AnalysisResult) -> str:
     if not link.delays.late:
         return ""
-    hosts = [
-        entry.host
+    late = [
+        entry
         for entry in result.findings
         if entry.id == "D-08" and entry.link == link.key and entry.weight
     ]
+    if late and all(entry.severity == INFO for entry in late):
+        # They answered somebody who is not heard here.
+        return ""
+    hosts = [entry.host for entry in late]
     return f", {link.delays.late} late" + (f", from {named(hosts)}" if hosts else "")
 
 

@@ -18,8 +18,14 @@ def place(link: LinkKey) -> str:
 
     Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`.
     """
-    name, where = link.family.name.upper(), place_of_both(link)
+    name = link.family.name.upper()
+    where = place_of_both(link)
     return f"{name} on {where}" if where else name
+
+
+def link_name(link: LinkKey) -> str:
+    """Return a link in words, whatever the family: `eth0, VLAN 20`."""
+    return place_of_both(link) or "the capture"
 
 
 def place_of_both(link: LinkKey | DeviceFacts) -> str:
@@ -28,7 +34,8 @@ def place_of_both(link: LinkKey | DeviceFacts) -> str:
     if link.vlan:
         # The outer tag comes first in a frame.
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
-    return ", ".join([*where, *map(str, link.circuit)])
+    where += map(str, link.circuit)
+    return ", ".join(where)
 
 
 def family_name(link: LinkKey) -> str:

@@ -10,7 +10,7 @@ import pytest
 from mldkit.model.addresses import mac_text, parse, parse_mac, text
 from mldkit.model.datagram import Frame, LinkType
 from mldkit.model.family import IGMP, MLD
-from mldkit.model.messages import Leave, RouterAdvertisement, RouterSolicitation
+from mldkit.model.messages import Leave, LegacyReport, RouterAdvertisement, RouterSolicitation
 from mldkit.testing.stage import BEGIN_NS, Stage
 
 if TYPE_CHECKING:
@@ -146,6 +146,19 @@ def test_a_leave_for_no_group_comes_from_a_switch(stage: Stage, doctor: Doctor) 
     stage.send(20, stage.host(9), stage.family.all_routers, leave, link_source=SWITCH)
 
     assert "snooping-switch" in device(doctor(stage), SWITCH)["roles"]
+
+
+def test_who_reports_in_place_of_the_hosts_is_a_switch_and_no_host(doctor: Doctor) -> None:
+    stage = Stage(IGMP)
+    lan(stage)
+    for at in (3, 128):
+        report = LegacyReport(2, stage.group(2))
+        stage.send(at, bytes(4), stage.group(2), report, link_source=SWITCH)
+
+    found = device(doctor(stage), SWITCH)
+
+    assert found["roles"] == ["snooping-switch", "report-proxy"]
+    assert found["addresses"] == []
 
 
 def test_a_host_without_an_address_is_no_switch(doctor: Doctor) -> None:

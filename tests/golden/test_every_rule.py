@@ -20,7 +20,15 @@ from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame, LinkType
 from mldkit.model.family import IGMP, MLD, Family
-from mldkit.model.messages import GroupRecord, Other, Query, RecordType, Report, RouterAdvertisement
+from mldkit.model.messages import (
+    GroupRecord,
+    LegacyReport,
+    Other,
+    Query,
+    RecordType,
+    Report,
+    RouterAdvertisement,
+)
 from mldkit.model.units import SECOND
 from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
@@ -150,6 +158,17 @@ def older_after(seconds: float) -> Tell:
     return tell
 
 
+def older_of_group(*, newer: bool) -> Tell:
+    """An older query for one group, where General Queries are of the current version or not."""
+
+    def tell(stage: Stage) -> None:
+        older = stage.family.current_version - 1
+        stage.query(0, version=None if newer else older)
+        stage.query(20, 1, version=older, response=1)
+
+    return tell
+
+
 def answered(*delays: float | None) -> Tell:
     """A member that answers queries after delays, or not at all."""
 
@@ -268,10 +287,51 @@ def asked_for(*times: float) -> Tell:
     return tell
 
 
+def flapping(times: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        stage.report(1, "TO_EX", 1)
+        for number in range(times):
+            stage.report(10 + number, "TO_IN", 1)
+            stage.report(10.2 + number, "TO_EX", 1)
+
+    return tell
+
+
 def behind_one_mac(*hosts: int) -> Tell:
     def tell(stage: Stage) -> None:
         for number, host in enumerate(hosts):
             stage.report(10 * number, "IS_EX", 1, host=host, link_source=b"\2\0\0\0\0\x77")
+
+    return tell
+
+
+def forgotten(again: float) -> Tell:
+    """Data stop, a lifetime after the last report of host 1 or before, which host 2 silenced."""
+
+    def tell(stage: Stage) -> None:
+        older = stage.family.current_version - 1
+        for at in range(0, 500, 125):
+            stage.query(at, version=older)
+            stage.older_report(at + 3, 1, host=2)
+        for at in 5, 400:
+            stage.older_report(at, 1, host=1)
+        stops = 265 if again > 400 else 200
+        for half in range(900):
+            if not stops < half / 2 < again:
+                stage.data(half / 2, 1)
+
+    return tell
+
+
+def in_place_of_hosts(*answers: float) -> Tell:
+    """Answers from 0.0.0.0 in an older version."""
+
+    def tell(stage: Stage) -> None:
+        stage.query(0)
+        stage.query(125)
+        for at in answers:
+            message = LegacyReport(2, stage.group(1))
+            stage.send(at, bytes(4), stage.group(1), message, link_source=b"\2\0\0\0\0\x5a")
 
     return tell
 
@@ -308,9 +368,12 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
     "D-37": (behind_one_mac(1, 2, 1, 2), behind_one_mac(1, 2, 1, 1)),
     "D-38": (asked_for(5, 6, 7), asked_for(5, 6)),
+    "D-39": (older_of_group(newer=True), older_of_group(newer=False)),
+    "D-36": (in_place_of_hosts(5, 130), in_place_of_hosts(5, 7)),
+    "D-41": (forgotten(400.2), forgotten(390)),
+    "D-45": (flapping(10), flapping(9)),
     **data_stories.STORIES,
 }
-ONLY_MLD = {"D-29", "D-38"}
 
 
 def paused(*, by: float) -> list[Frame]:
@@ -356,10 +419,12 @@ IN_CAPTURES: dict[str, tuple[list[Frame], list[Frame]]] = {
     "D-50": (asked_on(7), asked_on(0)),
 }
 """What shows in packets that hold no message, and on links beside each other."""
+ONLY_MLD, ONLY_IGMP = {"D-29", "D-38"}, {"D-36"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
     for rule in STORIES
-    for family in ((MLD,) if rule in ONLY_MLD else (IGMP, MLD))
+    for family in (IGMP, MLD)
+    if rule not in (ONLY_MLD if family is IGMP else ONLY_IGMP)
 ]
 
 

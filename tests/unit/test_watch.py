@@ -10,6 +10,7 @@ from mldkit.errors import LinkError
 from mldkit.link.device import InterfaceDown
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.analysis_json import event_json
 from mldkit.testing.story import Story
 from mldkit.watch import SLICE_NS, LinkEvent, Watch, WatchEvent
 from tests.unit.scripted_link import ALWAYS_UP, NAME, Scripted, ScriptedDevice, brief, follow
@@ -34,6 +35,24 @@ def test_join_change_leave_and_expiry_are_told_when_they_happen() -> None:
         (26, "expire"),
     ]  # fmt: skip
     assert watch.events == len(told)
+
+
+def test_a_host_that_changes_its_version_is_a_change_there_and_back() -> None:
+    story = Story(NAME)
+    story.query(0.5, "10.0.0.1")
+    story.report(1, "10.0.0.2", "IS_EX(239.1.2.3)")
+    story.older_report(60, "10.0.0.2", 2, "239.1.2.3")
+    story.query(125.5, "10.0.0.1")
+    story.older_report(126, "10.0.0.2", 2, "239.1.2.3")
+    story.query(250.5, "10.0.0.1")
+    story.report(251, "10.0.0.2", "IS_EX(239.1.2.3)")
+
+    _, told = follow(Scripted(ALWAYS_UP, story.in_order()), 260)
+
+    events = [event for event in told if not isinstance(event, LinkEvent)]
+    changes = [(event.kind, event.version) for event in events if event.group]
+    assert changes == [("join", 3), ("change", 2), ("change", 3)]
+    assert [event_json(event)["version"] for event in events if event.kind == "change"] == [2, 3]
 
 
 def test_a_querier_that_falls_silent_is_told_without_an_address() -> None:
@@ -203,7 +222,8 @@ def test_error_findings_are_counted_and_ended_stays_are_not_kept() -> None:
     for number in range(200):
         story.report(number / 10, "10.0.0.2", f"TO_EX(239.1.2.{number})")
         story.report(number / 10 + 0.05, "10.0.0.2", f"TO_IN(239.1.2.{number})")
-    # Hosts report and nobody queries for more than 255 s (RFC 9776 §8.5).
+    # A switch that snoops asks once, then nobody for more than 255 s (RFC 9776 §8.5).
+    story.query(21, "0.0.0.0")
     story.report(280, "10.0.0.2", "TO_EX(239.1.2.3)")
 
     watch, told = follow(Scripted(ALWAYS_UP, story.in_order()), 300)

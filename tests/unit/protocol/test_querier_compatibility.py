@@ -11,6 +11,7 @@ from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.model.units import SECOND
 from mldkit.protocol.querier_events import MembershipChanged
 from mldkit.wire.encode import encode_frame
 from tests.unit.protocol.router import Router, general_query
@@ -70,6 +71,27 @@ def test_the_older_listener_is_forgotten_after_its_time(family: Family, version:
     router.run(OLDER_HOST_PRESENT)
     router.record("BLOCK", {1})
     assert router.state() == ("EXCLUDE", {1}, set())
+
+
+@pytest.mark.parametrize(("family", "version"), OLDER, ids=repr)
+def test_the_version_of_a_group_is_a_change_when_it_begins_and_when_it_ends(
+    family: Family, version: int
+) -> None:
+    router = Router(family)
+    router.record("IS_EX")
+    router.older_report(version)
+    for second in (100, 200):
+        router.run(second)
+        router.record("IS_EX")
+    router.run(OLDER_HOST_PRESENT + 1)
+
+    told = [event for event in router.events if isinstance(event, MembershipChanged)]
+    current = family.current_version
+    assert [(event.kind, event.version) for event in told] == [
+        ("join", current), ("change", version), ("change", current),
+    ]  # fmt: skip
+    assert told[2].time_ns - told[1].time_ns == OLDER_HOST_PRESENT * SECOND
+    assert told[2].host == b""
 
 
 @pytest.mark.parametrize("family", [IGMP, MLD], ids=repr)
