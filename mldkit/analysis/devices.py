@@ -96,6 +96,8 @@ class DeviceFacts:
     """In order, those of IPv4 first."""
     grounds: tuple[Grounds, ...]
     """In the order of `Role`; empty for a querier that never acted."""
+    site: str = ""
+    """As in `LinkKey`."""
 
     @property
     def roles(self) -> tuple[Role, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.devices import Role
 from mldkit.model.addresses import mac_text, text
 from mldkit.render.terminal import print_table, printable
-from mldkit.render.words import frames_text, place_of_both
+from mldkit.render.words import frames_text, link_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -33,7 +33,7 @@ def device_rows(
     """Return a row of words for each device; `names` are those of the captures."""
     return [
         (
-            place_of_both(device) or "-",
+            link_name(device),
             mac_text(device.mac),
             _addresses_text(device),
             _roles_text(device),

@@ -22,7 +22,6 @@ from mldkit.model.datagram import Datagram, Frame, LinkType
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import (
     GroupRecord,
-    LegacyReport,
     Other,
     Query,
     RecordType,
@@ -33,7 +32,8 @@ from mldkit.model.units import SECOND
 from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
-from tests.golden import data_stories
+from tests.golden import data_stories, host_stories
+from tests.golden.rule_captures import IN_CAPTURES
 from tests.golden.test_defect_table import DEFECTS
 
 if TYPE_CHECKING:
@@ -275,67 +275,6 @@ def from_nowhere(*, again: bool) -> Tell:
     return tell
 
 
-def asked_for(*times: float) -> Tell:
-    """A querier that nobody finds, because it does not report the group of its address."""
-
-    def tell(stage: Stage) -> None:
-        every(125, 2)(stage)
-        stage.report(1, "IS_EX", 1)
-        for at in times:
-            stage.solicit(at, stage.router())
-
-    return tell
-
-
-def flapping(times: int) -> Tell:
-    def tell(stage: Stage) -> None:
-        stage.report(1, "TO_EX", 1)
-        for number in range(times):
-            stage.report(10 + number, "TO_IN", 1)
-            stage.report(10.2 + number, "TO_EX", 1)
-
-    return tell
-
-
-def behind_one_mac(*hosts: int) -> Tell:
-    def tell(stage: Stage) -> None:
-        for number, host in enumerate(hosts):
-            stage.report(10 * number, "IS_EX", 1, host=host, link_source=b"\2\0\0\0\0\x77")
-
-    return tell
-
-
-def forgotten(again: float) -> Tell:
-    """Data stop, a lifetime after the last report of host 1 or before, which host 2 silenced."""
-
-    def tell(stage: Stage) -> None:
-        older = stage.family.current_version - 1
-        for at in range(0, 500, 125):
-            stage.query(at, version=older)
-            stage.older_report(at + 3, 1, host=2)
-        for at in 5, 400:
-            stage.older_report(at, 1, host=1)
-        stops = 265 if again > 400 else 200
-        for half in range(900):
-            if not stops < half / 2 < again:
-                stage.data(half / 2, 1)
-
-    return tell
-
-
-def in_place_of_hosts(*answers: float) -> Tell:
-    """Answers from 0.0.0.0 in an older version."""
-
-    def tell(stage: Stage) -> None:
-        stage.query(0)
-        stage.query(125)
-        for at in answers:
-            message = LegacyReport(2, stage.group(1))
-            stage.send(at, bytes(4), stage.group(1), message, link_source=b"\2\0\0\0\0\x5a")
-
-    return tell
-
-
 def forwarded(*hop_limits: int) -> Tell:
     def tell(stage: Stage) -> None:
         for number, hop_limit in enumerate(hop_limits):
@@ -366,59 +305,10 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-28": (groups("239.129.1.1", "ff15::1:1"), groups("239.1.1.129", "ff15::1:81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
-    "D-37": (behind_one_mac(1, 2, 1, 2), behind_one_mac(1, 2, 1, 1)),
-    "D-38": (asked_for(5, 6, 7), asked_for(5, 6)),
     "D-39": (older_of_group(newer=True), older_of_group(newer=False)),
-    "D-36": (in_place_of_hosts(5, 130), in_place_of_hosts(5, 7)),
-    "D-41": (forgotten(400.2), forgotten(390)),
-    "D-45": (flapping(10), flapping(9)),
+    **host_stories.STORIES,
     **data_stories.STORIES,
 }
-
-
-def paused(*, by: float) -> list[Frame]:
-    """Look at a link for 200 s, not for a time, and again."""
-    stage = Stage(MLD)
-    for begin in (0, 200 + by):
-        stage.query(begin)
-        stage.report(begin + 3, "IS_EX", 1)
-        stage.chatter(begin, begin + 200)
-    return stage.frames()
-
-
-def on_two(*, down_at: float) -> list[Frame]:
-    """Let a host speak on one interface, whose packets end, and then on another one."""
-    first, second = Stage(MLD), Stage(MLD)
-    for at in (0, 125, 250, 375):
-        second.query(at)
-        if at < down_at:
-            first.query(at)
-    first.report(3, "IS_EX", 1)
-    first.chatter(0, down_at, every=2)
-    second.report(253, "IS_EX", 1)
-    frames = [
-        replace(frame, interface=name)
-        for name, stage in (("eth1", first), ("eth2", second))
-        for frame in stage.frames()
-    ]
-    return sorted(frames, key=lambda frame: frame.time_ns or 0)
-
-
-def asked_on(vlan: int) -> list[Frame]:
-    """Let a host report without a tag, and a querier ask on a VLAN."""
-    hosts, asked = Stage(MLD), Stage(MLD, vlan=(vlan,) if vlan else ())
-    for at in (0, 125, 250, 375):
-        asked.query(at)
-        hosts.report(at + 3, "IS_EX", 1)
-    return sorted([*hosts.frames(), *asked.frames()], key=lambda frame: frame.time_ns or 0)
-
-
-IN_CAPTURES: dict[str, tuple[list[Frame], list[Frame]]] = {
-    "D-40": (paused(by=210), paused(by=150)),
-    "D-44": (on_two(down_at=200), on_two(down_at=380)),
-    "D-50": (asked_on(7), asked_on(0)),
-}
-"""What shows in packets that hold no message, and on links beside each other."""
 ONLY_MLD, ONLY_IGMP = {"D-29", "D-38"}, {"D-36"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
