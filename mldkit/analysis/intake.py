@@ -199,7 +199,7 @@ class Intake:
                 copies = self._copies[interface] = Copies(self._ledger)
             if copies.is_copy(decoded, mark):
                 return None
-        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit))
+        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit, ""))
 
 
 def interface_of(frame: Frame) -> str | None:

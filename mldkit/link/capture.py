@@ -157,6 +157,10 @@ class Capture:
             if sieve.passes(frame.data, frame.link_type):
                 yield frame
 
+    def again(self) -> Capture | None:
+        """Return the same capture from its start, None where it can be read only once (a pipe)."""
+        return None if self.size_octets is None else open_capture(self.name)
+
     def close(self) -> None:
         """Close the file; standard input stays open."""
         self._raw.close()

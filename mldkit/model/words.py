@@ -93,3 +93,9 @@ def named(addresses: Sequence[Address]) -> str:
     names = ", ".join(text(address) for address in addresses[:_MOST_NAMES])
     more = len(addresses) - _MOST_NAMES
     return f"{names} and {more} more" if more > 0 else names
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Return what to call captures in a line: without their directory if that tells them apart."""
+    names = [path.rpartition("/")[2] or path for path in paths]
+    return names if len(set(names)) == len(names) else list(paths)
