@@ -12,10 +12,11 @@ from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import data_after_leaves
-from mldkit.render.left_out import left_out_text, unread_text
+from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, circuit_json, number, time_text
 from mldkit.render.summary import summary
 from mldkit.render.terminal import print_json_members
+from mldkit.render.unread import unread_text
 from mldkit.render.words import family_name
 
 if TYPE_CHECKING:

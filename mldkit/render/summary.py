@@ -18,8 +18,8 @@ from mldkit.model.words import clock_text, counted, hosts_text, interval_text, n
 from mldkit.render.explain import cure_line
 from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import incidents, stopped_stream
-from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
+from mldkit.render.unread import unread_text
 from mldkit.render.vantage import vantage_lines
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
