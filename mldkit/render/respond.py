@@ -24,13 +24,11 @@ from mldkit.render.message_text import plural, summary_text
 from mldkit.render.terminal import line_printer, note, print_json
 from mldkit.responder.responder import Answered, Explained, Heard
 from mldkit.wire.decode import decode
-from mldkit.wire.encode import encode_frame
 from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
 
-    from mldkit.model.datagram import Datagram
     from mldkit.responder.population import Plan, Resident
     from mldkit.responder.responder import Responder, ResponderEvent
 
@@ -175,7 +173,7 @@ class Output:
             wall_ns = told.time_ns - self._wall_offset_ns
             return {
                 "event": "sent",
-                "message": message_json(judge(self._decoded(told.datagram, wall_ns))),
+                "message": message_json(judge(self._decoded(told.octets, wall_ns))),
                 "late_ms": told.late_ns / MILLISECOND,
             }
         return {
@@ -185,9 +183,9 @@ class Output:
             "text": str(told.event),
         }
 
-    def _decoded(self, datagram: Datagram, wall_ns: int) -> Decoded:
+    def _decoded(self, octets: bytes, wall_ns: int) -> Decoded:
         self._numbers += 1
-        frame = Frame(encode_frame(datagram), wall_ns, self._numbers, outgoing=True)
+        frame = Frame(octets, wall_ns, self._numbers, outgoing=True)
         frame.interface = self._args.interface
         found = decode(frame)
         if not isinstance(found, Decoded):
