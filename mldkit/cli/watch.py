@@ -95,7 +95,8 @@ class _Session:
     """One watch with everything that listens to it."""
 
     def __init__(self, args: argparse.Namespace, stack: ExitStack) -> None:
-        from mldkit.watch import ThisMachine, Watch
+        from mldkit.link.presence import ThisMachine
+        from mldkit.watch import Watch
 
         self._args = args
         self._machine = ThisMachine(args.interface)
