@@ -15,9 +15,10 @@ from mldkit.errors import UsageError
 from mldkit.link.capture import STANDARD_INPUT, open_capture
 from mldkit.model.datagram import Broken, Frame, Unread
 from mldkit.model.messages import Other
+from mldkit.model.words import counted
 from mldkit.render.damage import report_damage
 from mldkit.render.message_json import message_json
-from mldkit.render.message_text import message_lines, plural
+from mldkit.render.message_text import message_lines
 from mldkit.render.progress import reading
 from mldkit.render.terminal import detail, json_text, line_printer, note
 from mldkit.render.unread import unread_text
@@ -144,7 +145,7 @@ def _messages(
             yield judge(decoded)
         else:
             others += 1
-    counts = f"{plural(shown, 'message')} of IGMP and MLD in {plural(capture.packets, 'packet')}"
+    counts = f"{counted(shown, 'message')} of IGMP and MLD in {counted(capture.packets, 'packet')}"
     if others:
         counts += f", and {others} of other IGMP types (--all shows them)"
     if shown:
@@ -178,7 +179,7 @@ class _Unreadable:
         """Say what there was."""
         first = self._first_broken
         if first is not None:
-            frames = plural(self._broken, "frame")
+            frames = counted(self._broken, "frame")
             where = f"frame {first.frame.number}: {first.reason}"
             yield f"{frames} ended before the protocol was known (first: {where})"
         for what, count in self._unread.most_common():

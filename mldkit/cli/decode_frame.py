@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.errors import CaptureError, UsageError
 from mldkit.model.datagram import Broken, LinkType, Unread
+from mldkit.model.words import counted
 from mldkit.render.message_json import message_json, time_text
-from mldkit.render.message_text import finding_lines, plural, summary_text
+from mldkit.render.message_text import finding_lines, summary_text
 from mldkit.render.terminal import broken_at, line_printer, output_columns, print_json, printable
 from mldkit.render.unread import unread_text
 from mldkit.wire.decoder import Decoder
@@ -38,7 +39,7 @@ def print_frame_of(args: argparse.Namespace, capture: Capture) -> int:
         found = decoder.read(frame)
         if frame.number == args.frame:
             return print_frame(args, frame, found)
-    packets = plural(capture.packets, "packet")
+    packets = counted(capture.packets, "packet")
     raise UsageError(f"argument --frame: {capture.name} has {packets}, no frame {args.frame}")
 
 
@@ -104,7 +105,7 @@ def _field_lines(field: FieldRow) -> Iterator[str]:
 
 
 def _headline(frame: Frame) -> str:
-    octets = plural(len(frame.data), "octet")
+    octets = counted(len(frame.data), "octet")
     if frame.is_cut:
         octets += f" of {frame.original_length}"
     words = [f"frame {frame.number}", LINK_NAMES[frame.link_type], octets]

@@ -18,9 +18,10 @@ from mldkit.link import clock
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import counted
 from mldkit.protocol.events import Sent
 from mldkit.render.message_json import Json, message_json, time_text
-from mldkit.render.message_text import plural, summary_text
+from mldkit.render.message_text import summary_text
 from mldkit.render.terminal import line_printer, note, print_json
 from mldkit.responder.responder import Answered, Explained, Heard
 from mldkit.wire.decode import decode
@@ -70,11 +71,11 @@ class Output:
         timing = f"profile {plan.profile}"
         if plan.profile == "linux":
             timing += f", {plan.hz} ticks a second"
-        groups = plural(sum(len(spec.groups) for spec in plan.groups), "group")
+        groups = counted(sum(len(spec.groups) for spec in plan.groups), "group")
         if plan.is_distinct and plan.count > 1:
             groups += " each"
         line = (
-            f"{plural(plan.count, 'host')} on {self._args.interface} in {groups}: {who}; "
+            f"{counted(plan.count, 'host')} on {self._args.interface} in {groups}: {who}; "
             f"{timing}, seed {plan.seed}"
         )
         if self._format == "text":
@@ -146,8 +147,10 @@ class Output:
     def _summary_lines(self, responder: Responder, dropped: int) -> list[tuple[str, str]]:
         late = responder.lateness
         length_s = (clock.now_ns() - self._begun_ns) / SECOND
-        heard = plural(responder.queries, "query", "queries")
-        lines = [(f"{length_s:.1f} s: {heard} heard, {plural(late.count, 'message')} sent", "bold")]
+        heard = counted(responder.queries, "query", "queries")
+        lines = [
+            (f"{length_s:.1f} s: {heard} heard, {counted(late.count, 'message')} sent", "bold")
+        ]
         if late.count:
             median, most, worst = (
                 f"{value / MILLISECOND:.3f} ms"
@@ -161,7 +164,7 @@ class Output:
                 (f"{beyond} of {late.count} left more than a tick ({tick}) late", "yellow")
             )
         if dropped:
-            lines.append((f"{plural(dropped, 'packet')} dropped by the kernel", "yellow"))
+            lines.append((f"{counted(dropped, 'packet')} dropped by the kernel", "yellow"))
         return lines
 
     # JSON
