@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LinkError
 from mldkit.link import clock
-from mldkit.link.launcher import mldkit_command
 from mldkit.link.namespace import Sandbox
+from mldkit.link.own_command import mldkit_command
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.notation import parse_group_spec
 from mldkit.model.units import MILLISECOND, SECOND

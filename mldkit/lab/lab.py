@@ -34,7 +34,6 @@ from mldkit.lab.state import (
     USED,
     State,
 )
-from mldkit.link.launcher import module_command
 from mldkit.link.namespace import (
     children_of,
     entering,
@@ -43,6 +42,7 @@ from mldkit.link.namespace import (
     ways,
     what_forbids,
 )
+from mldkit.link.own_command import module_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,7 +16,7 @@ import mldkit
 from mldkit.errors import LabError
 from mldkit.lab import state
 from mldkit.lab.state import DEFAULT_VARIABLE
-from mldkit.link.launcher import mldkit_command
+from mldkit.link.own_command import mldkit_command
 
 if TYPE_CHECKING:
     from mldkit.lab.catalogue import Entry

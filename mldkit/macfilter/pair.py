@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError, UsageError
 from mldkit.link import interfaces, netlink
-from mldkit.link.launcher import mldkit_command
+from mldkit.link.own_command import mldkit_command
 from mldkit.macfilter.devices import Device, Kind, find_device
 from mldkit.macfilter.probes import Mode, Sender
 from mldkit.macfilter.stage import SENDER, Proof, Stage

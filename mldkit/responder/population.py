@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
-from mldkit.model.addresses import consecutive, is_multicast, parse, text
+from mldkit.model.addresses import consecutive, from_mac, is_multicast, parse, text
 from mldkit.model.family import IGMP, MLD, Family, family_of
 from mldkit.protocol import settings
 from mldkit.protocol.host import Host, HostOptions
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
 _FIRST_IPV4 = parse("169.254.1.1")
 _LAST_IPV4 = parse("169.254.254.255")
-_LINK_LOCAL = parse("fe80::")[:8]
 _IPV6_PREFIX, _IPV4_PREFIX = 64, 16
 _BOOT_SECONDS = 300
 """The count of ticks wraps at 32 bits so long after the boot (INITIAL_JIFFIES)."""
@@ -121,7 +120,7 @@ def populate(
         own = [addresses[IGMP][number]] if IGMP in plan.families else []
         if MLD in plan.families:
             listed = addresses[MLD]
-            own.append(listed[number] if listed else _link_local(mac))
+            own.append(listed[number] if listed else from_mac(mac))
         memberships = shared if not plan.is_distinct else tuple(_own_memberships(plan, number))
         residents.append(Resident(host, mac, tuple(own), memberships))
     return Population(tuple(residents), draws)
@@ -144,10 +143,6 @@ def _counted(first: bytes, number: int, what: str) -> bytes:
     if value >> 8 * len(first):
         raise UsageError(f"the {what} of host {number} lies beyond the last one there is")
     return value.to_bytes(len(first), "big")
-
-
-def _link_local(mac: bytes) -> Address:
-    return _LINK_LOCAL + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:6]
 
 
 def _addresses(plan: Plan, family: Family) -> tuple[Address, ...]:
