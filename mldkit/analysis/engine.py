@@ -70,7 +70,7 @@ class Analysis:
         """Begin anew, with the listener as it is now."""
         self.ledger = Ledger(self.listener)
         self.intake = Intake(self.ledger, self.begin, tunnels=self.tunnels, wanted=self.wanted)
-        self.routing = Routing(self.ledger, self.intake, self.profile, self.listener, self.wanted)
+        self.routing = Routing(self.ledger, self.intake, self.profile, self.listener)
         self.routing.sees_data = self.with_data
         self.routing.is_traced = self.traced
         self.routing.vantages.said = self.vantage

@@ -171,7 +171,8 @@ def _open(args: argparse.Namespace, stack: ExitStack) -> list[Capture]:
     problems: list[CaptureError] = []
     for file in args.files:
         try:
-            captures.append(stack.enter_context(open_capture(file, data=not args.no_data)))
+            capture = open_capture(file, data=not args.no_data, apart=True)
+            captures.append(stack.enter_context(capture))
         except CaptureError as error:
             problems.append(error)
     if not captures:

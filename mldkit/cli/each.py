@@ -80,7 +80,7 @@ def _row(
     interrupt: Interrupt,
 ) -> CaptureDigest:
     try:
-        with open_capture(file, data=not args.no_data) as capture:
+        with open_capture(file, data=not args.no_data, apart=True) as capture:
             result = choose(analyze([capture], analysis, interrupt))
             reason = unread_reason(capture)
     except CaptureError as error:

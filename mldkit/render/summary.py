@@ -42,6 +42,9 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
 
 def _answers(result: AnalysisResult, packets: int) -> list[str]:
     messages = result.messages
+    if not messages and any(one.severity != INFO for one in result.findings):
+        first = f"No IGMP or MLD message in {counted(packets, 'packet')}, but something is wrong."
+        return [first, *_about_findings(result.findings, MOST_LINES - 2)]
     if not messages:
         return _no_messages(packets, result)
     links = _gravest_first(result)
