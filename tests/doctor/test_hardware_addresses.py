@@ -82,15 +82,3 @@ def test_groups_of_the_link_have_hardware_addresses_too(
     assert told.document["streams"] == []
     if mac is not None:
         assert f"sent to {mac_text(mac)}, not {mac_text(group_mac(group))}" in told.text
-
-
-def test_nothing_to_analyse_never_stands_above_an_error(stage: Stage, doctor: Doctor) -> None:
-    for second in range(9):
-        stage.data(second, 1, mac=EVERYBODY)
-
-    told = doctor(stage)
-
-    assert told.code == 1
-    assert "Nothing to analyse" not in told.text
-    assert told.first == "No IGMP or MLD message in 9 packets, but something is wrong."
-    assert "error D-25" in told.text

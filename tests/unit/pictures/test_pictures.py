@@ -157,17 +157,18 @@ def test_queries_are_drawn_through_the_members_of_their_own_link() -> None:
 
 def bars(axes: Axes, colour: str) -> list[tuple[float, float, float]]:
     """Return start, end and middle line of the bars of a colour, with their strength left out."""
+    import numpy as np
     from matplotlib.collections import PolyCollection
     from matplotlib.colors import to_hex
 
     found = []
     for collection in axes.collections:
-        if (
-            isinstance(collection, PolyCollection)
-            and to_hex(collection.get_facecolor()[0]) == colour
-        ):
+        if not isinstance(collection, PolyCollection):
+            continue
+        red, green, blue, _ = np.asarray(collection.get_facecolor())[0]
+        if to_hex((red, green, blue)) == colour:
             for path in collection.get_paths():
-                xs, ys = path.vertices[:, 0], path.vertices[:, 1]
+                xs, ys = np.asarray(path.vertices).T
                 found.append((float(min(xs)), float(max(xs)), float((min(ys) + max(ys)) / 2)))
     return sorted(found)
 
