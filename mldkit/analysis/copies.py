@@ -11,7 +11,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import LinkKey, Mark
+from mldkit.analysis.facts import LinkKey, Mark, link_vlan
 from mldkit.model.addresses import text
 from mldkit.model.datagram import LinkType
 from mldkit.model.units import MILLISECOND
@@ -74,7 +74,7 @@ class Copies:
         if len(order) > _MOST_FRAMES:
             frames.pop(order.popleft()[1], None)
         datagram = decoded.datagram
-        if datagram.vlan:
+        if any(datagram.vlan):
             self._look_for_vlan_copy(decoded, mark)
         if datagram.hop_limit != 1 or self._odd:
             self._look_for_loop(decoded, mark)
@@ -125,6 +125,8 @@ class Copies:
         return False
 
     def _tell(self, decoded: Decoded, mark: Mark, detail: str) -> None:
-        link = LinkKey(decoded.frame.interface, decoded.datagram.vlan, decoded.family)
-        source = decoded.datagram.source
+        datagram = decoded.datagram
+        vlan = link_vlan(datagram.vlan)
+        link = LinkKey(decoded.frame.interface, vlan, decoded.family, datagram.circuit)
+        source = datagram.source
         self._ledger.add("D-30", link, mark, f"{text(source)}: {detail}", host=source)

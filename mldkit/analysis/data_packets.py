@@ -11,13 +11,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.analysis.facts import link_vlan
 from mldkit.model.addresses import group_mac
-from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
-from mldkit.wire.link_layer import READERS
+from mldkit.model.datagram import is_point_to_point
+from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from mldkit.wire.link_header import LinkHeader
+from mldkit.wire.link_layer import read_link
 
 if TYPE_CHECKING:
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Frame
+    from mldkit.model.datagram import Circuit, Frame
 
 _IGMP, _PIM = 2, 103
 _HOP_BY_HOP, _ICMPV6, _SOLICITATION = 0, 58, 135
@@ -33,6 +36,7 @@ class DataPacket(NamedTuple):
     """A packet to a group."""
 
     vlan: tuple[int, ...]
+    circuit: tuple[Circuit, ...]
     source: Address
     group: Address
     hop_limit: int
@@ -48,12 +52,16 @@ class DataPacket(NamedTuple):
 
 def read_data(frame: Frame) -> DataPacket | None:
     """Return the packet to a group in `frame`, None where there is no such packet."""
-    reader = READERS.get(frame.link_type)
-    link = reader(frame.data) if reader is not None else None
-    if not isinstance(link, LinkHeader):
-        return None
-    ethertype, at, _, link_source, link_destination, vlan = link
     data = frame.data
+    link = read_link(data, frame.link_type)
+    if type(link) is not LinkHeader:
+        return None
+    ethertype, at, _, link_source, link_destination, vlan, circuit = link
+    if vlan:
+        vlan = link_vlan(vlan)
+    if circuit and is_point_to_point(circuit):
+        link_destination = None
+    ends = link_source, link_destination, at
     if ethertype == ETHERTYPE_IPV4:
         if len(data) < at + 20 or data[at + 16] & 0xF0 != 0xE0 or data[at + 9] == _IGMP:
             return None
@@ -66,7 +74,7 @@ def read_data(frame: Frame) -> DataPacket | None:
         protocol, is_link_scope = data[at + 6], group[1] & 15 <= 2
         if protocol == _ICMPV6 and len(data) > at + 40 and data[at + 40] in _DISCOVERY:
             if data[at + 40] == _SOLICITATION and not any(source):
-                packet = (vlan, source, group, hops, link_source, link_destination, at, True, False)
+                packet = (vlan, circuit, source, group, hops, *ends, True, False)
                 return _new(DataPacket, packet)
             is_link_scope = True
     else:
@@ -75,7 +83,7 @@ def read_data(frame: Frame) -> DataPacket | None:
         if link_destination is None or link_destination == group_mac(group):
             return None
         is_link_scope = True
-    packet = (vlan, source, group, hops, link_source, link_destination, at, False, is_link_scope)
+    packet = (vlan, circuit, source, group, hops, *ends, False, is_link_scope)
     return _new(DataPacket, packet)
 
 

@@ -140,4 +140,5 @@ def _where(key: LinkKey) -> str:
     names = [key.interface] if key.interface else []
     if key.vlan:
         names.append("VLAN " + " in ".join(map(str, reversed(key.vlan))))
+    names += map(str, key.circuit)
     return ", ".join(names) or "no VLAN"

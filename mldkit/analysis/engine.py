@@ -6,16 +6,16 @@
                                                   |          |
                                       decode, clock, copies  `-> data to groups -> traffic
 
-Reading is the caller's: an `Analysis` takes frames in order of time and the number of the capture
-they belong to. Time that runs backwards inside a capture is made to run forwards, so that the
-order of the file holds and no delay is negative.
+Reading is the caller's: an `Analysis` takes frames and the number of the capture they belong to,
+those of one interface in order of time. Time that runs backwards on an interface is made to run
+forwards, so that the order of the file holds and no delay is negative.
 """
 
 from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 _AT_ONCE = 256
 """Frames of a capture that take each step together: some hundred thousand octets."""
+_MOST_AHEAD = 4096
+"""Frames that are read ahead behind a gap."""
 
 
 @dataclass
@@ -92,7 +94,8 @@ class Analysis:
 
     def poll(self, now_ns: int) -> None:
         """Let time pass on a live link."""
-        self.intake.now_ns = now_ns = max(self.intake.now_ns, now_ns)
+        now_ns = max(self.intake.now_ns, now_ns)
+        self.intake.now_ns = self.intake.passed_ns = now_ns
         for link in self.links.values():
             link.poll(now_ns)
 
@@ -106,7 +109,8 @@ class Analysis:
         mark = Mark(0, 0, min(from_ns, until_ns))
         for link in self.links.values():
             link.pause(mark, until_ns)
-        self.routing.sitting_ns = self.intake.now_ns = until_ns
+        self.intake.now_ns = self.intake.passed_ns = until_ns
+        self.routing.sitting_ns = until_ns
 
     def forget(self) -> None:
         """Let go of what is over and has been told: a live link is followed for months."""
@@ -117,11 +121,15 @@ class Analysis:
     def finish(self, ended_ns: int | None = None, sources: Sequence[Source] = ()) -> AnalysisResult:
         """Return what was found, and end.
 
-        `ended_ns` is the time of the last packet, `sources` are the captures by their numbers.
+        `ended_ns` is the time of the last packet, None where the captures were not read to their
+        ends; `sources` are the captures by their numbers.
         """
+        is_whole = ended_ns is not None
+        if is_whole:
+            self.routing.route(list(self.intake.last_breaks()))
         self.routing.route(list(self.intake.finish()))
         end_ns = max(self.intake.now_ns, ended_ns or 0)
-        links = self.routing.close(end_ns)
+        links = self.routing.close(end_ns, is_whole=is_whole)
         for link in links:
             harm.judge(link, self.ledger)
         return AnalysisResult(
@@ -132,26 +140,30 @@ class Analysis:
             begun_ns=self.intake.begun_ns or 0,
             ended_ns=end_ns,
             left_out=self.left_out(),
-            tunnels=self.tunnels,
+            pauses=tuple(self.routing.pauses.known),
         )
 
     def _captures(self, sources: Sequence[Source]) -> tuple[CaptureFacts, ...]:
-        duplicates = self.intake.copies.duplicates
+        duplicates = self.intake.duplicates
         messages = {number: part.messages for number, part in self.parts.items()}
-        counts = {
-            number: (number, messages.get(number, 0), duplicates.get(number, 0))
+        counted = {
+            number: CaptureFacts(number, messages.get(number, 0), duplicates.get(number, 0))
             for number in sorted({*range(len(sources)), *messages})
         }
+        for number, part in self.parts.items():
+            facts = replace(counted[number], unread=part.unread, broken=part.broken)
+            counted[number] = facts
         if not sources:
-            return tuple(CaptureFacts(*count) for count in counts.values())
+            return tuple(counted.values())
         return tuple(
-            CaptureFacts(
-                *counts[number],
+            replace(
+                counted[number],
                 name=source.name,
                 packets=source.packets,
                 first_ns=source.first_ns,
                 last_ns=source.last_ns,
                 damage=source.damage,
+                foreign=source.packets - source.known_packets,
             )
             for number, source in enumerate(sources)
         )
@@ -191,6 +203,7 @@ def analyze(
 ) -> AnalysisResult:
     """Run the whole of the captures through an analysis, or what is read until an interrupt."""
     sittings = Sittings(sources)
+    analysis.intake.sources = sources
     if len(sources) > 1:
         analysis.routing.sittings = sittings
     # How far each of several captures is says who looks at which link.
@@ -200,6 +213,13 @@ def analyze(
         waiting = interrupt.cut(waiting)
     with resting_collector():
         while frames := list(islice(waiting, at_once)):
+            # What a gap is shows in what stands behind it.
+            while (
+                len(frames) < _MOST_AHEAD
+                and any(source.is_following for source in sources)
+                and (more := list(islice(waiting, at_once)))
+            ):
+                frames += more
             if analysis.intake.begun_ns is None:
                 firsts = believable(source.first_ns for source in sources)
                 if firsts:
@@ -208,5 +228,5 @@ def analyze(
         if interrupt is not None and interrupt.came:
             # Packets that were read ahead were not looked at.
             return analysis.finish(sources=sources)
-        lasts = believable(source.last_ns for source in sources)
+        lasts = believable(times.last_ns for source in sources for times in source.times)
         return analysis.finish(max(lasts, default=None), sources)

@@ -15,7 +15,7 @@ from mldkit.wire.rules import ERROR
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.model.datagram import Decoded
+    from mldkit.model.datagram import Circuit, Decoded
     from mldkit.model.family import Family
     from mldkit.wire.validity import Finding
 
@@ -35,11 +35,19 @@ def believable(times: Iterable[int | None]) -> list[int]:
 
 
 class LinkKey(NamedTuple):
-    """Where messages belong together: interface of the capture, VLAN stack, family."""
+    """Where messages belong together: interface of the capture, VLAN stack, family, circuit."""
 
     interface: str | None
     vlan: tuple[int, ...]
+    """Without VLAN 0, which says a priority and no VLAN (IEEE 802.1Q §9.6)."""
     family: Family
+    circuit: tuple[Circuit, ...] = ()
+    """Sessions and tunnels around the messages, the outer one first."""
+
+
+def link_vlan(tags: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the VLAN stack of the link on which a frame with these tags is."""
+    return tuple(tag for tag in tags if tag) if 0 in tags else tags
 
 
 class Mark(NamedTuple):

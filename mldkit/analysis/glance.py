@@ -102,8 +102,8 @@ def members(links: Iterable[LinkState], room: int) -> tuple[list[MemberLine], in
     return lines, total - placed
 
 
-def _order(key: LinkKey) -> tuple[str, str, tuple[int, ...]]:
-    return key.family.name, key.interface or "", key.vlan
+def _order(key: LinkKey) -> tuple[str, str, tuple[int, ...], str]:
+    return key.family.name, key.interface or "", key.vlan, str(key.circuit)
 
 
 def _querier(link: LinkState) -> QuerierGlance:

@@ -6,20 +6,24 @@ with one frame after the other has the code of no step at hand, which costs a th
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.copies import Copies
-from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark
+from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark, link_vlan
+from mldkit.analysis.feed import Feed
 from mldkit.analysis.part import Part
+from mldkit.link.times import LEAST_GAP_NS
 from mldkit.model.datagram import Broken, LinkType
 from mldkit.model.messages import Other
 from mldkit.model.units import SECOND
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from mldkit.analysis.feed import Break, Source
     from mldkit.analysis.ledger import Ledger
     from mldkit.model.datagram import Decoded, Frame
 
@@ -67,27 +71,54 @@ class Intake:
         self._begin = begin
         self._tunnels = tunnels
         self._wanted = wanted
-        self.copies = Copies(ledger)
+        self._copies: dict[str | None, Copies] = {}
+        """By interface, because each has a clock of its own."""
+        self._latest: dict[str | None, int] = {}
+        """The last time of each interface, over all captures."""
+        self.sources: Sequence[Source] = ()
+        """The captures by number; none on a live link."""
         self.parts: dict[int, Part] = {}
         self.begun_ns: int | None = None
         """Time of the first packet; set by who reads, else that of the first message."""
         self.now_ns = 0
+        """The latest time of all."""
+        self.passed_ns = 0
+        """Until when time has passed on a live link, whatever came."""
 
-    def take(self, frames: Iterable[tuple[int, Frame]]) -> list[Taken]:
-        """Return what the next frames hold, each with the number of its capture."""
+    @property
+    def duplicates(self) -> dict[int, int]:
+        """Frames that came twice, in each capture."""
+        found: Counter[int] = Counter()
+        for copies in self._copies.values():
+            found.update(copies.duplicates)
+        return found
+
+    def take(self, frames: Iterable[tuple[int, Frame]]) -> list[Taken | Break]:
+        """Return what the next frames hold, each with the number of its capture.
+
+        Gaps in what comes stand in front of what comes after them.
+        """
         read = []
         for capture, frame in frames:
             part = self.parts.get(capture)
             if part is None:
                 part = self.parts[capture] = Part(Decoder(tunnels=self._tunnels))
             read.append((capture, frame, part, part.read(frame)))
-        taken: list[Taken] = []
+        taken: list[Taken | Break] = []
         for capture, frame, part, found in read:
-            mark = self._mark(frame, capture, part)
+            feed = part.feeds.get(frame.interface)
+            if feed is None:
+                feed = self._feed(capture, frame.interface, part)
+            before_ns, shift_ns = feed.clock.now_ns, feed.clock.shift_ns
+            mark = self._mark(frame, feed)
+            if mark.time_ns - before_ns >= LEAST_GAP_NS:
+                taken += feed.take_breaks(frame.number, shift_ns)
+            feed.frames += 1
             if isinstance(found, Broken):
                 # It may be no message at all.
                 self._ledger.add(found.id, None, mark, found.reason, severity="info")
             elif found:
+                feed.messages += 1
                 for decoded in found:
                     key = self._sift(decoded, part, mark)
                     if key is not None:
@@ -95,6 +126,17 @@ class Intake:
             else:
                 taken.append(_new(Taken, (None, None, frame, mark)))
         return taken
+
+    def last_breaks(self) -> Iterator[Break]:
+        """Give the gaps that nothing of ours followed, when all was read."""
+        for capture, part in self.parts.items():
+            # Interfaces of which nothing was looked at tell that they went on.
+            described = self.sources[capture].times if capture < len(self.sources) else ()
+            for times in described:
+                if times.name not in part.feeds and times.packets:
+                    self._feed(capture, times.name, part)
+            for feed in part.feeds.values():
+                yield from feed.take_breaks(None, feed.clock.shift_ns)
 
     def finish(self) -> Iterator[Taken]:
         """Give the messages that were still being put together from fragments."""
@@ -105,24 +147,40 @@ class Intake:
                 if key is not None:
                     yield Taken(key, decoded, decoded.frame, mark)
 
-    def _mark(self, frame: Frame, capture: int, part: Part) -> Mark:
+    def feed(self, capture: int, interface: str | None) -> Feed | None:
+        """Return what a capture has of an interface; devices of one capture share its clock."""
+        part = self.parts.get(capture)
+        if part is None:
+            return None
+        return part.feeds.get(interface) or part.feeds.get(None)
+
+    def _feed(self, capture: int, interface: str | None, part: Part) -> Feed:
+        """Return the feed of an interface that a capture had nothing of before."""
+        source = self.sources[capture] if capture < len(self.sources) else None
+        feed = part.feeds[interface] = Feed(capture, interface, source)
+        return feed
+
+    def _mark(self, frame: Frame, feed: Feed) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
         time_ns = frame.time_ns
-        clock = part.clock
+        clock = feed.clock
         if time_ns is None or time_ns >= LATEST_NS:
             clock.now_ns = max(clock.now_ns, self.now_ns)
         elif time_ns < clock.now_ns or clock.shift_ns:
             back_ns = clock.read(time_ns)
             if back_ns:
-                place = Mark(capture, frame.number, clock.now_ns)
+                place = Mark(feed.capture, frame.number, clock.now_ns)
                 self._ledger.add("M-55", None, place, f"back by {back_ns / SECOND:.6f} s")
         else:
             clock.now_ns = time_ns
         time_ns = clock.now_ns
         if self.begun_ns is None and time_ns:
             self._begin(time_ns)
-        self.now_ns = time_ns = max(self.now_ns, time_ns)
-        return _new(Mark, (capture, frame.number, time_ns))
+        interface = frame.interface
+        time_ns = max(time_ns, self.passed_ns, self._latest.get(interface, 0))
+        self._latest[interface] = time_ns
+        self.now_ns = max(self.now_ns, time_ns)
+        return _new(Mark, (feed.capture, frame.number, time_ns))
 
     def _sift(self, decoded: Decoded, part: Part, mark: Mark) -> LinkKey | None:
         """Return the link of a message, None where nobody asks for it or it is a copy."""
@@ -130,11 +188,16 @@ class Intake:
         is_other = type(datagram.message) is Other
         part.messages += not is_other
         interface = interface_of(decoded.frame)
-        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, datagram.vlan):
+        vlan = datagram.vlan and link_vlan(datagram.vlan)
+        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, vlan):
             return None
-        if not is_other and self.copies.is_copy(decoded, mark):
-            return None
-        return _new(LinkKey, (interface, datagram.vlan, decoded.family))
+        if not is_other:
+            copies = self._copies.get(interface)
+            if copies is None:
+                copies = self._copies[interface] = Copies(self._ledger)
+            if copies.is_copy(decoded, mark):
+                return None
+        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit))
 
 
 def interface_of(frame: Frame) -> str | None:

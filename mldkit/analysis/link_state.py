@@ -84,6 +84,8 @@ class LinkState:
         self.trust = Trust(key, ledger, self.memberships)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
+        self.asked_elsewhere = ""
+        """Where queries come on the same interface, in words, if they come only there."""
         self.trace: Trace | None = None
         self._ledger = ledger
         self._profile = profile
@@ -187,6 +189,17 @@ class LinkState:
         self.queriers.retire(mark)
         self.memberships.skip(mark.time_ns)
 
+    def stand_still(self, mark: Mark, until_ns: int) -> None:
+        """Take in that nobody looked from a time on, for so short a time that nobody left by it.
+
+        Where a querier would have been missed meanwhile everything begins anew.
+        """
+        if until_ns - mark.time_ns > self.queriers.silence.limit_ns:
+            self.skip(mark, until_ns)
+            return
+        self.pause(mark, until_ns)
+        self.memberships.put_off(mark.time_ns, until_ns - mark.time_ns)
+
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
         paused_ns = mark.time_ns
@@ -232,7 +245,7 @@ class LinkState:
             self.trace.query(query, datagram.source, mark.time_ns)
         all_hosts = decoded.family.all_hosts
         everybody = datagram.destination == all_hosts and (
-            datagram.link_destination in (None, group_mac(all_hosts))
+            datagram.is_point_to_point or datagram.link_destination in (None, group_mac(all_hosts))
         )
         if query.is_general:
             self.responses.conclude()

@@ -218,6 +218,12 @@ class Memberships:
             else:
                 del self._nameless[host]
 
+    def put_off(self, from_ns: int, by_ns: int) -> None:
+        """Let time stand still: what lasts at a moment lasts longer by as much."""
+        for row in self.rows():
+            if row.deadline_ns >= from_ns:
+                row.deadline_ns += by_ns
+
     def skip(self, now_ns: int) -> None:
         """End every stay: nobody looks from now on."""
         self.finish(now_ns)

@@ -1,14 +1,13 @@
-"""The part that one capture has in an analysis: its decoder, its clock, its counts."""
+"""The part that one capture has in an analysis: its decoder, its interfaces, its counts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.steady_clock import SteadyClock
-
 if TYPE_CHECKING:
-    from mldkit.model.datagram import Broken, Decoded, Frame
+    from mldkit.analysis.feed import Feed
+    from mldkit.model.datagram import Broken, Decoded, Frame, Unread
     from mldkit.wire.decoder import Decoder
 
 
@@ -19,7 +18,13 @@ class Part:
     decoder: Decoder
     messages: int = 0
     broken: int = 0
-    clock: SteadyClock = field(default_factory=SteadyClock)
+    feeds: dict[str | None, Feed] = field(default_factory=dict)
+    """What it has of each of its interfaces, by name."""
+
+    @property
+    def unread(self) -> tuple[tuple[Unread, int], ...]:
+        """What frames are in that were not looked into, the most first."""
+        return tuple(self.decoder.unread.most_common())
 
     def read(self, frame: Frame) -> tuple[Decoded, ...] | Broken:
         """Return the messages of a frame, or where it broke before its protocol was known."""

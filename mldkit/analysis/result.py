@@ -7,6 +7,7 @@ the folds.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.limits import LeftOut
+    from mldkit.analysis.pauses import CapturePause
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
     from mldkit.link.reading import Damage
     from mldkit.model.addresses import Address
+    from mldkit.model.datagram import Unread
     from mldkit.protocol.variables import Variables
 
 
@@ -96,6 +99,8 @@ class QueriersFacts:
     """Who sent queries for single groups in an older version."""
     dropped: tuple[tuple[Address, str], ...]
     """Who sent queries that hosts must drop, with the first rule that says so."""
+    elsewhere: str = ""
+    """Where queries come on the same interface, in words, if they come only there."""
 
     @property
     def elected(self) -> QuerierFacts | None:
@@ -191,6 +196,12 @@ class CaptureFacts:
     last_ns: int | None = None
     damage: Damage | None = None
     """Where it broke, None where it is whole."""
+    unread: tuple[tuple[Unread, int], ...] = ()
+    """What frames are in that were not looked into, and how many."""
+    broken: int = 0
+    """Frames that ended or contradicted themselves before their protocol was known."""
+    foreign: int = 0
+    """Packets of link types that are not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +218,8 @@ class AnalysisResult:
     ended_ns: int
     left_out: tuple[LeftOut, ...]
     """What found no room."""
-    tunnels: bool
-    """Whether tunnels were looked into."""
+    pauses: tuple[CapturePause, ...] = ()
+    """Times in which nothing was captured, in order."""
 
     @property
     def rows(self) -> list[tuple[LinkKey, Stay]]:
@@ -230,6 +241,24 @@ class AnalysisResult:
     def packets(self) -> int:
         """Packets of all captures."""
         return sum(capture.packets for capture in self.captures)
+
+    @property
+    def known_packets(self) -> int:
+        """Those of link types that are read."""
+        return self.packets - sum(capture.foreign for capture in self.captures)
+
+    @property
+    def unread(self) -> list[tuple[Unread, int]]:
+        """What frames of all captures are in that were not looked into, the most first."""
+        found: Counter[Unread] = Counter()
+        for capture in self.captures:
+            found.update(dict(capture.unread))
+        return found.most_common()
+
+    @property
+    def is_read(self) -> bool:
+        """Whether all packets of link types that are read were read to their protocol."""
+        return not any(capture.unread or capture.broken for capture in self.captures)
 
     @property
     def tells_all(self) -> bool:

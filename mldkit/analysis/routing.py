@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeGuard
 
-from mldkit.analysis import data_findings
+from mldkit.analysis import asked_elsewhere, data_findings, moves
 from mldkit.analysis.admission import Admission
 from mldkit.analysis.data_packets import read_data
-from mldkit.analysis.facts import LinkKey, Mark
+from mldkit.analysis.facts import LinkKey, Mark, believable
+from mldkit.analysis.feed import Break
 from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
+from mldkit.analysis.pauses import Pauses
 from mldkit.analysis.sealing import seal_link
 from mldkit.analysis.traffic import Traffic
 from mldkit.model.family import family_of
@@ -18,8 +20,11 @@ from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.events import Listener
+    from mldkit.analysis.feed import Feed
     from mldkit.analysis.intake import Intake, Taken, Wanted
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.result import LinkFacts
@@ -42,7 +47,7 @@ class Routing:
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
-        self._places: dict[tuple[str | None, tuple[int, ...], int], Traffic] = {}
+        self._places: dict[tuple[object, ...], Traffic] = {}
         """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.sees_data = True
         self.is_traced = False
@@ -50,26 +55,41 @@ class Routing:
         """Since when a link that is followed can be heard, where it could not before that."""
         self.sittings: Sittings | None = None
         """Who looked when, where there are several captures."""
+        self.pauses = Pauses(ledger)
 
-    def route(self, taken: list[Taken]) -> None:
+    def route(self, taken: Iterable[Taken | Break]) -> None:
         """Pass each on to its link."""
-        for key, message, frame, mark in taken:
+        for item in taken:
+            if isinstance(item, Break):
+                self._break(item)
+                continue
+            key, message, frame, mark = item
             if key is not None and message is not None:
                 self._message(message, key, mark)
             elif self.sees_data:
                 self._data(frame, mark)
 
-    def close(self, end_ns: int) -> tuple[LinkFacts, ...]:
-        """Judge what only the end shows; return what was found on each link."""
+    def close(self, end_ns: int, *, is_whole: bool) -> tuple[LinkFacts, ...]:
+        """Judge what only the end shows; return what was found on each link.
+
+        `is_whole` says that the captures were read to their ends.
+        """
+        if is_whole:
+            self._find_ends(end_ns)
         ends = []
         for link in self.links.values():
             link_end_ns = self.end_ns(link)
             if link_end_ns is None:
-                link_end_ns = end_ns
+                feeds = self._feeds(link)
+                ends_ns = [self.pauses.ends_ns.get(id(feed), end_ns) for feed in feeds]
+                link_end_ns = max(ends_ns, default=end_ns)
             mark = Mark(max(link.captures, default=0), 0, link_end_ns)
             link.finish(mark)
             link.memberships.finish(link_end_ns)
             ends.append((link, mark))
+        self.pauses.tell(self._intake.parts)
+        moves.judge(self.pauses.known, self.links, self.traffic, self._ledger)
+        asked_elsewhere.judge(self.links.values(), self._ledger)
         data_findings.judge(self.traffic, ends, self._ledger)
         return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
 
@@ -79,9 +99,42 @@ class Routing:
             return None
         end_ns = self.sittings.end_ns(link.captures, link.key.interface)
         # Clocks that were set back go on from where they were.
-        parts = self._intake.parts
-        steady_ns = max((parts[number].clock.now_ns for number in link.captures), default=0)
+        steady_ns = max((feed.clock.now_ns for feed in self._feeds(link)), default=0)
         return None if end_ns is None else max(end_ns, steady_ns)
+
+    def _feeds(self, link: LinkState) -> list[Feed]:
+        """Return what the captures that look at a link have of its interface."""
+        interface = link.key.interface
+        feeds = (self._intake.feed(number, interface) for number in link.captures)
+        return [feed for feed in feeds if feed is not None]
+
+    def _links_of(self, feed: Feed) -> list[LinkState]:
+        """Return the links that nobody looks at beside one capture of their interface."""
+        return [
+            link
+            for link in self.links.values()
+            if feed.capture in link.captures
+            and self._intake.feed(feed.capture, link.key.interface) is feed
+            and (self.sittings is None or self.sittings.is_alone(feed.capture, link.captures))
+        ]
+
+    def _break(self, item: Break) -> None:
+        """Take in a gap in what comes of an interface."""
+        links = self._links_of(item.feed)
+        if not self.pauses.see(item, links):
+            return
+        mark = Mark(item.feed.capture, 0, item.from_ns)
+        for link in links:
+            link.stand_still(mark, item.until_ns)
+            traffic = self.traffic.get(link.key)
+            if traffic is not None:
+                traffic.pause(item.from_ns, item.until_ns)
+
+    def _find_ends(self, end_ns: int) -> None:
+        """Find the interfaces of which nothing came while others went on to the end."""
+        for part in self._intake.parts.values():
+            for feed in part.feeds.values():
+                self.pauses.see_end(feed, part.feeds.values(), self._links_of(feed), end_ns)
 
     def _message(self, decoded: Decoded, key: LinkKey, mark: Mark) -> None:
         datagram = decoded.datagram
@@ -114,7 +167,7 @@ class Routing:
         packet = read_data(frame)
         if packet is None:
             return
-        place = interface_of(frame), packet.vlan, len(packet.group)
+        place = interface_of(frame), packet.vlan, packet.circuit, len(packet.group)
         traffic = self._places.get(place)
         if traffic is None or self.sittings is not None or packet.is_detection:
             traffic = self._look_at_data(packet, place[0], mark)
@@ -129,7 +182,7 @@ class Routing:
         """Return where a packet counts; None where nobody asks for it, and for detection."""
         if not self._wanted.takes(interface, packet.vlan):
             return None
-        key = LinkKey(interface, packet.vlan, family_of(packet.group))
+        key = LinkKey(interface, packet.vlan, family_of(packet.group), packet.circuit)
         if key not in self.links and not self.admission.admits_link(self.links):
             return None
         link = self._link(key, mark.capture)
@@ -146,11 +199,9 @@ class Routing:
         sittings = self.sittings
         link = self.links.get(key)
         if link is None:
-            begun_ns = self.sitting_ns or self._intake.begun_ns
-            if sittings is not None:
-                begun_ns = sittings.begin_ns(capture, key.interface)
+            begun_ns = self._begun_ns(capture, key.interface)
             link = self.links[key] = LinkState(
-                key, self._ledger, begun_ns or 0, profile=self._profile, listener=self._listener
+                key, self._ledger, begun_ns, profile=self._profile, listener=self._listener
             )
             link.unspecified.sees_detection = self.sees_data
             if self.is_traced:
@@ -161,6 +212,18 @@ class Routing:
                 link.skip(Mark(0, 0, end_ns), begin_ns)
         link.captures.add(capture)
         return link
+
+    def _begun_ns(self, capture: int, interface: str | None) -> int:
+        """Return since when an interface is looked at without a break; 0 where it is not known."""
+        feed = self._intake.feed(capture, interface)
+        since_ns = feed.since_ns if feed is not None else 0
+        if self.sittings is not None:
+            return max(self.sittings.begin_ns(capture, interface) or 0, since_ns)
+        begun_ns = self.sitting_ns or self._intake.begun_ns or 0
+        if feed is not None and feed.source is not None and len(feed.source.times) > 1:
+            # The interfaces of a capture need not have been captured at the same time.
+            begun_ns = max(believable((feed.first_ns,)), default=begun_ns)
+        return max(begun_ns, since_ns)
 
 
 def _is_repetition(rows: list[Row | None], decoded: Decoded) -> TypeGuard[list[Row]]:

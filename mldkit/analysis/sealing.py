@@ -70,6 +70,7 @@ def _queriers(link: LinkState) -> QueriersFacts:
             for address, (version, mark) in link.compatibility.older_group_queriers.items()
         ),
         dropped=tuple(link.dropped_queries.items()),
+        elsewhere=link.asked_elsewhere,
     )
 
 

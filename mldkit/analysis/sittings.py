@@ -21,6 +21,7 @@ from heapq import merge
 from typing import TYPE_CHECKING, Protocol
 
 from mldkit.analysis.facts import LATEST_NS, believable
+from mldkit.analysis.ordering import in_order
 from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence, Set
 
     from mldkit.link.reading import Damage
+    from mldkit.link.times import Times
     from mldkit.model.datagram import Frame
 
 _SEEN_NS = Variables().other_querier_ns
@@ -56,12 +58,24 @@ class Source(Protocol):
         """Packets seen so far."""
 
     @property
+    def known_packets(self) -> int:
+        """Those of them whose link type is read."""
+
+    @property
     def damage(self) -> Damage | None:
         """Where it broke, None where it is whole; known at the end."""
 
     @property
     def interfaces(self) -> tuple[str | None, ...]:
         """Names of its interfaces so far, None where it gives none."""
+
+    @property
+    def times(self) -> Sequence[Times]:
+        """When the packets of each interface came, for those that were described so far."""
+
+    @property
+    def is_following(self) -> bool:
+        """Whether what stands behind a gap that was found is known only when more was read."""
 
     def candidates(self) -> Iterator[Frame]:
         """Give the packets that matter."""
@@ -77,11 +91,12 @@ class Sittings:
     def frames(self) -> Iterable[tuple[int, Frame]]:
         """Give the frames, each with the number of its capture.
 
-        Inside one capture the order is that of the file, whatever its clock says.
+        Inside one capture what is out of order by a little is sorted. Otherwise the order is that
+        of the file, whatever its clock says.
         """
         sources = self._sources
         if len(sources) == 1:
-            return ((0, frame) for frame in sources[0].candidates())
+            return ((0, frame) for frame in in_order(sources[0].candidates()))
         timed = merge(*(self._timed(number) for number in range(len(sources))), key=_time)
         return ((number, frame) for _, number, frame in timed)
 
@@ -109,6 +124,10 @@ class Sittings:
                 end_ns = last_ns
         return end_ns
 
+    def is_alone(self, number: int, captures: Set[int]) -> bool:
+        """Return whether all others of these captures have ended."""
+        return self._ended.issuperset(captures - {number})
+
     def is_break(self, end_ns: int | None, begin_ns: int | None) -> bool:
         """Return whether nobody looked between the end of a sitting and the start of the next."""
         return end_ns is not None and begin_ns is not None and begin_ns - end_ns > _SEEN_NS
@@ -125,8 +144,9 @@ class Sittings:
         return sorted(spans, key=lambda span: span[1])
 
     def _timed(self, number: int) -> Iterator[tuple[int, int, Frame]]:
-        clock = SteadyClock()
-        for frame in self._sources[number].candidates():
+        clocks: dict[str | None, SteadyClock] = {}
+        for frame in in_order(self._sources[number].candidates()):
+            clock = clocks.setdefault(frame.interface, SteadyClock())
             if frame.time_ns is not None and frame.time_ns < LATEST_NS:
                 clock.read(frame.time_ns)
             yield clock.now_ns, number, frame

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from mldkit.model.units import SECOND
 
-_STEP_NS = SECOND
+STEP_NS = SECOND
 """What is out of order by no more is not a clock that was set back."""
 
 
@@ -35,7 +35,7 @@ class SteadyClock:
         """Take in the time of the next packet; return by how much it lies before the last one."""
         before_ns = self._before_ns if self.shift_ns else self.now_ns
         step_ns = time_ns - before_ns
-        if step_ns < -_STEP_NS:
+        if step_ns < -STEP_NS:
             self.shift_ns -= step_ns
         elif self.shift_ns and time_ns >= self.now_ns and step_ns < 2 * self.shift_ns:
             self.shift_ns = 0

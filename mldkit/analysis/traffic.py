@@ -52,10 +52,16 @@ class Traffic:
         """What found no room: words of `limits`."""
         self.streams: dict[tuple[Address, Address], Stream] = {}
         self._wrong: set[tuple[Address, Address, bytes]] = set()
+        self._unseen = 0, 0
+        """The last time in which nobody looked: from, to."""
+
+    def pause(self, from_ns: int, until_ns: int) -> None:
+        """Take in that nobody looked for a time: no stream paused in it."""
+        self._unseen = from_ns, until_ns
 
     def see(self, packet: DataPacket, frame: Frame, mark: Mark) -> None:
         """Take in one packet, and the frame that it came in."""
-        _, source, group, hop_limit, mac, destination, offset, _, is_link_scope = packet
+        _, _, source, group, hop_limit, mac, destination, offset, _, is_link_scope = packet
         if is_link_scope:
             self._check_mac(packet, mark)
             return
@@ -121,7 +127,13 @@ class Traffic:
         The first report counts: where one of another member came earlier and brought nothing
         back, a later one did not either.
         """
-        pause = stream.break_off(now_ns)
+        since_ns, until_ns = self._unseen
+        if stream.last_ns <= since_ns < until_ns <= now_ns:
+            # It paused until nobody looked any more, and goes on since somebody does.
+            pause = stream.break_off(since_ns)
+            stream.break_off(now_ns)
+        else:
+            pause = stream.break_off(now_ns)
         if pause is None:
             return
         members = self.state.memberships.groups.get(stream.group, {})

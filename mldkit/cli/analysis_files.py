@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.render.analysis_page import page
-from mldkit.render.left_out import left_out_text
+from mldkit.render.left_out import left_out_text, unread_text
 from mldkit.render.pictures import paper, sheet
 from mldkit.render.terminal import note
 
@@ -58,6 +58,7 @@ def _write_page(args: argparse.Namespace, result: AnalysisResult) -> None:
         note(args, f"note: a page without pictures: {error.message}; {error.hint}")
     if any(link.trace is not None and not link.trace.is_complete for link in result.links):
         notes.append("The capture has more queries, reports or answers than the pictures show.")
+    notes += [f"{unread_text(what, count)}." for what, count in result.unread]
     notes += [f"Left out: {left_out_text(item)}." for item in result.left_out]
     octets = page(result, drawings, notes).encode("utf-8", "backslashreplace")
     try:

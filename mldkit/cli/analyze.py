@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.engine import Analysis, analyze, resting_collector
 from mldkit.analysis.intake import EVERYTHING, Wanted
-from mldkit.cli.arguments import add_format, address, group_spec, whole_number
+from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
 from mldkit.link.capture import Capture, open_capture
@@ -17,7 +17,7 @@ from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.analysis_json import event_json, print_analysis_json
 from mldkit.render.analysis_text import print_analysis
 from mldkit.render.damage import report_damage
-from mldkit.render.left_out import left_out_text
+from mldkit.render.left_out import left_out_text, unread_text
 from mldkit.render.progress import reading
 from mldkit.render.streams import say
 from mldkit.render.terminal import (
@@ -91,7 +91,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", metavar="FILE.png|.svg", help="also write pictures: queriers, memberships, delays"
     )
-    parser.add_argument("--tunnels", action="store_true", help="look inside VXLAN, GRE, IP-in-IP")
+    parser.add_argument("--tunnels", action="store_true", help=TUNNELS_HELP)
     add_format(parser)
 
 
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     with interrupt.heard(), ExitStack() as stack:
         with interrupt.reading():  # opening a pipe waits for who writes
             captures = [
-                stack.enter_context(open_capture(file, tunnels=args.tunnels, data=not args.no_data))
+                stack.enter_context(open_capture(file, data=not args.no_data))
                 for file in args.files
             ]
         result = _analyze(args, captures, interrupt)
@@ -126,6 +126,8 @@ def run(args: argparse.Namespace) -> int:
         result = result.only(groups=_groups(args), hosts=_hosts(args))
         if _writes_files(args):
             analysis_files.write(args, result)
+        for what, count in result.unread:
+            note(args, f"note: {unread_text(what, count)}")
         for item in result.left_out:
             note(args, f"note: {left_out_text(item)}")
         if args.format == "json":

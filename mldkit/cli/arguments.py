@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SHOWN = 40
+TUNNELS_HELP = (
+    "look inside VXLAN, Geneve, GRE, ERSPAN, IP-in-IP (6in4), GTP-U, L2TP, CAPWAP data, TZSP, AYIYA"
+)
 
 
 def _checked(parse: Callable[[str], T], value: str) -> T:

@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> int:
     name_a, name_b = args.compare
     tunnels = args.tunnels
     with (
-        open_capture(name_a, tunnels=tunnels) as capture_a,
-        open_capture(name_b, tunnels=tunnels) as capture_b,
+        open_capture(name_a) as capture_a,
+        open_capture(name_b) as capture_b,
     ):
         result = compare_captures(capture_a, capture_b, tunnels=tunnels)
         report_damage(args, [capture_a, capture_b])

@@ -7,7 +7,7 @@ import sys
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
-from mldkit.cli.arguments import add_format, octets, whole_number
+from mldkit.cli.arguments import TUNNELS_HELP, add_format, octets, whole_number
 from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
@@ -15,6 +15,7 @@ from mldkit.link.capture import STANDARD_INPUT, open_capture
 from mldkit.model.datagram import Frame
 from mldkit.model.messages import Other
 from mldkit.render.damage import report_damage
+from mldkit.render.left_out import unread_text
 from mldkit.render.message_json import message_json
 from mldkit.render.message_text import message_lines, plural
 from mldkit.render.progress import reading
@@ -65,7 +66,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="also IGMP types that are no membership messages"
     )
-    parser.add_argument("--tunnels", action="store_true", help="look inside VXLAN, GRE, IP-in-IP")
+    parser.add_argument("--tunnels", action="store_true", help=TUNNELS_HELP)
     add_format(parser)
 
 
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     if args.file == STANDARD_INPUT and isinstance(sys.stdout, io.TextIOWrapper):
         # Frames may come as they happen; who reads our output through a pipe sees them then.
         sys.stdout.reconfigure(line_buffering=True)
-    with open_capture(args.file, tunnels=args.tunnels) as capture:
+    with open_capture(args.file) as capture:
         if args.frame is not None:
             return print_frame_of(args, capture)
         interrupt = Interrupt()
@@ -151,6 +152,8 @@ def _messages(
         frames = plural(decoder.broken, "frame")
         where = f"frame {first.frame.number}: {first.reason}"
         note(args, f"note: {frames} ended before the protocol was known (first: {where})")
+    for what, count in decoder.unread.most_common():
+        note(args, f"note: {unread_text(what, count)}")
 
 
 def _print_text(

@@ -6,21 +6,21 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.errors import CaptureError, UsageError
-from mldkit.model.datagram import Broken, LinkType
+from mldkit.model.datagram import LinkType
+from mldkit.render.left_out import unread_text
 from mldkit.render.message_json import message_json, time_text
 from mldkit.render.message_text import finding_lines, plural, summary_text
 from mldkit.render.terminal import broken_at, line_printer, output_columns, print_json, printable
-from mldkit.wire.decode import read_frame
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from mldkit.craft.dissect import FieldRow
     from mldkit.link.capture import Capture
-    from mldkit.model.datagram import Decoded, Frame
+    from mldkit.model.datagram import Broken, Decoded, Frame, Unread
     from mldkit.wire.validity import Judged
 
 LINK_NAMES = {int(member): member.name.lower().replace("_", "-") for member in LinkType}
@@ -51,7 +51,10 @@ def print_frame(args: argparse.Namespace, frame: Frame, messages: list[Decoded])
         )
     from mldkit.craft.dissect import frame_fields
 
-    looked_at = _Looked(frame, list(map(judge, messages)), None if messages else _broken(frame))
+    # What the frame by itself is, without the fragments that came before it.
+    alone = Decoder(tunnels=args.tunnels)
+    alone.decode(frame)
+    looked_at = _Looked(frame, list(map(judge, messages)), alone.first_broken, alone.unread)
     fields = frame_fields(frame)
     if args.format == "text":
         _print_text(looked_at, fields)
@@ -61,16 +64,13 @@ def print_frame(args: argparse.Namespace, frame: Frame, messages: list[Decoded])
 
 
 class _Looked(NamedTuple):
-    """A frame, the messages that it completes, and where it broke if there is none."""
+    """A frame, the messages that it completes, and what it is where there is none."""
 
     frame: Frame
     messages: list[Judged]
     broken: Broken | None
-
-
-def _broken(frame: Frame) -> Broken | None:
-    found = read_frame(frame)
-    return found if isinstance(found, Broken) else None
+    unread: Mapping[Unread, int]
+    """What it holds that is not looked into."""
 
 
 def _print_text(looked_at: _Looked, fields: list[FieldRow]) -> None:
@@ -119,12 +119,14 @@ def _remarks(looked_at: _Looked) -> Iterator[str]:
     broken = looked_at.broken
     if broken is not None:
         yield f"ended before the protocol was known: {broken.reason} (offset {broken.offset})"
+    elif looked_at.unread:
+        yield from (unread_text(what, count) for what, count in looked_at.unread.items())
     elif not looked_at.messages:
         yield "no message of IGMP or MLD ends in this frame"
 
 
 def _print_json(looked_at: _Looked, fields: list[FieldRow]) -> None:
-    frame, messages, found = looked_at
+    frame, messages, found, _ = looked_at
     broken = None
     if found is not None:
         broken = {"id": found.id, "reason": found.reason, "offset": found.offset}

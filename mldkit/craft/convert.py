@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import replace
+from importlib import import_module
 
 from scapy.error import Scapy_Exception
 from scapy.layers.inet import IP, IPOption_Router_Alert
@@ -26,6 +27,7 @@ from mldkit.errors import BuildError, UsageError
 from mldkit.model import addresses
 from mldkit.model import messages as m
 from mldkit.model.datagram import Datagram, LinkType
+from mldkit.model.protocol_numbers import ETHERTYPE_PPPOE_SESSION
 
 _LINK_LAYERS: dict[int, type[Packet]] = {
     LinkType.ETHERNET: Ether,
@@ -34,6 +36,10 @@ _LINK_LAYERS: dict[int, type[Packet]] = {
     LinkType.IPV4: IP,
     LinkType.IPV6: IPv6,
 }
+_PPP = (LinkType.PPP, LinkType.PPP_HDLC)
+_PPPOE = ETHERTYPE_PPPOE_SESSION.to_bytes(2, "big")
+_LONGEST_HEADER = 48
+"""Octets in which the ethertype of Ethernet with its tags is looked for."""
 # What Scapy's own layers raise on octets they do not expect, outside the payload guard of Packet.
 SCAPY_FAULTS = (
     IndexError,
@@ -49,7 +55,7 @@ SCAPY_FAULTS = (
 def parse(octets: bytes, link_type: int = LinkType.ETHERNET) -> Packet:
     """Return the packet that `octets` are; octets that Scapy cannot read come back as Raw.
 
-    Raises UsageError for a link type without a Scapy layer here.
+    Raises UsageError for a link type that is not known.
     """
     layer: type[Packet]
     if link_type == LinkType.RAW:
@@ -61,10 +67,18 @@ def parse(octets: bytes, link_type: int = LinkType.ETHERNET) -> Packet:
         from scapy.layers.dot11 import Dot11, RadioTap
 
         layer = Dot11 if link_type == LinkType.IEEE802_11 else RadioTap
+    elif link_type in _PPP:
+        from scapy.layers.ppp import HDLC, PPP
+
+        layer = HDLC if octets[:1] == b"\xff" else PPP
     elif link_type in _LINK_LAYERS:
+        if link_type == LinkType.ETHERNET and _PPPOE in octets[12:_LONGEST_HEADER]:
+            import_module("scapy.layers.ppp")  # binds what stands behind the ethertype
         layer = _LINK_LAYERS[link_type]
+    elif link_type in frozenset(LinkType):
+        layer = Raw
     else:
-        raise UsageError(f"link type {link_type} has no Scapy layer here")
+        raise UsageError(f"link type {link_type} is not known here")
     return _read(layer, octets)
 
 

@@ -26,7 +26,7 @@ from mldkit.link.reading import (
 from mldkit.link.scan import Sieve, is_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -58,13 +58,12 @@ class Capture:
         name: str,
         raw: io.RawIOBase,
         *,
-        tunnels: bool = False,
         data: bool = False,
         window_octets: int = WINDOW_OCTETS,
     ) -> None:
         self.name = name
         self._raw = raw
-        self._sieve = Sieve(tunnels=tunnels, data=data)
+        self._sieve = Sieve(data=data)
         self._tally = Tally()
         self._reader = _reader(name, raw, self._tally, window_octets)
 
@@ -104,14 +103,19 @@ class Capture:
         }
 
     @property
+    def known_packets(self) -> int:
+        """Packets of link types that are looked into."""
+        return self.packets - sum(self.skipped_link_types.values())
+
+    @property
     def interfaces(self) -> tuple[str | None, ...]:
         """Names of the interfaces in the order of the file; None where it gives no name."""
         return tuple(times.name for times in self._tally.times)
 
     @property
-    def times(self) -> tuple[Times, ...]:
+    def times(self) -> Sequence[Times]:
         """When the packets of each interface came, in the order of the file; by `candidates`."""
-        return tuple(self._tally.times)
+        return self._tally.times
 
     @property
     def is_following(self) -> bool:
@@ -134,7 +138,10 @@ class Capture:
             yield frame
 
     def candidates(self) -> Iterator[Frame]:
-        """Give the packets that can hold a membership message or broke too early to tell."""
+        """Give the packets that can hold a membership message or broke too early to tell.
+
+        So do those that may have it in another packet, for the decoder to count or to look into.
+        """
         reader, sieve = self._reader, self._sieve
         while True:
             yield from reader.sweep(sieve)
@@ -163,14 +170,12 @@ class Capture:
 def open_capture(
     path: str,
     *,
-    tunnels: bool = False,
     data: bool = False,
     window_octets: int = WINDOW_OCTETS,
 ) -> Capture:
     """Return the capture in the file `path`; `-` is standard input.
 
-    `tunnels` widens the candidates to frames that can carry messages in VXLAN, GRE or IP,
-    `data` to all packets to groups.
+    `data` widens the candidates to all packets to groups.
     `window_octets` is how much of the file is in memory, unless a packet is larger.
     Raises CaptureError when there is no such file or it is no capture.
     """
@@ -180,7 +185,7 @@ def open_capture(
     except OSError as error:
         raise CaptureError(f"{name}: {_reason(error)}", hint=_open_hint(error)) from error
     try:
-        return Capture(name, raw, tunnels=tunnels, data=data, window_octets=window_octets)
+        return Capture(name, raw, data=data, window_octets=window_octets)
     except CaptureError:
         raw.close()
         raise

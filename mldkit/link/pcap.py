@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
 from mldkit.link.times import Times
 from mldkit.model.datagram import Frame, LinkType
+from mldkit.model.protocol_numbers import RAW_IP_NUMBERS
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mldkit.link.layouts import Layout
     from mldkit.link.reading import Tally, Window
-    from mldkit.link.scan import Layout, Sieve
+    from mldkit.link.scan import Sieve
 
 HEADER_OCTETS = 24
 _RECORD_OCTETS = 16
@@ -47,14 +49,11 @@ _VARIANTS = {
 }
 MAGICS = frozenset(_VARIANTS)
 
-_LINK_TYPES = {12: LinkType.RAW, 14: LinkType.RAW}
-"""Numbers of raw IP that some systems wrote instead of 101."""
-
 
 def link_type(field: int) -> int:
     """Return the link type of a header field, whose upper half tells of frame check sums."""
     number = field & 0xFFFF
-    return _LINK_TYPES.get(number, number)
+    return LinkType.RAW if number in RAW_IP_NUMBERS else number
 
 
 class PcapReader:
@@ -113,23 +112,20 @@ class PcapReader:
         def time_at(index: int) -> int:
             return self._time_ns(offsets[index])
 
-        def octets_at(index: int) -> bytes:
-            return bytes(view[offsets[index] + header : offsets[index + 1]])
+        def kind_at(index: int) -> int:
+            data = bytes(view[offsets[index] + header : offsets[index + 1]])
+            return sieve.kind(data, link_type)
 
         tally.count(link_type, len(heads))
         tally.see_time(time_at(0))
         tally.see_time(time_at(len(heads) - 1))
-        self._times.look(
-            range(len(heads)),
-            first,
-            time_at,
-            lambda index: sieve.kind(octets_at(index), link_type),
-        )
+        self._times.look(range(len(heads)), first, time_at, kind_at)
         self._window.position = offsets[len(heads)]
         for index in layout.interesting(heads):
-            data = octets_at(index)
+            at = offsets[index]
+            data = bytes(view[at + header : offsets[index + 1]])
             if sieve.passes(data, link_type):
-                yield self._frame(offsets[index], first + index, data)
+                yield self._frame(at, first + index, data)
 
     def _gather(self, layout: Layout) -> tuple[list[int], list[bytes]]:
         """Return the offsets and heads of packets in the window, the last of them left out.

@@ -26,10 +26,11 @@ from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from mldkit.link.layouts import Layout
     from mldkit.link.reading import Damage, Tally, Window
-    from mldkit.link.scan import Layout, Sieve
+    from mldkit.link.scan import Sieve
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
@@ -236,20 +237,20 @@ class PcapngReader:
         layout = None if link_type is None else sieve.layouts.get(link_type)
         if link_type is None or layout is None:
             return
-        offsets, heads = self._gather(layout, link_type)
+        offsets, heads, owners = self._gather(layout, link_type)
         if not heads:
             return
         first = tally.packets + 1
         tally.count(link_type, len(heads))
-        self._look(sieve, offsets, len(heads), first)
+        self._look(sieve, offsets, owners or range(len(heads)), first)
         window.position = offsets[len(heads)] + 4
         for index in layout.interesting(heads):
             data = self._octets(offsets[index])
             if sieve.passes(data, link_type):
                 yield self._swept(offsets[index], first + index, data)
 
-    def _look(self, sieve: Sieve, offsets: list[int], count: int, first: int) -> None:
-        """Note when the first `count` of the packets at `offsets` came on each interface."""
+    def _look(self, sieve: Sieve, offsets: list[int], owners: Sequence[int], first: int) -> None:
+        """Note when the packets at `offsets` came; `owners` are their interfaces, of several."""
 
         def time_at(index: int) -> int:
             return self._time_ns(offsets[index])
@@ -260,17 +261,18 @@ class PcapngReader:
             return sieve.kind(self._octets(at), interface.link_type)
 
         self._tally.see_time(time_at(0))
-        self._tally.see_time(time_at(count - 1))
+        self._tally.see_time(time_at(len(owners) - 1))
         if len(self._interfaces) == 1:
-            self._interfaces[0].times.look(range(count), first, time_at, kind_at)
+            self._interfaces[0].times.look(owners, first, time_at, kind_at)
             return
-        read = struct.Struct(f"{self._order}12xI").unpack_from
         places: dict[int, list[int]] = {}
-        for index, (owner,) in enumerate(map(read, repeat(self._window.octets), offsets[:count])):
-            if owner in places:
-                places[owner].append(index)
-            else:
-                places[owner] = [index]
+        for owner in set(owners):
+            places[owner] = []
+        if len(places) == 1:
+            self._interfaces[owners[0]].times.look(range(len(owners)), first, time_at, kind_at)
+            return
+        for index, owner in enumerate(owners):
+            places[owner].append(index)
         for owner, theirs in places.items():
             self._interfaces[owner].times.look(theirs, first, time_at, kind_at)
 
@@ -282,8 +284,10 @@ class PcapngReader:
         index = self._interface_index(window.position, _PACKET)
         return self._interfaces[index].link_type if index < len(self._interfaces) else None
 
-    def _gather(self, layout: Layout, number: int) -> tuple[list[int], list[bytes]]:
+    def _gather(self, layout: Layout, number: int) -> tuple[list[int], list[bytes], list[int]]:
         """Return offsets (of the length before each block) and heads of sound packet blocks.
+
+        Where there are several interfaces the third list says whose the packets are.
 
         The second length of a block is read together with the block behind it, so the last
         block is left out; whatever is not a sound packet block ends the list.
@@ -297,6 +301,8 @@ class PcapngReader:
         (length,) = self._numbers(position, 1)
         offsets = [position]
         heads: list[bytes] = []
+        owners: list[int] = []
+        is_shared = len(self._interfaces) > 1
         try:
             for closing, kind, opening, interface, captured, head in map(
                 read, repeat(window.octets), offsets
@@ -311,12 +317,14 @@ class PcapngReader:
                     break
                 length = opening
                 heads.append(head if captured >= shortest else unknown)
+                if is_shared:
+                    owners.append(interface)
                 position += length
                 offsets.append(position)
         except struct.error:
             # The next head lies beyond the window.
             pass
-        return offsets, heads[:-1]
+        return offsets, heads[:-1], owners[:-1]
 
     def _octets(self, offset: int) -> bytes:
         """Return the octets of the packet of a block that `_gather` found sound."""

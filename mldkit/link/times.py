@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 LEAST_GAP_NS = 60 * SECOND
+_LEAST_STEP_NS = 3 * SECOND
+"""What is shorter between two packets is no wait: a twentieth of the least gap."""
 FOLLOWED = 64
 """Packets behind a gap that are looked at."""
 _MOST_GAPS = 1 << 14
@@ -46,6 +48,9 @@ class Gap:
     """Packets of the interface before it."""
     last_ns: int
     """Time of the last packet behind it that was looked at."""
+    waits: int = 0
+    """Sum of the squares of the waits before it and among the packets behind it that were looked
+    at, in ns²: divided by the time it is how long one waits for a packet, as a rule."""
     followed: int = 0
     """Packets behind it that were looked at."""
     to_groups: int = 0
@@ -62,18 +67,22 @@ class Gap:
 class Times:
     """When the packets of one interface came."""
 
-    __slots__ = ("_following", "first_ns", "gaps", "last_ns", "name", "packets")
+    __slots__ = ("_following", "first", "first_ns", "gaps", "last_ns", "name", "packets", "waits")
 
     def __init__(self, name: str | None) -> None:
         self.name = name
         """The interface; None where the capture gives no name."""
         self.packets = 0
         """Packets that have a time."""
+        self.first = 0
+        """Number of the first of them."""
         self.first_ns: int | None = None
         self.last_ns: int | None = None
         """Time of the last packet in the order of the file."""
         self.gaps: deque[Gap] = deque(maxlen=_MOST_GAPS)
         """What nobody has asked about yet; who asks takes them away."""
+        self.waits = 0
+        """Sum of the squares of the times of some seconds between two packets, in ns²."""
         self._following: Gap | None = None
 
     @property
@@ -98,16 +107,21 @@ class Times:
         `places` are theirs in the window; `time_at` and `kind_at` tell of a packet by its place.
         """
         begun_ns, ended_ns = time_at(places[0]), time_at(places[-1])
-        found: list[tuple[int, Gap]] = []
+        steps: list[tuple[int, int, int]] = []
         last_ns = self.last_ns
         if last_ns is None:
-            self.first_ns = begun_ns
-        elif begun_ns - last_ns >= LEAST_GAP_NS:
-            found.append((0, Gap(first + places[0], last_ns, begun_ns, self.packets, begun_ns)))
-        if ended_ns - begun_ns >= LEAST_GAP_NS:
-            for at, from_ns, until_ns in _steps(places, 0, len(places) - 1, time_at):
+            self.first, self.first_ns = first + places[0], begun_ns
+        elif begun_ns - last_ns >= _LEAST_STEP_NS:
+            steps.append((0, last_ns, begun_ns))
+        if ended_ns - begun_ns >= _LEAST_STEP_NS:
+            steps += _steps(places, 0, len(places) - 1, time_at)
+        found: list[tuple[int, Gap]] = []
+        for at, from_ns, until_ns in steps:
+            if until_ns - from_ns >= LEAST_GAP_NS:
                 before = self.packets + at
-                found.append((at, Gap(first + places[at], from_ns, until_ns, before, until_ns)))
+                gap = Gap(first + places[at], from_ns, until_ns, before, until_ns, self.waits)
+                found.append((at, gap))
+            self.waits += (until_ns - from_ns) ** 2
         self.packets += len(places)
         self.last_ns = ended_ns
         if found or self._following is not None:
@@ -130,7 +144,9 @@ class Times:
                     gap.followed += 1
                     gap.to_groups += kind == TO_GROUP
                     gap.others += kind == OTHER
-                    gap.last_ns = time_at(place)
+                    now_ns = time_at(place)
+                    gap.waits += max(now_ns - gap.last_ns, 0) ** 2
+                    gap.last_ns = now_ns
             if number < len(found):
                 begin, gap = found[number]
                 self.gaps.append(gap)
@@ -140,11 +156,11 @@ class Times:
 def _steps(
     places: Sequence[int], low: int, high: int, time_at: Callable[[int], int]
 ) -> Iterator[tuple[int, int, int]]:
-    """Give the packets before which nothing came for long: index in `places`, from, until."""
+    """Give the packets that were waited for: index in `places`, from, until."""
     pending = [(low, high, time_at(places[low]), time_at(places[high]))]
     while pending:
         low, high, from_ns, until_ns = pending.pop()
-        if until_ns - from_ns < LEAST_GAP_NS:
+        if until_ns - from_ns < _LEAST_STEP_NS:
             continue
         if high - low == 1:
             yield high, from_ns, until_ns

@@ -6,6 +6,7 @@
     Datagram   link, IP, message                what somebody sent or is going to send
     Decoded    Frame + Datagram + marks         what the codec read, and where it broke
     Broken     a frame that broke before it could be told what it carries
+    Unread     a frame in something that is not looked into
 
 `Frame`, `Datagram` and `Decoded` are not frozen, only by cost: one of each is made for every
 message of a capture. Treat them as values.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from mldkit.model.addresses import Address
 from mldkit.model.family import Family, family_of
@@ -28,14 +30,34 @@ class LinkType(IntEnum):
 
     NULL = 0
     ETHERNET = 1
+    PPP = 9
+    PPP_HDLC = 50
+    PPP_ETHER = 51
     RAW = 101
+    C_HDLC = 104
     IEEE802_11 = 105
+    FRELAY = 107
     LOOP = 108
     LINUX_SLL = 113
+    IEEE802_11_PRISM = 119
     IEEE802_11_RADIOTAP = 127
+    IEEE802_11_AVS = 163
+    PPP_PPPD = 166
+    PPI = 192
+    PPP_WITH_DIR = 204
+    C_HDLC_WITH_DIR = 205
+    FRELAY_WITH_DIR = 206
+    MPLS = 219
     IPV4 = 228
     IPV6 = 229
+    NFLOG = 239
+    IPOIB = 242
+    PKTAP = 258
     LINUX_SLL2 = 276
+    DSA_TAG_BRCM = 281
+    DSA_TAG_BRCM_PREPEND = 282
+    DSA_TAG_DSA = 284
+    DSA_TAG_EDSA = 285
 
 
 @dataclass(slots=True)
@@ -59,6 +81,47 @@ class Frame:
         return self.original_length is not None and self.original_length > len(self.data)
 
 
+_CIRCUIT_WORDS = {
+    "pppoe": "PPPoE session",
+    "i-sid": "I-SID",
+    "dlci": "DLCI",
+    "ayiya": "AYIYA",
+    "capwap": "CAPWAP",
+    "erspan": "ERSPAN session",
+    "geneve": "Geneve",
+    "gre": "GRE",
+    "gtp": "GTP-U",
+    "ipip": "IP-in-IP",
+    "l2tp": "L2TP",
+    "mpls": "MPLS-in-IP",
+    "tzsp": "TZSP",
+    "vxlan": "VXLAN",
+}
+
+
+LINK_CIRCUITS = frozenset(("pppoe", "i-sid", "dlci"))
+"""Kinds of circuit that belong to the link itself and are no tunnel."""
+
+
+class Circuit(NamedTuple):
+    """What tells links on one wire apart beside VLAN tags: a session, a service, a tunnel."""
+
+    kind: str
+    """`pppoe`, `i-sid` (802.1ah), `dlci` (frame relay), or the kind of a tunnel."""
+    number: int | None = None
+    """None where the header has no number that both directions share."""
+
+    def __str__(self) -> str:
+        """Return the circuit in words: `PPPoE session 7`."""
+        words = _CIRCUIT_WORDS[self.kind]
+        return words if self.number is None else f"{words} {self.number}"
+
+
+def is_point_to_point(circuit: tuple[Circuit, ...]) -> bool:
+    """Return whether MACs are those of the two ends of a PPPoE session, whatever is sent."""
+    return bool(circuit) and circuit[-1].kind == "pppoe"
+
+
 @dataclass(slots=True)
 class Datagram:
     """A message and the envelope that its sender chose."""
@@ -76,6 +139,13 @@ class Datagram:
     link_destination: bytes | None = None
     vlan: tuple[int, ...] = ()
     """VLAN ids, outer tag first."""
+    circuit: tuple[Circuit, ...] = ()
+    """Sessions and tunnels around it, the outer one first."""
+
+    @property
+    def is_point_to_point(self) -> bool:
+        """Whether its MACs are those of the two ends of a PPPoE session."""
+        return is_point_to_point(self.circuit)
 
     @property
     def family(self) -> Family:
@@ -121,7 +191,7 @@ class Decoded:
     malformed: Malformed | None = None
     remarks: tuple[Remark, ...] = field(default=())
     tunnel: str | None = None
-    """`vxlan`, `gre` or `ipip` when the message came out of a tunnel."""
+    """Kind of the tunnel that the message came out of, `vxlan in gre` where they are nested."""
 
     @property
     def kind(self) -> str:
@@ -145,3 +215,12 @@ class Broken:
     id: str
     reason: str
     offset: int
+
+
+class Unread(NamedTuple):
+    """What a frame is in that is not looked into, and why."""
+
+    name: str
+    """What it is called in the field: `GRE`."""
+    reason: str | None = None
+    """What closes or opens it: `encrypted`, `--tunnels`; None where nobody reads it here."""

@@ -9,8 +9,8 @@ from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.incidents import data_after_leaves
-from mldkit.render.left_out import left_out_text
-from mldkit.render.message_json import Json, number, time_text
+from mldkit.render.left_out import left_out_text, unread_text
+from mldkit.render.message_json import Json, circuit_json, number, time_text
 from mldkit.render.summary import summary
 from mldkit.render.terminal import print_json_members
 from mldkit.render.words import family_name
@@ -42,7 +42,7 @@ def print_analysis_json(result: AnalysisResult, *, interrupted: bool = False) ->
 
 def _members(result: AnalysisResult, *, interrupted: bool) -> Iterator[tuple[str, Any]]:
     links = result.links
-    words = summary(result, result.packets)
+    words = summary(result, result.known_packets)
     yield "schema", SCHEMA
     yield "profile", result.profile
     yield "captures", [_capture(capture) for capture in result.captures]
@@ -59,7 +59,13 @@ def _members(result: AnalysisResult, *, interrupted: bool) -> Iterator[tuple[str
     yield "leaves", (_leaves(link) for link in links if link.leaves.count)
     yield "streams", (_stream(link.key, stream) for link in links for stream in link.streams)
     yield "findings", map(finding_json, result.findings)
-    yield "left_out", [left_out_text(item) for item in result.left_out]
+    yield (
+        "left_out",
+        [
+            *(unread_text(what, count) for what, count in result.unread),
+            *(left_out_text(item) for item in result.left_out),
+        ],
+    )
     yield "interrupted", interrupted
     yield "summary", words
 
@@ -119,7 +125,8 @@ def _returned(returned: ReturnFacts | None) -> Json | None:
 def _link(key: LinkKey | None) -> Json:
     if key is None:
         return {"interface": None, "vlan": [], "family": None}
-    return {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
+    link: Json = {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
+    return link | circuit_json(key.circuit)
 
 
 def _querier(key: LinkKey, querier: QuerierFacts, *, is_elected: bool) -> Json:

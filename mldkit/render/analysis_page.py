@@ -60,7 +60,7 @@ def page(
         f"<style>\n{style_sheet()}</style></head><body><main>",
         *_header(result, heading, names),
         '<ul class="answers card">',
-        *(_answer(line) for line in summary(result, result.packets)),
+        *(_answer(line) for line in summary(result, result.known_packets)),
         "</ul>",
         *_findings(result.findings, names),
         *_queriers(result, by_title.pop("Queriers", None)),

@@ -38,7 +38,7 @@ _MOST_FRAMES_SHOWN = 6
 def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> None:
     """Print what was found; `groups` are those that somebody asked about."""
     emit = line_printer()
-    for line in summary(result, result.packets):
+    for line in summary(result, result.known_packets):
         emit(printable(line))
     reported = {stay.group for _, stay in result.stays()}
     for group in sorted(set(groups) - reported)[:_MOST_ALIKE]:

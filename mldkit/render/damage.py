@@ -32,7 +32,8 @@ def report_damage(args: argparse.Namespace, captures: Sequence[Capture]) -> None
             names = ", ".join(map(str, skipped))
             raise CaptureError(
                 f"{capture.name}: link type {names} is not read",
-                hint="Ethernet, cooked, raw IP, loopback and Wi-Fi captures are",
+                hint="Ethernet, cooked, raw IP, loopback, Wi-Fi, PPP, HDLC, frame relay, NFLOG,"
+                " PKTAP, IPoIB and DSA captures are",
             )
         for link_type, count in skipped.items():
             packets = plural(count, "packet")

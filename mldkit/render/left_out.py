@@ -1,4 +1,4 @@
-"""What an analysis had no room for, in words."""
+"""What was not looked into, and what an analysis had no room for, in words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from mldkit.render.words import place
 
 if TYPE_CHECKING:
     from mldkit.analysis.limits import LeftOut
+    from mldkit.model.datagram import Unread
 
 _WORDS = {
     limits.STAYS: "records of further members not looked at: at most {most:,} stays are kept",
@@ -26,6 +27,13 @@ _WORDS = {
     ),
     limits.STREAMS: "packets of further streams not counted: at most {most:,} streams are",
 }
+
+
+def unread_text(what: Unread, count: int) -> str:
+    """Return in words how many frames were not looked into, in what and why."""
+    verb = "was" if count == 1 else "were"
+    reason = f" ({what.reason})" if what.reason else ""
+    return f"{counted(count, 'frame')} in {what.name} {verb} not looked into{reason}"
 
 
 def left_out_text(item: LeftOut) -> str:

@@ -24,7 +24,7 @@ from mldkit.wire.validity import judge
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.model.datagram import Decoded, Frame
+    from mldkit.model.datagram import Circuit, Decoded, Frame
     from mldkit.model.messages import GroupRecord
     from mldkit.wire.validity import Finding, Judged
 
@@ -82,14 +82,20 @@ def _place(frame: Frame) -> Json:
 
 def _link(decoded: Decoded) -> Json | None:
     datagram = decoded.datagram
-    if datagram.link_source is None and datagram.link_destination is None:
+    circuit = circuit_json(datagram.circuit)
+    if datagram.link_source is None and datagram.link_destination is None and not circuit:
         return None
     cooked = decoded.frame.link_type in (LinkType.LINUX_SLL, LinkType.LINUX_SLL2)
     link: Json = {"src": mac_text(datagram.link_source) if datagram.link_source else None}
     if not cooked:
         link["dst"] = mac_text(datagram.link_destination) if datagram.link_destination else None
     link["vlan"] = list(datagram.vlan)
-    return link
+    return link | circuit
+
+
+def circuit_json(circuit: tuple[Circuit, ...]) -> Json:
+    """Return the key for sessions and tunnels around a message, nothing where there are none."""
+    return {"circuit": [one._asdict() for one in circuit]} if circuit else {}
 
 
 def _content(decoded: Decoded) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import text
+from mldkit.model.datagram import LINK_CIRCUITS
 from mldkit.model.messages import (
     GroupRecord,
     Leave,
@@ -47,6 +48,7 @@ def message_lines(judged: Judged, base_ns: int | None) -> Iterator[Line]:
         when = f"{(decoded.frame.time_ns - (base_ns or 0)) / SECOND:.6f}"
     source, destination = text(datagram.source) or "?", text(datagram.destination) or "?"
     where = "".join(f" vlan {tag}" for tag in datagram.vlan)
+    where += "".join(f" {one}" for one in datagram.circuit if one.kind in LINK_CIRCUITS)
     if decoded.frame.interface:
         where += f" {printable(decoded.frame.interface)}"
     if decoded.tunnel:

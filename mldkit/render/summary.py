@@ -16,6 +16,8 @@ from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, interval_text, named
 from mldkit.render.incidents import incidents, stopped_stream
+from mldkit.render.left_out import unread_text
+from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
@@ -32,7 +34,7 @@ _LEAST_FINDINGS = 3
 
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
-    """Return the answers; `packets` is the number of packets of all captures."""
+    """Return the answers; `packets` is the number of packets of link types that are read."""
     messages = result.messages
     if not messages:
         return _nothing(packets, result)
@@ -41,8 +43,10 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
+    taken += len(pauses)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -55,6 +59,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
         answers.append(f"{counted(more, 'more link')} {verb} in the tables below.")
+    answers += pauses
     answers += _about_findings(result.findings, max(MOST_LINES - len(answers) - 1, 1))
     return answers[:MOST_LINES]
 
@@ -68,14 +73,15 @@ def about_queriers(result: AnalysisResult) -> list[str]:
 def _nothing(packets: int, result: AnalysisResult) -> list[str]:
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
+    all_of = counted(packets, "packet")
     lines = [
-        f"Nothing to analyse: {packets:,} packet{'s' * (packets != 1)}, none of them IGMP or MLD.",
+        f"Nothing to analyse: {all_of}, none of them IGMP or MLD."
+        if result.is_read
+        else f"Nothing to analyse: no IGMP or MLD in what could be read of {all_of}.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
-    if not result.tunnels:
-        lines.append("Messages inside VXLAN, GRE and IP-in-IP are looked at with --tunnels only.")
-    return lines
+    return lines + [f"{unread_text(what, count)}." for what, count in result.unread]
 
 
 def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
@@ -110,6 +116,8 @@ def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
         line = f"{place(link.key)}: {_none_to_answer(link, length_s)}"
     else:
         line += _dropped_queries(link)
+    if link.queriers.elsewhere:
+        line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
     stopped = stopped_stream(link, silence, "one")
     return f"{line}; {stopped}." if stopped else f"{line}."

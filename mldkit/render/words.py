@@ -13,12 +13,16 @@ if TYPE_CHECKING:
 
 
 def place(link: LinkKey) -> str:
-    """Return a link in words: `IGMP on eth0, VLAN 20`, with a stack `VLAN 5 in 100`."""
+    """Return a link in words: `IGMP on eth0, VLAN 20`, with a stack `VLAN 5 in 100`.
+
+    Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`.
+    """
     name = link.family.name.upper()
     where = [link.interface] if link.interface else []
     if link.vlan:
         # The outer tag comes first in a frame.
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
+    where += map(str, link.circuit)
     return f"{name} on {', '.join(where)}" if where else name
 
 

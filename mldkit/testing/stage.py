@@ -162,6 +162,17 @@ class Stage:
         ethertype = b"\x08\x00" if self.family is IGMP else b"\x86\xdd"
         self.frame(at, link + ethertype + packet)
 
+    def chatter(self, begin: float, end: float, *, every: float = 10) -> None:
+        """Let hosts talk of something else, again and again from a time to before another one.
+
+        It is ARP, which no membership touches.
+        """
+        count = round((end - begin) / every)
+        asked = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + _mac(self.host(9)) + bytes(14)
+        for number in range(count):
+            link = b"\xff" * 6 + _mac(self.host(9)) + _tags(self.vlan)
+            self.frame(begin + number * every, link + b"\x08\x06" + asked)
+
     def stream(
         self,
         begin: float,

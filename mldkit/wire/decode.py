@@ -4,43 +4,43 @@
 
     Frame -> link header -> IPv4 | IPv6 chain -> message -> Decoded
                  |               |
-               Broken         Fragment
+          Broken, Unread   Fragment, Carrier
 
 One frame by itself: what needs more than one, or a second look, is in `wire/decoder.py`.
 """
 
 from __future__ import annotations
 
-from mldkit.model.datagram import Broken, Datagram, Decoded, Frame, Remark
+from mldkit.model.datagram import Broken, Datagram, Decoded, Frame, Remark, Unread
 from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from mldkit.wire import decode_igmp, decode_mld, ipv4, ipv6
+from mldkit.wire.carrier import Carrier, carrier_of
 from mldkit.wire.checksum import ones_sum, pseudo_header_sum
 from mldkit.wire.envelope import Fragment, Place
-from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader, Stop
 from mldkit.wire.ipv6 import ICMPV6
-from mldkit.wire.link_layer import READERS
+from mldkit.wire.link_header import LinkHeader, Stop
+from mldkit.wire.link_layer import read_link
 
 
 def decode(frame: Frame) -> Decoded | Broken | None:
     """Return the message in `frame`, where the frame broke, or None when it holds no message.
 
-    A fragment is no message: it gives None here.
+    A fragment is no message, nor is what is not looked into: they give None here.
     """
     found = read_frame(frame)
-    return None if isinstance(found, Fragment) else found
+    return found if isinstance(found, Decoded | Broken) else None
 
 
-def read_frame(frame: Frame) -> Decoded | Fragment | Broken | None:
-    """Return what `decode` returns, or the fragment that the frame holds."""
-    reader = READERS.get(frame.link_type)
-    if reader is None:
-        return None
-    link = reader(frame.data)
-    if isinstance(link, LinkHeader):
-        return read_packet(frame, link)
+def read_frame(frame: Frame) -> Decoded | Fragment | Broken | Carrier | Unread | None:
+    """Return what `decode` returns, or the fragment or tunnel that the frame holds."""
+    link = read_link(frame.data, frame.link_type)
+    if type(link) is LinkHeader:
+        found = read_packet(frame, link)
+        return carrier_of(frame.data, link) if found is None else found
     if isinstance(link, Stop):
         return Broken(frame, link.id, link.reason, link.offset)
-    return None
+    return link if isinstance(link, Unread) else None
 
 
 def read_packet(frame: Frame, link: LinkHeader) -> Decoded | Fragment | Broken | None:

@@ -5,23 +5,27 @@
     frames in order -> read_frame -> Decoded
                           |  |
                           |  Fragment -> Reassembler -> whole datagram, or what is left of it
-                          Broken -> counted, the first one kept
+                          |  Carrier -> looked into when asked, else counted
+                          Broken, Unread -> counted, the first one kept
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from mldkit.model.datagram import Broken, Decoded, Frame, Malformed, Remark
+from mldkit.model.datagram import Broken, Decoded, Frame, Malformed, Remark, Unread
 from mldkit.model.family import MLD
+from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from mldkit.wire import decode_mld, ipv4, ipv6
+from mldkit.wire.carrier import Carrier
 from mldkit.wire.decode import read_frame, read_packet
 from mldkit.wire.envelope import Fragment
-from mldkit.wire.ethernet import ETHERTYPE_IPV4, ETHERTYPE_IPV6, LinkHeader
 from mldkit.wire.fragments import Assembly, Reassembler
 from mldkit.wire.header_sums import HeaderSums
 from mldkit.wire.ipv6 import ICMPV6
-from mldkit.wire.tunnels import decode_inside
+from mldkit.wire.link_header import LinkHeader
+from mldkit.wire.tunnels import look_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +41,8 @@ class Decoder:
         self.broken: int = 0
         """Frames that ended or contradicted themselves before their protocol was known."""
         self.first_broken: Broken | None = None
+        self.unread: Counter[Unread] = Counter()
+        """Frames that were not looked into, by what they are in."""
 
     def decode(self, frame: Frame) -> tuple[Decoded, ...]:
         """Return the messages that `frame` completes: none or one, seldom more."""
@@ -46,14 +52,19 @@ class Decoder:
                 self._header_sums.judge(found)
             return (found,)
         if found is None:
-            return tuple(decode_inside(frame)) if self._tunnels else ()
+            return ()
+        if isinstance(found, Carrier):
+            found = look_inside(frame, found) if self._tunnels else found.unread
+        if isinstance(found, Unread):
+            self.unread[found] += 1
+            return ()
         if isinstance(found, Broken):
             self.broken += 1
             self.first_broken = self.first_broken or found
             return ()
         if isinstance(found, Fragment):
             return self._collect(frame, found)
-        return (found,)
+        return () if found is None else (found,)
 
     def finish(self) -> Iterator[Decoded]:
         """Give what is left at the end: datagrams of which fragments are missing."""
@@ -94,11 +105,13 @@ def _whole(frame: Frame, assembly: Assembly) -> Decoded | None:
         envelope.link_source,
         envelope.link_destination,
         envelope.vlan,
+        envelope.circuit,
     )
     found = read_packet(Frame(data, frame.time_ns, frame.number, frame.link_type), link)
     if type(found) is not Decoded:
         return None
     found.frame = frame
+    found.tunnel = fragment.tunnel
     found.remarks = (
         Remark("V-24", f"put together from {assembly.count} fragments"),
         *assembly.remarks.values(),
@@ -131,4 +144,5 @@ def _incomplete(assembly: Assembly) -> Decoded | None:
         None,
         malformed,
         tuple(fragment.remarks),
+        fragment.tunnel,
     )

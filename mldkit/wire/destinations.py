@@ -70,7 +70,7 @@ def discovery_destination(decoded: Decoded) -> Outcome:
 def destination_mac(decoded: Decoded) -> Outcome:
     """D-25."""
     datagram = decoded.datagram
-    mac = datagram.link_destination
+    mac = None if datagram.is_point_to_point else datagram.link_destination
     if mac is None or not datagram.destination or not is_multicast(datagram.destination):
         return None
     expected = group_mac(datagram.destination)

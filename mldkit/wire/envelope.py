@@ -46,3 +46,5 @@ class Fragment:
     """IPv6: the header that the reassembled payload starts with."""
     next_header_at: int = 0
     """IPv6: where the octet stands that named the fragment header."""
+    tunnel: str | None = None
+    """Kind of the tunnel that the piece came out of."""

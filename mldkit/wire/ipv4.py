@@ -13,10 +13,10 @@ from mldkit.model.family import IGMP
 from mldkit.wire import header_sums
 from mldkit.wire.checksum import ones_sum
 from mldkit.wire.envelope import Fragment, Place
-from mldkit.wire.ethernet import Stop
+from mldkit.wire.link_header import Stop
 
 if TYPE_CHECKING:
-    from mldkit.wire.ethernet import LinkHeader
+    from mldkit.wire.link_header import LinkHeader
 
 PROTOCOL_IGMP = 2
 _ROUTER_ALERT = 0x94
@@ -77,6 +77,7 @@ def _datagram(data: bytes, start: int, end: int, link: LinkHeader) -> Datagram:
         link.source,
         link.destination,
         link.vlan,
+        link.circuit,
     )
 
 
@@ -102,7 +103,7 @@ def _fragment(data: bytes, start: int, place: Place) -> Fragment:
     return Fragment(
         family=IGMP,
         datagram=datagram,
-        identity=(*identity, datagram.vlan),
+        identity=(*identity, datagram.vlan, datagram.circuit),
         header_start=start,
         payload_start=place.start,
         payload_end=place.end,

@@ -14,10 +14,10 @@ from mldkit.model.datagram import Datagram, Decoded, Frame, Remark
 from mldkit.model.family import MLD
 from mldkit.wire.decode_mld import MEMBERSHIP_TYPES
 from mldkit.wire.envelope import Fragment, Place
-from mldkit.wire.ethernet import Stop
+from mldkit.wire.link_header import Stop
 
 if TYPE_CHECKING:
-    from mldkit.wire.ethernet import LinkHeader
+    from mldkit.wire.link_header import LinkHeader
 
 HOP_BY_HOP = 0
 ROUTING = 43
@@ -70,6 +70,7 @@ def read(frame: Frame, link: LinkHeader) -> Place | Fragment | Decoded | Stop | 
         link.source,
         link.destination,
         link.vlan,
+        link.circuit,
     )
     remarks: list[Remark] = []
     length = data[start + 4] << 8 | data[start + 5]
@@ -244,7 +245,7 @@ class _Chain:
         return Fragment(
             family=MLD,
             datagram=self.datagram,
-            identity=(*identity, self.datagram.vlan),
+            identity=(*identity, self.datagram.vlan, self.datagram.circuit),
             header_start=self.start,
             payload_start=at + 8,
             payload_end=self.end,

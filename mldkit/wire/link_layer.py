@@ -1,98 +1,108 @@
 """Link headers by link type: where the IP header starts and what stood before it.
 
-Every reader takes the octets and returns a `LinkHeader`, a `Stop` (broken before the protocol
-was known) or None (certainly not IP). Link types other than those of `LinkType` give None.
+Frames of one link type may stand in another: `read_link` goes from one to the next until it comes
+to IP. Link types other than those of `LinkType` give None.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.model.datagram import LinkType
-from mldkit.wire.ethernet import (
-    ETHERTYPE_IPV4,
-    ETHERTYPE_IPV6,
-    VLAN_ETHERTYPES,
-    LinkHeader,
-    Stop,
-    read_ethernet,
-    read_ethertype,
-    read_llc,
-)
-from mldkit.wire.wireless import read_ieee80211, read_radiotap
+from mldkit.model.datagram import LinkType, Unread
+from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from mldkit.wire import capture_headers, cooked, point_to_point, wireless
+from mldkit.wire.ethernet import read_ethernet
+from mldkit.wire.link_header import Found, Inner, LinkHeader, Stop, cut
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_COOKED_LLC = 4
-"""What cooked headers have in the place of an ethertype in front of LLC (LINUX_SLL_P_802_2)."""
+MAX_FRAMES = 4
+"""Frames of other link types inside each other that are followed."""
+
 _NULL_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 _VERSION_ETHERTYPES = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
-_ARPHRD_NETLINK = 824
 
 
-def _read_sll(data: bytes) -> LinkHeader | Stop | None:
-    if len(data) < 16:
-        return Stop("M-01", "the frame ends inside the cooked header", len(data))
-    length = min(data[4] << 8 | data[5], 8)
-    source = data[6 : 6 + length] or None
-    protocol = data[14] << 8 | data[15]
-    if protocol <= 1500:
-        return read_llc(data, 16, source) if protocol == _COOKED_LLC else None
-    return read_ethertype(data, 14, source, None)
+def _read_raw(data: bytes, start: int = 0) -> Found:
+    if start >= len(data):
+        return Stop("M-01", "the frame is empty", len(data))
+    ethertype = _VERSION_ETHERTYPES.get(data[start] >> 4)
+    return LinkHeader(ethertype, start, len(data), None, None, ()) if ethertype else None
 
 
-def _read_sll2(data: bytes) -> LinkHeader | Stop | None:
-    if len(data) < 20:
-        return Stop("M-01", "the frame ends inside the cooked header", len(data))
-    if data[8] << 8 | data[9] == _ARPHRD_NETLINK:
-        return None
-    length = min(data[11], 8)
-    ethertype = data[0] << 8 | data[1]
-    source = data[12 : 12 + length] or None
-    if ethertype in VLAN_ETHERTYPES:
-        if len(data) < 24:
-            return Stop("M-01", "the frame ends inside a VLAN tag", len(data))
-        tag = (data[20] << 8 | data[21]) & 0x0FFF
-        inner = read_ethertype(data, 22, source, None)
-        if isinstance(inner, LinkHeader):
-            return inner._replace(vlan=(tag, *inner.vlan))
-        return inner
-    if ethertype == _COOKED_LLC:
-        return read_llc(data, 20, source)
-    return LinkHeader(ethertype, 20, len(data), source, None, ())
-
-
-def _read_raw(data: bytes) -> LinkHeader | Stop | None:
-    if not data:
-        return Stop("M-01", "the frame is empty", 0)
-    ethertype = _VERSION_ETHERTYPES.get(data[0] >> 4)
-    return LinkHeader(ethertype, 0, len(data), None, None, ()) if ethertype else None
-
-
-def _read_null(data: bytes) -> LinkHeader | Stop | None:
+def _read_null(data: bytes, start: int = 0) -> Found:
     """BSD loopback: the address family in the byte order of the machine that captured."""
-    if len(data) < 4:
-        return Stop("M-01", "the frame ends inside the loopback header", len(data))
-    value = int.from_bytes(data[:4], "little")
+    end, at = len(data), start + 4
+    if end < at:
+        return cut("the loopback header", end)
+    value = int.from_bytes(data[start:at], "little")
     if value > 0xFFFF:
-        value = int.from_bytes(data[:4], "big")
+        value = int.from_bytes(data[start:at], "big")
     ethertype = _NULL_FAMILIES.get(value)
-    if ethertype is None and len(data) > 4:
-        ethertype = _VERSION_ETHERTYPES.get(data[4] >> 4)
-    return LinkHeader(ethertype, 4, len(data), None, None, ()) if ethertype else None
+    if ethertype is None and end > at:
+        ethertype = _VERSION_ETHERTYPES.get(data[at] >> 4)
+    return LinkHeader(ethertype, at, end, None, None, ()) if ethertype else None
 
 
-READERS: dict[int, Callable[[bytes], LinkHeader | Stop | None]] = {
+READERS: dict[int, Callable[[bytes, int], Found]] = {
     LinkType.ETHERNET: read_ethernet,
-    LinkType.LINUX_SLL: _read_sll,
-    LinkType.LINUX_SLL2: _read_sll2,
+    LinkType.LINUX_SLL: cooked.read_sll,
+    LinkType.LINUX_SLL2: cooked.read_sll2,
     LinkType.RAW: _read_raw,
     LinkType.IPV4: _read_raw,
     LinkType.IPV6: _read_raw,
     LinkType.NULL: _read_null,
     LinkType.LOOP: _read_null,
-    LinkType.IEEE802_11: read_ieee80211,
-    LinkType.IEEE802_11_RADIOTAP: read_radiotap,
+    LinkType.IEEE802_11: wireless.read_ieee80211,
+    LinkType.IEEE802_11_RADIOTAP: wireless.read_radiotap,
+    wireless.IEEE802_11_SWAPPED: wireless.read_swapped,
+    LinkType.IEEE802_11_PRISM: capture_headers.read_prism,
+    LinkType.IEEE802_11_AVS: capture_headers.read_avs,
+    LinkType.PPI: capture_headers.read_ppi,
+    LinkType.PKTAP: capture_headers.read_pktap,
+    LinkType.NFLOG: capture_headers.read_nflog,
+    LinkType.IPOIB: capture_headers.read_ipoib,
+    LinkType.PPP: point_to_point.read_ppp_link,
+    LinkType.PPP_HDLC: point_to_point.read_ppp_link,
+    LinkType.PPP_PPPD: point_to_point.read_pppd,
+    LinkType.PPP_WITH_DIR: point_to_point.read_ppp_with_direction,
+    LinkType.PPP_ETHER: point_to_point.read_ppp_ether,
+    LinkType.C_HDLC: point_to_point.read_cisco_hdlc,
+    LinkType.C_HDLC_WITH_DIR: point_to_point.read_cisco_hdlc_with_direction,
+    LinkType.FRELAY: point_to_point.read_frame_relay,
+    LinkType.FRELAY_WITH_DIR: point_to_point.read_frame_relay_with_direction,
+    LinkType.MPLS: point_to_point.read_mpls_link,
+    LinkType.DSA_TAG_DSA: capture_headers.read_dsa_frame,
+    LinkType.DSA_TAG_EDSA: capture_headers.read_edsa_frame,
+    LinkType.DSA_TAG_BRCM: capture_headers.read_broadcom_frame,
+    LinkType.DSA_TAG_BRCM_PREPEND: capture_headers.read_broadcom_prepended,
 }
 """Reader of each link type that the codec knows."""
+
+
+def read_link(data: bytes, link_type: int) -> LinkHeader | Stop | Unread | None:
+    """Return what the link header of a frame says, through the frames that stand inside it."""
+    reader = READERS.get(link_type)
+    if reader is None:
+        return None
+    found = reader(data, 0)
+    return read_inner(data, found) if type(found) is Inner else found  # type: ignore[return-value]
+
+
+def read_inner(data: bytes, found: Found) -> LinkHeader | Stop | Unread | None:
+    """Return what the innermost link header says where `found` is a frame inside a frame."""
+    end = len(data)
+    for _ in range(MAX_FRAMES):
+        if not isinstance(found, Inner):
+            break
+        end = min(end, found.end)
+        reader = READERS.get(found.link_type)
+        if reader is None:
+            return Unread(f"frames of link type {found.link_type}")
+        found = reader(data, found.offset)
+    if isinstance(found, Inner):
+        return Unread(f"more than {MAX_FRAMES} frames inside each other")
+    if isinstance(found, LinkHeader) and found.end > end:
+        return found._replace(end=end)
+    return found

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from mldkit.analysis.engine import Analysis
+from mldkit.analysis.engine import Analysis, analyze
 from mldkit.analysis.rules import BY_ID
 from mldkit.cli.main import main
+from mldkit.link.capture import open_capture
 from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame, LinkType
@@ -24,7 +25,8 @@ from mldkit.model.units import SECOND
 from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
-from tests.golden import data_stories
+from tests.golden import data_stories, querier_stories
+from tests.golden.querier_stories import every
 from tests.golden.test_defect_table import DEFECTS
 
 if TYPE_CHECKING:
@@ -108,58 +110,6 @@ FRAMES = {
 }  # fmt: skip
 
 
-def silent_for(seconds: float) -> Tell:
-    def tell(stage: Stage) -> None:
-        stage.report(0, "IS_EX", 1)
-        stage.report(seconds, "IS_EX", 1)
-
-    return tell
-
-
-def two_queriers(*times: float) -> Tell:
-    def tell(stage: Stage) -> None:
-        every(125, 3)(stage)
-        for at in times:
-            stage.query(at, router=2)
-
-    return tell
-
-
-def elections(*routers: int) -> Tell:
-    def tell(stage: Stage) -> None:
-        for place, router in enumerate(routers):
-            stage.query(20 * place, router=router)
-
-    return tell
-
-
-def every(interval: float, times: int = 8) -> Tell:
-    def tell(stage: Stage) -> None:
-        for number in range(times):
-            stage.query(interval * number)
-
-    return tell
-
-
-def older_after(seconds: float) -> Tell:
-    def tell(stage: Stage) -> None:
-        stage.query(0)
-        stage.query(seconds, version=stage.family.current_version - 1)
-
-    return tell
-
-
-def older_of_group(*, newer: bool) -> Tell:
-    """An older query for one group, where General Queries are of the current version or not."""
-
-    def tell(stage: Stage) -> None:
-        older = stage.family.current_version - 1
-        stage.query(0, version=None if newer else older)
-        stage.query(20, 1, version=older, response=1)
-
-    return tell
-
-
 def answered(*delays: float | None) -> Tell:
     """A member that answers queries after delays, or not at all."""
 
@@ -211,14 +161,6 @@ def data_until(seconds: int) -> Tell:
         left(20.1, 21.1)(stage)
         for at in range(5, seconds):
             stage.data(at, 1)
-
-    return tell
-
-
-def queries_of(*macs: str) -> Tell:
-    def tell(stage: Stage) -> None:
-        for number, mac in enumerate(macs):
-            stage.query(60 * number, router=1 + number, link_source=bytes.fromhex(mac))
 
     return tell
 
@@ -275,11 +217,6 @@ def forwarded(*hop_limits: int) -> Tell:
 
 
 STORIES: dict[str, tuple[Tell, Tell]] = {
-    "D-01": (silent_for(256), silent_for(254)),
-    "D-02": (two_queriers(60, 185, 310), two_queriers(60, 91.25)),
-    "D-03": (elections(4, 3, 2, 1), elections(3, 2, 1)),
-    "D-04": (every(100), every(120)),
-    "D-06": (older_after(254), older_after(256)),
     "D-07": (answered(5, None, 5), answered(5, 9.9, 5)),
     "D-08": (answered(5, 11.4, 5), answered(5, 11.2, 5)),
     "D-09": (newer_report(200), newer_report(400)),
@@ -287,18 +224,59 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-11": (left(), left(20.1, 21.1)),
     "D-12": (data_until(30), data_until(22)),
     "D-13": (left(20.1, 21.1, suppress=True), left(20.1, 21.1)),
-    "D-14": (
-        queries_of("020000000077", "020000000077"),
-        queries_of("020000000077", "020000000078"),
-    ),
     "D-17": (flood(60), flood(40)),
     "D-18": (suppressed(older=True), suppressed(older=False)),
     "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
-    "D-39": (older_of_group(newer=True), older_of_group(newer=False)),
     **data_stories.STORIES,
+    **querier_stories.STORIES,
 }
+
+
+def paused(*, by: float) -> list[Frame]:
+    """Look at a link for 200 s, not for a time, and again."""
+    stage = Stage(MLD)
+    for begin in (0, 200 + by):
+        stage.query(begin)
+        stage.report(begin + 3, "IS_EX", 1)
+        stage.chatter(begin, begin + 200)
+    return stage.frames()
+
+
+def on_two(*, down_at: float) -> list[Frame]:
+    """Let a host speak on one interface, whose packets end, and then on another one."""
+    first, second = Stage(MLD), Stage(MLD)
+    for at in (0, 125, 250, 375):
+        second.query(at)
+        if at < down_at:
+            first.query(at)
+    first.report(3, "IS_EX", 1)
+    first.chatter(0, down_at, every=2)
+    second.report(253, "IS_EX", 1)
+    frames = [
+        replace(frame, interface=name)
+        for name, stage in (("eth1", first), ("eth2", second))
+        for frame in stage.frames()
+    ]
+    return sorted(frames, key=lambda frame: frame.time_ns or 0)
+
+
+def asked_on(vlan: int) -> list[Frame]:
+    """Let a host report without a tag, and a querier ask on a VLAN."""
+    hosts, asked = Stage(MLD), Stage(MLD, vlan=(vlan,) if vlan else ())
+    for at in (0, 125, 250, 375):
+        asked.query(at)
+        hosts.report(at + 3, "IS_EX", 1)
+    return sorted([*hosts.frames(), *asked.frames()], key=lambda frame: frame.time_ns or 0)
+
+
+IN_CAPTURES: dict[str, tuple[list[Frame], list[Frame]]] = {
+    "D-40": (paused(by=210), paused(by=150)),
+    "D-44": (on_two(down_at=200), on_two(down_at=380)),
+    "D-50": (asked_on(7), asked_on(0)),
+}
+"""What shows in packets that hold no message, and on links beside each other."""
 ONLY_MLD = {"D-29"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
@@ -336,10 +314,25 @@ def test_a_rule_on_a_link_is_raised_and_its_neighbour_is_not(rule: str, family: 
     assert rule not in found[1]
 
 
+@pytest.mark.parametrize("rule", IN_CAPTURES)
+def test_a_rule_on_captures_is_raised_and_its_neighbour_is_not(rule: str, tmp_path: Path) -> None:
+    found = []
+    for number, frames in enumerate(IN_CAPTURES[rule]):
+        path = str(tmp_path / f"{number}.pcapng")
+        with CaptureWriter(path) as writer:
+            for frame in frames:
+                writer.write(frame)
+        with open_capture(path, data=True) as capture:
+            found.append({entry.id for entry in analyze([capture], Analysis()).findings})
+
+    assert rule in found[0]
+    assert rule not in found[1]
+
+
 def test_every_rule_has_a_case() -> None:
     told = {case.id for case in DEFECTS if case.id is not None}
 
-    assert told | set(FRAMES) | set(STORIES) == set(BY_ID)
+    assert told | set(FRAMES) | set(STORIES) | set(IN_CAPTURES) == set(BY_ID)
 
 
 def test_everything_that_is_wrong_in_one_long_capture_stops_nothing(

@@ -10,17 +10,21 @@ import os
 import shutil
 import struct
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from mldkit.link.capture_writer import CaptureWriter
-from mldkit.model.addresses import parse
+from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Decoded, Frame, LinkType
 from mldkit.model.messages import Leave, LegacyReport, Query, Report
 from mldkit.model.units import SECOND
 from mldkit.testing import strategies
+from mldkit.testing.encapsulations import LINKS, SWITCH_TAGS, Encapsulation
+from mldkit.testing.envelopes import V4, V6
+from mldkit.testing.tunnels import GUESSED, TUNNELS
 from mldkit.wire.checksum import internet_checksum
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame, encode_packet
@@ -153,8 +157,23 @@ def frames_of(datagrams: list[Datagram]) -> list[Frame]:
     ]
 
 
-def read_here(frames: list[Frame]) -> dict[int, Facts]:
-    decoder = Decoder()
+def wrapped(datagrams: list[Datagram]) -> list[Frame]:
+    """Return each datagram in something else, and all ways of it."""
+    found = [(way.link_type, way.wrap(V4)) for way in GUESSED]
+    for number, datagram in enumerate(datagrams):
+        family = 4 if len(datagram.source) == 4 else 6
+        frame = encode_frame(replace(datagram, vlan=()))
+        ways = [way for way in (*LINKS, *TUNNELS) if family in way.families]
+        for way in (ways[number % len(ways)], ways[number * 7 % len(ways)]):
+            found.append((way.link_type, way.wrap(frame)))
+    return [
+        Frame(data, number * 1_000_000, number, link_type, None, f"link{link_type}")
+        for number, (link_type, data) in enumerate(found, 1)
+    ]
+
+
+def read_here(frames: list[Frame], *, tunnels: bool = False) -> dict[int, Facts]:
+    decoder = Decoder(tunnels=tunnels)
     found = {d.frame.number: facts_of(d) for frame in frames for d in decoder.decode(frame)}
     assert list(decoder.finish()) == [], "all fragments came together"
     return found
@@ -220,6 +239,10 @@ def read_by_tshark(path: Path) -> dict[int, Facts]:
             key: [item for name in alternatives for item in texts[name].split(",") if item]
             for key, alternatives in FIELDS.items()
         }
+        # Of IP headers around each other the last one is the message's.
+        version = 0 if texts["igmp.type"] else 1
+        for key in ("source", "destination", "hop_limit", "traffic_class"):
+            values[key] = texts[FIELDS[key][version]].split(",")[-1:]
         found[int(number)] = facts_by_tshark(values)
     return found
 
@@ -257,24 +280,57 @@ def facts_by_tshark(values: dict[str, list[str]]) -> Facts:
     )
 
 
-def test_tshark_reads_the_same_facts(tmp_path: Path) -> None:
-    if shutil.which("tshark") is None:
+def need(program: str) -> None:
+    """Skip where a program is missing, but not where the project's own checks run."""
+    if shutil.which(program) is None:
         if os.environ.get("CI") == "true":
-            pytest.fail("tshark is not installed")
-        pytest.skip("tshark is not installed")
-    datagrams = drawn(COUNT)
-    frames = frames_of(datagrams)
-    path = tmp_path / "invented.pcapng"
+            pytest.fail(f"{program} is not installed")
+        pytest.skip(f"{program} is not installed")
+
+
+def compare(path: Path, frames: list[Frame], *, tunnels: bool = False) -> int:
+    """Hold what is read of frames against tshark; return how many messages there are."""
     with CaptureWriter(str(path)) as writer:
         for frame in frames:
             writer.write(frame)
 
-    ours, theirs = read_here(frames), read_by_tshark(path)
+    ours, theirs = read_here(frames, tunnels=tunnels), read_by_tshark(path)
 
     assert set(ours) == set(theirs)
-    assert len(ours) > 2 * len(datagrams)
     for number, facts in ours.items():
         judged = theirs[number]
         if facts.is_sound is None:
             judged = judged._replace(is_sound=None)
         assert facts == judged, f"frame {number}: {frames[number - 1].data.hex()}"
+    return len(ours)
+
+
+def test_tshark_reads_the_same_facts(tmp_path: Path) -> None:
+    need("tshark")
+    datagrams = drawn(COUNT)
+
+    assert compare(tmp_path / "invented.pcapng", frames_of(datagrams)) > 2 * len(datagrams)
+
+
+def test_tshark_reads_the_same_facts_inside_everything(tmp_path: Path) -> None:
+    need("tshark")
+    frames = wrapped(drawn(COUNT))
+    kinds = {way.link_type for way in LINKS}
+
+    assert compare(tmp_path / "wrapped.pcapng", frames, tunnels=True) == len(frames)
+    assert kinds <= {frame.link_type for frame in frames}
+
+
+@pytest.mark.parametrize("way", SWITCH_TAGS, ids=lambda way: way.name)
+@pytest.mark.parametrize("frame", [V4, V6], ids=["IGMP", "MLD"])
+def test_tcpdump_reads_switch_tags_too(tmp_path: Path, way: Encapsulation, frame: bytes) -> None:
+    need("tcpdump")
+    path = tmp_path / "tagged.pcap"
+    with CaptureWriter(str(path)) as writer:
+        writer.write(Frame(way.wrap(frame), 0, 1, way.link_type))
+    done = subprocess.run(["tcpdump", "-nvr", path], capture_output=True, text=True, check=True)
+
+    (found,) = Decoder().decode(Frame(way.wrap(frame), 0, 1, way.link_type))
+    words = "igmp query v3" if found.family.ip_version == 4 else "multicast listener query v2"
+    assert words in done.stdout
+    assert f"{text(found.datagram.source)} > {text(found.datagram.destination)}" in done.stdout

@@ -48,7 +48,7 @@ def test_m44_snap_of_other_organizations_says_no_ethertype(oui: str, is_read: bo
 
 @pytest.mark.parametrize("link_type", [LinkType.LINUX_SLL, LinkType.LINUX_SLL2])
 @pytest.mark.parametrize(
-    ("protocol", "is_read"), [(4, True), (1, False), (3, False), (0x30, False)]
+    ("protocol", "is_read"), [(4, True), (1, False), (2, False), (0x30, False)]
 )
 def test_m44_m49_a_cooked_header_says_llc_by_a_number_that_is_no_length(
     link_type: int, protocol: int, is_read: bool
