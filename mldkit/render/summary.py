@@ -15,7 +15,7 @@ from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, interval_text, named
-from mldkit.render.incidents import incidents, stopped_stream
+from mldkit.render.incidents import harm_text, incidents
 from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
 from mldkit.render.words import place
@@ -119,8 +119,8 @@ def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     if link.queriers.elsewhere:
         line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
-    stopped = stopped_stream(link, silence, "one")
-    return f"{line}; {stopped}." if stopped else f"{line}."
+    harm = harm_text(link, silence, "one")
+    return f"{line}; {harm}." if harm else f"{line}."
 
 
 def _lifetimes_text(link: LinkFacts) -> str:

@@ -35,8 +35,8 @@ KEYS = {
     },
     "capture": {"file", "packets", "messages", "first", "last", "truncated", "duplicates"},
     "event": {
-        "event", "time", "interface", "vlan", "family", "host", "mac", "group", "filter_mode",
-        "sources", "finding",
+        "event", "time", "interface", "vlan", "family", "host", "mac", "version", "group",
+        "filter_mode", "sources", "finding",
     },
 }  # fmt: skip
 
