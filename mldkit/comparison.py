@@ -19,13 +19,15 @@ from statistics import median_low
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mldkit.analysis.copies import COPY_NS
-from mldkit.model.messages import Other
+from mldkit.model.addresses import is_unspecified
+from mldkit.model.messages import GroupRecord, LegacyReport, Other, RecordType, Report
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Iterator
+    from collections.abc import Hashable, Iterable, Iterator, Mapping
 
+    from mldkit.model.addresses import Address
     from mldkit.model.datagram import Decoded, Frame
 
 WINDOW_NS = 2 * SECOND
@@ -53,6 +55,23 @@ class Changed:
     fields: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A switch between A and B that reports to B in place of the hosts at A."""
+
+    source: Address
+    """What its reports come from."""
+    version: int | None
+    hosts: tuple[Address, ...]
+    """Whose reports did not come through."""
+    groups: tuple[Address, ...]
+    """Of which it reports to B what hosts report to A."""
+    lost: tuple[Address, ...]
+    """Those of which hosts want single sources, and it asks for any."""
+    frames: tuple[int, ...]
+    """Its reports in B."""
+
+
 @dataclass(slots=True)
 class Comparison:
     """What two captures have in common."""
@@ -66,6 +85,8 @@ class Comparison:
     elsewhere: list[Seen] = field(default_factory=list)
     """Of `only_b`: reports and leaves of hosts that A never heard, behind other ports. A snooping
     switch sends them to routers only (RFC 4541 §2.1.1)."""
+    proxies: list[Proxy] = field(default_factory=list)
+    """Who of `only_b` reports in place of hosts of `only_a`."""
     outside_a: list[Seen] = field(default_factory=list)
     outside_b: list[Seen] = field(default_factory=list)
     """Of `only_a` and `only_b`: what lies outside the time of the other capture."""
@@ -138,12 +159,75 @@ def compare(side_a: list[Seen], side_b: list[Seen]) -> Comparison:
     result.only_b.sort(key=_place)
     result.changed.sort(key=lambda change: (change.a, change.b))
     heard = {seen.decoded.datagram.source for seen in side_a}
-    result.elsewhere = [
+    strangers = [
         seen
         for seen in result.only_b
         if seen.decoded.kind in ("report", "leave") and seen.decoded.datagram.source not in heard
     ]
+    result.proxies = proxies(result.only_a, strangers)
+    stand_ins = {proxy.source for proxy in result.proxies}
+    result.elsewhere = [seen for seen in strangers if seen.decoded.datagram.source not in stand_ins]
     return result
+
+
+def proxies(only_a: Iterable[Seen], strangers: Iterable[Seen]) -> list[Proxy]:
+    """Return who reports to B for the groups of hosts whose reports do not come through.
+
+    A host behind another port may be member of the same groups, and a switch may hold back what
+    it has made needless. So it takes somebody without an address (a switch needs none), or one
+    that speaks for all groups of A in an older version than the hosts there.
+    """
+    wanted: dict[Address, list[Seen]] = defaultdict(list)
+    for seen in only_a:
+        for record in _records(seen):
+            wanted[record.group].append(seen)
+    by_source: dict[Address, list[Seen]] = defaultdict(list)
+    for seen in strangers:
+        if seen.decoded.kind == "report":
+            by_source[seen.decoded.datagram.source].append(seen)
+    found = (_proxy(source, reports, wanted) for source, reports in by_source.items())
+    return [proxy for proxy in found if proxy is not None]
+
+
+def _proxy(
+    source: Address, reports: list[Seen], wanted: Mapping[Address, list[Seen]]
+) -> Proxy | None:
+    told = {record.group for seen in reports for record in _records(seen)}
+    groups = sorted(told & wanted.keys())
+    versions = [seen.decoded.version for seen in reports if seen.decoded.version is not None]
+    replaced = [seen for group in groups for seen in wanted[group]]
+    lowest = min((seen.decoded.version or 0 for seen in replaced), default=0)
+    version = max(versions, default=None)
+    is_older = version is not None and version < lowest
+    speaks_for_all = is_older and len(groups) > 1 and len(groups) == len(wanted)
+    if not groups or not (is_unspecified(source) or speaks_for_all):
+        return None
+    lost = {
+        record.group
+        for seen in replaced
+        for record in _records(seen)
+        if record.sources and record.group in groups
+    }
+    kept = {record.group for seen in reports for record in _records(seen) if record.sources}
+    return Proxy(
+        source,
+        version,
+        tuple(sorted({seen.decoded.datagram.source for seen in replaced})),
+        tuple(groups),
+        tuple(sorted(lost - kept)),
+        tuple(seen.frame for seen in reports),
+    )
+
+
+def _records(seen: Seen) -> Iterator[GroupRecord]:
+    """Give what a report asks for; leaves ask for nothing."""
+    message = seen.decoded.datagram.message
+    if isinstance(message, LegacyReport):
+        yield GroupRecord(RecordType.IS_EX, message.group)
+    elif isinstance(message, Report):
+        for record in message.records:
+            if record.sources or record.type in (RecordType.IS_EX, RecordType.TO_EX):
+                yield record
 
 
 def outside(

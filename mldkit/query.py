@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from mldkit.errors import MldkitError
-from mldkit.model.addresses import is_unspecified
 from mldkit.model.messages import Query, RecordType
 from mldkit.protocol.exchange import Exchanges, current_state, late_limit_ns
 from mldkit.wire.decoder import Decoder
@@ -112,20 +111,19 @@ class QueryResult:
         return self.interrupted or self.failure is not None
 
     def hosts(self) -> list[HostState]:
-        """Return the hosts in order of family and address."""
+        """Return the hosts in order of family and address; one for each MAC that has it."""
         found: dict[tuple[bytes, bytes | None], HostState] = {}
         for answer in self.answers:
             datagram = answer.decoded.datagram
-            key = (
-                datagram.source,
-                datagram.link_source if is_unspecified(datagram.source) else None,
-            )
+            key = (datagram.source, datagram.link_source)
             host = found.get(key)
             if host is None:
                 host = found[key] = HostState(datagram.source, datagram.link_source)
             for record in current_state(datagram.message):
                 host.take(record, answer)
-        return sorted(found.values(), key=lambda host: (len(host.address), host.address))
+        return sorted(
+            found.values(), key=lambda host: (len(host.address), host.address, host.mac or b"")
+        )
 
 
 def default_wait_ns(queries: Sequence[Query]) -> int:

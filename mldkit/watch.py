@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 from mldkit.analysis.engine import Analysis
 from mldkit.analysis.events import Event
 from mldkit.analysis.glance import Glance, MemberLine, glance, members
+from mldkit.analysis.vantage import AUTO
 from mldkit.errors import LinkError
 from mldkit.link import clock, interfaces
 from mldkit.link.device import InterfaceDown, InterfaceRemoved, PacketSocket
@@ -137,6 +138,7 @@ class Watch:
         listener: Callable[[WatchEvent], None],
         *,
         profile: str = DEFAULT_PROFILE,
+        vantage: str = AUTO,
         on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
         """Open the interface; raise LinkError where there is none or we may not.
@@ -154,7 +156,7 @@ class Watch:
         self._dropped = self._dropped_before = 0
         self._deaf_since_ns: int | None = None
         """Wall time since which nothing can be heard."""
-        self.analysis = Analysis(profile, self._take, with_data=False)
+        self.analysis = Analysis(profile, self._take, with_data=False, vantage=vantage)
         self.analysis.intake.begun_ns = self.begun_ns = machine.wall_ns()
         self._device: Device | None = None
         try:
@@ -170,7 +172,7 @@ class Watch:
             # net/bridge/br_multicast.c:__br_multicast_send_query sends to one port.
             notes += (
                 f"{self.interface} is a bridge, which asks each of its ports by itself: what it"
-                " asks there is not heard here (D-08, D-11); watch a port",
+                " asks there is not heard here: watch a port, or say --vantage bridge",
             )
         return notes
 
@@ -208,7 +210,10 @@ class Watch:
         if self._device is not None:
             self._device.close()
             self._device = None
-        return self.analysis.finish(self._machine.wall_ns())
+        result = self.analysis.finish(self._machine.wall_ns())
+        # By now it may be known that some of it is not seen from here.
+        self.errors = sum(entry.severity == ERROR for entry in result.findings)
+        return result
 
     def _hear(self, device: Device, until_ns: int) -> None:
         try:

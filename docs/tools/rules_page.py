@@ -33,9 +33,13 @@ ANALYSIS_HEAD = """
 ## Rules that need more than one frame
 
 Printed from the table in `mldkit/analysis/rules.py`. `analyze` holds whole captures against these
-too. A member that answers none of several General Queries in a row is an error of D-07. V-23 is
-here also for a query from the address of a host with another MAC, and for the only IPv4 sender that
-shares no subnet with all others. D-11 is a remark for groups that switches flood, whoever is member
+too. A member that answers none of several General Queries in a row is an error of D-07; in IGMPv2
+and MLDv1 it is told of the last reporter of a group that nobody reported since, as a remark where
+the member may have left without a word (IGMPv1 knows no leave). V-23 is here also for a query from
+the address of a host with another MAC, and for the only IPv4 sender that shares no subnet with all
+others. D-11 is an error where no specific query follows within 10 s, a warning where the first one
+comes after the last member query time, a remark where it comes before that but not at once, or not
+as often as the robustness variable says, and for groups that switches flood, whoever is member
 (224.0.0.0/24, RFC 4541 §2.1.2); IPv6 groups of link scope are asked about as any (RFC 4541 §3).
 D-01 is an error where a stream stopped as long after the last report as a switch remembers a
 member, where a member was forgotten while its data came, or where a switch that snoops told of

@@ -72,7 +72,8 @@ def left_out(
     """Return what was left out, of every link."""
     found = admission.left_out()
     for link in links:
-        counts = link.memberships.left_out + link.responses.left_out
+        counts = link.memberships.left_out + link.responses.windows.left_out
+        counts += link.changes.left_out
         if link.key in traffic:
             counts += traffic[link.key].left_out
         found += tuple(LeftOut(link.key, count, what, MOST[what]) for what, count in counts.items())

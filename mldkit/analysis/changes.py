@@ -1,42 +1,68 @@
 """State changes: are they repeated as the robustness variable asks, and are they too many.
 
 Every change is sent RV times, the repeats at random within 1 s of the one before (RFC 9776 §5.1,
-§8.11). Another change in between mixes with the repeats (Linux sends both in one report), so
-only changes that a host made by itself are counted.
+§8.11)::
+
+    TO_EX(G) -- TO_EX(G)                    as it should be
+    TO_EX(G) ------------- TO_EX(G)         repeated, but slowly: up to 10 s by older rules
+    TO_EX(G) - TO_IN(G) - TO_EX(G)          left and joined again: another change each time
+
+Each group is looked at by itself, as hosts count their repeats (net/ipv4/igmp.c:igmpv3_send_cr):
+a report repeats one change and tells another. Where a change of a group follows another of the
+same group before that was repeated, the two mix, and only what is certain is told.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import MARGIN_NS, UNSOLICITED_INTERVAL_NS, host_address
+from mldkit.analysis.facts import (
+    MARGIN_NS,
+    REPEATED_NS,
+    UNSOLICITED_INTERVAL_NS,
+    host_address,
+)
+from mldkit.analysis.limits import CHANGED, MOST_CHANGED
 from mldkit.model.addresses import text
+from mldkit.model.messages import RecordType
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
 FLOOD_RECORDS = 1000
 _LATEST_REPEAT_NS = UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
-_FORGOTTEN_NS = 3 * UNSOLICITED_INTERVAL_NS
+_COMPLETE_NS = 3 * UNSOLICITED_INTERVAL_NS
+"""What was sent as often as it should be, and comes again later than that, is told anew."""
+_FIRST_CHANGE = RecordType.TO_IN
 
 
 @dataclass(slots=True)
-class _Host:
-    """What one host changed last."""
+class _Change:
+    """What one host changed last in one group."""
 
-    records: tuple[GroupRecord, ...] = ()
-    mark: Mark | None = None
-    last_ns: int = 0
-    times: int = 0
-    mixed: bool = False
-    recent: deque[tuple[int, int]] = field(default_factory=deque)
-    """Time and number of records of the reports within the last second."""
-    in_recent: int = 0
+    record: GroupRecord
+    mark: Mark
+    last_ns: int
+    wanted: int
+    """How often it has to be sent, as the querier said by then."""
+    times: int = 1
+    is_mixed: bool = False
+    """Whether it may have been told more often, or as part of another change."""
+
+
+@dataclass(slots=True)
+class _Recent:
+    """What a host sent within the last second."""
+
+    reports: deque[tuple[int, int]] = field(default_factory=deque)
+    """Time and number of change records of each report."""
+    records: int = 0
 
 
 class Changes:
@@ -46,7 +72,12 @@ class Changes:
         self._link = link
         self._begun_ns = begun_ns
         self._ledger = ledger
-        self._hosts: dict[Host, _Host] = {}
+        self._pending: dict[tuple[Host, Address], _Change] = {}
+        """Changes that may still be repeated; the oldest first."""
+        self._recent: dict[Host, _Recent] = {}
+        self._swept_ns = begun_ns
+        self.left_out: Counter[str] = Counter()
+        """What found no room, in words."""
 
     def report(
         self,
@@ -57,71 +88,102 @@ class Changes:
         mark: Mark,
     ) -> None:
         """Take in an accepted report with `count` state-change records among its records."""
-        known = self._hosts.get(host)
-        if known is None:
-            known = self._hosts[host] = _Host()
-        self._count_flood(host, known, count, mark)
-        since_ns = mark.time_ns - known.last_ns
-        if known.times and since_ns > _FORGOTTEN_NS:
-            self._judge(host, known, robustness)
-        if known.times and known.records == records and count == len(records):
-            known.times += 1
-            if since_ns > _LATEST_REPEAT_NS and not known.mixed:
-                detail = f"repeated after {since_ns / SECOND:.3f} s instead of within 1 s"
-                self._tell(host, detail, mark)
-        else:
-            # A change while another is being repeated: the two mix from here on.
-            # The first sending of a change may lie before the start of the capture.
-            known.mixed = (
-                0 < known.times < robustness
-                or count != len(records)
-                or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS
-            )
-            known.records, known.mark, known.times = records, mark, 1
-        known.last_ns = mark.time_ns
+        self._count_flood(host, count, mark)
+        if mark.time_ns - self._swept_ns > REPEATED_NS:
+            self.poll(mark.time_ns)
+        for record in records:
+            if record.type >= _FIRST_CHANGE:
+                self._take(host, record, robustness, mark)
 
     def interrupt(self, now_ns: int) -> None:
         """Take in that hosts change their version, which ends their repeats (RFC 9776 §7.2.1)."""
-        for known in self._hosts.values():
-            known.mixed |= now_ns - known.last_ns <= _FORGOTTEN_NS
+        for change in self._pending.values():
+            change.is_mixed |= now_ns - change.last_ns <= REPEATED_NS
 
-    def resumed(self, paused_ns: int, until_ns: int, robustness: int) -> Changes:
+    def resumed(self, paused_ns: int, until_ns: int) -> Changes:
         """Return what goes on after a time in which nothing was heard: repeats were missed."""
-        self.poll(paused_ns, robustness)
-        return Changes(self._link, self._ledger, until_ns)
+        self.poll(paused_ns)
+        after = Changes(self._link, self._ledger, until_ns)
+        after.left_out = self.left_out
+        return after
 
-    def poll(self, now_ns: int, robustness: int) -> None:
+    def poll(self, now_ns: int) -> None:
         """Judge the changes of which no repeat can come any more."""
+        self._swept_ns = now_ns
         over = [
-            (host, known)
-            for host, known in self._hosts.items()
-            if now_ns - known.last_ns > _FORGOTTEN_NS
+            (key, change)
+            for key, change in self._pending.items()
+            if now_ns - change.last_ns > REPEATED_NS
         ]
-        for host, known in over:
-            if known.times:
-                self._judge(host, known, robustness)
-            del self._hosts[host]
+        for (host, _), change in over:
+            self._judge(host, change)
+        for key, _ in over:
+            del self._pending[key]
+        for host in [
+            host for host, recent in self._recent.items() if now_ns - recent.reports[-1][0] > SECOND
+        ]:
+            del self._recent[host]
 
-    def _judge(self, host: Host, known: _Host, robustness: int) -> None:
+    def finish(self, now_ns: int) -> None:
+        """Judge what should have been repeated before the end of the capture."""
+        for (host, _), change in self._pending.items():
+            since_ns = now_ns - change.last_ns
+            if since_ns > _COMPLETE_NS:
+                self._judge(host, change, f" in the {since_ns / SECOND:.1f} s after it")
+        self._pending.clear()
+
+    def _take(self, host: Host, record: GroupRecord, robustness: int, mark: Mark) -> None:
+        key = host, record.group
+        change = self._pending.get(key)
+        if change is None:
+            if len(self._pending) >= MOST_CHANGED:
+                self.left_out[CHANGED] += 1
+                return
+        else:
+            since_ns = mark.time_ns - change.last_ns
+            is_same = change.record == record and since_ns <= REPEATED_NS
+            if is_same and (since_ns <= _COMPLETE_NS or change.times < change.wanted):
+                change.times += 1
+                change.last_ns = mark.time_ns
+                if since_ns > _LATEST_REPEAT_NS:
+                    detail = f"{record} was repeated after {since_ns / SECOND:.1f} s"
+                    self._tell(host, f"{detail} instead of within 1 s", mark)
+                return
+            # Another change of the group: the repeats of this one end with it.
+            if since_ns > _COMPLETE_NS:
+                self._judge(host, change)
+        self._pending[key] = _Change(
+            record,
+            mark,
+            mark.time_ns,
+            robustness,
+            # The first sending of a change may lie before the start of the capture.
+            is_mixed=(change is not None and change.times < change.wanted)
+            or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS,
+        )
+
+    def _judge(self, host: Host, change: _Change, until: str = "") -> None:
         """D-10."""
-        if known.times != robustness and not known.mixed and known.mark is not None:
-            times = "once" if known.times == 1 else f"{known.times} times"
-            detail = f"{known.records[0]} was sent {times}, robustness is {robustness}"
-            self._tell(host, detail, known.mark)
-        known.times, known.records, known.mixed = 0, (), False
+        if change.times != change.wanted and not change.is_mixed:
+            times = "once" if change.times == 1 else f"{change.times} times"
+            detail = f"{change.record} was sent {times}{until}, robustness is {change.wanted}"
+            self._tell(host, detail, change.mark)
 
     def _tell(self, host: Host, detail: str, mark: Mark) -> None:
         address = host_address(host)
         self._ledger.add("D-10", self._link, mark, f"{text(address)}: {detail}", host=address)
 
-    def _count_flood(self, host: Host, known: _Host, count: int, mark: Mark) -> None:
+    def _count_flood(self, host: Host, count: int, mark: Mark) -> None:
         """D-17."""
-        recent = known.recent
-        recent.append((mark.time_ns, count))
-        known.in_recent += count
-        while recent[0][0] <= mark.time_ns - SECOND:
-            known.in_recent -= recent.popleft()[1]
-        if known.in_recent > FLOOD_RECORDS:
+        recent = self._recent.get(host)
+        if recent is None:
+            recent = self._recent[host] = _Recent()
+        reports = recent.reports
+        reports.append((mark.time_ns, count))
+        recent.records += count
+        while reports[0][0] <= mark.time_ns - SECOND:
+            recent.records -= reports.popleft()[1]
+        if recent.records > FLOOD_RECORDS:
             address = host_address(host)
-            detail = f"{text(address)} sent {known.in_recent} change records within a second"
+            detail = f"{text(address)} sent {recent.records} change records within a second"
             self._ledger.add("D-17", self._link, mark, detail, host=address)

@@ -1,26 +1,40 @@
-"""Frames that were captured twice, messages that come back, clocks that run backwards.
+"""Frames that were captured twice, loops and storms, messages that come back.
 
 A span port of both directions gives every frame twice within a millisecond: the copy is counted
-and kept out of the folds. A message that comes again with a hop limit lower by one, or on
-another VLAN, was forwarded by something that must not forward it.
+and kept out of the folds. The same octets ten times within 100 ms, spread over more than that
+millisecond, are what a loop makes of a frame, and so is one packet that comes again and again: by
+its IP identification, where the others of its sender differ (`identifications`). A message that
+comes again with a hop limit lower by one, or on another VLAN, was forwarded by something that
+must not forward it.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import LinkKey, Mark, link_vlan
+from mldkit.analysis.identifications import Identifications
 from mldkit.model.addresses import text
 from mldkit.model.datagram import LinkType
 from mldkit.model.units import MILLISECOND
+from mldkit.model.words import delay_text
 
 if TYPE_CHECKING:
-    from mldkit.analysis.ledger import Ledger
+    from typing import TypeAlias
+
+    from mldkit.analysis.ledger import Entry, Ledger
     from mldkit.model.datagram import Decoded
 
+    Key: TypeAlias = tuple[str | None, bytes]
+    """The interface, and the octets of a frame."""
+
 COPY_NS = MILLISECOND
+STORM_NS = 100 * MILLISECOND
+STORM_FRAMES = 10
+_CLOSE_NS = STORM_NS // (STORM_FRAMES - 1)
+"""As far apart as the frames of a storm are on average: nobody repeats a message so soon twice."""
 _LOOP_NS = 50 * MILLISECOND
 """A loop gives a frame back at once; what comes later was sent again."""
 _MOST_FRAMES = 1 << 14
@@ -32,53 +46,133 @@ _PACKET_TYPE = 2
 _COOKED = (LinkType.LINUX_SLL, LinkType.LINUX_SLL2)
 
 
+@dataclass(slots=True)
+class _Burst:
+    """The same octets, no two of them further apart than a storm lasts."""
+
+    begun_ns: int
+    last_ns: int
+    frames: int = 1
+    latest: deque[int] = field(default_factory=lambda: deque(maxlen=STORM_FRAMES))
+    copies: list[Mark] = field(default_factory=list)
+    """Those that are not told yet."""
+    found: Entry | None = None
+    """The finding, once it is a storm."""
+
+
 class Copies:
     """Compares each message with those shortly before it, over all links."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._frames: dict[tuple[str | None, bytes], int] = {}
-        self._order: deque[tuple[int, tuple[str | None, bytes]]] = deque()
+        self._frames: dict[Key, int | _Burst] = {}
+        """When each frame was seen, since the last turn."""
+        self._before: dict[Key, int | _Burst] = {}
+        """The same of the time before that, as long as a storm lasts."""
+        self._turned_ns = 0
+        self._bursts: list[_Burst] = []
+        """Those with copies that are not told yet."""
+        self._order: deque[tuple[int, Key]] = deque(maxlen=_MOST_COMPARED)
         self._odd: dict[bytes, int] = {}
         self._odd_order: deque[tuple[int, bytes]] = deque()
+        self._identifications = Identifications(ledger)
         self.duplicates: dict[int, int] = {}
         """Copies in each capture."""
 
     def is_copy(self, decoded: Decoded, mark: Mark) -> bool:
-        """Return whether the same frame was seen within the last millisecond."""
+        """Return whether the same frame was seen just before, or comes back from a loop."""
         frame = decoded.frame
         if frame.time_ns is None:
             # Equal messages without a time may be minutes apart.
             return False
         now_ns = mark.time_ns
-        order, frames = self._order, self._frames
-        if order and order[-1][0] < now_ns - COPY_NS:
-            # Nearly always all are over.
-            order.clear()
-            frames.clear()
-        while order and order[0][0] < now_ns - COPY_NS:
-            before_ns, key = order.popleft()
-            if frames.get(key) == before_ns:
-                del frames[key]
+        frames = self._frames
+        if now_ns - self._turned_ns >= STORM_NS or len(frames) >= _MOST_FRAMES:
+            self._turn(now_ns)
+            frames = self._frames
         data = frame.data
         if frame.link_type == LinkType.LINUX_SLL:
             # One frame on a bridge and on its port: only whether it came or went differs.
             data = data[_PACKET_TYPE:]
         key = (frame.interface, data)
-        if key in frames:
+        seen = frames.get(key) or self._before.get(key)
+        if seen is not None and self._is_again(seen, key, decoded, mark):
             self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
-            self._ledger.add("M-56", None, mark, "the same octets within a millisecond")
             return True
-        frames[key] = now_ns
-        order.append((now_ns, key))
-        if len(order) > _MOST_FRAMES:
-            frames.pop(order.popleft()[1], None)
+        if seen is None:
+            frames[key] = now_ns
+        self._order.append((now_ns, key))
         datagram = decoded.datagram
+        if len(datagram.source) == 4 and self._identifications.is_again(decoded, mark):
+            self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
+            return True
         if any(datagram.vlan):
             self._look_for_vlan_copy(decoded, mark)
         if datagram.hop_limit != 1 or self._odd:
             self._look_for_loop(decoded, mark)
         return False
+
+    def finish(self) -> None:
+        """Tell of the last copies."""
+        for burst in self._bursts:
+            self._tell_copies(burst)
+        self._bursts.clear()
+
+    def _turn(self, now_ns: int) -> None:
+        """Let go of what was seen longer ago than a storm lasts."""
+        is_long = now_ns - self._turned_ns >= 2 * STORM_NS
+        self._before = {} if is_long else self._frames
+        self._frames = {}
+        self._turned_ns = now_ns
+        if self._bursts:
+            going_on = []
+            for burst in self._bursts:
+                if now_ns - burst.last_ns <= STORM_NS:
+                    going_on.append(burst)
+                else:
+                    self._tell_copies(burst)
+            self._bursts = going_on
+
+    def _is_again(self, seen: int | _Burst, key: Key, decoded: Decoded, mark: Mark) -> bool:
+        """Take in octets that were seen before; return whether they are no new message."""
+        now_ns = mark.time_ns
+        burst = seen if isinstance(seen, _Burst) else _Burst(seen, seen, latest=_times(seen))
+        after_ns = now_ns - burst.last_ns
+        if after_ns > STORM_NS:
+            burst = _Burst(now_ns, now_ns, latest=_times(now_ns))
+            self._frames[key] = now_ns
+            return False
+        self._frames[key] = burst
+        burst.frames += 1
+        burst.last_ns = now_ns
+        burst.latest.append(now_ns)
+        if burst.found is None and _is_storm(burst):
+            self._begin_storm(burst, decoded, mark)
+        if burst.found is not None:
+            if burst.frames > burst.found.weight:
+                burst.found.weight, burst.found.detail = burst.frames, _storm_text(burst)
+            return True
+        if after_ns <= COPY_NS:
+            if not burst.copies:
+                self._bursts.append(burst)
+            burst.copies.append(mark)
+            return True
+        # Hosts tell a change again after any time; no querier asks the same again so soon.
+        return after_ns <= _CLOSE_NS and (burst.frames > 2 or decoded.kind == "query")
+
+    def _tell_copies(self, burst: _Burst) -> None:
+        """M-56."""
+        for mark in burst.copies:
+            self._ledger.add("M-56", None, mark, "the same octets within a millisecond")
+        burst.copies.clear()
+
+    def _begin_storm(self, burst: _Burst, decoded: Decoded, mark: Mark) -> None:
+        """D-34, an error: switches that send frames around stop working altogether."""
+        burst.found = self._ledger.add(
+            "D-34", _link(decoded), mark, _storm_text(burst), host=decoded.datagram.source
+        )
+        # They are no copies of a span port.
+        burst.copies.clear()
 
     def _look_for_vlan_copy(self, decoded: Decoded, mark: Mark) -> None:
         """D-30; queriers of trunks ask every VLAN at once, so queries are left out.
@@ -113,7 +207,10 @@ class Copies:
         """Return whether the message was seen just before with other headers."""
         data = decoded.frame.data
         payload, source = data[decoded.offset :], data[6:12]
-        for _, (interface, other) in islice(reversed(self._order), _MOST_COMPARED):
+        since_ns = (decoded.frame.time_ns or 0) - COPY_NS
+        for seen_ns, (interface, other) in reversed(self._order):
+            if seen_ns < since_ns:
+                break
             if other is data or interface != decoded.frame.interface:
                 continue
             if not other.endswith(payload):
@@ -125,8 +222,27 @@ class Copies:
         return False
 
     def _tell(self, decoded: Decoded, mark: Mark, detail: str) -> None:
-        datagram = decoded.datagram
-        vlan = link_vlan(datagram.vlan)
-        link = LinkKey(decoded.frame.interface, vlan, decoded.family, datagram.circuit)
-        source = datagram.source
-        self._ledger.add("D-30", link, mark, f"{text(source)}: {detail}", host=source)
+        source = decoded.datagram.source
+        self._ledger.add("D-30", _link(decoded), mark, f"{text(source)}: {detail}", host=source)
+
+
+def _is_storm(burst: _Burst) -> bool:
+    """Return whether the last frames came too close, and not all at once as at a span port."""
+    latest = burst.latest
+    is_close = len(latest) == STORM_FRAMES and latest[-1] - latest[0] <= STORM_NS
+    return is_close and burst.last_ns - burst.begun_ns > COPY_NS
+
+
+def _storm_text(burst: _Burst) -> str:
+    lasted = delay_text(burst.last_ns - burst.begun_ns)
+    return f"the same octets came {burst.frames:,} times within {lasted}"
+
+
+def _times(time_ns: int) -> deque[int]:
+    return deque((time_ns,), maxlen=STORM_FRAMES)
+
+
+def _link(decoded: Decoded) -> LinkKey:
+    datagram = decoded.datagram
+    vlan = link_vlan(datagram.vlan)
+    return LinkKey(decoded.frame.interface, vlan, decoded.family, datagram.circuit)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis import elsewhere, stops, talkers, unwanted
+from mldkit.analysis import elsewhere, forgotten, stops, talkers, unwanted
 from mldkit.analysis.audience import Audience
 from mldkit.analysis.talkers import Devices
 
@@ -34,6 +34,7 @@ def judge(
     elsewhere.judge(audiences, devices, [link for link, _ in ends], ledger)
     for key, audience in audiences.items():
         unwanted.judge(audience, ledger)
+        forgotten.judge(audience, ledger)
         stops.judge(audience, ledger)
         talkers.judge(audience, devices[key], ledger)
         audience.conclude()

@@ -27,6 +27,7 @@ from mldkit.analysis.ledger import Ledger
 from mldkit.analysis.result import AnalysisResult, CaptureFacts
 from mldkit.analysis.routing import Routing
 from mldkit.analysis.sittings import Sittings
+from mldkit.analysis.vantage import AUTO
 from mldkit.protocol.variables import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Analysis:
     wanted: Wanted = EVERYTHING
     traced: bool = False
     """Keep what pictures need: times of single queries and reports, and single delays."""
+    vantage: str = AUTO
+    """Where the captures were taken: one of `VANTAGES`."""
 
     def __post_init__(self) -> None:
         self.start()
@@ -67,6 +70,7 @@ class Analysis:
         self.routing = Routing(self.ledger, self.intake, self.profile, self.listener, self.wanted)
         self.routing.sees_data = self.with_data
         self.routing.is_traced = self.traced
+        self.routing.vantages.said = self.vantage
 
     @property
     def links(self) -> dict[LinkKey, LinkState]:
@@ -95,7 +99,7 @@ class Analysis:
     def poll(self, now_ns: int) -> None:
         """Let time pass on a live link."""
         now_ns = max(self.intake.now_ns, now_ns)
-        self.intake.now_ns = self.intake.passed_ns = now_ns
+        self.intake.now_ns = self.intake.passed_ns = self.ledger.now_ns = now_ns
         for link in self.links.values():
             link.poll(now_ns)
 
@@ -163,6 +167,7 @@ class Analysis:
                 first_ns=source.first_ns,
                 last_ns=source.last_ns,
                 damage=source.damage,
+                descriptions=tuple(source.descriptions.items()),
                 foreign=source.packets - source.known_packets,
             )
             for number, source in enumerate(sources)

@@ -21,9 +21,14 @@ if TYPE_CHECKING:
 
 UNSOLICITED_INTERVAL_NS = SECOND
 """Unsolicited Report Interval of IGMPv3 and MLDv2 (RFC 9776 §8.11, RFC 9777 §9.11)."""
+OLDER_UNSOLICITED_INTERVAL_NS = 10 * SECOND
+"""That of IGMPv2 and MLDv1, by which IGMPv3 hosts repeat too: Linux before 3.12, many small devices
+(RFC 2236 §8.10, RFC 2710 §7.10; net/ipv4/igmp.c)."""
 LAST_MEMBER_INTERVAL_NS = SECOND
 """Last Member Query Interval (RFC 9776 §8.8, RFC 9777 §9.8)."""
 MARGIN_NS = 30 * MILLISECOND
+REPEATED_NS = OLDER_UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
+"""Until when the same change is a repeat: timers of a kernel run late by as much as an eighth."""
 NEVER_NS = 1 << 63
 LATEST_NS = 1 << 62
 """February 2116: what claims to be later, beyond what a pcap file can say, has no time."""

@@ -65,7 +65,8 @@ class Glance:
     """Counts over all links that have messages, and who queries each of them."""
 
     groups: int
-    hosts: int
+    hosts: frozenset[tuple[Address, bytes | None]]
+    """Address and MAC of each."""
     queriers: tuple[QuerierGlance, ...]
 
 
@@ -74,7 +75,7 @@ def glance(links: Iterable[LinkState]) -> Glance:
     heard = [link for link in links if link.messages]
     return Glance(
         sum(len(link.memberships.groups) for link in heard),
-        len({row.host for link in heard for row in link.memberships.rows()}),
+        frozenset((row.host, row.mac) for link in heard for row in link.memberships.rows()),
         tuple(map(_querier, heard)),
     )
 

@@ -146,6 +146,8 @@ class Intake:
                 key = self._sift(decoded, part, mark)
                 if key is not None:
                     yield Taken(key, decoded, decoded.frame, mark)
+        for copies in self._copies.values():
+            copies.finish()
 
     def feed(self, capture: int, interface: str | None) -> Feed | None:
         """Return what a capture has of an interface; devices of one capture share its clock."""

@@ -65,6 +65,8 @@ class Ledger:
         self._weighty: dict[tuple[str, LinkKey | None], list[Entry]] = {}
         """Entries that were told with a weight, by rule and link."""
         self._listener = listener
+        self.now_ns = 0
+        """The moment at which something is judged; kept where somebody listens."""
 
     def take(self, found: Iterable[Finding], link: LinkKey, mark: Mark, host: Address) -> None:
         """Take in what one frame by itself shows to be wrong."""
@@ -144,6 +146,36 @@ class Ledger:
         self._tell(entry)
         return True
 
+    def note(
+        self, rule: str, link: LinkKey | None, capture: int, host: Address, words: str
+    ) -> None:
+        """Add to the words of a finding about a host, where there is one."""
+        entry = self._entries.get((rule, capture, link, host, b""))
+        if entry is not None and not entry.detail.endswith(words):
+            entry.detail += words
+
+    def regrade(
+        self,
+        rule: str,
+        link: LinkKey | None,
+        capture: int,
+        host: Address,
+        group: Address,
+        *,
+        severity: str,
+        note: str = "",
+    ) -> None:
+        """Say how severe an entry is by what was learned since, and why in words."""
+        entry = self._entries.get((rule, capture, link, host, group))
+        if entry is None:
+            return
+        is_worse = RANK[severity] < RANK[entry.severity]
+        entry.severity = severity
+        if not entry.detail.endswith(note):
+            entry.detail += note
+        if is_worse:
+            self._tell(entry)
+
     def worsen(self, rule: str, link: LinkKey, host: Address, detail: str) -> None:
         """Make errors of the remarks that one frame after the other gave, as a later one showed."""
         for key, entry in list(self._entries.items()):
@@ -163,11 +195,12 @@ class Ledger:
         return tuple(entry.sealed() for entry in entries)
 
     def _tell(self, entry: Entry) -> None:
+        """Tell of a finding at the moment at which it is certain, which may be later than seen."""
         if self._listener is not None and entry.link is not None:
             self._listener(
                 Event(
                     "finding",
-                    entry.time_ns or 0,
+                    max(entry.time_ns or 0, self.now_ns),
                     entry.link,
                     host=entry.host,
                     group=entry.group,

@@ -25,11 +25,14 @@ MOST_SOURCES = 4096
 """Sources of one stay that are kept; Linux allows a host 64 by default."""
 MOST_OPEN = 64
 """Exchanges, and queries for one group, that are held open at a time: no router asks as often."""
+MOST_CHANGED = 100_000
+"""Changes of a link that may still be repeated: a host tells one in ten seconds, not thousands."""
 MOST_STREAMS = 20_000
 
 STAYS, CHANGES, SOURCES = "stays", "changes", "sources"
 EXCHANGES, SPECIFIC = "exchanges", "specific-queries"
 STREAMS = "streams"
+CHANGED = "repeats"
 LINKS, SENDERS = "links", "senders"
 MOST = {
     STAYS: MOST_STAYS,
@@ -38,6 +41,7 @@ MOST = {
     EXCHANGES: MOST_OPEN,
     SPECIFIC: MOST_OPEN,
     STREAMS: MOST_STREAMS,
+    CHANGED: MOST_CHANGED,
 }
 """How many of what a link has room for."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis import senders
 from mldkit.analysis.changes import Changes
+from mldkit.analysis.churn import Churn
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
@@ -17,11 +18,13 @@ from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Memberships
 from mldkit.analysis.queriers import Queriers
+from mldkit.analysis.reporting_proxies import ReportingProxies
 from mldkit.analysis.responses import Responses
 from mldkit.analysis.stays import Heard
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.trust import Trust
 from mldkit.analysis.unspecified import Unspecified
+from mldkit.analysis.vantage import Vantage
 from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
 from mldkit.model.family import IGMP
 from mldkit.model.messages import (
@@ -38,9 +41,10 @@ from mldkit.wire.rules import is_query_solicitation
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.facts import Host, LinkKey
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Left, Row
+    from mldkit.analysis.streams import Stream
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded
     from mldkit.wire.validity import Finding
@@ -65,8 +69,11 @@ class LinkState:
         *,
         profile: str = DEFAULT_PROFILE,
         listener: Listener = None,
+        vantage: Vantage | None = None,
     ) -> None:
+        """Take where the capture was taken, which both families of an interface share."""
         self.key = key
+        self.vantage = vantage or Vantage()
         self.begun_ns = self.ended_ns = begun_ns
         """The first and the last moment at which somebody looked."""
         self.captures: set[int] = set()
@@ -75,12 +82,16 @@ class LinkState:
         self.queriers = Queriers(key, ledger, begun_ns, listener)
         self.memberships = Memberships(key, listener)
         self.identities = Identities(key, ledger, self.memberships)
+        self.streams: dict[tuple[Address, Address], Stream] = {}
+        """The data that came, by group and source."""
         self.delays = Delays()
-        self.responses = Responses(key, ledger, self.delays)
+        self.responses = Responses(key, ledger, self.delays, self.vantage, self.streams)
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
-        self.leaves = Leaves(key, ledger, self.memberships)
+        self.churn = Churn(key, ledger)
+        self.leaves = Leaves(key, ledger, self.memberships, self.vantage)
         self.unspecified = Unspecified(key, ledger)
+        self.proxies = ReportingProxies(key, ledger)
         self.trust = Trust(key, ledger, self.memberships)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
@@ -118,7 +129,8 @@ class LinkState:
         if self.trace is not None:
             self.trace.report(source, report.records, now_ns)
         responses = self.responses
-        latest, specific = responses.latest, responses.specific
+        windows = responses.windows
+        latest, specific = windows.latest, windows.specific
         deadline_ns = now_ns + self._lifetime_ns
         answering = []
         for row in rows:
@@ -164,7 +176,7 @@ class LinkState:
         self._advance(now_ns)
         self.memberships.poll(now_ns)
         self.queriers.poll(now_ns)
-        self.changes.poll(now_ns, self.queriers.variables.robustness)
+        self.changes.poll(now_ns)
 
     def forget(self) -> None:
         """Let go of what is over and has been told."""
@@ -175,9 +187,10 @@ class LinkState:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self.ended_ns = mark.time_ns
         self._advance(mark.time_ns)
-        self.responses.conclude()
+        self.responses.silent.conclude()
+        self.leaves.finish()
         self.queriers.finish(mark)
-        self.changes.poll(mark.time_ns, self.queriers.variables.robustness)
+        self.changes.finish(mark.time_ns)
         self.unspecified.finish(mark.time_ns)
         stays = chain(self.memberships.ended, self.memberships.rows())
         first_of = self.identities.first_of
@@ -206,35 +219,34 @@ class LinkState:
         self._advance(paused_ns)
         self.responses = self.responses.resumed()
         self.queriers.pause(mark, until_ns)
-        robustness = self.queriers.variables.robustness
-        self.changes = self.changes.resumed(paused_ns, until_ns, robustness)
+        self.changes = self.changes.resumed(paused_ns, until_ns)
         self.leaves.pause()
         self.compatibility = self.compatibility.resumed()
         self._look_ahead()
 
     def _advance(self, now_ns: int) -> None:
-        responses = self.responses
-        if responses.due_ns < now_ns:
-            responses.advance(now_ns)
-            if responses.has_closed:
-                responses.close(self.memberships, self.compatibility, self.messages)
+        if self.responses.windows.due_ns < now_ns:
+            self.responses.advance(now_ns, self.memberships, self.compatibility, self.messages)
         if self.leaves.due_ns < now_ns:
             self.leaves.poll(now_ns)
         self._look_ahead()
 
     def _look_ahead(self) -> None:
         """Note when there is something to close or to judge at the earliest."""
-        self._due_ns = min(self.responses.due_ns, self.leaves.due_ns)
+        self._due_ns = min(self.responses.windows.due_ns, self.leaves.due_ns)
 
     def _drop(self, decoded: Decoded, rule: str, mark: Mark) -> None:
-        """Take in what receivers must drop: who asks in vain."""
+        """Take in what receivers must drop: who asks in vain, and about which leave."""
         datagram = decoded.datagram
         if decoded.kind != "query":
             return
         if len(self.dropped_queries) < _MOST_DROPPED:
             self.dropped_queries.setdefault(datagram.source, rule)
-        if isinstance(datagram.message, Query) and datagram.message.is_general:
-            self.queriers.silence.drop(mark)
+        if isinstance(datagram.message, Query):
+            self.responses.windows.hear(datagram.message, mark.time_ns)
+            self.leaves.drop(datagram.message, datagram.source, rule)
+            if datagram.message.is_general:
+                self.queriers.silence.drop(mark)
 
     def _query(self, decoded: Decoded, query: Query, mark: Mark) -> None:
         datagram = decoded.datagram
@@ -248,7 +260,7 @@ class LinkState:
             datagram.is_point_to_point or datagram.link_destination in (None, group_mac(all_hosts))
         )
         if query.is_general:
-            self.responses.conclude()
+            self.responses.silent.conclude()
             queriers = self.queriers
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
@@ -263,7 +275,7 @@ class LinkState:
             # Linux forgets what it has to repeat (net/ipv4/igmp.c:igmp_heard_query,
             # net/ipv6/mcast.c:mld_process_v1).
             self.changes.interrupt(mark.time_ns)
-        self.responses.query(query, datagram.source, mark, to_everybody=everybody)
+        self.responses.windows.query(query, datagram.source, mark, to_everybody=everybody)
         self._look_ahead()
 
     def _host_message(
@@ -280,24 +292,23 @@ class LinkState:
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
             self.queriers.silence.report(mark, (message.group,))
-            left = self.memberships.leave(host, message.group, mark.time_ns)
+            left = self.memberships.leave(host, mac, message.group, mark.time_ns)
+            self.responses.silent.leave(host, message.group)
             self.leaves.leave_told(message.group, mark)
             self._left([] if left is None else [left], mark)
             return
         version = decoded.version
-        if isinstance(message, Report):
-            records = message.records
-            if found and any(item.id == "V-12" for item in found):
-                records = tuple(record for record in records if is_multicast(record.group))
-                rows = None
-        else:
-            records = (GroupRecord(RecordType.IS_EX, message.group),)
+        if isinstance(message, LegacyReport):
+            self.responses.silent.older_report(host, message.group)
+        records = _records(message, found)
+        if isinstance(message, Report) and records is not message.records:
+            rows = None
         self.compatibility.report(version, datagram.source, mark)
         if self.trace is not None:
             self.trace.report(host, records, mark.time_ns)
         responses = self.responses
         deadline_ns = mark.time_ns + self._lifetime_ns
-        partial = responses.asked_sources
+        partial = responses.windows.asked_sources
         # Nobody is recognised by the address that many may use at once.
         is_faultless = (
             not found and version == self.key.family.current_version and host != IPV4_UNSPECIFIED
@@ -311,7 +322,9 @@ class LinkState:
                 if record.type == RecordType.TO_IN:
                     self.leaves.leave_told(record.group, mark)
         if told.answering:
-            responses.report(host, told.answering, version, mark)
+            delay_ns = responses.report(host, told.answering, version, mark)
+            if delay_ns is not None and len(host) > len(datagram.source):
+                self._stand_in(host, message, mark)
         if told.left:
             self._left(told.left, mark)
         new_groups = self.memberships.new_groups
@@ -319,13 +332,31 @@ class LinkState:
         if new_groups:
             self.identities.compare_groups(mark)
 
+    def _stand_in(self, host: Host, message: Report | LegacyReport, mark: Mark) -> None:
+        """Take in an answer of somebody without an address, who may answer for others."""
+        if isinstance(message, LegacyReport) and not self.compatibility.is_older(mark.time_ns):
+            self.proxies.report(host, message, self.responses.windows.latest, mark)
+
     def _left(self, lefts: list[Left], mark: Mark) -> None:
         """Await what the querier does; IGMPv1 queriers know no leave (RFC 9776 §7.3.2)."""
         queriers = self.queriers
         queriers.poll(mark.time_ns)
         mode = self.compatibility.mode(mark.time_ns)
+        for left in lefts:
+            self.leaves.hear(left)
+            if not left.sources:
+                self.churn.left(left.row, mark)
         if queriers.elected is None or (self.key.family is IGMP and mode == 1):
             return
         for left in lefts:
             self.leaves.left(left, queriers.variables.robustness, mark)
         self._look_ahead()
+
+
+def _records(message: Report | LegacyReport, found: tuple[Finding, ...]) -> tuple[GroupRecord, ...]:
+    """Return the records of a report that count; an older one is EXCLUDE without sources."""
+    if isinstance(message, LegacyReport):
+        return (GroupRecord(RecordType.IS_EX, message.group),)
+    if found and any(item.id == "V-12" for item in found):
+        return tuple(record for record in message.records if is_multicast(record.group))
+    return message.records

@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import host_address
+from mldkit.analysis.choice import Choice
 from mldkit.model.addresses import is_unspecified
 from mldkit.protocol.variables import election_rank
 
@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from mldkit.analysis.delays import DelayFacts
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.leaves import TallyFacts, Unheeded
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.pauses import CapturePause
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
+    from mldkit.analysis.vantage import Assumed
     from mldkit.link.reading import Damage
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Unread
@@ -113,12 +115,31 @@ class QueriersFacts:
 class LeavesFacts:
     """What was asked when somebody left."""
 
-    count: int
-    """Leaves, and sources that were stopped, that a querier had to ask about."""
+    groups: TallyFacts
+    """Hosts that left a group."""
+    sources: TallyFacts
+    """Hosts that stopped some sources of a group."""
+    unheeded: tuple[Unheeded, ...]
+    """Leaves that were asked about with queries that hosts must drop, the first few."""
     delays: DelayFacts
     """Time from the leave to the first specific query."""
     emptied: tuple[tuple[Address, int], ...]
     """Groups that nobody is in any more, with the time at which the last member left."""
+
+    @property
+    def count(self) -> int:
+        """Leaves, and sources that were stopped, that a querier had to ask about."""
+        return self.groups.count + self.sources.count
+
+    @property
+    def heard(self) -> int:
+        """Leaves and stops of sources, whether a querier was there or not."""
+        return self.groups.heard + self.sources.heard
+
+    @property
+    def asked(self) -> int:
+        """Those of them that were asked about."""
+        return self.groups.asked + self.sources.asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +193,8 @@ class LinkFacts:
     delays: DelayFacts
     """How long after the queries answers came."""
     leaves: LeavesFacts
+    vantage: Assumed
+    """Where it was looked at, as it is assumed."""
     trace: TraceFacts | None
     """Single queries, reports and delays, for pictures; None where nobody asked for them."""
 
@@ -196,6 +219,8 @@ class CaptureFacts:
     last_ns: int | None = None
     damage: Damage | None = None
     """Where it broke, None where it is whole."""
+    descriptions: tuple[tuple[str, str], ...] = ()
+    """Names of interfaces, each with what the file says of it."""
     unread: tuple[tuple[Unread, int], ...] = ()
     """What frames are in that were not looked into, and how many."""
     broken: int = 0
@@ -275,7 +300,7 @@ class AnalysisResult:
     ) -> AnalysisResult:
         """Return what concerns these groups, hosts, VLANs and interfaces; None means all.
 
-        VLAN 0 stands for untagged frames. A finding that names no group or no host concerns all.
+        VLAN 0 stands for untagged frames; `Choice` says which findings concern whom.
         """
 
         def is_on(link: LinkKey | None) -> bool:
@@ -284,34 +309,30 @@ class AnalysisResult:
             is_vlan = vlans is None or any(vlan in vlans for vlan in link.vlan or (0,))
             return is_vlan and (interfaces is None or link.interface in interfaces)
 
-        def is_about(group: Address, host: Address) -> bool:
-            is_group = groups is None or not group or group in groups
-            return is_group and (hosts is None or not host or host in hosts)
-
+        choice = Choice(groups, hosts)
+        if not choice.is_all:
+            for link in self.links:
+                for stay in link.everybody:
+                    choice.member(link.key, stay.host, stay.group)
+                for querier in link.queriers.known:
+                    choice.querier(link.key, querier.address)
         return replace(
             self,
-            links=tuple(_narrowed(link, groups, hosts) for link in self.links if is_on(link.key)),
+            links=tuple(_narrowed(link, choice) for link in self.links if is_on(link.key)),
             findings=tuple(
                 entry
                 for entry in self.findings
-                if is_on(entry.link) and is_about(entry.group, entry.host)
+                if is_on(entry.link) and choice.concerns(entry.link, entry.group, entry.host)
             ),
             left_out=tuple(item for item in self.left_out if is_on(item.link)),
         )
 
 
-def _narrowed(
-    link: LinkFacts, groups: Container[Address] | None, hosts: Container[Address] | None
-) -> LinkFacts:
-    if groups is None and hosts is None:
+def _narrowed(link: LinkFacts, choice: Choice) -> LinkFacts:
+    if choice.is_all:
         return link
-    stays = tuple(
-        stay
-        for stay in link.stays
-        if (groups is None or stay.group in groups)
-        and (hosts is None or host_address(stay.host) in hosts)
+    return replace(
+        link,
+        stays=tuple(stay for stay in link.stays if choice.names(stay.group, stay.host)),
+        streams=tuple(stream for stream in link.streams if choice.names(stream.group, b"")),
     )
-    streams = link.streams
-    if groups is not None:
-        streams = tuple(stream for stream in streams if stream.group in groups)
-    return replace(link, stays=stays, streams=streams)

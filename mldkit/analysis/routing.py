@@ -14,6 +14,7 @@ from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.pauses import Pauses
 from mldkit.analysis.sealing import seal_link
 from mldkit.analysis.traffic import Traffic
+from mldkit.analysis.vantage import Vantages
 from mldkit.model.family import family_of
 from mldkit.model.messages import Other, Report
 from mldkit.wire.screening import has_plain_envelope
@@ -47,6 +48,7 @@ class Routing:
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
+        self.vantages = Vantages()
         self._places: dict[tuple[object, ...], Traffic] = {}
         """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.sees_data = True
@@ -64,6 +66,8 @@ class Routing:
                 self._break(item)
                 continue
             key, message, frame, mark = item
+            if self._listener is not None:
+                self._ledger.now_ns = mark.time_ns
             if key is not None and message is not None:
                 self._message(message, key, mark)
             elif self.sees_data:
@@ -84,13 +88,16 @@ class Routing:
                 ends_ns = [self.pauses.ends_ns.get(id(feed), end_ns) for feed in feeds]
                 link_end_ns = max(ends_ns, default=end_ns)
             mark = Mark(max(link.captures, default=0), 0, link_end_ns)
+            self._ledger.now_ns = link_end_ns
             link.finish(mark)
             link.memberships.finish(link_end_ns)
             ends.append((link, mark))
+        self._ledger.now_ns = end_ns
         self.pauses.tell(self._intake.parts)
         moves.judge(self.pauses.known, self.links, self.traffic, self._ledger)
         asked_elsewhere.judge(self.links.values(), self._ledger)
         data_findings.judge(self.traffic, ends, self._ledger)
+        self.vantages.settle(self._ledger)
         return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
 
     def end_ns(self, link: LinkState) -> int | None:
@@ -148,6 +155,8 @@ class Routing:
             if link is None and not self.admission.admits_link(self.links):
                 return
             link = self._link(key, mark.capture)
+        if self._listener is not None:
+            self._tell_ends(link, mark.time_ns)
         rows = unseen = None
         if type(message) is Report:
             rows = link.memberships.recognise(datagram.source, message.records)
@@ -162,6 +171,12 @@ class Routing:
         if found:
             self._ledger.take(found, link.key, mark, datagram.source)
         link.see(decoded, found, mark, rows)
+
+    def _tell_ends(self, link: LinkState, now_ns: int) -> None:
+        """Tell of members and queriers whose time is over, before what comes after it."""
+        link.queriers.poll(now_ns)
+        lifetime_ns = link.queriers.variables.membership_ns(self._profile)
+        link.memberships.tell_expired(now_ns, lifetime_ns)
 
     def _data(self, frame: Frame, mark: Mark) -> None:
         packet = read_data(frame)
@@ -201,8 +216,9 @@ class Routing:
         if link is None:
             begun_ns = self._begun_ns(capture, key.interface)
             link = self.links[key] = LinkState(
-                key, self._ledger, begun_ns, profile=self._profile, listener=self._listener
-            )
+                key, self._ledger, begun_ns, profile=self._profile, listener=self._listener,
+                vantage=self.vantages.of(key),
+            )  # fmt: skip
             link.unspecified.sees_detection = self.sees_data
             if self.is_traced:
                 link.keep_trace()

@@ -39,8 +39,13 @@ def seal_link(link: LinkState, traffic: Traffic | None) -> LinkFacts:
         streams=streams,
         delays=link.delays.seal(),
         leaves=LeavesFacts(
-            leaves.count, leaves.delays.seal(), tuple(link.memberships.emptied.items())
+            groups=leaves.groups.seal(),
+            sources=leaves.sources.seal(),
+            unheeded=tuple(leaves.unheeded),
+            delays=leaves.delays.seal(),
+            emptied=tuple(link.memberships.emptied.items()),
         ),
+        vantage=link.vantage.assumed(),
         trace=None if link.trace is None else link.trace.seal(),
     )
 

@@ -66,6 +66,10 @@ class Source(Protocol):
         """Where it broke, None where it is whole; known at the end."""
 
     @property
+    def descriptions(self) -> dict[str, str]:
+        """What it says of its interfaces, by their names."""
+
+    @property
     def interfaces(self) -> tuple[str | None, ...]:
         """Names of its interfaces so far, None where it gives none."""
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
+_SOURCES_PER_CHANGE = 16
+"""As many sources weigh as much as a change."""
 LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
 
 
@@ -25,6 +27,11 @@ class Change(NamedTuple):
     exclude: bool
     sources: tuple[Address, ...]
     version: int | None
+
+    @property
+    def weight(self) -> int:
+        """How much of the room for changes it takes."""
+        return 1 + len(self.sources) // _SOURCES_PER_CHANGE
 
 
 class Stay(NamedTuple):
@@ -70,6 +77,7 @@ class Row:
         "from_ns",
         "group",
         "host",
+        "is_told",
         "last_ns",
         "mac",
         "record",
@@ -95,6 +103,8 @@ class Row:
         """What the host says as long as nothing changes."""
         self.ended_by = ""
         """Empty while it lasts."""
+        self.is_told = False
+        """Whether its expiry was told before it was taken note of."""
         self.changes: tuple[Change, ...] = ()
         self.answered = -1
         """Number of the last exchange of General Queries that it answered."""

@@ -81,7 +81,7 @@ def silent_talkers(audience: Audience, devices: Devices) -> list[Silent]:
         if is_source_specific(group):
             continue
         for stream in streams[:_MOST_TALKERS]:
-            asked = responses.latest - stream.exchange
+            asked = responses.windows.latest - stream.exchange
             own = devices.of(stream)
             if (
                 stream.packets >= FLOW_PACKETS

@@ -50,7 +50,7 @@ class Traffic:
         """The memberships and queriers of the link."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
-        self.streams: dict[tuple[Address, Address], Stream] = {}
+        self.streams: dict[tuple[Address, Address], Stream] = link.streams
         self._wrong: set[tuple[Address, Address, bytes]] = set()
         self._unseen = 0, 0
         """The last time in which nobody looked: from, to."""
@@ -71,7 +71,9 @@ class Traffic:
             if len(self.streams) >= MOST_STREAMS:
                 self.left_out[STREAMS] += 1
                 return
-            stream = begin(packet, now_ns, udp_port(frame, packet), self.state.responses.latest)
+            stream = begin(
+                packet, now_ns, udp_port(frame, packet), self.state.responses.windows.latest
+            )
             self.streams[group, source] = stream
             self._check_mac(packet, mark)
         elif (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.render.analysis_page import page
+from mldkit.render.for_people import for_people
 from mldkit.render.left_out import left_out_text, unread_text
 from mldkit.render.pictures import paper, sheet
 from mldkit.render.terminal import note
@@ -43,7 +44,7 @@ def _check_place(option: str, file: str, captures: Sequence[str]) -> None:
 def write(args: argparse.Namespace, result: AnalysisResult) -> None:
     """Write the files that were asked for."""
     if args.plot is not None:
-        sheet.save_sheet(result, args.plot)
+        sheet.save_sheet(for_people(result), args.plot)
     if args.html is not None:
         _write_page(args, result)
 
@@ -51,7 +52,7 @@ def write(args: argparse.Namespace, result: AnalysisResult) -> None:
 def _write_page(args: argparse.Namespace, result: AnalysisResult) -> None:
     notes = []
     try:
-        drawings = sheet.drawings(result)
+        drawings = sheet.drawings(for_people(result))
     except MldkitError as error:
         drawings = []
         notes.append(f"No pictures: {error.message} ({error.hint}).")

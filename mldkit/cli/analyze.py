@@ -6,8 +6,11 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.choice import Choice
 from mldkit.analysis.engine import Analysis, analyze, resting_collector
+from mldkit.analysis.event_order import MOST_WAITING, EventOrder
 from mldkit.analysis.intake import EVERYTHING, Wanted
+from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
@@ -64,6 +67,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         choices=PROFILES,
         default=DEFAULT_PROFILE,
         help=f"RFC that says how long memberships live (default: {DEFAULT_PROFILE})",
+    )
+    parser.add_argument(
+        "--vantage",
+        choices=VANTAGES,
+        default=AUTO,
+        help="where the captures were taken: anywhere on a link without snooping (link), at a port"
+        " of a snooping switch (port), between a switch and a router (router-port), on the own"
+        " interface of a Linux bridge (bridge); default: what the captures show (auto)",
     )
     parser.add_argument(
         "--interface-name",
@@ -154,13 +165,17 @@ def _analyze(
         tunnels=args.tunnels,
         wanted=_wanted(args),
         traced=_writes_files(args),
+        vantage=args.vantage,
     )
+    order = EventOrder(_event_printer(args), 0 if "-" in args.files else MOST_WAITING)
     if args.format == "ndjson":
-        analysis.listener = _event_printer(args)
+        analysis.listener = order.take
     analysis.start()
     largest = max(captures, key=lambda capture: capture.size_octets or 0)
     with reading(args, largest):
-        return analyze(list(captures), analysis, interrupt)
+        result = analyze(list(captures), analysis, interrupt)
+    order.finish()
+    return result
 
 
 def _wanted(args: argparse.Namespace) -> Wanted:
@@ -173,14 +188,11 @@ def _wanted(args: argparse.Namespace) -> Wanted:
 
 
 def _event_printer(args: argparse.Namespace) -> Callable[[Event], None]:
-    groups, hosts = _groups(args), _hosts(args)
+    choice = Choice(_groups(args), _hosts(args))
 
     def print_event(event: Event) -> None:
-        if groups is not None and event.group and event.group not in groups:
-            return
-        if hosts is not None and event.host and event.host not in hosts:
-            return
-        sys.stdout.write(json_text(event_json(event)) + "\n")
+        if choice.takes(event):
+            sys.stdout.write(json_text(event_json(event)) + "\n")
 
     return print_event
 

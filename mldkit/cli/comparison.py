@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.vantage import AUTO
 from mldkit.comparison import compare_captures
 from mldkit.errors import UsageError
 from mldkit.link.capture import open_capture
@@ -23,6 +24,8 @@ def run(args: argparse.Namespace) -> int:
         if getattr(args, option):
             name = option.replace("_", "-")
             raise UsageError(f"argument --{name}: not with --compare, which compares all messages")
+    if args.vantage != AUTO:
+        raise UsageError("argument --vantage: not with --compare, which knows both sides")
     name_a, name_b = args.compare
     tunnels = args.tunnels
     with (

@@ -7,6 +7,7 @@ import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import add_format, add_interface, duration
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.model.units import MILLISECOND, SECOND
@@ -65,6 +66,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_PROFILE,
         help=f"RFC that says how long memberships live (default: {DEFAULT_PROFILE})",
     )
+    parser.add_argument(
+        "--vantage",
+        choices=VANTAGES,
+        default=AUTO,
+        help="where the interface is on its link, as in analyze (default: what is heard shows it)",
+    )
     add_format(parser)
 
 
@@ -103,6 +110,7 @@ class _Session:
             self._machine,
             self._take,
             profile=args.profile,
+            vantage=args.vantage,
             on_frame=self._writer(stack),
         )
         self._begun_ns = self._machine.now_ns()

@@ -123,6 +123,11 @@ class Capture:
         return self._tally.is_following
 
     @property
+    def descriptions(self) -> dict[str, str]:
+        """What the file says of its interfaces so far, by their names."""
+        return self._tally.descriptions
+
+    @property
     def first_ns(self) -> int | None:
         """Time of the first packet, nanoseconds since the epoch."""
         return self._tally.first_ns

@@ -39,7 +39,7 @@ _SMALLEST = {_SECTION: 28, _INTERFACE: 20, _OBSOLETE: 32, _SIMPLE: 16, _PACKET: 
 _LARGEST_BLOCK = LARGEST_PACKET + USUAL_SNAPLEN
 _BODY = 8
 _DATA = 28
-_IF_NAME, _IF_TSRESOL, _IF_TSOFFSET = 2, 9, 14
+_IF_NAME, _IF_DESCRIPTION, _IF_TSRESOL, _IF_TSOFFSET = 2, 3, 9, 14
 _PACKET_FLAGS = 2
 _OUTBOUND = 2
 _MOST_INTERFACES = 1 << 16
@@ -49,6 +49,11 @@ _LONGEST_NAME = 255
 def has_byte_order(start: bytes) -> bool:
     """Return whether the first octets of a file say the byte order of a section."""
     return start[8:12] in _BYTE_ORDERS
+
+
+def _text(octets: bytes) -> str:
+    """Return the value of an option that holds a name."""
+    return octets[:_LONGEST_NAME].rstrip(b"\0").decode(errors="replace")
 
 
 class _Interface(NamedTuple):
@@ -153,8 +158,10 @@ class PcapngReader:
         view = self._window.view
         number, _, snaplen = struct.unpack_from(f"{self._order}HHI", view, at + _BODY)
         options = self._options(at + 16, at + length - 4)
-        octets = options.get(_IF_NAME, b"")[:_LONGEST_NAME]
-        name = octets.rstrip(b"\0").decode(errors="replace") or None
+        name = _text(options.get(_IF_NAME, b"")) or None
+        description = _text(options.get(_IF_DESCRIPTION, b""))
+        if name and description:
+            self._tally.descriptions[name] = description
         seconds = options.get(_IF_TSOFFSET, b"")
         offset = struct.unpack(f"{self._order}q", seconds)[0] if len(seconds) == 8 else 0
         limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))

@@ -54,6 +54,8 @@ class Tally:
     """Packets of each link type."""
     times: list[Times] = field(default_factory=list)
     """When the packets of each interface came, in the order of the file."""
+    descriptions: dict[str, str] = field(default_factory=dict)
+    """What the file says of interfaces, by their names."""
     first_ns: int | None = None
     """Time of the first packet that has one."""
     last_ns: int | None = None

@@ -8,19 +8,37 @@ from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from mldkit.model.addresses import Address
 
 _MOST_NAMES = 3
 _DAY_S = 86_400
+_MARCH_OF_0_TO_1970 = 719_468
+"""Days."""
 _LONG_S = 999.5
 
 
 def clock_text(time_ns: int) -> str:
-    """Return the time of day, UTC."""
-    seconds = time_ns // SECOND % _DAY_S
-    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d} UTC"
+    """Return date and time of day, UTC; who knows that all is of one day leaves the date out."""
+    days, seconds = divmod(time_ns // SECOND, _DAY_S)
+    clock = f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d} UTC"
+    return f"{_date_text(days)} {clock}"
+
+
+def _date_text(days: int) -> str:
+    """Return the date so many days after 1970-01-01.
+
+    In years that begin in March the leap day is the last one; 400 of them have 146,097 days, and
+    five of their months 153.
+    """
+    eras, day = divmod(days + _MARCH_OF_0_TO_1970, 146_097)
+    year = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
+    day -= 365 * year + year // 4 - year // 100
+    month = (5 * day + 2) // 153
+    day -= (153 * month + 2) // 5
+    year += 400 * eras + month // 10
+    return f"{year:04d}-{(month + 2) % 12 + 1:02d}-{day + 1:02d}"
 
 
 def seconds_text(value_ns: int) -> str:
@@ -47,6 +65,20 @@ def delay_text(value_ns: int) -> str:
 def counted(count: int, noun: str) -> str:
     """Return a number with its noun: `1 host`, `2,000 hosts`."""
     return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def hosts_text(hosts: Iterable[tuple[bytes, bytes | None]]) -> str:
+    """Return how many hosts there are, and on how many devices where that is another number.
+
+    A host is an address, a device a MAC: IPv4 and IPv6 of one machine are two hosts on one device.
+    """
+    found = set(hosts)
+    addresses = {host for host, _ in found}
+    devices = {mac or host for host, mac in found}
+    words = counted(len(addresses), "host")
+    if len(devices) == len(addresses):
+        return words
+    return f"{words} on {counted(len(devices), 'device')}"
 
 
 def named(addresses: Sequence[Address]) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis.delays import DelayFacts, together
 from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import data_after_leaves
 from mldkit.render.left_out import left_out_text, unread_text
 from mldkit.render.message_json import Json, circuit_json, number, time_text
@@ -56,9 +58,16 @@ def _members(result: AnalysisResult, *, interrupted: bool) -> Iterator[tuple[str
     )
     yield "memberships", (row_json(key, stay) for key, stay in result.stays())
     yield "responses", _responses(together(link.delays for link in links))
-    yield "leaves", (_leaves(link) for link in links if link.leaves.count)
+    yield "leaves", (_leaves(link) for link in links if link.leaves.heard)
+    yield "vantage", (_vantage(link) for link in links if link.messages)
     yield "streams", (_stream(link.key, stream) for link in links for stream in link.streams)
-    yield "findings", map(finding_json, result.findings)
+    yield (
+        "findings",
+        (
+            finding_json(replace(entry, detail=without_dates(entry.detail, result)))
+            for entry in result.findings
+        ),
+    )
     yield (
         "left_out",
         [
@@ -86,7 +95,8 @@ def _leaves(link: LinkFacts) -> Json:
     return {
         **_link(link.key),
         "count": link.leaves.count,
-        "asked": link.leaves.delays.count,
+        "asked": link.leaves.asked,
+        "heard": link.leaves.heard,
         "query_delay_ms": _delays(link.leaves.delays),
         "data_after_s": {
             text(group): number(after_ns, SECOND)
@@ -127,6 +137,17 @@ def _link(key: LinkKey | None) -> Json:
         return {"interface": None, "vlan": [], "family": None}
     link: Json = {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
     return link | circuit_json(key.circuit)
+
+
+def _vantage(link: LinkFacts) -> Json:
+    assumed = link.vantage
+    return {
+        **_link(link.key),
+        "assumed": assumed.place,
+        "said": assumed.is_said,
+        "why": assumed.why,
+        "frames": list(assumed.frames),
+    }
 
 
 def _querier(key: LinkKey, querier: QuerierFacts, *, is_elected: bool) -> Json:

@@ -16,6 +16,7 @@ from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import clock_text, counted, seconds_text
 from mldkit.render.analysis_page_style import style_sheet
+from mldkit.render.for_people import for_people
 from mldkit.render.incidents import data_after_leaves
 from mldkit.render.summary import summary
 from mldkit.render.terminal import printable
@@ -49,6 +50,7 @@ def page(
     notes: Sequence[str] = (),
 ) -> str:
     """Return the whole page; `drawings` are title and SVG element of each picture."""
+    result = for_people(result)
     names = short_names([capture.name for capture in result.captures])
     heading = ", ".join(names) if len(names) <= _MOST_NAMES else counted(len(names), "capture")
     by_title = dict(drawings)
@@ -224,7 +226,7 @@ def _leaves(result: AnalysisResult) -> Iterator[str]:
                 [
                     ("", place(link.key)),
                     ("number", f"{leaves.count:,}"),
-                    ("number", f"{leaves.delays.count:,}"),
+                    ("number", f"{leaves.asked:,}"),
                     ("number", _milliseconds(leaves.delays.median_ns)),
                     ("number", _milliseconds(leaves.delays.longest_ns)),
                     ("number", _seconds(max(after, default=None))),

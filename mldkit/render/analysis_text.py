@@ -9,6 +9,8 @@ from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 from mldkit.model.words import seconds_text
+from mldkit.render.flapping import folded
+from mldkit.render.for_people import for_people
 from mldkit.render.summary import summary
 from mldkit.render.terminal import (
     SEVERITY_STYLES,
@@ -38,6 +40,7 @@ _MOST_FRAMES_SHOWN = 6
 def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> None:
     """Print what was found; `groups` are those that somebody asked about."""
     emit = line_printer()
+    result = for_people(result)
     for line in summary(result, result.known_packets):
         emit(printable(line))
     reported = {stay.group for _, stay in result.stays()}
@@ -92,7 +95,8 @@ def _print_queriers(result: AnalysisResult) -> None:
 
 
 def _print_rows(result: AnalysisResult) -> None:
-    count = sum(len(link.stays) for link in result.links)
+    stays = {link.key: folded(link, result.findings) for link in result.links}
+    count = sum(map(len, stays.values()))
     if not count:
         return
     print("\nmemberships")
@@ -100,7 +104,7 @@ def _print_rows(result: AnalysisResult) -> None:
     for link in sorted(result.links, key=lambda link: str(link.key)):
         # Of hundreds of thousands of rows only the first ones are sorted.
         room = _MOST_ROWS - len(shown)
-        first = nsmallest(room, link.stays, key=lambda stay: (stay.group, stay.from_ns))
+        first = nsmallest(room, stays[link.key], key=lambda stay: (stay.group, stay.from_ns))
         shown += [(link.key, stay) for stay in first]
     rows = [
         (

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from mldkit.model.addresses import text
 from mldkit.model.messages import Report
 from mldkit.model.units import SECOND
+from mldkit.model.words import named
 from mldkit.render.message_json import Json, number
 from mldkit.render.message_text import plural, summary_text
 from mldkit.render.terminal import json_text, line_printer, print_json
 
 if TYPE_CHECKING:
-    from mldkit.comparison import Comparison, Seen
+    from mldkit.comparison import Comparison, Proxy, Seen
 
 SCHEMA = "mldkit.compare/1"
 _MOST_RECORDS = 4
@@ -45,11 +46,35 @@ def comparison_json(result: Comparison) -> Json:
         "elsewhere": [seen.frame for seen in result.elsewhere],
         "outside_a": [seen.frame for seen in result.outside_a],
         "outside_b": [seen.frame for seen in result.outside_b],
+        "proxies": [_proxy_json(proxy) for proxy in result.proxies],
         "changed": [
             {"a": change.a, "b": change.b, "fields": list(change.fields)}
             for change in result.changed
         ],
     }
+
+
+def _proxy_json(proxy: Proxy) -> Json:
+    return {
+        "source": text(proxy.source),
+        "version": proxy.version,
+        "hosts": list(map(text, proxy.hosts)),
+        "groups": list(map(text, proxy.groups)),
+        "sources_lost": list(map(text, proxy.lost)),
+        "frames": list(proxy.frames),
+    }
+
+
+def _proxy_text(proxy: Proxy) -> str:
+    family = "IGMP" if len(proxy.source) == 4 else "MLD"
+    line = (
+        f"D-36: a switch between them reports in place of the hosts, as a reporting proxy:"
+        f" {text(proxy.source)} in {family}v{proxy.version} for {named(proxy.groups)}, instead of"
+        f" {named(proxy.hosts)}"
+    )
+    if proxy.lost:
+        line += f"; the sources that they want of {named(proxy.lost)} are lost"
+    return f"{line} ({plural(len(proxy.frames), 'message')} of those only in B)"
 
 
 def _lines(result: Comparison) -> list[Json]:
@@ -90,6 +115,8 @@ def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
                 f"{count} of those only in {name}: before the first packet of {other} or after its"
                 " last, when it may not have been looked at"
             )
+    for proxy in result.proxies:
+        emit(_proxy_text(proxy), "yellow")
     if result.elsewhere:
         count = plural(len(result.elsewhere), "message")
         emit(

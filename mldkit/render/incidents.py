@@ -57,15 +57,31 @@ def _silence_text(link: LinkFacts) -> str:
 
 def _leaves_text(link: LinkFacts) -> str:
     """Return in words how soon the querier asks who is left, and how long data go on."""
-    asked = link.leaves.delays
-    if not asked.count or asked.longest_ns is None:
-        return ""
-    slowest = delay_text(asked.longest_ns)
-    if link.leaves.count == 1:
-        line = f"the leave was asked about after {slowest}"
+    leaves = link.leaves
+    lines = []
+    if leaves.unheeded:
+        group, source, rule = leaves.unheeded[0]
+        lines.append(
+            f"{text(source)} asked who is left in {text(group)}, but hosts must drop its queries"
+            f" ({rule})"
+        )
+    # Beside the stays of some hosts or groups only, the number of all leaves would not fit.
+    if link.tells_all and leaves.delays.longest_ns is not None:
+        lines.append(_asked_text(link, delay_text(leaves.delays.longest_ns)))
+    return "; ".join(lines)
+
+
+def _asked_text(link: LinkFacts, slowest: str) -> str:
+    leaves = link.leaves
+    tally, what = leaves.groups, "leave"
+    if not tally.asked:
+        tally, what = leaves.sources, "stop of a source"
+    if tally.heard == 1:
+        line = f"the {what} was asked about after {slowest}"
     else:
-        which = "all" if asked.count == link.leaves.count else f"{asked.count} of"
-        line = f"{which} {link.leaves.count} leaves were asked about, after {slowest} at most"
+        which = "all" if tally.asked == tally.heard else f"{tally.asked:,} of"
+        many = "leaves" if tally is leaves.groups else "stops of sources"
+        line = f"{which} {tally.heard:,} {many} were asked about, after {slowest} at most"
     after = data_after_leaves(link)
     if after:
         line += f"; data went on for {max(after.values()) / SECOND:.1f} s"
@@ -128,8 +144,8 @@ def harm_text(link: LinkFacts, silence: tuple[int, int], last: str = "report") -
         if stay is None:
             return ""
         return (
-            f"the last member of {text(stay.group)} was forgotten at {clock_text(stay.to_ns)}, while"
-            " its data came"
+            f"the last member of {text(stay.group)} was forgotten at {clock_text(stay.to_ns)},"
+            " while its data came"
         )
     line = (
         f"your stream to {text(stop.group)} stopped {stop.after_ns / SECOND:.0f} s after the last"

@@ -25,6 +25,7 @@ _WORDS = {
     limits.SPECIFIC: (
         "specific queries not paired with answers: {most} later ones for the group were open"
     ),
+    limits.CHANGED: "changes of which repeats were not counted: {most:,} were open at that time",
     limits.STREAMS: "packets of further streams not counted: at most {most:,} streams are",
 }
 

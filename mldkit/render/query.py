@@ -5,8 +5,9 @@ from __future__ import annotations
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from mldkit.model.addresses import mac_text, text
+from mldkit.model.addresses import is_unspecified, mac_text, text
 from mldkit.model.units import MILLISECOND
+from mldkit.model.words import hosts_text
 from mldkit.render.message_json import Json, message_json, messages_json
 from mldkit.render.message_text import plural
 from mldkit.render.terminal import line_printer, note, output_columns, print_json, print_table
@@ -88,8 +89,14 @@ def _print_text(result: QueryResult) -> None:
     else:
         print_table(headings, rows, right={"delay"}, merge=2)
     groups = len({state.group for host in hosts for state in host.groups.values()})
-    macs = {host.mac or host.address for host in hosts}
-    print(f"{plural(len(macs), 'host')}, {plural(groups, 'group')}")
+    print(f"{hosts_text(map(_identity, hosts))}, {plural(groups, 'group')}")
+
+
+def _identity(host: HostState) -> tuple[bytes, bytes | None]:
+    """Return address and MAC; hosts without an address are told apart by their MACs."""
+    if is_unspecified(host.address):
+        return host.address + (host.mac or b""), host.mac
+    return host.address, host.mac
 
 
 def _table_columns(*rows: Sequence[str]) -> int:
@@ -138,6 +145,13 @@ def _cells(state: GroupState) -> tuple[str, str, str, str, str]:
 
 def _remarks(result: QueryResult, dropped: int) -> list[str]:
     lines = []
+    macs: dict[bytes, list[str]] = {}
+    for host in result.hosts():
+        if host.mac and not is_unspecified(host.address):
+            macs.setdefault(host.address, []).append(mac_text(host.mac))
+    for address, theirs in macs.items():
+        if len(theirs) > 1:
+            lines.append(f"{text(address)} answers from {len(theirs)} MACs: {', '.join(theirs)}")
     queriers = {query.datagram.source: query for query in result.other_queries}
     for source in queriers:
         lines.append(f"another querier was heard meanwhile: {text(source)}")

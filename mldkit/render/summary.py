@@ -14,15 +14,17 @@ from mldkit.analysis.harm import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text, counted, interval_text, named
+from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
+from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import harm_text, incidents
 from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
+from mldkit.render.vantage import vantage_lines
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
@@ -35,18 +37,23 @@ _LEAST_FINDINGS = 3
 
 def summary(result: AnalysisResult, packets: int) -> list[str]:
     """Return the answers; `packets` is the number of packets of link types that are read."""
+    return [without_dates(line, result) for line in _answers(result, packets)]
+
+
+def _answers(result: AnalysisResult, packets: int) -> list[str]:
     messages = result.messages
     if not messages:
-        return _nothing(packets, result)
-    links = _by_weight([link for link in result.links if link.messages])
+        return _no_messages(packets, result)
+    links = _gravest_first(result)
     if not links:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
     about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    seen_from = vantage_lines(shown)
     pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
-    taken += len(pauses)
+    taken += len(pauses) + len(seen_from)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -54,7 +61,7 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
             if rank < len(lines) and taken < MOST_LINES:
                 about[number].append(lines[rank])
                 taken += 1
-    answers = [line for lines in about for line in lines]
+    answers = [line for lines in about for line in lines] + seen_from
     if len(links) > len(shown):
         more = len(links) - len(shown)
         verb = "is" if more == 1 else "are"
@@ -65,27 +72,37 @@ def summary(result: AnalysisResult, packets: int) -> list[str]:
 
 
 def about_queriers(result: AnalysisResult) -> list[str]:
-    """Return who queries each of the links with the most messages."""
-    links = _by_weight([link for link in result.links if link.messages])
-    return [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    """Return who queries each of the links that matter most."""
+    links = _gravest_first(result)
+    lines = [line for link in links[:_MOST_LINKS] for line in _about_querier(link)]
+    return [without_dates(line, result) for line in lines]
 
 
-def _nothing(packets: int, result: AnalysisResult) -> list[str]:
+def _no_messages(packets: int, result: AnalysisResult) -> list[str]:
+    """Return what there is to say where no message was read; data alone may be in error."""
     if not packets:
         return ["Nothing to analyse: the capture has no packets."]
+    is_wrong = any(entry.severity != INFO for entry in result.findings)
+    lines = _about_findings(result.findings, _LEAST_FINDINGS) if is_wrong else []
+    head = "No messages" if is_wrong else "Nothing to analyse"
     all_of = counted(packets, "packet")
-    lines = [
-        f"Nothing to analyse: {all_of}, none of them IGMP or MLD."
+    lines += [
+        f"{head}: {all_of}, none of them IGMP or MLD."
         if result.is_read
-        else f"Nothing to analyse: no IGMP or MLD in what could be read of {all_of}.",
+        else f"{head}: no IGMP or MLD in what could be read of {all_of}.",
         "A capture filter of just icmp6 leaves all MLD out, because a hop-by-hop header stands"
         " before it; take: igmp or icmp6 or (ip6[6]==0 and ip6[40]==58), also behind vlan.",
     ]
     return lines + [f"{unread_text(what, count)}." for what, count in result.unread]
 
 
-def _by_weight(links: Iterable[LinkFacts]) -> list[LinkFacts]:
-    return sorted(links, key=lambda link: -link.messages)
+def _gravest_first(result: AnalysisResult) -> list[LinkFacts]:
+    """Return the links with messages: those in error first, then those with members."""
+    wrong = {entry.link for entry in result.findings if entry.severity == ERROR}
+    return sorted(
+        (link for link in result.links if link.messages),
+        key=lambda link: (link.key not in wrong, not link.everybody, -link.messages),
+    )
 
 
 def _about_querier(link: LinkFacts) -> list[str]:
@@ -223,11 +240,11 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
     rows = link.stays
     if not rows:
         return []
-    hosts = {row.host for row in rows}
     groups = {row.group for row in rows}
-    line = f"{counted(len(hosts), 'host')} in {counted(len(groups), 'group')}"
-    if len(hosts) == 1:
-        line = f"host {text(host_address(rows[0].host))} in {counted(len(groups), 'group')}"
+    who = hosts_text((row.host, row.mac) for row in rows)
+    if who == "1 host":
+        who = f"host {text(host_address(rows[0].host))}"
+    line = f"{who} in {counted(len(groups), 'group')}"
     current = link.key.family.current_version
     older = {row.host for row in rows if row.version != current}
     extra = [
@@ -252,11 +269,15 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
 def _late_text(link: LinkFacts, result: AnalysisResult) -> str:
     if not link.delays.late:
         return ""
-    hosts = [
-        entry.host
+    late = [
+        entry
         for entry in result.findings
         if entry.id == "D-08" and entry.link == link.key and entry.weight
     ]
+    if late and all(entry.severity == INFO for entry in late):
+        # They answered somebody who is not heard here.
+        return ""
+    hosts = [entry.host for entry in late]
     return f", {link.delays.late} late" + (f", from {named(hosts)}" if hosts else "")
 
 

@@ -26,6 +26,7 @@ from rich.text import Text
 
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import hosts_text
 from mldkit.render.message_text import plural
 from mldkit.render.terminal import SEVERITY_STYLES, printable
 from mldkit.watch import LinkEvent
@@ -96,7 +97,7 @@ class LiveTable:
         lines = [_querier_line(querier, wall_ns) for querier in seen.queriers[:_MOST_QUERIERS]]
         counts = [
             plural(seen.groups, "group"),
-            plural(seen.hosts, "host"),
+            hosts_text(seen.hosts),
             plural(watch.messages, "message"),
         ]
         state.append(f"  {', '.join(counts)}", "dim")

@@ -18,12 +18,22 @@ def place(link: LinkKey) -> str:
     Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`.
     """
     name = link.family.name.upper()
+    where = _where(link)
+    return f"{name} on {where}" if where else name
+
+
+def link_name(link: LinkKey) -> str:
+    """Return a link in words, whatever the family: `eth0, VLAN 20`."""
+    return _where(link) or "the capture"
+
+
+def _where(link: LinkKey) -> str:
     where = [link.interface] if link.interface else []
     if link.vlan:
         # The outer tag comes first in a frame.
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
     where += map(str, link.circuit)
-    return f"{name} on {', '.join(where)}" if where else name
+    return ", ".join(where)
 
 
 def family_name(link: LinkKey) -> str:

@@ -22,6 +22,7 @@ from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.family import IGMP, Family
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.wire.checksum import internet_checksum
 from mldkit.wire.encode import encode_frame
 
 if TYPE_CHECKING:
@@ -209,12 +210,18 @@ class Stage:
             "vlan": self.vlan,
         }
         fields.update(envelope)
+        identification = fields.pop("identification", 0)
         address = fields.pop("source", sender)
         datagram = Datagram(address, destination, message, **fields)  # type: ignore[arg-type]
-        self.frame(at, encode_frame(datagram))
+        self.frame(at, encode_frame(datagram), identification)  # type: ignore[arg-type]
 
-    def frame(self, at: float, data: bytes) -> None:
-        """Put any octets on the link."""
+    def frame(self, at: float, data: bytes, identification: int = 0) -> None:
+        """Put any octets on the link, with an identification in an IPv4 header without VLANs."""
+        if identification:
+            head = bytearray(data[14 : 14 + (data[14] & 15) * 4])
+            head[4:6], head[10:12] = identification.to_bytes(2), b"\0\0"
+            head[10:12] = internet_checksum(bytes(head)).to_bytes(2)
+            data = data[:14] + bytes(head) + data[14 + len(head) :]
         at_ns = BEGIN_NS + round(at * 1000) * MILLISECOND
         if abs(at * 1000 - round(at * 1000)) > 1e-9:
             at_ns = BEGIN_NS + round(at * SECOND)

@@ -24,6 +24,21 @@ SOURCES = tuple(f"2001:db8::{number:x}" for number in range(1, 7))
 ARGS = argparse.Namespace(format="text", quiet=True, verbose=0)
 
 
+def heard(*hosts: tuple[str, str, str]) -> QueryResult:
+    """Return what hosts answered, each an address with a MAC and a group."""
+    found = QueryResult()
+    for address, mac, group in hosts:
+        report = Datagram(
+            parse(address),
+            parse("224.0.0.22" if "." in address else "ff02::16"),
+            Report((GroupRecord(RecordType.IS_EX, parse(group)),)),
+            link_source=bytes.fromhex(mac.replace(":", "")),
+        )
+        for decoded in Decoder().decode(Frame(encode_frame(report), 0)):
+            found.answers.append(Answer(decoded, 0, 1_000_000, late=False))
+    return found
+
+
 def result() -> QueryResult:
     records = (
         *(GroupRecord(RecordType.IS_EX, parse(group)) for group in GROUPS),
@@ -74,3 +89,35 @@ def test_an_early_end_does_not_say_that_nobody_answers(
     print_result(ARGS, QueryResult(interrupted=True), 0)
 
     assert capsys.readouterr().out == "nobody answered until then\n"
+
+
+ONE, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
+
+
+@pytest.mark.parametrize(("hosts", "told"), [
+    ([("10.9.0.2", ONE, "239.1.1.1")], "1 host, 1 group"),
+    ([("10.9.0.2", ONE, "239.1.1.1"), ("fe80::2", ONE, "ff15::1")],
+     "2 hosts on 1 device, 2 groups"),
+    ([("10.9.0.2", ONE, "239.1.1.1"), ("10.9.0.2", OTHER, "239.1.1.1")],
+     "1 host on 2 devices, 1 group"),
+    ([("10.9.0.2", ONE, "239.1.1.1"), ("10.9.0.3", OTHER, "239.1.1.1")], "2 hosts, 1 group"),
+    ([("0.0.0.0", ONE, "239.1.1.1"), ("0.0.0.0", OTHER, "239.1.1.1")], "2 hosts, 1 group"),
+])  # fmt: skip
+def test_the_last_line_says_whether_addresses_or_devices_are_counted(
+    hosts: list[tuple[str, str, str]], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_result(ARGS, heard(*hosts), 0)
+
+    assert capsys.readouterr().out.splitlines()[-1] == told
+
+
+def test_two_macs_with_one_address_are_two_rows_and_a_remark(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    args = argparse.Namespace(format="text", quiet=False, verbose=0)
+
+    print_result(args, heard(("10.9.0.2", ONE, "239.1.1.1"), ("10.9.0.2", OTHER, "239.1.1.1")), 0)
+
+    out, err = capsys.readouterr()
+    assert out.count("10.9.0.2") == 2
+    assert f"10.9.0.2 answers from 2 MACs: {ONE}, {OTHER}" in err

@@ -74,7 +74,18 @@ def elsewhere(vlan: int) -> Tell:
     return tell
 
 
+def around(times: int) -> Tell:
+    """A message that comes some times, 5 ms apart."""
+
+    def tell(stage: Stage) -> None:
+        for number in range(times):
+            stage.report(1 + number / 200, "IS_EX", 1)
+
+    return tell
+
+
 STORIES: dict[str, tuple[Tell, Tell]] = {
+    "D-34": (around(10), around(9)),
     "D-43": (feed(1), feed(1, 2)),
     "D-46": (fast_leave(20.6), fast_leave(23)),
     "D-47": (talkers(2, 3), talkers(1, 2, 3)),

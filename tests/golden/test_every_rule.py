@@ -20,12 +20,19 @@ from mldkit.link.capture_writer import CaptureWriter
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame, LinkType
 from mldkit.model.family import IGMP, MLD, Family
-from mldkit.model.messages import GroupRecord, Other, Query, RecordType, Report, RouterAdvertisement
+from mldkit.model.messages import (
+    GroupRecord,
+    Other,
+    Query,
+    RecordType,
+    Report,
+    RouterAdvertisement,
+)
 from mldkit.model.units import SECOND
 from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
-from tests.golden import data_stories, querier_stories
+from tests.golden import data_stories, port_stories, querier_stories
 from tests.golden.querier_stories import every
 from tests.golden.test_defect_table import DEFECTS
 
@@ -230,6 +237,7 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
     **data_stories.STORIES,
+    **port_stories.STORIES,
     **querier_stories.STORIES,
 }
 
@@ -277,11 +285,12 @@ IN_CAPTURES: dict[str, tuple[list[Frame], list[Frame]]] = {
     "D-50": (asked_on(7), asked_on(0)),
 }
 """What shows in packets that hold no message, and on links beside each other."""
-ONLY_MLD = {"D-29"}
+ONLY_MLD, ONLY_IGMP = {"D-29"}, {"D-36"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
     for rule in STORIES
-    for family in ((MLD,) if rule in ONLY_MLD else (IGMP, MLD))
+    for family in (IGMP, MLD)
+    if rule not in (ONLY_MLD if family is IGMP else ONLY_IGMP)
 ]
 
 

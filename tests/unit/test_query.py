@@ -153,6 +153,23 @@ def test_hosts_without_an_address_are_told_apart_by_their_mac() -> None:
     assert [answer.delay_ns for answer in result.answers] == [50 * MILLISECOND, 60 * MILLISECOND]
 
 
+def test_two_macs_with_one_address_are_two_hosts_in_the_list() -> None:
+    report = Report((GroupRecord(2, G4),))
+    other = bytes.fromhex("020000000003")
+    result = ask(
+        [
+            (50, sent(report, "224.0.0.22", "10.9.0.2")),
+            (60, sent(report, "224.0.0.22", "10.9.0.2", mac=other)),
+        ],
+        QUERY4,
+    )
+
+    assert [(text(host.address), host.mac) for host in result.hosts()] == [
+        ("10.9.0.2", MAC),
+        ("10.9.0.2", other),
+    ]
+
+
 def test_a_priority_tag_names_no_vlan() -> None:
     # IEEE 802.1Q, table 9-2: VLAN id 0 says nothing about the VLAN; a host answers untagged.
     query = encode_frame(replace(QUERY4, vlan=(0,)))

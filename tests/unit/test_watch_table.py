@@ -135,3 +135,12 @@ def test_the_last_events_stand_below_with_control_characters_escaped() -> None:
     assert "\x1b" not in text
     assert "\\x1b[31m1 went down 7" in text
     assert text.count("went down") == EVENTS_SHOWN
+
+
+def test_addresses_are_counted_and_devices_where_they_are_fewer() -> None:
+    story = small()
+    assert "2 groups, 2 hosts, 3 messages" in screen(story, 3, height=40)[0]
+
+    # A story gives both the MAC 02:00:0a:00:00:02.
+    story.report(2.5, "fe80::a00:2", "IS_EX(ff15::1)")
+    assert "3 groups, 3 hosts on 2 devices, 4 messages" in screen(story, 3, height=40)[0]

@@ -79,7 +79,7 @@ def test_a_bridge_is_told_to_hide_what_it_asks_its_ports() -> None:
     machine.kind = "bridge"
     (line,) = Watch(NAME, machine, print).notes
     assert line.startswith("eth1 is a bridge")
-    assert line.endswith("watch a port")
+    assert line.endswith("watch a port, or say --vantage bridge")
 
 
 def test_the_end_says_who_queries() -> None:

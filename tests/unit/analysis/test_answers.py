@@ -237,3 +237,14 @@ def test_one_more_link_is_one(diagnose: Diagnose) -> None:
         stage.query(0, vlan=(vlan,))
 
     assert "1 more link is in the tables below." in words(diagnose(stage, 5)).splitlines()
+
+
+def test_two_addresses_of_one_mac_are_two_hosts_on_one_device(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    stage.query(0)
+    for host in (1, 2):
+        stage.report(2 + host, "IS_EX", 1, host=host, link_source=bytes.fromhex("020000000001"))
+    stage.report(6, "IS_EX", 1, host=3)
+
+    assert "3 hosts on 2 devices in 1 group" in words(diagnose(stage, 20))

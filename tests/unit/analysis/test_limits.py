@@ -135,8 +135,8 @@ def test_long_lists_and_many_changes_are_told(stage: Stage, diagnose: Diagnose) 
 
 def test_queries_without_end_are_told(stage: Stage, diagnose: Diagnose) -> None:
     for number in range(MOST_OPEN + 6):
-        stage.query(number / 100, 1, response=10)
-        stage.query(10 + number / 1000, response=0)
+        stage.query(number / 100, 1, response=10, interval=number + 1)
+        stage.query(10 + number / 1000, response=0, interval=number + 1)
 
     (line,) = map(left_out_text, diagnose(stage, 60).result.left_out)
 

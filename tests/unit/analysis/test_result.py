@@ -18,13 +18,15 @@ from mldkit.testing.stage import Stage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from mldkit.analysis.events import Event, Listener
+
 
 def lively(family: Family) -> list[Stage]:
     """Tell of two VLANs with members, leaves, data, an older querier and faults."""
     stages = []
     for vlan in ((), (20,)):
         stage = Stage(family, vlan=vlan)
-        for second in (0, 125, 250):
+        for second in (0, 125, 250, 375):
             stage.query(second)
             stage.report(second + 3, "IS_EX", 1, 2)
             stage.report(second + 4, "IS_IN", 3, host=2, sources=[1])
@@ -41,9 +43,9 @@ def lively(family: Family) -> list[Stage]:
     return stages
 
 
-def analysed(family: Family) -> AnalysisResult:
+def analysed(family: Family, listener: Listener = None) -> AnalysisResult:
     frames = [frame for stage in lively(family) for frame in stage.frames()]
-    analysis = Analysis(traced=True)
+    analysis = Analysis(traced=True, listener=listener)
     for frame in sorted(frames, key=lambda frame: frame.time_ns or 0):
         analysis.see(frame)
     return analysis.finish()
@@ -80,6 +82,13 @@ def test_two_runs_give_equal_results(result: AnalysisResult) -> None:
 
     assert analysed(family) == result
     assert analysed(MLD if family is IGMP else IGMP) != result
+
+
+def test_listening_changes_nothing(result: AnalysisResult) -> None:
+    events: list[Event] = []
+
+    assert analysed(result.links[0].key.family, events.append) == result
+    assert {"join", "leave", "expire", "querier", "finding"} <= {event.kind for event in events}
 
 
 def test_a_result_comes_back_from_a_pickle_as_it_was(result: AnalysisResult) -> None:

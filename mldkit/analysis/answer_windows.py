@@ -1,0 +1,273 @@
+"""Queries that may still be answered, and which of them a report answers.
+
+::
+
+    General Queries   |--- window ---|
+                         |--- window ---|              one exchange: closer than the response time
+                                        ^ limit        closes; later answers are late
+    specific query                         |- window -|
+
+The rule is that of `mldkit.protocol.exchange`, in a form that forgets: an exchange closes when its
+last window has passed, and what a host has answered is kept in its membership row.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from mldkit.analysis.facts import NEVER_NS, host_address
+from mldkit.analysis.limits import EXCHANGES, MOST_OPEN, SPECIFIC
+from mldkit.model.units import MILLISECOND
+from mldkit.protocol.exchange import late_limit_ns
+from mldkit.protocol.variables import variables_of
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.stays import Row
+    from mldkit.model.addresses import Address
+    from mldkit.model.messages import Query
+
+_EARLY_RESPONSE_NS = 100 * MILLISECOND
+"""An answer at once to a query that allows less time than that may be chance."""
+
+
+class Asked(NamedTuple):
+    """A query that may still be answered."""
+
+    time_ns: int
+    limit_ns: int
+    """Until when answers are in time."""
+    early: bool
+    """Whether an answer within a millisecond is suspicious."""
+
+
+class Silent(NamedTuple):
+    """A member that did not answer."""
+
+    group: Address
+    """One of its groups."""
+    last_ns: int
+    """When it was last heard."""
+    station: bytes
+    """Its hardware address, as far as it is known."""
+    doubt: str
+    """Why it may not be a member any more, in words; empty where it certainly was."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """General Queries that one report of a host answers."""
+
+    number: int
+    first: Mark
+    last_ns: int
+    queries: deque[Asked]
+    limit_ns: int
+    until_ns: int
+    """Later reports answer a query that the capture does not have."""
+    to_everybody: bool
+    """Whether every host hears it: it went to all hosts."""
+    robustness: int
+    askers: set[Address] = field(default_factory=set)
+    answered: set[Host] = field(default_factory=set)
+    silent: dict[Host, Silent] = field(default_factory=dict)
+    """Members that answered nothing in time."""
+
+    def join(self, asked: Asked, until_ns: int, source: Address, *, to_everybody: bool) -> None:
+        """Take in a further query."""
+        self.queries.append(asked)
+        self.last_ns = asked.time_ns
+        self.limit_ns = max(self.limit_ns, asked.limit_ns)
+        self.until_ns = max(self.until_ns, until_ns)
+        self.to_everybody |= to_everybody
+        self.askers.add(source)
+
+
+@dataclass(slots=True)
+class Specific:
+    """A query for one group."""
+
+    asked: Asked
+    group: Address
+    mark: Mark
+    sources: tuple[Address, ...]
+    answered: set[Host] = field(default_factory=set)
+    older_reporter: Address = b""
+
+
+class AnswerWindows:
+    """The queries of one link and family that may still be answered."""
+
+    def __init__(self, link: LinkKey, latest: int = -1) -> None:
+        """Take the number of the last exchange so far: rows hold those that they answered."""
+        self._link = link
+        self.latest = latest
+        """Number of the last exchange of General Queries; rows hold it once they answered."""
+        self.specific: dict[Address, deque[Specific]] = {}
+        """Specific queries that may still be answered, by group."""
+        self.asked_sources: dict[Address, int] = {}
+        """Groups of which single sources are being asked for, with the number of queries."""
+        self.closed: list[Exchange] = []
+        """Exchanges that can no longer be answered in time, for who looks at them next."""
+        self.expired: list[Specific] = []
+        """Specific queries that can no longer be answered in time, for who looks at them next."""
+        self.answerable_ns = NEVER_NS
+        """Until when a report may be the answer, however late, to a question that was seen: twice
+        the time that it allows. Before the first question anything may be an answer."""
+        self.left_out: Counter[str] = Counter()
+        """What found no room, in words."""
+        self._open: list[Exchange] = []
+        self._latest: Exchange | None = None
+        self._specific_order: deque[Specific] = deque()
+
+    @property
+    def due_ns(self) -> int:
+        """When there is something to close at the earliest."""
+        open_ns = self._open[0].limit_ns if self._open else NEVER_NS
+        order = self._specific_order
+        return min(open_ns, order[0].asked.limit_ns) if order else open_ns
+
+    def query(self, query: Query, source: Address, mark: Mark, *, to_everybody: bool) -> None:
+        """Take in an accepted query; `to_everybody` says that it went to all hosts."""
+        now_ns = mark.time_ns
+        limit_ns = now_ns + late_limit_ns(query)
+        self.hear(query, now_ns)
+        suspicious = (
+            query.is_general
+            and query.version == self._link.family.current_version
+            and query.max_response_ns >= _EARLY_RESPONSE_NS
+        )
+        asked = Asked(now_ns, limit_ns, suspicious)
+        if not query.is_general:
+            self._open_specific(Specific(asked, query.group, mark, query.sources))
+            return
+        variables = variables_of(query)
+        until_ns = max(limit_ns, now_ns + variables.interval_ns)
+        latest = self._latest
+        if latest is not None and (
+            now_ns - latest.last_ns < query.max_response_ns or len(self._open) >= MOST_OPEN
+        ):
+            if now_ns - latest.last_ns >= query.max_response_ns:
+                self.left_out[EXCHANGES] += 1
+            latest.join(asked, until_ns, source, to_everybody=to_everybody)
+            if not self._open or self._open[-1] is not latest:
+                self._open.append(latest)
+            return
+        self.latest += 1
+        exchange = Exchange(
+            self.latest, mark, now_ns, deque((asked,)), limit_ns, until_ns,
+            to_everybody=to_everybody, robustness=variables.robustness,
+        )  # fmt: skip
+        exchange.askers.add(source)
+        self._latest = exchange
+        self._open.append(exchange)
+
+    def hear(self, query: Query, now_ns: int) -> None:
+        """Take in any question, also one that must be dropped: somebody may answer it."""
+        before_ns = 0 if self.answerable_ns == NEVER_NS else self.answerable_ns
+        self.answerable_ns = max(before_ns, now_ns + 2 * late_limit_ns(query))
+
+    def advance(self, now_ns: int) -> None:
+        """Close what can no longer be answered in time; to be called before each message."""
+        while self._open and self._open[0].limit_ns < now_ns:
+            self.closed.append(self._open.pop(0))
+        order = self._specific_order
+        while order and order[0].asked.limit_ns < now_ns:
+            self._close_specific(order.popleft())
+
+    def pair(self, host: Host, row: Row, now_ns: int, *, older: bool) -> tuple[Asked, bool] | None:
+        """Return the query that a report answers for a row, and whether it is late.
+
+        `older` says that the report is of an older version.
+        """
+        best: Asked | None = None
+        taken: Specific | None = None
+        for exchange in self._open:
+            if row.answered < exchange.number:
+                queries = exchange.queries
+                while queries[0].limit_ns < now_ns and len(queries) > 1:
+                    queries.popleft()
+                best = queries[0]
+                chosen = exchange
+                break
+        if self.specific and (same := self.specific.get(row.group)):
+            for specific in same:
+                if older:
+                    specific.older_reporter = host_address(host)
+                if host not in specific.answered:
+                    if best is None or specific.asked.time_ns < best.time_ns:
+                        best, taken = specific.asked, specific
+                    break
+        if taken is not None:
+            taken.answered.add(host)
+            return taken.asked, False
+        if best is not None:
+            row.answered = chosen.number
+            chosen.answered.add(host)
+            return best, False
+        return self._pair_late(host, row, now_ns, older=older)
+
+    def is_unasked(self, host: Host, now_ns: int) -> bool:
+        """Return whether what a host says now answers no question that was seen.
+
+        Queriers do not hear themselves: a bridge asks its ports and itself at different times.
+        """
+        latest = self._latest
+        if now_ns <= self.answerable_ns or latest is None:
+            return False
+        return host not in latest.askers
+
+    def is_older(self, row: Row) -> bool:
+        """Return whether a stay is older than the last exchange: the host could have answered."""
+        return self._latest is not None and row.from_ns < self._latest.first.time_ns
+
+    def _pair_late(
+        self, host: Host, row: Row, now_ns: int, *, older: bool
+    ) -> tuple[Asked, bool] | None:
+        """Return the last exchange if the row, older than it, has not answered it.
+
+        Older reports are suppressed by those of others, and come unasked when a host joins
+        again: only those soon after the window count.
+        """
+        latest = self._latest
+        if latest is None or row.answered >= latest.number or row.from_ns >= latest.first.time_ns:
+            return None
+        if host in latest.askers:
+            # It does not hear itself; a bridge asks its ports and itself at different times.
+            return None
+        asked = latest.queries[-1]
+        until_ns = latest.until_ns
+        if older:
+            until_ns = min(until_ns, 2 * asked.limit_ns - asked.time_ns)
+        if now_ns > until_ns:
+            return None
+        row.answered = latest.number
+        latest.answered.add(host)
+        return asked, True
+
+    def _open_specific(self, specific: Specific) -> None:
+        group = specific.group
+        same = self.specific.get(group)
+        if same is None:
+            same = self.specific[group] = deque(maxlen=MOST_OPEN)
+        if len(same) == MOST_OPEN:
+            self.left_out[SPECIFIC] += 1
+        same.append(specific)
+        self._specific_order.append(specific)
+        if specific.sources:
+            self.asked_sources[group] = self.asked_sources.get(group, 0) + 1
+
+    def _close_specific(self, specific: Specific) -> None:
+        group = specific.group
+        same = self.specific[group]
+        if same[0] is specific:
+            same.popleft()
+            if not same:
+                del self.specific[group]
+        if specific.sources:
+            self.asked_sources[group] -= 1
+            if not self.asked_sources[group]:
+                del self.asked_sources[group]
+        self.expired.append(specific)

@@ -1,0 +1,100 @@
+"""Hosts that leave a group and join it again and again (D-45).
+
+::
+
+    join ---- leave - join ---- leave - join ---- leave - join
+              |<---- period ---->|
+
+A program that renews its socket, or one that restarts: each leave costs the link queries and
+answers, and data may stop meanwhile. A viewer who changes channels leaves each of them for a while
+and soon has enough of it. So it counts only who leaves the same group ten times and more, never
+ten seconds after the time before, and was back in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from mldkit.analysis.facts import MARGIN_NS, host_address
+from mldkit.model.addresses import text
+from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import delay_text
+
+if TYPE_CHECKING:
+    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.stays import Row
+    from mldkit.model.addresses import Address
+
+LEAST_TIMES = 10
+LONGEST_PERIOD_NS = 10 * SECOND
+_AT_ONCE_NS = 100 * MILLISECOND
+_SWEEP_AT = 1000
+_MOST = 100_000
+
+
+@dataclass(slots=True)
+class _Run:
+    """How often a host has left a group in a row."""
+
+    first_ns: int
+    last_ns: int
+    times: int = 1
+    away_ns: int = 0
+    """The longest time for which it was away."""
+    marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=LEAST_TIMES))
+    """The last leaves, until it is certain that there is no end of them."""
+
+
+class Churn:
+    """Who comes and goes on one link, in one family."""
+
+    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
+        self._link = link
+        self._ledger = ledger
+        self._runs: dict[tuple[Host, Address], _Run] = {}
+
+    def left(self, row: Row, mark: Mark) -> None:
+        """Take in that a host left the group of a stay that lasted until now."""
+        key = row.host, row.group
+        now_ns = mark.time_ns
+        run = self._runs.get(key)
+        if run is None or now_ns - run.last_ns > LONGEST_PERIOD_NS + MARGIN_NS:
+            if run is None and len(self._runs) >= _SWEEP_AT:
+                self._sweep(now_ns)
+                if len(self._runs) >= _MOST:
+                    return
+            run = self._runs[key] = _Run(now_ns, now_ns)
+        else:
+            run.times += 1
+            run.away_ns = max(run.away_ns, row.from_ns - run.last_ns)
+            run.last_ns = now_ns
+        if run.times > LEAST_TIMES:
+            self._tell(key, run, mark)
+            return
+        run.marks.append(mark)
+        if run.times == LEAST_TIMES:
+            for each in run.marks:
+                self._tell(key, run, each)
+            run.marks.clear()
+
+    def _tell(self, key: tuple[Host, Address], run: _Run, mark: Mark) -> None:
+        host, group = key
+        address = host_address(host)
+        again = "at once" if run.away_ns <= _AT_ONCE_NS else f"within {delay_text(run.away_ns)}"
+        period_ns = (run.last_ns - run.first_ns) // (run.times - 1)
+        detail = (
+            f"{text(address)} leaves {text(group)} and joins again {again}, {run.times:,} times,"
+            f" every {delay_text(period_ns)}: each leave costs the link queries and answers"
+        )
+        self._ledger.add(
+            "D-45", self._link, mark, detail, host=address, group=group, weight=run.times
+        )
+
+    def _sweep(self, now_ns: int) -> None:
+        """Forget who has not left for so long that the next leave begins another row of them."""
+        over = [key for key, run in self._runs.items() if now_ns - run.last_ns > LONGEST_PERIOD_NS]
+        for key in over:
+            del self._runs[key]
