@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.streams import Stream, is_pause
-from mldkit.analysis.traffic import over_text, wants
-from mldkit.wire.rules import INFO
+from mldkit.analysis.streams import Pause, Stream, is_pause
+from mldkit.analysis.traffic import over_text
+from mldkit.wire.rules import WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
 
 MOST_STREAMS_OF_GROUP = 100
-MOST_STAYS_OF_GROUP = 1000
+MOST_STAYS_OF_GROUP = 100
+MOST_OTHERS = 10
 """Streams and stays of one group that are held against each other."""
 
 
@@ -60,20 +61,20 @@ class Audience:
             begun_ns < until_ns and from_ns < ended_ns for begun_ns, ended_ns in silence.unseen
         ) and not any(begun_ns < from_ns < ended_ns for begun_ns, ended_ns in silence.times)
 
-    def is_fed(self, row: Row, stream: Stream, from_ns: int, until_ns: int) -> bool:
-        """Return whether another source went on for a member when a stream had stopped."""
-        return any(
-            other is not stream
-            and wants(row, other.source)
-            and other.first_ns < until_ns
-            and is_pause(other.last_ns - from_ns, stream.gap_ns)
+    def others(self, stream: Stream, pause: Pause) -> list[Stream]:
+        """Return some streams to the same group that went on when one had stopped."""
+        return [
+            other
             for other in self.flows[stream.group]
-        )
+            if other is not stream
+            and other.first_ns < pause.until_ns
+            and is_pause(other.last_ns - pause.from_ns, pause.gap_ns)
+        ][:MOST_OTHERS]
 
     def conclude(self) -> None:
         """Say for how long streams went on after the last member left."""
         for stream in self.traffic.streams.values():
             if stream.over is not None:
-                went_before = stream.over.severity == INFO
-                stream.over.detail = over_text(stream, went_before=went_before)
+                is_certain = stream.over.severity == WARNING
+                stream.over.detail = over_text(stream, is_certain=is_certain)
                 stream.over.weight = stream.last_ns - stream.left_ns

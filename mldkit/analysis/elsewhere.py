@@ -13,6 +13,7 @@ answers for other groups and does not report this one: then the member elsewhere
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import host_address
@@ -26,7 +27,7 @@ from mldkit.model.words import named
 from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from mldkit.analysis.audience import Audience
     from mldkit.analysis.facts import LinkKey
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 
 _LONG_NS = 30 * SECOND
 _MOST_LINKS = 64
-_MOST_TOLD = 20
-"""Links with members, and members of one link, that are held against the data of others."""
+_MOST_TRIED = 20
+"""Links, and members of a group on one of them, that are held against the data of others."""
 
 
 class _Missed(NamedTuple):
@@ -66,31 +67,36 @@ def judge(
         for key, audience in audiences.items()
         if len(links) > 1
     }
-    for link in links[:_MOST_LINKS]:
+    places: dict[Address, list[Audience]] = {}
+    for audience in list(audiences.values())[:_MOST_LINKS]:
+        for group in audience.streams:
+            places.setdefault(group, []).append(audience)
+    for link in links[:_MOST_LINKS] if len(links) > 1 else ():
         own = audiences.get(link.key)
-        told: set[Address] = own.traffic.groups if own is not None else set()
-        room = _MOST_TOLD
+        done: set[Address] = own.traffic.groups if own is not None else set()
+        tried: Counter[Address] = Counter()
         for row in link.memberships.ended:
-            if row.group in told or not room:
+            group = row.group
+            if group not in places or group in done or tried[group] == _MOST_TRIED:
                 continue
-            missed = _find(row, link, audiences, silent)
+            tried[group] += 1
+            missed = _find(row, link, places[group], silent)
             if missed is not None:
-                told.add(row.group)
-                room -= 1
+                done.add(group)
                 _tell(ledger, link.key, missed)
 
 
 def _find(
     row: Row,
     link: LinkState,
-    audiences: Mapping[LinkKey, Audience],
+    places: Iterable[Audience],
     silent: Mapping[LinkKey, list[Stream]],
 ) -> _Missed | None:
     """Return what a member misses that is on another link of the same capture.
 
     Members there explain data there, unless a sender is none of them.
     """
-    for other in audiences.values():
+    for other in places:
         state = other.traffic.state
         if state.key.family is not link.key.family or not state.captures & link.captures:
             continue
@@ -128,6 +134,8 @@ def _tell(ledger: Ledger, key: LinkKey, missed: _Missed) -> None:
     if max(stream.hop_limit for stream in streams) <= 1:
         name = "TTL" if key.family is IGMP else "hop limit"
         detail += f"; with {name} 1 no router forwards them"
+    elif not is_half and key.interface == audience.traffic.key.interface:
+        detail += ", unless a switch with a multicast VLAN moves them"
     mark = audience.end._replace(frame=0, time_ns=row.from_ns)
     ledger.add(
         "D-49", key, mark, detail,

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis import limits
 from mldkit.analysis.events import Event
-from mldkit.analysis.facts import REPEATED_NS, Host, host_address
-from mldkit.analysis.filters import asks, filter_after
+from mldkit.analysis.facts import Host, host_address
+from mldkit.analysis.filters import filter_after
+from mldkit.analysis.leave_events import LeaveEvents
 from mldkit.analysis.stays import (
     CAPTURE_END,
     EXPIRY,
@@ -45,12 +46,13 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
-_MOST_TOLD = 10_000
-"""Leaves of which the repeats are recognised."""
+_SOURCES_PER_CHANGE = 16
+"""As many sources weigh as much as a change."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _STATES = (_IS_IN, _IS_EX)
 _EXCLUDES = (_IS_EX, _TO_EX)
+_INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
 
 # One is made for every change: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
@@ -79,8 +81,7 @@ class Memberships:
         self._lasting = 0
         """Stays that last."""
         self._changes_kept = 0
-        self._leaves_told: dict[tuple[Host, Address], int] = {}
-        """When hosts left groups last, for who listens."""
+        self._leaves = LeaveEvents(link, listener)
         self._nameless: dict[Host, list[Row]] = {}
         """All stays of hosts without an address."""
         self._known: dict[Host, dict[int, Row]] = {}
@@ -156,7 +157,7 @@ class Memberships:
             row = self._enter(row, heard, record)
             if row is None:
                 if kind == _TO_IN and not sources:
-                    self._leave_unheard(heard.host, heard.mac, record.group, now_ns)
+                    self._leaves.unheard(heard.host, heard.mac, record.group, now_ns)
                 return
         exclude = kind in _EXCLUDES
         if not exclude:
@@ -175,7 +176,7 @@ class Memberships:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
         row.reports += 1
-        row.deadline_ns = heard.until_ns if asks(record) else row.deadline_ns
+        row.deadline_ns = heard.until_ns if _asks(record) else row.deadline_ns
         if kind <= _IS_EX:
             told.answering.append(row)
             says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
@@ -186,7 +187,7 @@ class Memberships:
         """Take in a Leave or Done; return what was left."""
         row = self.groups.get(group, {}).get(host)
         if row is None or row.deadline_ns < now_ns:
-            self._leave_unheard(host, mac, group, now_ns)
+            self._leaves.unheard(host, mac, group, now_ns)
             return None
         self._end(row, LEAVE, now_ns)
         return Left(row, ())
@@ -213,7 +214,7 @@ class Memberships:
     def forget_ended(self) -> None:
         """Keep only the stays that last, for who watches a link for long."""
         for row in self.ended:
-            self._changes_kept -= sum(change.weight for change in row.changes)
+            self._changes_kept -= sum(map(_weight, row.changes))
         self.ended.clear()
         if not self._nameless:
             return
@@ -286,7 +287,7 @@ class Memberships:
         """
         if old is not None:
             self._end(old, EXPIRY, old.deadline_ns)
-        if not asks(record):
+        if not _asks(record):
             return None
         if self._lasting + len(self.ended) >= limits.MOST_STAYS:
             self.left_out[limits.STAYS] += 1
@@ -327,11 +328,11 @@ class Memberships:
         self._forget(row)
         row.exclude, row.sources, row.version = change[1:]
         changes = (*row.changes, change) if row.changes else (change,)
-        self._changes_kept += change.weight
+        self._changes_kept += _weight(change)
         while len(changes) > 1 and (
             len(changes) > limits.MOST_CHANGES or self._changes_kept > limits.MOST_CHANGES_IN_ALL
         ):
-            self._changes_kept -= changes[0].weight
+            self._changes_kept -= _weight(changes[0])
             changes = changes[1:]
             self.left_out[limits.CHANGES] += 1
         row.changes = changes
@@ -352,26 +353,8 @@ class Memberships:
         self.ended.append(row)
         if self._listener is not None and not row.is_told:
             if why == LEAVE:
-                self._is_repeated_leave(row.host, row.group, now_ns)
+                self._leaves.is_repeated(row.host, row.group, now_ns)
             self._tell("leave" if why == LEAVE else "expire", row, now_ns)
-
-    def _leave_unheard(self, host: Host, mac: bytes | None, group: Address, now_ns: int) -> None:
-        """Tell that a host leaves a group of which it was not heard to be a member.
-
-        What it says again, as every change is told several times, is one leave.
-        """
-        if self._listener is not None and not self._is_repeated_leave(host, group, now_ns):
-            address = host_address(host)
-            self._listener(Event("leave", now_ns, self._link, address, mac, group))
-
-    def _is_repeated_leave(self, host: Host, group: Address, now_ns: int) -> bool:
-        """Take in a leave; return whether the host said the same just before."""
-        told = self._leaves_told
-        if len(told) > _MOST_TOLD:
-            told.clear()
-        before_ns = told.get((host, group), 0)
-        told[host, group] = now_ns
-        return now_ns - before_ns <= REPEATED_NS
 
     def _tell(self, kind: str, row: Row, now_ns: int) -> None:
         if self._listener is not None:
@@ -390,8 +373,22 @@ class Memberships:
             )
 
 
+def _asks(record: GroupRecord) -> bool:
+    """Return whether a record asks for something.
+
+    Routers start a timer of the Group Membership Interval for nothing else: a BLOCK tells that a
+    host wants less, not that it still wants the rest (RFC 9776 §6.4).
+    """
+    kind = record.type
+    return kind in _EXCLUDES or (kind in _INCLUDES and bool(record.sources))
+
+
 def _are_over(members: dict[Host, Row], now_ns: int) -> bool:
     """Return whether nobody is left of a few members, whose end may not have been told yet."""
     return len(members) <= limits.MOST_LEFT and all(
         row.deadline_ns < now_ns for row in members.values()
     )
+
+
+def _weight(change: Change) -> int:
+    return 1 + len(change.sources) // _SOURCES_PER_CHANGE

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
-_SOURCES_PER_CHANGE = 16
-"""As many sources weigh as much as a change."""
 LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
 
 
@@ -27,11 +25,6 @@ class Change(NamedTuple):
     exclude: bool
     sources: tuple[Address, ...]
     version: int | None
-
-    @property
-    def weight(self) -> int:
-        """How much of the room for changes it takes."""
-        return 1 + len(self.sources) // _SOURCES_PER_CHANGE
 
 
 class Stay(NamedTuple):

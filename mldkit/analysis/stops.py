@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, host_address
 from mldkit.analysis.stays import LEAVE
 from mldkit.analysis.streams import Pause, is_pause
-from mldkit.analysis.traffic import is_waiting
+from mldkit.analysis.traffic import is_waiting, wants
 from mldkit.model.addresses import text
-from mldkit.model.units import SECOND
+from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import clock_text, delay_text
 from mldkit.wire.rules import INFO, WARNING
 
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from mldkit.analysis.stays import Row
     from mldkit.analysis.streams import Stream
 
-_AT_ONCE_NS = SECOND
-"""Within so long a time of a report data come because of it."""
+_AT_ONCE_NS = 100 * MILLISECOND
+"""Within so long a time a switch takes in a report."""
 _LATE_PACKETS = 2
-"""Gaps between the last packet and a leave behind it, at which the next one was due."""
+"""Gaps after which the next packet should have come at the latest."""
 
 
 class _Stop(NamedTuple):
@@ -53,20 +53,16 @@ def judge(audience: Audience, ledger: Ledger) -> None:
         for stream in streams:
             if id(stream) in audience.explained:
                 continue
-            unexplained = []
-            for stop in _stops(audience, stream):
-                left = _left_before(audience, stream, stop)
-                came_back = _came_back(stop)
-                if left is not None:
-                    _tell_fast_leave(audience, ledger, stream, stop, left, came_back=came_back)
-                elif came_back:
-                    _tell(audience, ledger, stream, stop, came_back=True)
-                else:
-                    unexplained.append(stop)
+            stops = _stops(audience, stream)
+            back = [stop for stop in stops if _came_back(stop)]
             # Speech and alarms pause by themselves, again and again.
-            if stream.is_steady:
-                for stop in unexplained:
-                    _tell(audience, ledger, stream, stop, came_back=False)
+            if not stream.is_steady and 2 * len(back) <= stream.pause_count:
+                continue
+            for stop in stops:
+                if stop in back and (left := _left_before(audience, stream, stop)) is not None:
+                    _tell_fast_leave(audience, ledger, stream, stop, left)
+                else:
+                    _tell(audience, ledger, stream, stop, came_back=stop in back)
 
 
 def _stops(audience: Audience, stream: Stream) -> list[_Stop]:
@@ -79,12 +75,13 @@ def _stops(audience: Audience, stream: Stream) -> list[_Stop]:
     for pause, is_end in pauses:
         if not audience.was_seen(pause.from_ns, pause.until_ns):
             continue
+        others = audience.others(stream, pause)
         for row in audience.stays[stream.group]:
             if (
                 row.from_ns < pause.from_ns < row.last_ns
                 and (is_end or row.to_ns >= pause.until_ns)
                 and is_waiting(row, stream)
-                and not audience.is_fed(row, stream, pause.from_ns, pause.until_ns)
+                and not any(wants(row, other.source) for other in others)
             ):
                 found.append(_Stop(pause, row, is_end))
                 break
@@ -103,31 +100,28 @@ def _left_before(audience: Audience, stream: Stream, stop: _Stop) -> Row | None:
 
 
 def _came_back(stop: _Stop) -> bool:
-    """Return whether data went on at once with a report of a member."""
+    """Return whether data went on at once with a report of a member, with their next packet."""
     pause = stop.pause
-    return not stop.is_end and 0 <= pause.until_ns - pause.reported_ns <= _AT_ONCE_NS
+    at_once_ns = min(_AT_ONCE_NS + _LATE_PACKETS * pause.gap_ns, LAST_MEMBER_INTERVAL_NS)
+    return not stop.is_end and 0 <= pause.until_ns - pause.reported_ns <= at_once_ns
 
 
 def _tell_fast_leave(
-    audience: Audience, ledger: Ledger, stream: Stream, stop: _Stop, left: Row, *, came_back: bool
+    audience: Audience, ledger: Ledger, stream: Stream, stop: _Stop, left: Row
 ) -> None:
-    """D-46; a warning where data come back with a report, else the end may be by chance."""
+    """D-46: what happens at both ends shows it, a sender that stops just then does not do both."""
     leaver, member = host_address(left.host), host_address(stop.row.host)
     detail = (
         f"the stream of {text(stream.source)} to {text(stream.group)} stopped at the leave of"
-        f" {text(leaver)}, at {clock_text(left.to_ns)}, though {text(member)} is a member"
+        f" {text(leaver)}, at {clock_text(left.to_ns)}, though {text(member)} is a member; it went"
+        " on"
+        f" after {delay_text(stop.pause.until_ns - stop.pause.from_ns)} with the next report of"
+        f" {text(host_address(stop.pause.reporter))}: so does fast (immediate) leave at a port with"
+        " more than one host"
     )
-    if stop.is_end:
-        detail += ", and did not come back"
-    else:
-        after = delay_text(stop.pause.until_ns - stop.pause.from_ns)
-        detail += f"; it went on after {after}"
-        if came_back:
-            detail += f" with the next report of {text(host_address(stop.pause.reporter))}"
-    detail += ": so does fast (immediate) leave at a port with more than one host"
     ledger.add(
         "D-46", audience.traffic.key, audience.end._replace(frame=0, time_ns=left.to_ns), detail,
-        host=leaver, group=stream.group, severity=WARNING if came_back else INFO,
+        host=leaver, group=stream.group,
     )  # fmt: skip
 
 

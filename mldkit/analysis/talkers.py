@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _LEAST_ASKED = 2
 _OTHERS = 2
-_MOST_TALKERS = 100
+_MOST_TALKERS = 10
+"""Of one group that are named."""
 _PTP, _KNX, _SOME_IP = (319, 320), (3671,), (30490,)
 _DDS_FIRST, _DDS_DOMAIN, _DDS_DOMAINS = 7400, 250, 233
 """Ports of discovery and of user data of a domain follow each other (DDSI-RTPS 2.5 §9.6.1.1)."""
@@ -39,15 +40,18 @@ class Devices:
     """Which groups a device reports, by its address and its MAC."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
+        self._rows = rows
         self._by_host: dict[Host, list[Row]] = {}
         self._by_mac: dict[bytes, list[Row]] = {}
-        for row in rows:
-            self._by_host.setdefault(row.host, []).append(row)
-            if row.mac is not None:
-                self._by_mac.setdefault(row.mac, []).append(row)
 
     def of(self, stream: Stream) -> list[Row]:
         """Return the stays of the device that sends a stream; a router sends for others."""
+        if not self._by_host:
+            # Made when somebody asks: there may be half a million stays.
+            for row in self._rows:
+                self._by_host.setdefault(row.host, []).append(row)
+                if row.mac is not None:
+                    self._by_mac.setdefault(row.mac, []).append(row)
         rows = self._by_host.get(stream.source)
         if rows is not None or len(stream.source) == 4 or stream.mac is None:
             return rows or []
@@ -80,19 +84,24 @@ def silent_talkers(audience: Audience, devices: Devices) -> list[Silent]:
     for group, streams in audience.streams.items():
         if is_source_specific(group):
             continue
-        for stream in streams[:_MOST_TALKERS]:
+        room = _MOST_TALKERS
+        for stream in streams:
             asked = responses.windows.latest - stream.exchange
+            last_ns = queriers.silence.last_general_ns or 0
+            if stream.packets < FLOW_PACKETS or asked < _LEAST_ASKED or stream.last_ns < last_ns:
+                continue
             own = devices.of(stream)
             if (
-                stream.packets >= FLOW_PACKETS
-                and asked >= _LEAST_ASKED
-                and stream.last_ns >= (queriers.silence.last_general_ns or 0)
+                own
                 and not audience.traffic.is_router(stream)
                 and all(row.group != group for row in own)
                 and sum(row.reports for row in own) >= _LEAST_ASKED
                 and all(row.version == current for row in (*own, *audience.stays[group]))
             ):
                 found.append(Silent(stream, asked))
+                room -= 1
+                if not room:
+                    break
     return found
 
 

@@ -34,6 +34,8 @@ _MOST_ASKED = 1000
 """Members of a group among whom the one that reported last is looked for."""
 _MOST_WRONG = 1000
 """Sources, groups and hardware addresses that do not go together, of which each is told once."""
+_WITH_JOIN_NS = 5 * SECOND
+"""A stream that begins so soon after somebody joined began because of that."""
 _BACK_NS = SECOND
 """What comes back does so at once."""
 _COOKED = (LinkType.LINUX_SLL,)
@@ -152,9 +154,9 @@ class Traffic:
         """D-12, data go on after the last member left.
 
         A warning where a router sends them, which must not (RFC 9776 §6.3), and where they began
-        after the members, so that something here goes by memberships. A remark where they flowed
-        before anybody was a member: then nothing here does, and nothing is to be expected. A
-        host that sends to a group that it left itself does nothing wrong.
+        with the member, so that something here goes by memberships. A remark where they did not:
+        on the sender's own link only a switch with snooping stops them, and none at the sender's
+        port. A host that sends to a group that it left itself does nothing wrong.
         """
         if stream.over is not None and stream.left_ns == left_ns:
             return
@@ -165,13 +167,14 @@ class Traffic:
         left = self.state.memberships.last_left.get(stream.group)
         if not stream.is_running or left is None or is_sender(left, stream):
             return
-        went_before = stream.first_ns < left.from_ns and not self.is_router(stream)
+        began_with_it = 0 <= stream.first_ns - left.from_ns <= _WITH_JOIN_NS
+        is_certain = began_with_it or self.is_router(stream)
         stream.left_ns = left_ns
         stream.over = self._ledger.add(
             "D-12", self.key, mark, "goes on after the last member left",
-            host=stream.source, group=stream.group, severity=INFO if went_before else WARNING,
+            host=stream.source, group=stream.group, severity=WARNING if is_certain else INFO,
         )  # fmt: skip
-        stream.over.detail = over_text(stream, went_before=went_before)
+        stream.over.detail = over_text(stream, is_certain=is_certain)
 
     def _is_return(self, stream: Stream, packet: DataPacket, frame: Frame, mark: Mark) -> bool:
         """Take in a packet that is unlike those before it; return whether it is counted already.
@@ -249,15 +252,15 @@ class Traffic:
         )  # fmt: skip
 
 
-def over_text(stream: Stream, *, went_before: bool) -> str:
+def over_text(stream: Stream, *, is_certain: bool) -> str:
     """Return in words that a stream goes on after the last member left, and for how long."""
     after_s = (stream.last_ns - stream.left_ns) / SECOND
     detail = (
         f"{text(stream.source)} to {text(stream.group)} goes on {after_s:.1f} s"
         " after the last member left"
     )
-    if went_before:
-        detail += "; it flowed before anybody was a member too, so nothing here goes by memberships"
+    if not is_certain:
+        detail += "; it did not begin with a member, so perhaps nothing here goes by memberships"
     return detail
 
 

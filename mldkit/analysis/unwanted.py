@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import LEAVE
+from mldkit.analysis.streams import is_pause
 from mldkit.analysis.traffic import is_sender, wants
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from mldkit.analysis.streams import Stream
     from mldkit.model.addresses import Address
 
+_MOST_TOLD = 20
+"""Members of one group that are told of."""
 _LONG_NS = 10 * SECOND
 """A member that changes its sources gets both, or none, for a while."""
 
@@ -42,9 +45,11 @@ def judge(audience: Audience, ledger: Ledger) -> None:
         if not rows or all(row.exclude and not row.sources for row in rows):
             continue
         told: set[Address] = set()
+        room = _MOST_TOLD
         for row in rows:
             others = _flows_in_vain(audience, row, flows)
-            if others:
+            if others and room:
+                room -= 1
                 _tell_unserved(audience, ledger, row, others)
                 told.update(stream.source for stream in others)
         for stream in flows:
@@ -66,6 +71,10 @@ def _since_ns(row: Row) -> int:
     return row.changes[-1].time_ns if row.changes else row.from_ns
 
 
+def _mean_gap_ns(stream: Stream) -> int:
+    return (stream.last_ns - stream.first_ns) // max(stream.packets - 1, 1)
+
+
 def _flows_in_vain(audience: Audience, row: Row, flows: list[Stream]) -> list[Stream]:
     """Return the streams that a member does not want, while those that it wants are silent."""
     wanted = [stream for stream in audience.streams[row.group] if wants(row, stream.source)]
@@ -73,6 +82,8 @@ def _flows_in_vain(audience: Audience, row: Row, flows: list[Stream]) -> list[St
         return []
     since_ns = max([_since_ns(row), *(stream.last_ns for stream in wanted)])
     until_ns = _until_ns(audience, row)
+    if any(not is_pause(until_ns - one.last_ns, _mean_gap_ns(one)) for one in wanted):
+        return []
     return [
         stream
         for stream in flows

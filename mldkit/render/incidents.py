@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.result import LinkFacts
     from mldkit.model.addresses import Address
 
-_ABOUT_DATA = ("D-12", "D-43", "D-46", "D-47", "D-48", "D-49")
+_ABOUT_DATA = ("D-12", "D-43", "D-47", "D-48", "D-49")
 
 
 def incidents(link: LinkFacts, findings: Iterable[Diagnosis]) -> list[str]:

@@ -103,3 +103,11 @@ def test_the_old_source_for_a_moment_after_the_change(stage: Stage, doctor: Doct
     stage.stream(65, 100, 2, 1, source=2)
 
     assert "D-43" not in doctor(stage).ids
+
+
+def test_a_wanted_source_that_sends_seldom_is_not_silent(stage: Stage, doctor: Doctor) -> None:
+    member(stage, "IS_IN", 1)
+    stage.stream(0, 380, 1 / 20, 1, source=1)
+    stage.stream(0, 380, 1, 1, source=2)
+
+    assert doctor(stage).severity("D-43") == "info"

@@ -120,11 +120,11 @@ def test_what_a_host_sends_to_a_group_that_it_left_goes_on_as_it_may(
     assert doctor(stage).ids == set()
 
 
-@pytest.mark.parametrize(("begin", "severity"), [(5, "warning"), (0.5, "info")])
+@pytest.mark.parametrize(("begin", "severity"), [(6, "warning"), (0.5, "info"), (8, "info")])
 def test_data_after_the_last_leave_are_wrong_where_memberships_count(
     stage: Stage, doctor: Doctor, begin: float, severity: str
 ) -> None:
-    # Where they flowed before anybody was a member, nothing here goes by memberships.
+    # Where they did not begin with the member, perhaps nothing here goes by memberships.
     asked(stage, 1)
     answered_rounds(stage, 1)
     stage.stream(begin, 120, 10, 1)

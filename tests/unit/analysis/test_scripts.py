@@ -119,7 +119,7 @@ TIMELINES = {
         1    query 0.0.0.0
         5    join 239.1.1.1
         """
-        + "".join(f"{second}.5 data 239.1.1.1 from 10.0.0.1 ttl 8\n" for second in range(15, 30))
+        + "".join(f"{second}.5 data 239.1.1.1 from 10.0.0.1 ttl 8\n" for second in range(8, 30))
         + """
         30   leave 239.1.1.1
         30.1 query 239.1.1.1 max-response 1s

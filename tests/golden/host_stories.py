@@ -1,4 +1,7 @@
-"""For each rule about switches and hosts at their ports: what raises it, and a neighbour."""
+"""Stories of hosts that come and go, of hosts that are silenced, and of who reports for them.
+
+Each rule has one story that raises it and a neighbour that does not.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,12 @@ if TYPE_CHECKING:
     Tell = Callable[[Stage], None]
 
 
-def in_place_of_hosts(*answers: float) -> Tell:
-    """Answers from 0.0.0.0 in an older version."""
-
+def flapping(times: int) -> Tell:
     def tell(stage: Stage) -> None:
-        stage.query(0)
-        stage.query(125)
-        for at in answers:
-            message = LegacyReport(2, stage.group(1))
-            stage.send(at, bytes(4), stage.group(1), message, link_source=b"\2\0\0\0\0\x5a")
+        stage.report(1, "TO_EX", 1)
+        for number in range(times):
+            stage.report(10 + number, "TO_IN", 1)
+            stage.report(10.2 + number, "TO_EX", 1)
 
     return tell
 
@@ -45,12 +45,15 @@ def forgotten(again: float) -> Tell:
     return tell
 
 
-def flapping(times: int) -> Tell:
+def in_place_of_hosts(*answers: float) -> Tell:
+    """Answers from 0.0.0.0 in an older version."""
+
     def tell(stage: Stage) -> None:
-        stage.report(1, "TO_EX", 1)
-        for number in range(times):
-            stage.report(10 + number, "TO_IN", 1)
-            stage.report(10.2 + number, "TO_EX", 1)
+        stage.query(0)
+        stage.query(125)
+        for at in answers:
+            message = LegacyReport(2, stage.group(1))
+            stage.send(at, bytes(4), stage.group(1), message, link_source=b"\2\0\0\0\0\x5a")
 
     return tell
 
