@@ -17,6 +17,20 @@ if TYPE_CHECKING:
     Tell = Callable[[Stage], None]
 
 
+def suppressed(*, older: bool) -> Tell:
+    def tell(stage: Stage) -> None:
+        stage.report(0, "TO_EX", 1)
+        stage.report(5, "TO_EX", 1, host=2)
+        stage.query(10, 1, response=1)
+        if older:
+            stage.older_report(10.3, 1, host=3)
+        else:
+            stage.report(10.3, "IS_EX", 1, host=3)
+        stage.query(60)
+
+    return tell
+
+
 def flapping(times: int) -> Tell:
     def tell(stage: Stage) -> None:
         stage.report(1, "TO_EX", 1)
@@ -59,6 +73,7 @@ def in_place_of_hosts(*answers: float) -> Tell:
 
 
 STORIES: dict[str, tuple[Tell, Tell]] = {
+    "D-18": (suppressed(older=True), suppressed(older=False)),
     "D-36": (in_place_of_hosts(5, 130), in_place_of_hosts(5, 7)),
     "D-41": (forgotten(400.2), forgotten(390)),
     "D-45": (flapping(10), flapping(9)),

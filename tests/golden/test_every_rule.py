@@ -181,20 +181,6 @@ def flood(groups: int) -> Tell:
     return tell
 
 
-def suppressed(*, older: bool) -> Tell:
-    def tell(stage: Stage) -> None:
-        stage.report(0, "TO_EX", 1)
-        stage.report(5, "TO_EX", 1, host=2)
-        stage.query(10, 1, response=1)
-        if older:
-            stage.older_report(10.3, 1, host=3)
-        else:
-            stage.report(10.3, "IS_EX", 1, host=3)
-        stage.query(60)
-
-    return tell
-
-
 def groups(four: str, six: str) -> Tell:
     """A member of group 1, 239.1.1.1 or ff05::1, and of another one."""
 
@@ -233,7 +219,6 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-12": (data_until(30), data_until(22)),
     "D-13": (left(20.1, 21.1, suppress=True), left(20.1, 21.1)),
     "D-17": (flood(60), flood(40)),
-    "D-18": (suppressed(older=True), suppressed(older=False)),
     "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
