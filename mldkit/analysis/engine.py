@@ -252,7 +252,7 @@ def analyze(
     `sites` has the numbers of captures that see the same links (`mldkit.analysis.sites`), all of
     them if it is empty.
     """
-    sittings = Sittings(sources)
+    sittings = Sittings(sources, iter if interrupt is None else interrupt.cut)
     parties = [
         _party(analysis, sources, sittings, numbers, is_alone=len(sites) < 2)
         for numbers in sites or (tuple(range(len(sources))),)
@@ -261,8 +261,6 @@ def analyze(
     # How far each of several captures is says who looks at which link.
     at_once = 1 if len(sources) > 1 else _AT_ONCE
     waiting = iter(sittings.frames())
-    if interrupt is not None:
-        waiting = interrupt.cut(waiting)
     with resting_collector():
         while frames := list(islice(waiting, at_once)):
             # What a gap is shows in what stands behind it.
