@@ -202,6 +202,9 @@ class AnswerWindows:
                     break
         if taken is not None:
             taken.answered.add(host)
+            # Who joined after that query answers the General Query with it.
+            for exchange in self._open:
+                exchange.answered.add(host)
             return taken.asked, False
         if best is not None:
             row.answered = chosen.number

@@ -51,3 +51,8 @@ class Diagnosis:
         """The detail, with the host in front where it does not name it."""
         host = text(self.host)
         return f"{host}: {self.detail}" if host and host not in self.detail else self.detail
+
+
+def gravity(entry: Diagnosis) -> tuple[int, int]:
+    """Return the order in which diagnoses are told: the worst first, then by time."""
+    return RANK[entry.severity], entry.time_ns or 0

@@ -16,7 +16,8 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from mldkit.analysis import admission, harm
@@ -24,15 +25,17 @@ from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
 from mldkit.analysis.ledger import Ledger
-from mldkit.analysis.result import AnalysisResult, CaptureFacts
+from mldkit.analysis.result import AnalysisResult, CaptureFacts, joined
 from mldkit.analysis.routing import Routing
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.vantage import AUTO
+from mldkit.model.words import short_names
 from mldkit.protocol.variables import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from mldkit.analysis.events import Event
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.part import Part
@@ -67,7 +70,7 @@ class Analysis:
         """Begin anew, with the listener as it is now."""
         self.ledger = Ledger(self.listener)
         self.intake = Intake(self.ledger, self.begin, tunnels=self.tunnels, wanted=self.wanted)
-        self.routing = Routing(self.ledger, self.intake, self.profile, self.listener, self.wanted)
+        self.routing = Routing(self.ledger, self.intake, self.profile, self.listener)
         self.routing.sees_data = self.with_data
         self.routing.is_traced = self.traced
         self.routing.vantages.said = self.vantage
@@ -95,6 +98,11 @@ class Analysis:
     def see_all(self, frames: Iterable[tuple[int, Frame]]) -> None:
         """Take in the next frames, each with the number of its capture."""
         self.routing.route(self.intake.take(frames))
+
+    def look_at(self, sources: Sequence[Source], sittings: Sittings | None) -> None:
+        """Set the captures by their numbers, and who looks when where there are several."""
+        self.intake.sources = sources
+        self.routing.sittings = sittings
 
     def poll(self, now_ns: int) -> None:
         """Let time pass on a live link."""
@@ -203,14 +211,49 @@ class Interrupt(Protocol):
         """Give the items until then."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Party:
+    """The captures of one site with their analysis."""
+
+    analysis: Analysis
+    numbers: tuple[int, ...]
+    site: str
+    """What to call it; empty where there is no other."""
+
+    def begin(self, sources: Sequence[Source]) -> None:
+        """Set the time of the first packet, once there is one."""
+        if self.analysis.intake.begun_ns is None:
+            firsts = believable(sources[number].first_ns for number in self.numbers)
+            if firsts:
+                self.analysis.begin(min(firsts))
+
+    def finish(self, sources: Sequence[Source], *, is_whole: bool) -> AnalysisResult:
+        """Return what was found; `is_whole` says that all was read."""
+        lasts = believable(
+            times.last_ns for number in self.numbers for times in sources[number].times
+        )
+        ended_ns = max(lasts, default=None) if is_whole else None
+        result = self.analysis.finish(ended_ns, sources)
+        return replace(result, captures=tuple(result.captures[one] for one in self.numbers))
+
+
 def analyze(
-    sources: list[Source], analysis: Analysis, interrupt: Interrupt | None = None
+    sources: list[Source],
+    analysis: Analysis,
+    interrupt: Interrupt | None = None,
+    sites: Sequence[tuple[int, ...]] = (),
 ) -> AnalysisResult:
-    """Run the whole of the captures through an analysis, or what is read until an interrupt."""
+    """Run the whole of the captures through an analysis, or what is read until an interrupt.
+
+    `sites` has the numbers of captures that see the same links (`mldkit.analysis.sites`), all of
+    them if it is empty.
+    """
     sittings = Sittings(sources)
-    analysis.intake.sources = sources
-    if len(sources) > 1:
-        analysis.routing.sittings = sittings
+    parties = [
+        _party(analysis, sources, sittings, numbers, is_alone=len(sites) < 2)
+        for numbers in sites or (tuple(range(len(sources))),)
+    ]
+    of_capture = {number: party for party in parties for number in party.numbers}
     # How far each of several captures is says who looks at which link.
     at_once = 1 if len(sources) > 1 else _AT_ONCE
     waiting = iter(sittings.frames())
@@ -225,13 +268,42 @@ def analyze(
                 and (more := list(islice(waiting, at_once)))
             ):
                 frames += more
-            if analysis.intake.begun_ns is None:
-                firsts = believable(source.first_ns for source in sources)
-                if firsts:
-                    analysis.begin(min(firsts))
-            analysis.see_all(frames)
-        if interrupt is not None and interrupt.came:
-            # Packets that were read ahead were not looked at.
-            return analysis.finish(sources=sources)
-        lasts = believable(times.last_ns for source in sources for times in source.times)
-        return analysis.finish(max(lasts, default=None), sources)
+            for number, theirs in groupby(frames, itemgetter(0)):
+                party = of_capture[number]
+                party.begin(sources)
+                party.analysis.see_all(theirs)
+        # After an interrupt packets that were read ahead were not looked at.
+        is_whole = interrupt is None or not interrupt.came
+        return joined([(party.site, party.finish(sources, is_whole=is_whole)) for party in parties])
+
+
+def _party(
+    analysis: Analysis,
+    sources: Sequence[Source],
+    sittings: Sittings,
+    numbers: tuple[int, ...],
+    *,
+    is_alone: bool,
+) -> _Party:
+    site = "" if is_alone else _site_name(sources, numbers)
+    listener, theirs = analysis.listener, sittings.among(numbers)
+
+    def take(event: Event) -> None:
+        if listener is not None:
+            link = event.link._replace(site=site)
+            finding = event.finding
+            captures = theirs.at(event.time_ns)
+            if finding is not None:
+                finding, captures = replace(finding, link=link), (finding.capture,)
+            listener(replace(event, link=link, finding=finding, captures=captures))
+
+    own = replace(analysis, listener=None if listener is None else take)
+    own.look_at(sources, theirs if len(numbers) > 1 else None)
+    return _Party(own, numbers, site)
+
+
+def _site_name(sources: Sequence[Source], numbers: tuple[int, ...]) -> str:
+    """Return what to call a site: its first capture, and how many more there are."""
+    names = short_names([source.name for source in sources])
+    more = f" and {len(numbers) - 1} more" if len(numbers) > 1 else ""
+    return names[numbers[0]] + more

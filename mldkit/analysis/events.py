@@ -27,6 +27,8 @@ class Event:
     exclude: bool | None = None
     sources: tuple[Address, ...] = ()
     finding: Diagnosis | None = None
+    captures: tuple[int, ...] = ()
+    """Those that show it, by number; none on a live link."""
     version: int | None = None
     """What the host speaks in the group, or the querier asks in."""
 

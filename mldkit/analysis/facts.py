@@ -48,6 +48,8 @@ class LinkKey(NamedTuple):
     family: Family
     circuit: tuple[Circuit, ...] = ()
     """Sessions and tunnels around the messages, the outer one first."""
+    site: str = ""
+    """What to call the captures that see it, where others see other links."""
 
 
 def link_vlan(tags: tuple[int, ...]) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from mldkit.analysis.steady_clock import SteadyClock
@@ -119,9 +120,15 @@ class Feed:
             return False
         # The last packets before a pause are as far apart as packets usually are.
         slack_ns = (until_ns - from_ns) // 10
+        shift_ns = self.clock.shift_ns
+        waiting = (
+            (gap.from_ns + shift_ns, gap.until_ns + shift_ns)
+            for times in self.times
+            for gap in times.gaps
+        )
         return not any(
             begin_ns <= from_ns + slack_ns and end_ns >= until_ns - slack_ns
-            for begin_ns, end_ns in self.quiet
+            for begin_ns, end_ns in chain(self.quiet, waiting)
         )
 
 

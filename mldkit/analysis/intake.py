@@ -70,7 +70,7 @@ class Intake:
         self._ledger = ledger
         self._begin = begin
         self._tunnels = tunnels
-        self._wanted = wanted
+        self.wanted = wanted
         self._copies: dict[str | None, Copies] = {}
         """By interface, because each has a clock of its own."""
         self._latest: dict[str | None, int] = {}
@@ -191,7 +191,7 @@ class Intake:
         part.messages += not is_other
         interface = interface_of(decoded.frame)
         vlan = datagram.vlan and link_vlan(datagram.vlan)
-        if self._wanted is not EVERYTHING and not self._wanted.takes(interface, vlan):
+        if self.wanted is not EVERYTHING and not self.wanted.takes(interface, vlan):
             return None
         if not is_other:
             copies = self._copies.get(interface)
@@ -199,7 +199,7 @@ class Intake:
                 copies = self._copies[interface] = Copies(self._ledger)
             if copies.is_copy(decoded, mark):
                 return None
-        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit))
+        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit, ""))
 
 
 def interface_of(frame: Frame) -> str | None:

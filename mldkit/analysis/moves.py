@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.analysis.facts import Mark, host_address
 from mldkit.analysis.pauses import DOWN
 from mldkit.analysis.streams import PAUSE_NS
+from mldkit.link.times import LEAST_GAP_NS
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text
@@ -79,8 +80,8 @@ def _elsewhere(
     for row, key in stays:
         if key.interface == old.interface or row is before:
             continue
-        if row.from_ns <= down.from_ns < row.to_ns:
-            # It was on both.
+        if row.from_ns <= down.from_ns < row.to_ns + LEAST_GAP_NS:
+            # It was on both, or a pause of the capture ended both stays.
             return None
         is_first = found is None or row.from_ns < found[0].from_ns
         if down.from_ns < row.from_ns < down.until_ns and is_first:

@@ -15,7 +15,7 @@ silence may be the fault itself, and it is told that this is not known.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ from mldkit.analysis.facts import Mark
 from mldkit.analysis.feed import Break
 from mldkit.link.times import LEAST_GAP_NS, Gap
 from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text
+from mldkit.model.words import clock_text, length_text
 from mldkit.protocol.variables import Variables
 
 if TYPE_CHECKING:
@@ -84,16 +84,25 @@ class Pauses:
         self.ends_ns: dict[int, int] = {}
         """When an interface was last heard that went down, by the identity of its feed."""
 
-    def see(self, item: Break, links: Iterable[LinkState]) -> bool:
-        """Take in a gap on an interface with these links; return whether nobody looked."""
+    def see(self, item: Break, feeds: Iterable[Feed], links: Iterable[LinkState]) -> bool:
+        """Take in a gap on an interface of a capture with these feeds, and with these links.
+
+        Return whether nobody looked.
+        """
         feed, from_ns, until_ns = item.feed, item.from_ns, item.until_ns
-        kind = _in_the_end(judge(item), from_ns, until_ns, links)
+        if any(other.went_on(from_ns, until_ns) for other in _others(feed, feeds)):
+            what = judge(_beside_others(item))
+        else:
+            what = judge(item)
+        kind = _in_the_end(what, from_ns, until_ns, links)
         feed.quiet.append((from_ns, until_ns))
         if kind == USUAL:
             return False
         if len(self._found) < _MOST_PAUSES:
             self._found.append((feed, from_ns, until_ns, kind))
         if kind == UNKNOWN:
+            for link in links:
+                link.queriers.restart()
             return False
         feed.paused.append(until_ns - from_ns)
         feed.since_ns = until_ns
@@ -151,8 +160,7 @@ def _others(feed: Feed, feeds: Iterable[Feed]) -> list[Feed]:
 
 
 def _text(pause: CapturePause) -> str:
-    seconds = f"{pause.length_ns / SECOND:.0f} s"
-    since = f"from {clock_text(pause.from_ns)} on, for {seconds}"
+    since = f"from {clock_text(pause.from_ns)} on, for {length_text(pause.length_ns)}"
     if pause.kind == DOWN:
         name = pause.interface or "an interface without a name"
         return (
@@ -212,15 +220,17 @@ def judge(item: Break) -> str:
 
 def judge_end(feed: Feed, end_ns: int) -> str:
     """Return what it is that nothing came of an interface from some time to the end."""
-    last_ns = feed.last_ns or 0
-    ran = feed.packets - feed.frames
-    gap = Gap(0, last_ns, end_ns, feed.packets, end_ns, feed.waits)
-    # What went on to the end are other interfaces, so nothing has to run behind it.
-    gap.others = 1 if ran else 0
-    gap.to_groups = 1
-    if feed.packets <= feed.messages:
-        gap.others = gap.to_groups = 0
-    return judge(Break(feed, gap, feed.packets, feed.frames, feed.messages, 0))
+    gap = Gap(0, feed.last_ns or 0, end_ns, feed.packets, end_ns, feed.waits)
+    item = Break(feed, gap, feed.packets, feed.frames, feed.messages, 0)
+    return judge(_beside_others(item))
+
+
+def _beside_others(item: Break) -> Break:
+    """Return a gap in which other interfaces went on: nothing has to run behind it."""
+    gap = item.gap
+    others = max(gap.others, int(item.before > item.frames))
+    to_groups = max(gap.to_groups, int(item.before > item.messages))
+    return item._replace(gap=replace(gap, others=others, to_groups=to_groups))
 
 
 def _is_long(length_ns: int, seen_ns: int, before: int, behind: int) -> bool:

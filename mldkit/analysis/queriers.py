@@ -103,6 +103,10 @@ class Queriers:
         self.silence.pause(mark, until_ns)
         self._versions.clear()
         self._acting.changes.clear()
+        self.restart()
+
+    def restart(self) -> None:
+        """Measure no interval from the queries so far to the next ones."""
         for querier in self.known.values():
             querier.rhythm.restart()
 

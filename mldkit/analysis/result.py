@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.choice import Choice
+from mldkit.analysis.diagnosis import gravity
 from mldkit.model.addresses import is_unspecified
 from mldkit.protocol.variables import election_rank
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Container, Iterator, Sequence
 
     from mldkit.analysis.delays import DelayFacts
     from mldkit.analysis.diagnosis import Diagnosis
@@ -285,6 +286,21 @@ class AnalysisResult:
         """Whether all packets of link types that are read were read to their protocol."""
         return not any(capture.unread or capture.broken for capture in self.captures)
 
+    def captures_of(self, link: LinkFacts, from_ns: int, until_ns: int) -> tuple[int, ...]:
+        """Return the numbers of the captures that looked at a link in a time."""
+        if len(link.captures) <= 1:
+            return link.captures
+        return (
+            tuple(
+                capture.number
+                for capture in self.captures
+                if capture.number in link.captures
+                and (capture.first_ns is None or capture.first_ns <= until_ns)
+                and (capture.last_ns is None or capture.last_ns >= from_ns)
+            )
+            or link.captures
+        )
+
     @property
     def tells_all(self) -> bool:
         """Whether all stays are told of."""
@@ -335,4 +351,43 @@ def _narrowed(link: LinkFacts, choice: Choice) -> LinkFacts:
         link,
         stays=tuple(stay for stay in link.stays if choice.names(stay.group, stay.host)),
         streams=tuple(stream for stream in link.streams if choice.names(stream.group, b"")),
+    )
+
+
+def joined(results: Sequence[tuple[str, AnalysisResult]]) -> AnalysisResult:
+    """Return what was found at several sites as one, each with what to call it."""
+    if len(results) == 1:
+        return results[0][1]
+    found = [_of_site(result, site) for site, result in results]
+    first = found[0]
+    begun = [result.begun_ns for result in found if result.begun_ns]
+    return replace(
+        first,
+        links=tuple(link for result in found for link in result.links),
+        findings=tuple(sorted((one for result in found for one in result.findings), key=gravity)),
+        captures=tuple(
+            sorted(
+                (capture for result in found for capture in result.captures),
+                key=lambda capture: capture.number,
+            )
+        ),
+        begun_ns=min(begun, default=0),
+        ended_ns=max(result.ended_ns for result in found),
+        left_out=tuple(item for result in found for item in result.left_out),
+        pauses=tuple(pause for result in found for pause in result.pauses),
+    )
+
+
+def _of_site(result: AnalysisResult, site: str) -> AnalysisResult:
+    return replace(
+        result,
+        links=tuple(replace(link, key=link.key._replace(site=site)) for link in result.links),
+        findings=tuple(
+            entry if entry.link is None else replace(entry, link=entry.link._replace(site=site))
+            for entry in result.findings
+        ),
+        left_out=tuple(
+            item if item.link is None else replace(item, link=item.link._replace(site=site))
+            for item in result.left_out
+        ),
     )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.events import Listener
     from mldkit.analysis.feed import Feed
-    from mldkit.analysis.intake import Intake, Taken, Wanted
+    from mldkit.analysis.intake import Intake, Taken
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.result import LinkFacts
     from mldkit.analysis.sittings import Sittings
@@ -37,14 +37,11 @@ if TYPE_CHECKING:
 class Routing:
     """All links, and the way to them."""
 
-    def __init__(
-        self, ledger: Ledger, intake: Intake, profile: str, listener: Listener, wanted: Wanted
-    ) -> None:
+    def __init__(self, ledger: Ledger, intake: Intake, profile: str, listener: Listener) -> None:
         self._ledger = ledger
         self._intake = intake
         self._profile = profile
         self._listener = listener
-        self._wanted = wanted
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
@@ -128,7 +125,8 @@ class Routing:
     def _break(self, item: Break) -> None:
         """Take in a gap in what comes of an interface."""
         links = self._links_of(item.feed)
-        if not self.pauses.see(item, links):
+        feeds = self._intake.parts[item.feed.capture].feeds.values()
+        if not self.pauses.see(item, feeds, links):
             return
         mark = Mark(item.feed.capture, 0, item.from_ns)
         for link in links:
@@ -195,7 +193,7 @@ class Routing:
         self, packet: DataPacket, interface: str | None, mark: Mark
     ) -> Traffic | None:
         """Return where a packet counts; None where nobody asks for it, and for detection."""
-        if not self._wanted.takes(interface, packet.vlan):
+        if not self._intake.wanted.takes(interface, packet.vlan):
             return None
         key = LinkKey(interface, packet.vlan, family_of(packet.group), packet.circuit)
         if key not in self.links and not self.admission.admits_link(self.links):

@@ -167,8 +167,12 @@ class SilentMembers:
         """Give the stays in the current version of hosts that answered nothing."""
         current = self._link.family.current_version
         self._looked_at += sum(map(len, memberships.groups.values()))
+        answered = exchange.answered
         for row in memberships.rows():
-            if row.version == current and self._is_unanswered(exchange, row):
+            # Nearly everybody answers.
+            if row.host in answered or row.version != current:
+                continue
+            if self._is_unanswered(exchange, row):
                 yield row
 
     @staticmethod

@@ -90,7 +90,30 @@ class Sittings:
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
+        self._numbers: Sequence[int] = range(len(sources))
         self._ended: set[int] = set()
+
+    def among(self, numbers: Sequence[int]) -> Sittings:
+        """Return the sittings of some of the captures, which are read together with the others."""
+        some = Sittings(self._sources)
+        some._numbers, some._ended = numbers, self._ended
+        return some
+
+    def at(self, time_ns: int) -> tuple[int, ...]:
+        """Return the captures that look at a moment, or the last one that began before it."""
+        begun = [
+            (first_ns, last_ns, number)
+            for number in self._numbers
+            if (first_ns := self._sources[number].first_ns) is not None
+            and (last_ns := self._sources[number].last_ns) is not None
+            and first_ns <= time_ns
+        ]
+        looking = tuple(number for _, last_ns, number in begun if last_ns >= time_ns)
+        return (
+            looking
+            or tuple(number for *_, number in sorted(begun)[-1:])
+            or tuple(self._numbers[:1])
+        )
 
     def frames(self) -> Iterable[tuple[int, Frame]]:
         """Give the frames, each with the number of its capture.
@@ -139,7 +162,8 @@ class Sittings:
     def _spans(self, interface: str | None) -> list[tuple[int, int, int]]:
         """Return number, first and last time of the captures that may see an interface."""
         spans = []
-        for number, source in enumerate(self._sources):
+        for number in self._numbers:
+            source = self._sources[number]
             names = source.interfaces
             may_see = interface is None or interface in names or not any(names)
             times = believable((source.first_ns, source.last_ns))

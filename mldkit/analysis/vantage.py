@@ -126,10 +126,12 @@ class Vantage:
 
     def answered(self, station: Station, address: Address) -> None:
         """Take in that a station answered a question in time."""
-        seen = self._seen(station, address)
+        seen = self._stations.get(station) or self._seen(station, address)
         if seen is not None:
             seen.answers += 1
-            self._weigh(station, seen)
+            # Nearly every answer changes nothing else.
+            if seen.answers == _LEAST_ANSWERS or seen.unasked:
+                self._weigh(station, seen)
 
     def asked_about(self, station: Station, address: Address) -> None:
         """Take in that a specific query came here soon after a station left."""

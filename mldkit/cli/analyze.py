@@ -10,10 +10,11 @@ from mldkit.analysis.choice import Choice
 from mldkit.analysis.engine import Analysis, analyze, resting_collector
 from mldkit.analysis.event_order import MOST_WAITING, EventOrder
 from mldkit.analysis.intake import EVERYTHING, Wanted
+from mldkit.analysis.sites import sites_of
 from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
-from mldkit.errors import UsageError
+from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import Capture, open_capture
 from mldkit.model.units import SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
@@ -30,7 +31,7 @@ from mldkit.render.terminal import (
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mldkit.analysis.events import Event
     from mldkit.analysis.result import AnalysisResult
@@ -127,10 +128,7 @@ def run(args: argparse.Namespace) -> int:
     interrupt = Interrupt()
     with interrupt.heard(), ExitStack() as stack:
         with interrupt.reading():  # opening a pipe waits for who writes
-            captures = [
-                stack.enter_context(open_capture(file, data=not args.no_data))
-                for file in args.files
-            ]
+            captures = _open(args, stack)
         result = _analyze(args, captures, interrupt)
         report_damage(args, captures)
     with resting_collector():
@@ -150,6 +148,23 @@ def run(args: argparse.Namespace) -> int:
         say(f"interrupted: this is what the first {length_s:,.1f} s show")
         return INTERRUPTED
     return int(any(entry.severity == "error" for entry in result.findings))
+
+
+def _open(args: argparse.Namespace, stack: ExitStack) -> list[Capture]:
+    """Return the captures that can be opened; one among many that cannot stops nothing."""
+    captures: list[Capture] = []
+    problems: list[CaptureError] = []
+    for file in args.files:
+        try:
+            capture = open_capture(file, data=not args.no_data, apart=True)
+            captures.append(stack.enter_context(capture))
+        except CaptureError as error:
+            problems.append(error)
+    if not captures:
+        raise problems[0]
+    for problem in problems:
+        say(f"mldkit: {problem.message}; left out")
+    return captures
 
 
 def _writes_files(args: argparse.Namespace) -> bool:
@@ -173,7 +188,11 @@ def _analyze(
     analysis.start()
     largest = max(captures, key=lambda capture: capture.size_octets or 0)
     with reading(args, largest):
-        result = analyze(list(captures), analysis, interrupt)
+        sites: Sequence[tuple[int, ...]] = ()
+        if len(captures) > 1:
+            with interrupt.reading():
+                sites = sites_of(captures)
+        result = analyze(list(captures), analysis, interrupt, sites)
     order.finish()
     return result
 

@@ -33,6 +33,7 @@ def run(args: argparse.Namespace) -> int:
         open_capture(name_b) as capture_b,
     ):
         result = compare_captures(capture_a, capture_b, tunnels=tunnels)
-        report_damage(args, [capture_a, capture_b])
+        for capture in (capture_a, capture_b):
+            report_damage(args, [capture])
     print_comparison(args.format, result, (name_a, name_b))
     return int(bool(result.only_a or result.only_b))

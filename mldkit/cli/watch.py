@@ -241,6 +241,7 @@ def told_json(event: WatchEvent) -> Json:
     return {
         "event": "link",
         "time": time_text(event.time_ns),
+        "captures": [],
         "interface": event.interface,
         "vlan": [],
         **dict.fromkeys(nothing),

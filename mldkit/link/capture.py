@@ -59,13 +59,14 @@ class Capture:
         raw: io.RawIOBase,
         *,
         data: bool = False,
+        apart: bool = False,
         window_octets: int = WINDOW_OCTETS,
     ) -> None:
         self.name = name
         self._raw = raw
         self._sieve = Sieve(data=data)
         self._tally = Tally()
-        self._reader = _reader(name, raw, self._tally, window_octets)
+        self._reader = _reader(name, raw, self._tally, window_octets, apart=apart)
 
     @property
     def size_octets(self) -> int | None:
@@ -156,6 +157,10 @@ class Capture:
             if sieve.passes(frame.data, frame.link_type):
                 yield frame
 
+    def again(self) -> Capture | None:
+        """Return the same capture from its start, None where it can be read only once (a pipe)."""
+        return None if self.size_octets is None else open_capture(self.name)
+
     def close(self) -> None:
         """Close the file; standard input stays open."""
         self._raw.close()
@@ -176,11 +181,13 @@ def open_capture(
     path: str,
     *,
     data: bool = False,
+    apart: bool = False,
     window_octets: int = WINDOW_OCTETS,
 ) -> Capture:
     """Return the capture in the file `path`; `-` is standard input.
 
-    `data` widens the candidates to all packets to groups.
+    `data` widens the candidates to all packets to groups. `apart` tells interfaces of one name
+    apart where captures of the same time stand one after the other.
     `window_octets` is how much of the file is in memory, unless a packet is larger.
     Raises CaptureError when there is no such file or it is no capture.
     """
@@ -190,7 +197,7 @@ def open_capture(
     except OSError as error:
         raise CaptureError(f"{name}: {_reason(error)}", hint=_open_hint(error)) from error
     try:
-        return Capture(name, raw, data=data, window_octets=window_octets)
+        return Capture(name, raw, data=data, apart=apart, window_octets=window_octets)
     except CaptureError:
         raw.close()
         raise
@@ -221,7 +228,9 @@ def _open_hint(error: OSError) -> str | None:
     return None
 
 
-def _reader(name: str, raw: io.RawIOBase, tally: Tally, octets: int) -> PacketReader:
+def _reader(
+    name: str, raw: io.RawIOBase, tally: Tally, octets: int, *, apart: bool
+) -> PacketReader:
     """Return the reader for what the file holds; raise CaptureError when it is no capture."""
     source: Source = PlainSource(raw)
     window = Window(source, octets)
@@ -239,7 +248,7 @@ def _reader(name: str, raw: io.RawIOBase, tally: Tally, octets: int) -> PacketRe
     if start[:4] in pcap.MAGICS and len(start) >= pcap.HEADER_OCTETS:
         return pcap.PcapReader(window, tally)
     if start[:4] == pcapng.MAGIC and pcapng.has_byte_order(start):
-        return pcapng.PcapngReader(window, tally)
+        return pcapng.PcapngReader(window, tally, apart=apart)
     raise _not_a_capture(name, start)
 
 

@@ -16,17 +16,19 @@ Blocks of other types are passed over.
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left
 from itertools import repeat
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mldkit.link.pcap import link_type
+from mldkit.link.pcapng_interfaces import DescribedInterface, name_apart
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
 from mldkit.link.times import Times
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mldkit.link.layouts import Layout
     from mldkit.link.reading import Damage, Tally, Window
@@ -56,29 +58,6 @@ def _text(octets: bytes) -> str:
     return octets[:_LONGEST_NAME].rstrip(b"\0").decode(errors="replace")
 
 
-class _Interface(NamedTuple):
-    """An interface description block."""
-
-    name: str | None
-    link_type: int
-    snaplen: int
-    limit: int
-    """Packets that claim more octets are damage."""
-    resolution: int
-    """if_tsresol: units are 10^-n s, or 2^-n s with the top bit set."""
-    offset_ns: int
-    times: Times
-
-    def time_ns(self, ticks: int) -> int:
-        """Return nanoseconds since the epoch."""
-        exponent = self.resolution & 0x7F
-        if self.resolution & 0x80:
-            return (ticks * SECOND >> exponent) + self.offset_ns
-        if exponent <= 9:
-            return int(ticks * 10 ** (9 - exponent)) + self.offset_ns
-        return int(ticks // 10 ** (exponent - 9)) + self.offset_ns
-
-
 class _BrokenBlockError(Exception):
     """Carries the damage from where it is found to `step`; never leaves this module."""
 
@@ -90,12 +69,17 @@ class _BrokenBlockError(Exception):
 class PcapngReader:
     """Reads packets from a window that stands at the first section."""
 
-    def __init__(self, window: Window, tally: Tally) -> None:
-        """Start with the window at the first block, of which 12 octets are there."""
+    def __init__(self, window: Window, tally: Tally, *, apart: bool = False) -> None:
+        """Start with the window at the first block, of which 12 octets are there.
+
+        `apart` gives interfaces names of their own where captures of the same time were put
+        together, one after the other: what has one name otherwise would go back in time.
+        """
         self._window = window
         self._tally = tally
+        self._apart = apart
         self._order = _BYTE_ORDERS[bytes(window.view[8:12])]
-        self._interfaces: list[_Interface] = []
+        self._interfaces: list[DescribedInterface] = []
         self._limits: dict[int, dict[int, int]] = {}
         """Limit of each interface by its index, by link type."""
 
@@ -170,7 +154,7 @@ class PcapngReader:
         self._limits.setdefault(kind, {})[len(self._interfaces)] = limit
         times = Times(name)
         self._interfaces.append(
-            _Interface(name, kind, snaplen, limit, resolution, offset * SECOND, times)
+            DescribedInterface(name, kind, snaplen, limit, resolution, offset * SECOND, times)
         )
         self._tally.times.append(times)
         if len(self._tally.times) > _MOST_INTERFACES:
@@ -183,6 +167,9 @@ class PcapngReader:
         index = 0 if kind == _SIMPLE else self._interface_index(at, kind)
         if index >= len(self._interfaces):
             raise self._broken(f"a packet is of interface {index}, which no block describes")
+        if self._apart and kind != _SIMPLE and not self._interfaces[index].times.packets:
+            upper, lower = self._numbers(at + 12, 2)
+            self._tell_apart(index, self._interfaces[index].time_ns(upper << 32 | lower), {})
         interface = self._interfaces[index]
         room = length - _SMALLEST[kind]
         if kind == _SIMPLE:
@@ -207,7 +194,9 @@ class PcapngReader:
         (index,) = struct.unpack_from(self._order + code, self._window.view, at + _BODY)
         return int(index)
 
-    def _frame(self, at: int, interface: _Interface, number: int, kind: int, data: bytes) -> Frame:
+    def _frame(
+        self, at: int, interface: DescribedInterface, number: int, kind: int, data: bytes
+    ) -> Frame:
         if kind == _SIMPLE:
             time_ns, outgoing = None, False
             (original,) = self._numbers(at + _BODY, 1)
@@ -276,12 +265,27 @@ class PcapngReader:
         for owner in set(owners):
             places[owner] = []
         if len(places) == 1:
-            self._interfaces[owners[0]].times.look(range(len(owners)), first, time_at, kind_at)
-            return
+            places[owners[0]] = list(range(len(owners)))
+            owners = ()
         for index, owner in enumerate(owners):
             places[owner].append(index)
         for owner, theirs in places.items():
+            if self._apart and not self._interfaces[owner].times.packets:
+                before = {
+                    id(self._interfaces[other].times): time_at(those[at - 1])
+                    for other, those in places.items()
+                    if (at := bisect_left(those, theirs[0]))
+                }
+                self._tell_apart(owner, time_at(theirs[0]), before)
+        for owner, theirs in places.items():
             self._interfaces[owner].times.look(theirs, first, time_at, kind_at)
+
+    def _tell_apart(self, index: int, begun_ns: int, before: Mapping[int, int]) -> None:
+        """Give an interface the name that it has beside others of its name (`name_apart`)."""
+        interface = self._interfaces[index]
+        name = name_apart(interface.name, begun_ns, self._tally.times, before)
+        interface.times.name = name
+        self._interfaces[index] = interface._replace(name=name)
 
     def _next_link_type(self) -> int | None:
         """Return the link type when a packet block is next in the window."""

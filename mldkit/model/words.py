@@ -47,6 +47,13 @@ def seconds_text(value_ns: int) -> str:
     return f"{value:,.0f} s" if value >= _LONG_S else f"{value:.3g} s"
 
 
+def length_text(value_ns: int) -> str:
+    """Return how long something took, in days where there are many: `3,530 s`, `8 days`."""
+    if value_ns >= 2 * _DAY_S * SECOND:
+        return f"{value_ns / SECOND / _DAY_S:,.0f} days"
+    return f"{value_ns / SECOND:,.0f} s"
+
+
 def interval_text(value_ns: int) -> str:
     """Return how often something comes, not finer than a timer keeps it: `125 s`, `2.5 s`."""
     value = value_ns / SECOND
@@ -86,3 +93,9 @@ def named(addresses: Sequence[Address]) -> str:
     names = ", ".join(text(address) for address in addresses[:_MOST_NAMES])
     more = len(addresses) - _MOST_NAMES
     return f"{names} and {more} more" if more > 0 else names
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """Return what to call captures in a line: without their directory if that tells them apart."""
+    names = [path.rpartition("/")[2] or path for path in paths]
+    return names if len(set(names)) == len(names) else list(paths)

@@ -51,16 +51,30 @@ def _members(result: AnalysisResult, *, interrupted: bool) -> Iterator[tuple[str
     yield (
         "queriers",
         (
-            _querier(link.key, querier, is_elected=link.queriers.elected == querier)
+            _querier(link, querier, result.captures_of(link, querier.first_ns, querier.last_ns))
             for link in links
             for querier in link.queriers.known
         ),
     )
-    yield "memberships", (row_json(key, stay) for key, stay in result.stays())
+    yield (
+        "memberships",
+        (
+            row_json(link.key, stay, result.captures_of(link, stay.from_ns, stay.to_ns))
+            for link in links
+            for stay in link.stays
+        ),
+    )
     yield "responses", _responses(together(link.delays for link in links))
     yield "leaves", (_leaves(link) for link in links if link.leaves.heard)
     yield "vantage", (_vantage(link) for link in links if link.messages)
-    yield "streams", (_stream(link.key, stream) for link in links for stream in link.streams)
+    yield (
+        "streams",
+        (
+            _stream(link.key, stream, result.captures_of(link, stream.first_ns, stream.last_ns))
+            for link in links
+            for stream in link.streams
+        ),
+    )
     yield (
         "findings",
         (
@@ -94,6 +108,7 @@ def _capture(capture: CaptureFacts) -> Json:
 def _leaves(link: LinkFacts) -> Json:
     return {
         **_link(link.key),
+        "captures": list(link.captures),
         "count": link.leaves.count,
         "asked": link.leaves.asked,
         "heard": link.leaves.heard,
@@ -105,9 +120,10 @@ def _leaves(link: LinkFacts) -> Json:
     }
 
 
-def _stream(key: LinkKey, stream: StreamFacts) -> Json:
+def _stream(key: LinkKey, stream: StreamFacts, captures: tuple[int, ...]) -> Json:
     return {
         **_link(key),
+        "captures": list(captures),
         "group": text(stream.group),
         "source": text(stream.source),
         "packets": stream.packets,
@@ -143,6 +159,7 @@ def _vantage(link: LinkFacts) -> Json:
     assumed = link.vantage
     return {
         **_link(link.key),
+        "captures": list(link.captures),
         "assumed": assumed.place,
         "said": assumed.is_said,
         "why": assumed.why,
@@ -150,9 +167,10 @@ def _vantage(link: LinkFacts) -> Json:
     }
 
 
-def _querier(key: LinkKey, querier: QuerierFacts, *, is_elected: bool) -> Json:
+def _querier(link: LinkFacts, querier: QuerierFacts, captures: tuple[int, ...]) -> Json:
     return {
-        **_link(key),
+        **_link(link.key),
+        "captures": list(captures),
         "address": text(querier.address),
         "mac": _mac(querier.mac),
         "version": querier.version,
@@ -163,15 +181,16 @@ def _querier(key: LinkKey, querier: QuerierFacts, *, is_elected: bool) -> Json:
             "announced": _in(querier.announced_ns, SECOND),
             "observed_median": _in(querier.observed_ns, SECOND),
         },
-        "elected": is_elected,
+        "elected": link.queriers.elected == querier,
         "acting": [[time_text(begun), time_text(ended)] for begun, ended in querier.acting],
     }
 
 
-def row_json(key: LinkKey, row: Stay) -> Json:
-    """Return the JSON object of one stay."""
+def row_json(key: LinkKey, row: Stay, captures: tuple[int, ...]) -> Json:
+    """Return the JSON object of one stay, which these captures show."""
     return {
         **_link(key),
+        "captures": list(captures),
         "group": text(row.group),
         "host": text(host_address(row.host)),
         "mac": _mac(row.mac),
@@ -217,6 +236,7 @@ def finding_json(entry: Diagnosis) -> Json:
         "detail": entry.detail,
         "reference": rule.reference,
         "capture": entry.capture,
+        "captures": [entry.capture],
         **_link(entry.link),
         "host": text(entry.host) or None,
         "group": text(entry.group) or None,
@@ -232,6 +252,7 @@ def event_json(event: Event) -> Json:
     return {
         "event": event.kind,
         "time": time_text(event.time_ns),
+        "captures": list(event.captures),
         **_link(event.link),
         "host": text(event.host) or None,
         "mac": _mac(event.mac),

@@ -14,13 +14,13 @@ from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import CAPTURE_END, EXPIRY
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.model.words import clock_text, counted, seconds_text
+from mldkit.model.words import clock_text, counted, seconds_text, short_names
 from mldkit.render.analysis_page_style import style_sheet
 from mldkit.render.for_people import for_people
 from mldkit.render.incidents import data_after_leaves
 from mldkit.render.summary import summary
 from mldkit.render.terminal import printable
-from mldkit.render.words import frames_text, place, short_names
+from mldkit.render.words import frames_text, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

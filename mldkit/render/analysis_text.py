@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
-from mldkit.model.words import seconds_text
+from mldkit.model.words import seconds_text, short_names
 from mldkit.render.flapping import folded
 from mldkit.render.for_people import for_people
 from mldkit.render.summary import summary
@@ -19,7 +19,7 @@ from mldkit.render.terminal import (
     printable,
     rule_line,
 )
-from mldkit.render.words import frames_text, place, short_names
+from mldkit.render.words import frames_text, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

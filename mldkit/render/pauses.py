@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.pauses import DOWN, PAUSED, UNKNOWN
-from mldkit.model.units import SECOND
-from mldkit.model.words import clock_text
+from mldkit.model.words import clock_text, length_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +27,7 @@ def about_pauses(result: AnalysisResult) -> list[str]:
 def _text(pauses: Sequence[CapturePause]) -> str:
     longest = max(pauses, key=lambda pause: pause.length_ns)
     times = f"from {clock_text(longest.from_ns)} to {clock_text(longest.until_ns)}"
-    length = f"({longest.length_ns / SECOND:,.0f} s)"
+    length = f"({length_text(longest.length_ns)})"
     more = f", nor in {len(pauses) - 1} shorter times" if len(pauses) > 1 else ""
     if longest.kind == PAUSED:
         return (

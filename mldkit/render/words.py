@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 def place(link: LinkKey) -> str:
     """Return a link in words: `IGMP on eth0, VLAN 20`, with a stack `VLAN 5 in 100`.
 
-    Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`.
+    Sessions and tunnels follow: `IGMP on eth0, VLAN 20, PPPoE session 7`. Where captures of
+    several sites are told of, the one that it is in: `IGMP on eth0 in a.pcap`.
     """
     name = link.family.name.upper()
     where = _where(link)
-    return f"{name} on {where}" if where else name
+    if where:
+        name += f" on {where}"
+    return f"{name} in {link.site}" if link.site else name
 
 
 def link_name(link: LinkKey) -> str:
     """Return a link in words, whatever the family: `eth0, VLAN 20`."""
-    return _where(link) or "the capture"
+    where = _where(link) or "the capture"
+    return f"{where} in {link.site}" if link.site else where
 
 
 def _where(link: LinkKey) -> str:
@@ -48,9 +52,3 @@ def frames_text(frames: Sequence[int], most: int, capture: str | None) -> str:
     shown = ", ".join(map(str, frames[:most])) + (", ..." if len(frames) > most else "")
     behind = f" of {capture}" if capture is not None else ""
     return f"{'frames' if len(frames) > 1 else 'frame'} {shown}{behind}"
-
-
-def short_names(paths: Sequence[str]) -> list[str]:
-    """Return what to call captures in a line: without their directory if that tells them apart."""
-    names = [path.rpartition("/")[2] or path for path in paths]
-    return names if len(set(names)) == len(names) else list(paths)

@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 KEYS = {
     "querier": {
         "interface", "vlan", "family", "address", "mac", "version", "first", "last",
-        "general_queries", "interval_s", "elected", "acting",
+        "general_queries", "interval_s", "elected", "acting", "captures",
     },
     "membership": {
         "interface", "vlan", "family", "group", "host", "mac", "version", "filter_mode", "sources",
-        "from", "to", "ended_by", "reports", "changes",
+        "from", "to", "ended_by", "reports", "changes", "captures",
     },
     "finding": {
         "id", "severity", "title", "detail", "reference", "capture", "interface", "vlan", "frames",
-        "count", "time",
+        "count", "time", "captures",
     },
     "capture": {"file", "packets", "messages", "first", "last", "truncated", "duplicates"},
     "event": {
-        "event", "time", "interface", "vlan", "family", "host", "mac", "version", "group",
-        "filter_mode", "sources", "finding",
+        "event", "time", "captures", "interface", "vlan", "family", "host", "mac", "version",
+        "group", "filter_mode", "sources", "finding",
     },
 }  # fmt: skip
 
@@ -149,6 +149,11 @@ def test_files_in_any_order_are_merged_by_time(capture: Capture, capsys: Output)
     main(["analyze", "--json", second, first])
     merged = document(capsys)
 
+    assert {tuple(row.pop("captures")) for row in whole["memberships"]} == {(0,)}
+    assert {tuple(row.pop("captures")) for row in merged["memberships"]} == {(0, 1)}
+    for found in (whole, merged):
+        for querier in found["queriers"]:
+            del querier["captures"]
     for key in ("queriers", "memberships", "responses"):
         assert merged[key] == whole[key]
     assert [part["packets"] for part in merged["captures"]] == [len(frames) - 4, 4]

@@ -67,3 +67,16 @@ def test_another_interface_is_another_network(stage: Stage, doctor: Doctor) -> N
 
     assert "D-01" in told.ids
     assert "D-50" not in told.ids
+
+
+def test_a_priority_tag_is_no_vlan(stage: Stage, doctor: Doctor) -> None:
+    tagged = Stage(stage.family, vlan=(0,))
+    for at in ROUNDS:
+        tagged.report(at + 3, "IS_EX", 1)
+
+    told = doctor([tagged, *asked(stage, 0)])
+
+    assert told.code == 0
+    assert told.ids.isdisjoint({"D-01", "D-50"})
+    (row,) = told.document["memberships"]
+    assert (row["vlan"], row["reports"]) == ([], 4)

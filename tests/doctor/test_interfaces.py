@@ -215,3 +215,96 @@ def test_an_interface_that_is_down_for_a_while_is_told_of_when_it_is_back(
 
     assert told.ids == {"D-40"}
     assert "eth0" in told.findings("D-40")[0]["detail"]
+
+
+def blocks(path: Path) -> list[bytes]:
+    octets = path.read_bytes()
+    found = []
+    while octets:
+        length = struct.unpack_from("<II", octets)[1]
+        found.append(octets[:length])
+        octets = octets[length:]
+    return found
+
+
+def appended(first: Sequence[Frame], second: Sequence[Frame], path: Path, *, merged: bool) -> Path:
+    """Write two captures into one file, as two sections or as two interfaces of one section."""
+    octets = []
+    for number, frames in enumerate((first, second)):
+        with CaptureWriter(str(path)) as writer:
+            for frame in frames:
+                writer.write(frame)
+        for block in blocks(path):
+            kind = struct.unpack_from("<I", block)[0]
+            if number and merged and kind == PACKET:
+                octets.append(block[:8] + struct.pack("<I", 1) + block[12:])
+            elif kind in (1, PACKET) or not (number and merged):
+                octets.append(block)
+    path.write_bytes(b"".join(octets))
+    return path
+
+
+@pytest.mark.parametrize("merged", [False, True], ids=["two sections", "one section"])
+@pytest.mark.parametrize("name", ["eth0", None])
+def test_captures_of_one_name_and_the_same_time_are_two_interfaces(
+    stage: Stage,
+    name: str | None,
+    merged: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    other = sound(Stage(stage.family), host=2)
+    path = appended(on(name, sound(stage)), on(name, other), tmp_path / "a", merged=merged)
+
+    code = main(["analyze", "--json", str(path)])
+
+    document = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert document["findings"] == []
+    assert [one["interface"] for one in document["queriers"]] == [
+        name, "eth0 (2)" if name else "interface (2)"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("merged", [False, True], ids=["two sections", "one section"])
+def test_pieces_of_a_capture_go_on_with_the_same_interface(
+    stage: Stage, merged: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = sound(Stage(stage.family), begin=500)
+    path = appended(on("eth0", sound(stage)), on("eth0", other), tmp_path / "a", merged=merged)
+
+    assert main(["analyze", "--json", str(path)]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["findings"] == []
+    (querier,) = document["queriers"]
+    assert querier["general_queries"] == 8
+    (row,) = document["memberships"]
+    assert row["reports"] == 8
+
+
+def test_pieces_that_are_hours_apart_miss_nobody(
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = sound(Stage(stage.family), begin=7200)
+    path = appended(on("eth0", sound(stage)), on("eth0", other), tmp_path / "a", merged=False)
+
+    assert main(["analyze", "--json", str(path)]) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert [one["id"] for one in document["findings"]] == ["D-40"]
+
+
+def test_an_interface_that_is_back_with_a_single_message_was_down_all_the_same(
+    stage: Stage, doctor: Doctor
+) -> None:
+    for at in (0, 125, 1000):
+        stage.query(at)
+        stage.report(at + 3, "IS_EX", 1)
+    stage.chatter(0, 200, every=2)
+    other = sound(Stage(stage.family), count=9, host=2)
+
+    told = doctor([stage, other], interfaces=("eth0", "eth1"))
+
+    assert told.ids == {"D-40"}
+    assert "eth0" in told.findings("D-40")[0]["detail"]

@@ -73,3 +73,21 @@ def test_nobody_moved_while_both_interfaces_go_on(stage: Stage, doctor: Doctor) 
     told = doctor([first_half(stage), second_half(Stage(stage.family))], interfaces=NAMES)
 
     assert "D-44" not in told.ids
+
+
+def test_a_pause_of_the_capture_moves_nobody(stage: Stage, doctor: Doctor) -> None:
+    # Both interfaces have the host; one is still down when somebody looks again.
+    other = Stage(stage.family)
+    for one in (stage, other):
+        for at in (0, 125):
+            one.query(at)
+            one.report(at + 3, "IS_EX", 1)
+        one.chatter(0, DOWN, every=2)
+    for at in (1000, 1125):
+        other.query(at)
+        other.report(at + 3, "IS_EX", 1)
+    other.chatter(1000, 1200, every=2)
+
+    told = doctor([stage, other], interfaces=NAMES)
+
+    assert told.ids == {"D-40"}

@@ -34,6 +34,7 @@ from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
 from tests.golden import data_stories
+from tests.golden.rule_captures import IN_CAPTURES
 from tests.golden.test_defect_table import DEFECTS
 
 if TYPE_CHECKING:
@@ -352,51 +353,6 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-45": (flapping(10), flapping(9)),
     **data_stories.STORIES,
 }
-
-
-def paused(*, by: float) -> list[Frame]:
-    """Look at a link for 200 s, not for a time, and again."""
-    stage = Stage(MLD)
-    for begin in (0, 200 + by):
-        stage.query(begin)
-        stage.report(begin + 3, "IS_EX", 1)
-        stage.chatter(begin, begin + 200)
-    return stage.frames()
-
-
-def on_two(*, down_at: float) -> list[Frame]:
-    """Let a host speak on one interface, whose packets end, and then on another one."""
-    first, second = Stage(MLD), Stage(MLD)
-    for at in (0, 125, 250, 375):
-        second.query(at)
-        if at < down_at:
-            first.query(at)
-    first.report(3, "IS_EX", 1)
-    first.chatter(0, down_at, every=2)
-    second.report(253, "IS_EX", 1)
-    frames = [
-        replace(frame, interface=name)
-        for name, stage in (("eth1", first), ("eth2", second))
-        for frame in stage.frames()
-    ]
-    return sorted(frames, key=lambda frame: frame.time_ns or 0)
-
-
-def asked_on(vlan: int) -> list[Frame]:
-    """Let a host report without a tag, and a querier ask on a VLAN."""
-    hosts, asked = Stage(MLD), Stage(MLD, vlan=(vlan,) if vlan else ())
-    for at in (0, 125, 250, 375):
-        asked.query(at)
-        hosts.report(at + 3, "IS_EX", 1)
-    return sorted([*hosts.frames(), *asked.frames()], key=lambda frame: frame.time_ns or 0)
-
-
-IN_CAPTURES: dict[str, tuple[list[Frame], list[Frame]]] = {
-    "D-40": (paused(by=210), paused(by=150)),
-    "D-44": (on_two(down_at=200), on_two(down_at=380)),
-    "D-50": (asked_on(7), asked_on(0)),
-}
-"""What shows in packets that hold no message, and on links beside each other."""
 ONLY_MLD, ONLY_IGMP = {"D-29"}, {"D-36"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")

@@ -121,6 +121,17 @@ def test_a_member_that_does_not_answer_is_d07(stage: Stage, diagnose: Diagnose) 
     assert (finding.severity, finding.host, finding.frames) == ("warning", stage.host(1), (2,))
 
 
+def test_an_answer_in_the_window_of_a_specific_query_before_the_join_is_no_silence(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    stage.query(10, 1, response=1)
+    stage.report(10.2, "TO_EX", 1)
+    stage.query(10.4, response=1)
+    stage.report(10.9, "IS_EX", 1)
+
+    assert "D-07" not in diagnose(stage, 30).ids
+
+
 def test_after_robustness_many_queries_silence_is_an_error(
     stage: Stage, diagnose: Diagnose
 ) -> None:
