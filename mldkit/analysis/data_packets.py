@@ -50,10 +50,13 @@ class DataPacket(NamedTuple):
     """To a group of the link in a frame that does not belong to the group, not data."""
 
 
-def read_data(frame: Frame) -> DataPacket | None:
-    """Return the packet to a group in `frame`, None where there is no such packet."""
+def read_data(frame: Frame, header: LinkHeader | None = None) -> DataPacket | None:
+    """Return the packet to a group in `frame`, None where there is no such packet.
+
+    `header` is what stands in front of it, where that was read before.
+    """
     data = frame.data
-    link = read_link(data, frame.link_type)
+    link = header or read_link(data, frame.link_type)
     if type(link) is not LinkHeader:
         return None
     ethertype, at, _, link_source, link_destination, vlan, circuit = link

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.feed import Break, Source
     from mldkit.analysis.ledger import Ledger
     from mldkit.model.datagram import Decoded, Frame
+    from mldkit.wire.link_header import LinkHeader
 
 # Marks and keys are made for every message: without the Python level of a named tuple's
 # constructor.
@@ -58,6 +59,8 @@ class Taken(NamedTuple):
     """None where the frame holds no message."""
     frame: Frame
     mark: Mark
+    link: LinkHeader | None = None
+    """What stands in front of a packet that is no message, where it was read."""
 
 
 class Intake:
@@ -103,9 +106,10 @@ class Intake:
             part = self.parts.get(capture)
             if part is None:
                 part = self.parts[capture] = Part(Decoder(tunnels=self._tunnels))
-            read.append((capture, frame, part, part.read(frame)))
+            found = part.read(frame)
+            read.append((capture, frame, part, found, part.decoder.link))
         taken: list[Taken | Break] = []
-        for capture, frame, part, found in read:
+        for capture, frame, part, found, link in read:
             feed = part.feeds.get(frame.interface)
             if feed is None:
                 feed = self._feed(capture, frame.interface, part)
@@ -122,9 +126,9 @@ class Intake:
                 for decoded in found:
                     key = self._sift(decoded, part, mark)
                     if key is not None:
-                        taken.append(_new(Taken, (key, decoded, frame, mark)))
+                        taken.append(_new(Taken, (key, decoded, frame, mark, None)))
             else:
-                taken.append(_new(Taken, (None, None, frame, mark)))
+                taken.append(_new(Taken, (None, None, frame, mark, link)))
         return taken
 
     def last_breaks(self) -> Iterator[Break]:

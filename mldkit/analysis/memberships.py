@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis import limits
 from mldkit.analysis.events import Event
-from mldkit.analysis.facts import REPEATED_NS, Host, host_address
+from mldkit.analysis.facts import Host, host_address
 from mldkit.analysis.filters import filter_after
+from mldkit.analysis.leave_events import LeaveEvents
 from mldkit.analysis.stays import (
     CAPTURE_END,
     EXPIRY,
@@ -47,9 +48,6 @@ if TYPE_CHECKING:
 
 _SOURCES_PER_CHANGE = 16
 """As many sources weigh as much as a change."""
-
-_MOST_TOLD = 10_000
-"""Leaves of which the repeats are recognised."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _STATES = (_IS_IN, _IS_EX)
@@ -83,8 +81,7 @@ class Memberships:
         self._lasting = 0
         """Stays that last."""
         self._changes_kept = 0
-        self._leaves_told: dict[tuple[Host, Address], int] = {}
-        """When hosts left groups last, for who listens."""
+        self._leaves = LeaveEvents(link, listener)
         self._nameless: dict[Host, list[Row]] = {}
         """All stays of hosts without an address."""
         self._known: dict[Host, dict[int, Row]] = {}
@@ -160,7 +157,7 @@ class Memberships:
             row = self._enter(row, heard, record)
             if row is None:
                 if kind == _TO_IN and not sources:
-                    self._leave_unheard(heard.host, heard.mac, record.group, now_ns)
+                    self._leaves.unheard(heard.host, heard.mac, record.group, now_ns)
                 return
         exclude = kind in _EXCLUDES
         if not exclude:
@@ -190,7 +187,7 @@ class Memberships:
         """Take in a Leave or Done; return what was left."""
         row = self.groups.get(group, {}).get(host)
         if row is None or row.deadline_ns < now_ns:
-            self._leave_unheard(host, mac, group, now_ns)
+            self._leaves.unheard(host, mac, group, now_ns)
             return None
         self._end(row, LEAVE, now_ns)
         return Left(row, ())
@@ -356,26 +353,8 @@ class Memberships:
         self.ended.append(row)
         if self._listener is not None and not row.is_told:
             if why == LEAVE:
-                self._is_repeated_leave(row.host, row.group, now_ns)
+                self._leaves.is_repeated(row.host, row.group, now_ns)
             self._tell("leave" if why == LEAVE else "expire", row, now_ns)
-
-    def _leave_unheard(self, host: Host, mac: bytes | None, group: Address, now_ns: int) -> None:
-        """Tell that a host leaves a group of which it was not heard to be a member.
-
-        What it says again, as every change is told several times, is one leave.
-        """
-        if self._listener is not None and not self._is_repeated_leave(host, group, now_ns):
-            address = host_address(host)
-            self._listener(Event("leave", now_ns, self._link, address, mac, group))
-
-    def _is_repeated_leave(self, host: Host, group: Address, now_ns: int) -> bool:
-        """Take in a leave; return whether the host said the same just before."""
-        told = self._leaves_told
-        if len(told) > _MOST_TOLD:
-            told.clear()
-        before_ns = told.get((host, group), 0)
-        told[host, group] = now_ns
-        return now_ns - before_ns <= REPEATED_NS
 
     def _tell(self, kind: str, row: Row, now_ns: int) -> None:
         if self._listener is not None:

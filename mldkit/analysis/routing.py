@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.sittings import Sittings
     from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
+    from mldkit.wire.link_header import LinkHeader
 
 
 class Routing:
@@ -62,13 +63,13 @@ class Routing:
             if isinstance(item, Break):
                 self._break(item)
                 continue
-            key, message, frame, mark = item
+            key, message, frame, mark, header = item
             if self._listener is not None:
                 self._ledger.now_ns = mark.time_ns
             if key is not None and message is not None:
                 self._message(message, key, mark)
             elif self.sees_data:
-                self._data(frame, mark)
+                self._data(frame, header, mark)
 
     def close(self, end_ns: int, *, is_whole: bool) -> tuple[LinkFacts, ...]:
         """Judge what only the end shows; return what was found on each link.
@@ -176,8 +177,8 @@ class Routing:
         lifetime_ns = link.queriers.variables.membership_ns(self._profile)
         link.memberships.tell_expired(now_ns, lifetime_ns)
 
-    def _data(self, frame: Frame, mark: Mark) -> None:
-        packet = read_data(frame)
+    def _data(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
+        packet = read_data(frame, header)
         if packet is None:
             return
         place = interface_of(frame), packet.vlan, packet.circuit, len(packet.group)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.render.analysis_page import page
 from mldkit.render.for_people import for_people
-from mldkit.render.left_out import left_out_text, unread_text
+from mldkit.render.left_out import left_out_text
 from mldkit.render.pictures import paper, sheet
 from mldkit.render.terminal import note
+from mldkit.render.unread import unread_text
 
 if TYPE_CHECKING:
     import argparse

@@ -21,13 +21,14 @@ from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.analysis_json import event_json, print_analysis_json
 from mldkit.render.analysis_text import print_analysis
 from mldkit.render.damage import report_damage
-from mldkit.render.left_out import left_out_text, unread_text
+from mldkit.render.left_out import left_out_text
 from mldkit.render.progress import reading
 from mldkit.render.streams import say
 from mldkit.render.terminal import (
     json_text,
     note,
 )
+from mldkit.render.unread import unread_text
 
 if TYPE_CHECKING:
     import argparse

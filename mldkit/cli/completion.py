@@ -1,7 +1,7 @@
 """`mldkit completion`: the script with which a shell completes verbs, options and names.
 
-Names are those of files, interfaces, network namespaces and labs; the metavar of an argument says
-which. tcsh has no functions, so of what this machine has it completes files only.
+Names are those of files, interfaces, network namespaces, labs and rules; the metavar of an argument
+says which. tcsh has no functions, so of what this machine has it completes files only.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.rules import BY_ID
 from mldkit.cli.main import build_parser
 from mldkit.errors import MldkitError
 from mldkit.lab import catalogue
@@ -30,6 +31,7 @@ _BASH_FUNCTIONS = """\
 _mldkit_interfaces() {{ compgen -W "$(command ls /sys/class/net 2>/dev/null)" -- "$1"; }}
 _mldkit_namespaces() {{ compgen -W "$(command ls /run/netns 2>/dev/null)" -- "$1"; }}
 _mldkit_labs() {{ compgen -W "{labs}" -- "$1"; }}
+_mldkit_rules() {{ compgen -W "{rules}" -- "${{1^^}}"; }}
 """
 
 
@@ -46,17 +48,18 @@ def run(args: argparse.Namespace) -> int:
     except ImportError as error:
         raise MldkitError("the package shtab is missing", hint="pip install shtab") from error
     parser = build_parser()
-    labs = " ".join(entry.id for entry in catalogue.entries())
+    labs, rules = " ".join(entry.id for entry in catalogue.entries()), " ".join(BY_ID)
     names = {
         "FILE": shtab.FILE,
         "IF": {"bash": "_mldkit_interfaces", "zsh": "_net_interfaces"},
         "NAME": {"bash": "_mldkit_namespaces", "zsh": "_files -W /run/netns"},
         "LAB": {"bash": "_mldkit_labs", "zsh": f"({labs})", "tcsh": f"({labs})"},
+        "RULE": {"bash": "_mldkit_rules", "zsh": f"({rules})", "tcsh": f"({rules})"},
     }
     for action in _actions(parser):
         if action.metavar in names:
             action.complete = names[action.metavar]  # type: ignore[attr-defined]
-    preamble = _BASH_FUNCTIONS.format(labs=labs) if args.shell == "bash" else ""
+    preamble = _BASH_FUNCTIONS.format(labs=labs, rules=rules) if args.shell == "bash" else ""
     print(shtab.complete(parser, args.shell, preamble=preamble))
     return 0
 

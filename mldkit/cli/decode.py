@@ -15,11 +15,11 @@ from mldkit.link.capture import STANDARD_INPUT, open_capture
 from mldkit.model.datagram import Frame
 from mldkit.model.messages import Other
 from mldkit.render.damage import report_damage
-from mldkit.render.left_out import unread_text
 from mldkit.render.message_json import message_json
 from mldkit.render.message_text import message_lines, plural
 from mldkit.render.progress import reading
 from mldkit.render.terminal import detail, json_text, line_printer, note
+from mldkit.render.unread import unread_text
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import judge
 

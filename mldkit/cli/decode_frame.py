@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.errors import CaptureError, UsageError
 from mldkit.model.datagram import LinkType
-from mldkit.render.left_out import unread_text
 from mldkit.render.message_json import message_json, time_text
 from mldkit.render.message_text import finding_lines, plural, summary_text
 from mldkit.render.terminal import broken_at, line_printer, output_columns, print_json, printable
+from mldkit.render.unread import unread_text
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.validity import judge
 

@@ -32,6 +32,7 @@ VERBS: dict[str, str] = {
     "join": "join groups with real sockets of this kernel",
     "decode": "print every IGMP and MLD message of a capture",
     "analyze": "say what captures show about queriers, members and faults",
+    "explain": "say what a finding means and what to do about it",
     "watch": "follow a live link: who joins, leaves and goes wrong",
     "respond": "emulate Linux hosts that are members of groups",
     "play": "run a script of joins, queries and expected reports",

@@ -73,13 +73,14 @@ def may_hold_message(data: bytes, link_type: int) -> bool:
     that the codec does not know give False.
     """
     find_network = _NETWORKS.get(link_type)
-    if find_network is None:
-        return False
-    ethertype, offset = find_network(data)
+    return find_network is not None and _may_hold(data, *find_network(data))
+
+
+def _may_hold(data: bytes, ethertype: int, at: int) -> bool:
     if ethertype == ETHERTYPE_IPV4:
-        return _ipv4_may_hold(data, offset)
+        return _ipv4_may_hold(data, at)
     if ethertype == ETHERTYPE_IPV6:
-        return _ipv6_may_hold(data, offset)
+        return _ipv6_may_hold(data, at)
     return ethertype < 0
 
 
@@ -216,9 +217,10 @@ _NETWORKS: dict[int, Callable[[bytes], _Network]] = dict.fromkeys(map(int, LinkT
 def goes_to_group(data: bytes, link_type: int) -> bool:
     """Return whether `data` is an IP packet to a multicast address."""
     find_network = _NETWORKS.get(link_type)
-    if find_network is None:
-        return False
-    ethertype, at = find_network(data)
+    return find_network is not None and _is_to_group(data, *find_network(data))
+
+
+def _is_to_group(data: bytes, ethertype: int, at: int) -> bool:
     if ethertype == ETHERTYPE_IPV4:
         return len(data) >= at + 20 and data[at + 16] & 0xF0 == 0xE0
     return ethertype == ETHERTYPE_IPV6 and len(data) >= at + 40 and data[at + 24] == 0xFF
@@ -243,6 +245,10 @@ class Sieve:
 
     def passes(self, data: bytes, link_type: int) -> bool:
         """Return what `may_hold_message` says, or that it is a packet to a group."""
-        if may_hold_message(data, link_type):
+        find_network = _NETWORKS.get(link_type)
+        if find_network is None:
+            return False
+        ethertype, at = find_network(data)
+        if _may_hold(data, ethertype, at):
             return True
-        return self._data and goes_to_group(data, link_type)
+        return self._data and _is_to_group(data, ethertype, at)

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mldkit.advice.table import cure, grounds
 from mldkit.analysis.delays import DelayFacts, together
 from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import data_after_leaves
-from mldkit.render.left_out import left_out_text, unread_text
+from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, circuit_json, number, time_text
 from mldkit.render.summary import summary
 from mldkit.render.terminal import print_json_members
+from mldkit.render.unread import unread_text
 from mldkit.render.words import family_name
 
 if TYPE_CHECKING:
@@ -235,6 +237,8 @@ def finding_json(entry: Diagnosis) -> Json:
         "title": rule.title,
         "detail": entry.detail,
         "reference": rule.reference,
+        "grounds": grounds(entry.id, entry.severity),
+        "cure": cure(entry.id),
         "capture": entry.capture,
         "captures": [entry.capture],
         **_link(entry.link),

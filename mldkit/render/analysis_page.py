@@ -16,6 +16,7 @@ from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import clock_text, counted, seconds_text, short_names
 from mldkit.render.analysis_page_style import style_sheet
+from mldkit.render.explain import fold
 from mldkit.render.for_people import for_people
 from mldkit.render.incidents import data_after_leaves
 from mldkit.render.summary import summary
@@ -125,6 +126,7 @@ def _findings(findings: Sequence[Diagnosis], names: Sequence[str]) -> Iterator[s
             if len(entries) > MOST_FINDINGS:
                 yield f"<p>{len(entries) - MOST_FINDINGS:,} are left out; --json has all.</p>"
             yield "</details>"
+        yield from fold(entries[0])
         yield "</div>"
 
 

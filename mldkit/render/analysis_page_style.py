@@ -28,6 +28,7 @@ p { margin: 0 0 8px; }
   padding: 4px 7px; margin-right: 8px; border-radius: 4px; color: var(--paper);
   background: var(--muted); vertical-align: 1px; }
 .error > .tag { background: var(--alarm); } .warning > .tag { background: var(--older); }
+pre { margin: 4px 0; overflow-x: auto; font-size: 13px; }
 details summary { cursor: pointer; color: var(--any-source); margin-top: 6px; }
 .place { color: var(--muted); font-size: 13.5px; }
 .scroll { overflow: auto; max-height: 70vh; }

@@ -1,4 +1,4 @@
-"""What was not looked into, and what an analysis had no room for, in words."""
+"""What an analysis had no room for, in words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from mldkit.render.words import place
 
 if TYPE_CHECKING:
     from mldkit.analysis.limits import LeftOut
-    from mldkit.model.datagram import Unread
 
 _WORDS = {
     limits.STAYS: "records of further members not looked at: at most {most:,} stays are kept",
@@ -28,13 +27,6 @@ _WORDS = {
     limits.CHANGED: "changes of which repeats were not counted: {most:,} were open at that time",
     limits.STREAMS: "packets of further streams not counted: at most {most:,} streams are",
 }
-
-
-def unread_text(what: Unread, count: int) -> str:
-    """Return in words how many frames were not looked into, in what and why."""
-    verb = "was" if count == 1 else "were"
-    reason = f" ({what.reason})" if what.reason else ""
-    return f"{counted(count, 'frame')} in {what.name} {verb} not looked into{reason}"
 
 
 def left_out_text(item: LeftOut) -> str:

@@ -15,10 +15,11 @@ from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
+from mldkit.render.explain import cure_line
 from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import incidents, stopped_stream
-from mldkit.render.left_out import unread_text
 from mldkit.render.pauses import about_pauses
+from mldkit.render.unread import unread_text
 from mldkit.render.vantage import vantage_lines
 from mldkit.render.words import place
 from mldkit.wire.rules import ERROR, INFO, WARNING
@@ -53,7 +54,7 @@ def _answers(result: AnalysisResult, packets: int) -> list[str]:
     pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
-    taken += len(pauses) + len(seen_from)
+    taken += len(pauses) + len(seen_from) + bool(serious)
     # What happened in between, as far as there is room for it: of each link the gravest first.
     happened = [incidents(link, result.findings) for link in shown]
     for rank in range(max(map(len, happened))):
@@ -297,10 +298,14 @@ def _about_findings(findings: Sequence[Diagnosis], room: int) -> list[str]:
     ordered = sorted(
         alike.values(), key=lambda group: (RANK[group[0].severity], group[0].host != b"")
     )
-    for first, *others in ordered[:room]:
+    # Two findings are more than one and what to do about it.
+    cure = cure_line(ordered[0][0]) if room > min(len(ordered), 2) else None
+    for first, *others in ordered[: room - (cure is not None)]:
         where = f"{place(first.link)}: " if first.link is not None else ""
         line = f"{first.severity} {first.id}: {where}{first.rule.title}: {first.detail_of_host}"
         lines.append(f"{line}, and {len(others)} more like it." if others else f"{line}.")
+    if cure is not None:
+        lines.insert(1, cure)
     total = f"{counted(counts[ERROR], 'error')}, {counted(counts[WARNING], 'warning')}"
     lines.append(f"{total}, {counted(counts[INFO], 'remark')}.")
     return lines

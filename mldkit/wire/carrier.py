@@ -23,7 +23,7 @@ _FRAGMENT = 44
 _PASSED_OVER = frozenset((0, 43, 60))
 """IPv6 headers that may stand in front of a tunnel (RFC 2473 §5.1)."""
 _MOST_HEADERS = 8
-_CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS, UDP))
+_CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS))
 _TO_PORTS = {port.to_bytes(2, "big"): port for port in sorted({*UDP_TUNNELS, *UNREAD_UDP_PORTS})}
 _FROM_PORTS = {port.to_bytes(2, "big"): port for port in sorted(ANSWERING_TUNNELS)}
 
@@ -55,22 +55,26 @@ def carrier_of(data: bytes, link: LinkHeader) -> Carrier | Unread | None:
     Whoever calls has seen that the packet is no message and that its fixed header is whole.
     An `Unread` is a tunnel that cannot be looked into; None is none at all.
     """
-    at = link.offset
-    if link.ethertype == ETHERTYPE_IPV4:
-        protocol = data[at + 9]
-        if protocol not in _CARRIERS:
+    at, ethertype = link.offset, link.ethertype
+    if ethertype == ETHERTYPE_IPV4:
+        protocol, start = data[at + 9], at + (data[at] & 15) * 4
+        if protocol == UDP:
+            if data[start + 2 : start + 4] not in _TO_PORTS and (
+                data[start : start + 2] not in _FROM_PORTS
+            ):
+                return None
+        elif protocol not in _CARRIERS:
             return None
-        start = at + (data[at] & 15) * 4
         length = data[at + 2] << 8 | data[at + 3]
         # A sender's card sets the length of what it cuts in pieces itself.
         end = min(link.end, at + length) if length else link.end
         bits = data[at + 6] << 8 | data[at + 7]
         is_later, is_fragment = bool(bits & 0x1FFF), bool(bits & 0x3FFF)
-    elif link.ethertype == ETHERTYPE_IPV6:
+    elif ethertype == ETHERTYPE_IPV6:
         length = data[at + 4] << 8 | data[at + 5]
         end = min(link.end, at + 40 + length) if length else link.end
         protocol, start, bits = _behind_extensions(data, at + 40, end, data[at + 6])
-        if protocol not in _CARRIERS:
+        if protocol != UDP and protocol not in _CARRIERS:
             return None
         is_later, is_fragment = bool(bits & 0xFFF8), bool(bits & 0xFFF9)
     else:

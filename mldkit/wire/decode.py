@@ -32,12 +32,16 @@ def decode(frame: Frame) -> Decoded | Broken | None:
     return found if isinstance(found, Decoded | Broken) else None
 
 
-def read_frame(frame: Frame) -> Decoded | Fragment | Broken | Carrier | Unread | None:
-    """Return what `decode` returns, or the fragment or tunnel that the frame holds."""
+def read_frame(
+    frame: Frame,
+) -> Decoded | Fragment | Broken | Carrier | Unread | LinkHeader | None:
+    """Return what `decode` returns, or the fragment or tunnel that the frame holds.
+
+    Where there is none of them, but a packet, its link header spares others to read it again.
+    """
     link = read_link(frame.data, frame.link_type)
     if type(link) is LinkHeader:
-        found = read_packet(frame, link)
-        return carrier_of(frame.data, link) if found is None else found
+        return read_packet(frame, link) or carrier_of(frame.data, link) or link
     if isinstance(link, Stop):
         return Broken(frame, link.id, link.reason, link.offset)
     return link if isinstance(link, Unread) else None

@@ -25,7 +25,6 @@ from mldkit.wire.fragments import Assembly, Reassembler
 from mldkit.wire.header_sums import HeaderSums
 from mldkit.wire.ipv6 import ICMPV6
 from mldkit.wire.link_header import LinkHeader
-from mldkit.wire.tunnels import look_inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +34,12 @@ class Decoder:
     """Read the frames of one capture or one device in order."""
 
     def __init__(self, *, tunnels: bool = False) -> None:
-        self._tunnels = tunnels
+        self._look_inside = None
+        if tunnels:
+            # Few ask for it, and everybody would wait for it to be loaded.
+            from mldkit.wire.tunnels import look_inside
+
+            self._look_inside = look_inside
         self._fragments = Reassembler()
         self._header_sums = HeaderSums()
         self.broken: int = 0
@@ -43,18 +47,23 @@ class Decoder:
         self.first_broken: Broken | None = None
         self.unread: Counter[Unread] = Counter()
         """Frames that were not looked into, by what they are in."""
+        self.link: LinkHeader | None = None
+        """The link header of the last frame, if it holds a packet that is no message."""
 
     def decode(self, frame: Frame) -> tuple[Decoded, ...]:
         """Return the messages that `frame` completes: none or one, seldom more."""
         found = read_frame(frame)
+        if type(found) is LinkHeader:
+            self.link = found
+            return ()
+        self.link = None
         if type(found) is Decoded:
             if found.remarks:
                 self._header_sums.judge(found)
             return (found,)
-        if found is None:
-            return ()
         if isinstance(found, Carrier):
-            found = look_inside(frame, found) if self._tunnels else found.unread
+            self.link = found.link
+            found = found.unread if self._look_inside is None else self._look_inside(frame, found)
         if isinstance(found, Unread):
             self.unread[found] += 1
             return ()
@@ -64,7 +73,7 @@ class Decoder:
             return ()
         if isinstance(found, Fragment):
             return self._collect(frame, found)
-        return () if found is None else (found,)
+        return (found,) if isinstance(found, Decoded) else ()
 
     def finish(self) -> Iterator[Decoded]:
         """Give what is left at the end: datagrams of which fragments are missing."""

@@ -46,6 +46,8 @@ def script(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("mldkit lab start jo", {"join"}),
         ("mldkit lab reset ''", {entry.id for entry in entries()}),
         ("mldkit lab exec --lab broken-", {"broken-1", "broken-5"}),
+        ("mldkit explain D-0", {"D-01", "D-09"}),
+        ("mldkit explain d-01 v-0", {"V-01", "V-09"}),
     ],
 )
 def test_bash_completes_verbs_options_and_values(

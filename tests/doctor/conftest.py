@@ -89,7 +89,12 @@ def doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Doctor:
         code = main(["analyze", *options, str(path)])
         words = capsys.readouterr().out
         assert main(["analyze", *options, "--json", str(path)]) == code
-        return Told(code, words, json.loads(capsys.readouterr().out))
+        document = json.loads(capsys.readouterr().out)
+        for finding in document["findings"]:
+            # Its row of advice knows why it is so severe, and what to do.
+            assert finding["grounds"], finding
+            assert finding["cure"] or finding["severity"] == "info", finding
+        return Told(code, words, document)
 
     return run
 

@@ -110,15 +110,17 @@ def test_the_host_without_an_address_is_told_by_its_mac(shared: Path) -> None:
     assert row.ended_by == "capture-end"
 
 
+@pytest.mark.parametrize("command", ["analyze captures/10-igmpv2-querier.pcapng", "explain D-06"])
 def test_the_first_page_shows_what_the_command_prints(
-    capsys: pytest.CaptureFixture[str],
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     root = Path(__file__).resolve().parents[2]
     page = (root / "README.md").read_text()
-    name = "captures/10-igmpv2-querier.pcapng"
-    _, _, shown = page.partition(f"$ mldkit analyze {name}\n")
+    _, _, shown = page.partition(f"$ mldkit {command}\n")
     shown, _, _ = shown.partition("```")
+    monkeypatch.chdir(root)
 
-    main(["analyze", str(root / name)])
+    main(command.split())
 
+    assert shown
     assert capsys.readouterr().out.startswith(shown)

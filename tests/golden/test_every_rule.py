@@ -22,7 +22,6 @@ from mldkit.model.datagram import Datagram, Frame, LinkType
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import (
     GroupRecord,
-    LegacyReport,
     Other,
     Query,
     RecordType,
@@ -33,7 +32,7 @@ from mldkit.model.units import SECOND
 from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
-from tests.golden import data_stories
+from tests.golden import data_stories, host_stories
 from tests.golden.rule_captures import IN_CAPTURES
 from tests.golden.test_defect_table import DEFECTS
 
@@ -241,20 +240,6 @@ def flood(groups: int) -> Tell:
     return tell
 
 
-def suppressed(*, older: bool) -> Tell:
-    def tell(stage: Stage) -> None:
-        stage.report(0, "TO_EX", 1)
-        stage.report(5, "TO_EX", 1, host=2)
-        stage.query(10, 1, response=1)
-        if older:
-            stage.older_report(10.3, 1, host=3)
-        else:
-            stage.report(10.3, "IS_EX", 1, host=3)
-        stage.query(60)
-
-    return tell
-
-
 def groups(four: str, six: str) -> Tell:
     """A member of group 1, 239.1.1.1 or ff05::1, and of another one."""
 
@@ -272,47 +257,6 @@ def from_nowhere(*, again: bool) -> Tell:
         if again:
             stage.report(41, "TO_EX", 1)
         stage.report(60, "IS_EX", 2, host=2)
-
-    return tell
-
-
-def flapping(times: int) -> Tell:
-    def tell(stage: Stage) -> None:
-        stage.report(1, "TO_EX", 1)
-        for number in range(times):
-            stage.report(10 + number, "TO_IN", 1)
-            stage.report(10.2 + number, "TO_EX", 1)
-
-    return tell
-
-
-def forgotten(again: float) -> Tell:
-    """Data stop, a lifetime after the last report of host 1 or before, which host 2 silenced."""
-
-    def tell(stage: Stage) -> None:
-        older = stage.family.current_version - 1
-        for at in range(0, 500, 125):
-            stage.query(at, version=older)
-            stage.older_report(at + 3, 1, host=2)
-        for at in 5, 400:
-            stage.older_report(at, 1, host=1)
-        stops = 265 if again > 400 else 200
-        for half in range(900):
-            if not stops < half / 2 < again:
-                stage.data(half / 2, 1)
-
-    return tell
-
-
-def in_place_of_hosts(*answers: float) -> Tell:
-    """Answers from 0.0.0.0 in an older version."""
-
-    def tell(stage: Stage) -> None:
-        stage.query(0)
-        stage.query(125)
-        for at in answers:
-            message = LegacyReport(2, stage.group(1))
-            stage.send(at, bytes(4), stage.group(1), message, link_source=b"\2\0\0\0\0\x5a")
 
     return tell
 
@@ -343,14 +287,11 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
         queries_of("020000000077", "020000000078"),
     ),
     "D-17": (flood(60), flood(40)),
-    "D-18": (suppressed(older=True), suppressed(older=False)),
     "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
     "D-39": (older_of_group(newer=True), older_of_group(newer=False)),
-    "D-36": (in_place_of_hosts(5, 130), in_place_of_hosts(5, 7)),
-    "D-41": (forgotten(400.2), forgotten(390)),
-    "D-45": (flapping(10), flapping(9)),
+    **host_stories.STORIES,
     **data_stories.STORIES,
 }
 ONLY_MLD, ONLY_IGMP = {"D-29"}, {"D-36"}

@@ -30,7 +30,7 @@ OLDER = "mcast_igmp_version 2 mcast_mld_version 1"
 GROUP4, GROUP6 = "239.1.1.1", "ff15::1:1"
 HOST = "10.9.0.101"
 OTHER4, OTHER6 = "239.1.1.2", "ff15::1:2"
-_JOIN4, _LEAVE4 = 35, 36
+_JOIN4, _LEAVE4, _JOIN_OF_SOURCE4 = 35, 36, 39
 _JOIN6, _LEAVE6 = 20, 21
 
 
@@ -63,6 +63,16 @@ class Host:
 
     def leave(self) -> None:
         self.membership(GROUP4, GROUP6, join=False)
+
+    def join_of_source(self, group4: str, source4: str) -> None:
+        """Join a group for one source."""
+        request = b"".join(map(socket.inet_aton, (group4, self.address, source4)))
+        self._four.setsockopt(socket.IPPROTO_IP, _JOIN_OF_SOURCE4, request)
+
+    def leave_all(self) -> None:
+        """Leave all groups, as a program does that ends."""
+        self.close()
+        self.__post_init__()
 
     def fall_silent(self) -> None:
         """Throw away whatever the host sends, while it goes on hearing."""

@@ -8,7 +8,7 @@ import pytest
 
 from mldkit.link.scan import may_hold_message
 from mldkit.model.datagram import Broken, Decoded, Frame, LinkType, Unread
-from mldkit.render.left_out import unread_text
+from mldkit.render.unread import unread_text
 from mldkit.testing.encapsulations import ADDRESSES, LABEL, LINKS, SWITCH_TAGS, Encapsulation
 from mldkit.testing.envelopes import IGMP_QUERY, MLD_QUERY, V4, V6, patched
 from mldkit.testing.tunnels import ALL, TUNNELS, in_ipv4, in_ipv6, in_udp
