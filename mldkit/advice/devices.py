@@ -98,6 +98,59 @@ ROWS = (
         "where a slow uplink has to be spared and nobody uses source-specific groups",
     ),
     Advice(
+        "D-37",
+        "A switch knows one port for each hardware address. Two hosts that report from one, or one"
+        " host that reports from two, make it learn a port that is wrong for one of them, and"
+        " whoever counts members by hardware address counts wrong.",
+        (
+            warning("the address is one of virtual routers, and several hosts report from it"),
+            info(
+                "several hosts report from any other address, or one host from several: client"
+                " bridges of Wi-Fi and second addresses look so too"
+            ),
+        ),
+        "let only the active router send from the virtual hardware address",
+        (
+            "mldkit decode --frame N FILE",
+            "bridge fdb show dynamic",
+        ),
+        (
+            Cure(
+                ELSEWHERE,
+                (
+                    "the routers' settings for VRRP, CARP or HSRP: membership messages belong to"
+                    " the interface's own address",
+                ),
+            ),
+        ),
+        "a remark about a client bridge of Wi-Fi, which has one hardware address for all behind it",
+    ),
+    Advice(
+        "D-38",
+        "Neighbor Discovery of IPv6 asks the solicited-node group of an address. A switch with MLD"
+        " snooping passes that on to members only, so a node that never reported its group is"
+        " found by nobody, though it lives.",
+        (
+            warning("somebody asks for members on this link, and the target is seen to live"),
+            info("nobody asked for members in the capture, so the report may have come before it"),
+        ),
+        "let the node report its solicited-node group, or the switch flood ff02::1:ff00:0/104",
+        (
+            "on the node: ip -6 maddr show dev eth0",
+            "mldkit query -i eth0 ff02::1:ff00:1",
+        ),
+        (
+            Cure(
+                ELSEWHERE,
+                (
+                    "the switch's setting that floods link-local or solicited-node groups, or a"
+                    " router that queries, so that snooping knows where to ask",
+                ),
+            ),
+        ),
+        "where the address asked for is of a node that is switched off",
+    ),
+    Advice(
         "D-41",
         "In IGMPv2 and MLDv1 a host that hears another one report says nothing. A switch that lets"
         " hosts hear each other forgets the ports of those that kept silent, and their streams"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.neighbourhood import Neighbourhood
     from mldkit.analysis.traffic import Traffic
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram
@@ -67,14 +68,19 @@ class Admission:
 
 
 def left_out(
-    admission: Admission, links: Iterable[LinkState], traffic: Mapping[LinkKey, Traffic]
+    admission: Admission,
+    links: Iterable[LinkState],
+    traffic: Mapping[LinkKey, Traffic],
+    neighbourhoods: Mapping[LinkKey, Neighbourhood],
 ) -> tuple[LeftOut, ...]:
     """Return what was left out, of every link."""
     found = admission.left_out()
     for link in links:
         counts = link.memberships.left_out + link.responses.windows.left_out
-        counts += link.changes.left_out
+        counts += link.changes.left_out + link.identities.left_out
         if link.key in traffic:
             counts += traffic[link.key].left_out
+        if link.key in neighbourhoods:
+            counts += neighbourhoods[link.key].left_out
         found += tuple(LeftOut(link.key, count, what, MOST[what]) for what, count in counts.items())
     return found

@@ -147,6 +147,7 @@ class Analysis:
         return AnalysisResult(
             profile=self.profile,
             links=links,
+            devices=self.routing.devices(),
             findings=self.ledger.seal(),
             captures=self._captures(sources),
             begun_ns=self.intake.begun_ns or 0,
@@ -184,7 +185,9 @@ class Analysis:
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return what found no room so far."""
         routing = self.routing
-        return admission.left_out(routing.admission, routing.links.values(), routing.traffic)
+        return admission.left_out(
+            routing.admission, routing.links.values(), routing.traffic, routing.neighbourhoods
+        )
 
 
 @contextmanager

@@ -1,16 +1,65 @@
-"""Who is behind a hardware address on a link, and which groups share one."""
+"""Who is behind a hardware address on a link, and which groups share one.
+
+::
+
+    MAC 1  A  A  A   B  B  B        a host got another address
+    MAC 1  A  B  A  B  A  B         two hosts behind one MAC: switches take them for one
+    MAC 1  A  A  A                  a card was changed, or two hosts have one address
+    MAC 2            A  A  A
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
-from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, mac_text, text
+from mldkit.analysis.limits import IDENTITIES, MOST_SENDERS
+from mldkit.model.addresses import (
+    IPV4_UNSPECIFIED,
+    group_mac,
+    is_unspecified,
+    mac_text,
+    text,
+)
+from mldkit.model.hardware_addresses import is_device, virtual_router_protocol
+from mldkit.model.words import clock_text, named
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
     from mldkit.model.addresses import Address
+
+_RETURNS_TO_JUDGE = 2
+"""A host that gets a new address never uses the old one again. A virtual router that fails over
+and back gives one return; two hosts that report side by side give one with each report."""
+
+_MOST_MARKS = 100
+"""Reports of one MAC that a finding names."""
+
+
+class _Shared:
+    """A MAC from which several addresses reported."""
+
+    __slots__ = ("addresses", "arrivals", "first", "mac", "marks", "told", "turns")
+
+    def __init__(self, mac: bytes, first: Address) -> None:
+        self.mac = mac
+        self.first = first
+        self.addresses: dict[Address, None] = {first: None}
+        self.turns = 0
+        """Reports after one of another address."""
+        self.arrivals = 0
+        """Those of an address that is new here."""
+        self.marks: list[Mark] = []
+        """Where the first turns were."""
+        self.told = 0
+        """How many of them stand in the finding."""
+
+    @property
+    def returns(self) -> int:
+        """Turns of addresses that had reported before."""
+        return self.turns - self.arrivals
 
 
 class Identities:
@@ -20,27 +69,56 @@ class Identities:
         self._link = link
         self._ledger = ledger
         self._memberships = memberships
+        self.left_out: Counter[str] = Counter()
+        """What found no room, in words."""
+        self.latest: dict[bytes | None, Address] = {}
+        """The address that reported last from a MAC: a report of the same one tells nothing new."""
+        self.firsts: dict[tuple[Address, bytes], Mark] = {}
+        """The first report of each address from each MAC."""
         self.first_of: dict[int, Mark] = {}
         """The first message from addresses with a first octet; IPv4 only."""
+        self._macs: dict[Address, tuple[bytes, int]] = {}
+        """The MAC from which an address reported last, and how often that changed."""
         self._addresses: dict[bytes, Address | None] = {}
-        """The one address of a MAC; None where it has several."""
-        self._nameless: set[bytes] = set()
-        """MACs that sent from 0.0.0.0 while they had no address."""
-        self._groups: dict[bytes, Address] = {}
+        """The one IPv4 address of a MAC; None where it has several."""
+        self.nameless: dict[bytes, Mark] = {}
+        """MACs that reported from 0.0.0.0 while they had no address, and where first."""
+        self._shared: dict[bytes | None, _Shared] = {}
+        all_nodes = link.family.all_hosts
+        self._groups = {group_mac(all_nodes): all_nodes}
         """The first group that was reported of those with a MAC."""
 
     def host(self, source: Address, mac: bytes | None, mark: Mark) -> Host:
-        """Return who sends; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""
+        """Return who reports; IGMP from 0.0.0.0 is the one address of that MAC, if it has one."""
         if source != IPV4_UNSPECIFIED:
-            self.learn(source, mac, mark)
+            if mac is not None and self.latest.get(mac) != source:
+                self.hear(source, mac, mark)
             return source
         if mac is None:
             return source
         address = self._addresses.get(mac)
         if address is None:
-            self._nameless.add(mac)
+            self.nameless.setdefault(mac, mark)
             return source + mac
         return address
+
+    def hear(self, source: Address, mac: bytes | None, mark: Mark) -> None:
+        """Take in that an address reported from a MAC from which it was not the last one to."""
+        shared = self._shared.get(mac)
+        if shared is not None and source in shared.addresses:
+            # Nearly every report of a MAC with many hosts.
+            self.latest[mac] = source
+            shared.turns += 1
+            if shared.turns <= _MOST_MARKS:
+                shared.marks.append(mark)
+                if shared.returns == _RETURNS_TO_JUDGE:
+                    self._tell_shared(shared)
+            return
+        if mac is None or is_unspecified(source):
+            return
+        self.learn(source, mac, mark)
+        if is_device(mac):
+            self._meet(source, mac, mark)
 
     def learn(self, source: Address, mac: bytes | None, mark: Mark) -> None:
         """Take in that an address sent something from a MAC."""
@@ -50,8 +128,9 @@ class Identities:
         if known != source:
             self.first_of.setdefault(source[0], mark)
         if known == b"":
-            self._addresses[mac] = source
-            if mac in self._nameless:
+            if len(self._addresses) < MOST_SENDERS:
+                self._addresses[mac] = source
+            if mac in self.nameless:
                 # Looks through all groups, so not for every new host.
                 self._memberships.rename(IPV4_UNSPECIFIED + mac, source)
         elif known != source:
@@ -63,7 +142,103 @@ class Identities:
         for group in new_groups:
             mac = group_mac(group)
             other = self._groups.setdefault(mac, group)
-            if other != group:
-                detail = f"{text(other)} and {text(group)} both use {mac_text(mac)}"
-                self._ledger.add("D-28", self._link, mark, detail, group=other)
+            if other == group:
+                continue
+            detail = f"{text(other)} and {text(group)} both use {mac_text(mac)}"
+            if other == self._link.family.all_hosts:
+                detail += (
+                    f"; all nodes listen to {text(other)} without a report, so every one of them"
+                    f" receives {text(group)} too, and switches may flood it"
+                )
+            self._ledger.add("D-28", self._link, mark, detail, group=other)
         new_groups.clear()
+
+    def finish(self) -> None:
+        """Say of each MAC of several hosts how often they took turns."""
+        for shared in self._shared.values():
+            if shared.returns >= _RETURNS_TO_JUDGE:
+                self._tell_shared(shared)
+
+    def forget(self) -> None:
+        """Make room where there is none, for who watches a link for long."""
+        if len(self.firsts) >= MOST_SENDERS:
+            for known in (self.latest, self.firsts, self._macs, self._addresses, self._shared):
+                known.clear()
+            self.nameless.clear()
+
+    def _meet(self, source: Address, mac: bytes, mark: Mark) -> None:
+        """Take in an address that is new at a MAC, or that reported from another one meanwhile."""
+        pair = source, mac
+        if pair not in self.firsts:
+            if len(self.firsts) >= MOST_SENDERS:
+                self.left_out[IDENTITIES] += 1
+                return
+            self.firsts[pair] = mark
+        before = self.latest.get(mac, source)
+        self.latest[mac] = source
+        shared = self._shared.get(mac)
+        if shared is None and before != source:
+            shared = self._shared[mac] = _Shared(mac, before)
+        if shared is not None:
+            shared.addresses[source] = None
+            shared.turns += 1
+            shared.arrivals += 1
+            if shared.turns <= _MOST_MARKS:
+                shared.marks.append(mark)
+        former, moves = self._macs.get(source, (mac, 0))
+        self._macs[source] = mac, moves + (former != mac)
+        if former != mac:
+            # Its next report from there is another move.
+            if self.latest.get(former) == source:
+                del self.latest[former]
+            if former in self._shared:
+                self._shared[former].addresses.pop(source, None)
+            self._tell_moved(source, former, mac, mark)
+
+    def _tell_shared(self, shared: _Shared) -> None:
+        """D-37, one MAC of several hosts."""
+        protocol = virtual_router_protocol(shared.mac)
+        severity = "warning" if protocol else "info"
+        addresses = list(shared.addresses)
+        detail = _shared_text(shared.mac, addresses, protocol)
+        first = shared.marks[0]
+        unnamed = first._replace(frame=0), shared.turns - len(shared.marks)
+        for mark, times in (*((mark, 1) for mark in shared.marks[shared.told :]), unnamed):
+            if times:
+                self._ledger.add(
+                    "D-37", self._link, mark, detail, host=shared.first, severity=severity,
+                    weight=len(addresses), times=times,
+                )  # fmt: skip
+        shared.told = len(shared.marks)
+
+    def _tell_moved(self, source: Address, former: bytes, mac: bytes, mark: Mark) -> None:
+        """D-37, one address from several MACs; routers with a virtual MAC have their own too."""
+        if virtual_router_protocol(former) or virtual_router_protocol(mac):
+            return
+        moves = self._macs[source][1]
+        detail = (
+            f"{text(source)} reports from {mac_text(mac)} since {clock_text(mark.time_ns)}, before"
+            f" that from {mac_text(former)}: another card, or a bridge that sends in its own name"
+        )
+        if moves > 1:
+            detail = (
+                f"{text(source)} reports from {mac_text(former)} and {mac_text(mac)} by turns,"
+                f" {moves} changes: two hosts with one address, or a bridge that sends in its own"
+                " name"
+            )
+        self._ledger.add(
+            "D-37", self._link, mark, detail, host=source, severity="info", weight=moves
+        )
+
+
+def _shared_text(mac: bytes, addresses: list[Address], protocol: str) -> str:
+    line = f"{mac_text(mac)} sends the reports of {named(addresses)}"
+    if protocol:
+        return (
+            f"{line}: the virtual MAC ({protocol}) belongs to the active router alone, and switches"
+            " move it with each report"
+        )
+    return (
+        f"{line}: a client bridge of Wi-Fi, or one machine with several addresses; switches count"
+        " them as one"
+    )

@@ -95,12 +95,14 @@ class Ledger:
         group: Address = b"",
         severity: str | None = None,
         weight: int = 0,
+        times: int = 1,
     ) -> Entry:
         """Take in a finding of a fold; a worse severity later lifts the whole entry.
 
         Return the entry, for who learns later how bad the case became.
 
-        Frame 0 stands for something that did not happen in any frame. The detail of an entry is
+        Frame 0 stands for something that did not happen in any frame, `times` for a case that
+        happened more than once. The detail of an entry is
         that of the case with the largest `weight`, or the first one.
         """
         severity = severity or BY_ID[rule].severity
@@ -118,10 +120,10 @@ class Ledger:
             entry.severity, entry.detail, entry.weight = severity, detail, weight
         elif severity == entry.severity and weight > entry.weight:
             entry.detail, entry.weight = detail, weight
-        entry.count += 1
+        before, entry.count = entry.count, entry.count + times
         if mark.frame and len(entry.frames) < _MOST_FRAMES:
             entry.frames.append(mark.frame)
-        if is_worse or entry.count == 1:
+        if is_worse or not before:
             self._tell(entry)
         return entry
 

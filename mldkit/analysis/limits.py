@@ -28,10 +28,18 @@ MOST_OPEN = 64
 MOST_CHANGED = 100_000
 """Changes of a link that may still be repeated: a host tells one in ten seconds, not thousands."""
 MOST_STREAMS = 20_000
+MOST_DEVICES = 20_000
+"""Of a link, that are shown by other packets than membership messages."""
+MOST_TARGETS = 10_000
+"""Of a link, whom Neighbor Solicitations ask for."""
+MOST_CLIENTS = 10_000
+"""Of a link, that send DHCPv6 requests."""
 
 STAYS, CHANGES, SOURCES = "stays", "changes", "sources"
 EXCHANGES, SPECIFIC = "exchanges", "specific-queries"
 STREAMS = "streams"
+IDENTITIES = "identities"
+DEVICES, TARGETS, REQUESTS = "devices", "targets", "requests"
 CHANGED = "repeats"
 LINKS, SENDERS = "links", "senders"
 MOST = {
@@ -41,6 +49,10 @@ MOST = {
     EXCHANGES: MOST_OPEN,
     SPECIFIC: MOST_OPEN,
     STREAMS: MOST_STREAMS,
+    IDENTITIES: MOST_SENDERS,
+    DEVICES: MOST_DEVICES,
+    TARGETS: MOST_TARGETS,
+    REQUESTS: MOST_CLIENTS,
     CHANGED: MOST_CHANGED,
 }
 """How many of what a link has room for."""

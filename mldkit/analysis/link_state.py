@@ -121,7 +121,8 @@ class LinkState:
         if self._due_ns < now_ns:
             self._advance(now_ns)
         source, mac = datagram.source, datagram.link_source
-        self.identities.learn(source, mac, mark)
+        if self.identities.latest.get(mac) != source:
+            self.identities.hear(source, mac, mark)
         self.queriers.silence.report(mark)
         self.unspecified.valid(mac)
         version = self.key.family.current_version
@@ -181,6 +182,7 @@ class LinkState:
     def forget(self) -> None:
         """Let go of what is over and has been told."""
         self.memberships.forget_ended()
+        self.identities.forget()
         self.queriers.forget()
 
     def finish(self, mark: Mark) -> None:
@@ -192,6 +194,7 @@ class LinkState:
         self.queriers.finish(mark)
         self.changes.finish(mark.time_ns)
         self.unspecified.finish(mark.time_ns)
+        self.identities.finish()
         stays = chain(self.memberships.ended, self.memberships.rows())
         first_of = self.identities.first_of
         senders.judge(self.key, self._ledger, self.queriers.known.values(), stays, first_of)

@@ -101,6 +101,14 @@ class Memberships:
         known = self._known.get(host)
         return None if known is None else list(map(known.get, map(id, records)))
 
+    def last_report_ns(self, host: Host) -> int:
+        """Return when a host reported last, as far as its reports are recognised; 0 for never."""
+        return max((row.last_ns for row in self._known.get(host, {}).values()), default=0)
+
+    def reported(self) -> set[Address]:
+        """Return the groups that anybody was in at any time."""
+        return {row.group for row in self.ended} | self.groups.keys()
+
     def report(
         self,
         heard: Heard,

@@ -45,6 +45,8 @@ class ReportingProxies:
         self._link = link
         self._ledger = ledger
         self._proxies: dict[Host, _Proxy] = {}
+        self.found: dict[bytes, Mark] = {}
+        """The MACs of proxies, and the first report of each that shows it."""
 
     def report(self, host: Host, report: LegacyReport, question: int, mark: Mark) -> None:
         """Take in an older report from 0.0.0.0 where the current version may be spoken.
@@ -65,6 +67,7 @@ class ReportingProxies:
             if len(proxy.marks) < _MOST_GROUPS:
                 proxy.marks.append(mark)
             return
+        self.found.setdefault(host[len(IPV4_UNSPECIFIED) :], mark)
         for each in (*proxy.marks, mark):
             self._tell(host, proxy, report.version, each)
         proxy.marks.clear()

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.choice import Choice
 from mldkit.analysis.diagnosis import gravity
+from mldkit.analysis.facts import LinkKey, host_address
 from mldkit.model.addresses import is_unspecified
+from mldkit.model.family import IGMP
 from mldkit.protocol.variables import election_rank
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
     from mldkit.analysis.delays import DelayFacts
+    from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.diagnosis import Diagnosis
-    from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.leaves import TallyFacts, Unheeded
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.pauses import CapturePause
@@ -191,6 +193,8 @@ class LinkFacts:
     everybody: tuple[Stay, ...]
     """All of them: what is said of streams depends on members whoever was asked about."""
     streams: tuple[StreamFacts, ...]
+    unanswered_requests: int
+    """DHCPv6 requests that were repeated for want of an answer."""
     delays: DelayFacts
     """How long after the queries answers came."""
     leaves: LeavesFacts
@@ -236,6 +240,8 @@ class AnalysisResult:
 
     profile: str
     links: tuple[LinkFacts, ...]
+    devices: tuple[DeviceFacts, ...]
+    """By link, those that are no mere hosts first."""
     findings: tuple[Diagnosis, ...]
     """The worst first, then in order of time."""
     captures: tuple[CaptureFacts, ...]
@@ -332,9 +338,21 @@ class AnalysisResult:
                     choice.member(link.key, stay.host, stay.group)
                 for querier in link.queriers.known:
                     choice.querier(link.key, querier.address)
+        links = tuple(_narrowed(link, choice) for link in self.links if is_on(link.key))
+        members = {host_address(stay.host) for link in links for stay in link.stays}
+
+        def is_shown(device: DeviceFacts) -> bool:
+            if not is_on(LinkKey(device.interface, device.vlan, IGMP)):
+                return False
+            if hosts is not None and not any(name in hosts for name in device.addresses):
+                return False
+            # Who asks about groups wants their members and who is in between.
+            return groups is None or not device.is_host or not members.isdisjoint(device.addresses)
+
         return replace(
             self,
-            links=tuple(_narrowed(link, choice) for link in self.links if is_on(link.key)),
+            links=links,
+            devices=tuple(device for device in self.devices if is_shown(device)),
             findings=tuple(
                 entry
                 for entry in self.findings
@@ -364,6 +382,7 @@ def joined(results: Sequence[tuple[str, AnalysisResult]]) -> AnalysisResult:
     return replace(
         first,
         links=tuple(link for result in found for link in result.links),
+        devices=tuple(device for result in found for device in result.devices),
         findings=tuple(sorted((one for result in found for one in result.findings), key=gravity)),
         captures=tuple(
             sorted(
@@ -382,6 +401,7 @@ def _of_site(result: AnalysisResult, site: str) -> AnalysisResult:
     return replace(
         result,
         links=tuple(replace(link, key=link.key._replace(site=site)) for link in result.links),
+        devices=tuple(replace(device, site=site) for device in result.devices),
         findings=tuple(
             entry if entry.link is None else replace(entry, link=entry.link._replace(site=site))
             for entry in result.findings

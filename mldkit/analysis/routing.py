@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis import asked_elsewhere, data_findings, moves
 from mldkit.analysis.admission import Admission
+from mldkit.analysis.control_packets import read_beacon, read_control
 from mldkit.analysis.data_packets import read_data
+from mldkit.analysis.devices import Shown, devices
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.feed import Break
 from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
+from mldkit.analysis.neighbourhood import Neighbourhood
 from mldkit.analysis.pauses import Pauses
 from mldkit.analysis.sealing import seal_link
 from mldkit.analysis.traffic import Traffic
 from mldkit.analysis.vantage import Vantages
-from mldkit.model.family import family_of
-from mldkit.model.messages import Other, Report
+from mldkit.model.family import IGMP, family_of
+from mldkit.model.messages import Other, Query, Report, RouterAdvertisement
 from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find
 
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from mldkit.analysis.data_packets import DataPacket
+    from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.events import Listener
     from mldkit.analysis.feed import Feed
     from mldkit.analysis.intake import Intake, Taken
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
     from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
     from mldkit.wire.link_header import LinkHeader
+    from mldkit.wire.validity import Finding
+
+_SHOWING = (Query, RouterAdvertisement)
+"""Messages that show what their sender is, though no rule minds them."""
 
 
 class Routing:
@@ -46,6 +54,7 @@ class Routing:
         self.admission = Admission()
         self.links: dict[LinkKey, LinkState] = {}
         self.traffic: dict[LinkKey, Traffic] = {}
+        self.neighbourhoods: dict[LinkKey, Neighbourhood] = {}
         self.vantages = Vantages()
         self._places: dict[tuple[object, ...], Traffic] = {}
         """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
@@ -91,12 +100,22 @@ class Routing:
             link.memberships.finish(link_end_ns)
             ends.append((link, mark))
         self._ledger.now_ns = end_ns
+        for neighbourhood in self.neighbourhoods.values():
+            neighbourhood.finish(self._ledger)
         self.pauses.tell(self._intake.parts)
         moves.judge(self.pauses.known, self.links, self.traffic, self._ledger)
         asked_elsewhere.judge(self.links.values(), self._ledger)
         data_findings.judge(self.traffic, ends, self._ledger)
         self.vantages.settle(self._ledger)
-        return tuple(seal_link(link, self.traffic.get(key)) for key, link in self.links.items())
+        return tuple(
+            seal_link(link, self.traffic.get(key), self.neighbourhoods.get(key))
+            for key, link in self.links.items()
+        )
+
+    def devices(self) -> tuple[DeviceFacts, ...]:
+        """Return who is on the links."""
+        sightings = {key: one.sightings for key, one in self.neighbourhoods.items()}
+        return devices(self.links.values(), sightings)
 
     def end_ns(self, link: LinkState) -> int | None:
         """Return until when somebody looked at a link, None while somebody does."""
@@ -170,6 +189,8 @@ class Routing:
         if found:
             self._ledger.take(found, link.key, mark, datagram.source)
         link.see(decoded, found, mark, rows)
+        if found or type(message) in _SHOWING:
+            self._show(key, decoded, found, mark)
 
     def _tell_ends(self, link: LinkState, now_ns: int) -> None:
         """Tell of members and queriers whose time is over, before what comes after it."""
@@ -180,6 +201,7 @@ class Routing:
     def _data(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         packet = read_data(frame, header)
         if packet is None:
+            self._control(frame, mark)
             return
         place = interface_of(frame), packet.vlan, packet.circuit, len(packet.group)
         traffic = self._places.get(place)
@@ -207,6 +229,36 @@ class Routing:
         if traffic is None:
             traffic = self.traffic[key] = Traffic(key, self._ledger, link)
         return traffic
+
+    def _control(self, frame: Frame, mark: Mark) -> None:
+        """Take in a frame that is neither a message nor data."""
+        packet = read_control(frame)
+        access_point = read_beacon(frame) if packet is None else None
+        if packet is None and access_point is None:
+            return
+        key = LinkKey(interface_of(frame), (), IGMP)
+        if packet is not None:
+            key = LinkKey(key.interface, packet.vlan, family_of(packet.source), packet.circuit)
+        if not self._intake.wanted.takes(key.interface, key.vlan):
+            return
+        found = self._neighbourhood(key)
+        if found is not None and packet is not None:
+            found.control(packet, mark)
+        elif found is not None:
+            found.sightings.show(Shown.BEACON, access_point, b"", mark)
+
+    def _show(self, key: LinkKey, decoded: Decoded, found: tuple[Finding, ...], mark: Mark) -> None:
+        """Take in what a message shows of the device that sent it."""
+        neighbourhood = self._neighbourhood(key)
+        if neighbourhood is not None:
+            neighbourhood.message(decoded, found, mark)
+
+    def _neighbourhood(self, key: LinkKey) -> Neighbourhood | None:
+        """Return what is known of the devices of a link, None where there is no room for it."""
+        found = self.neighbourhoods.get(key)
+        if found is None and self.admission.admits_link(self.neighbourhoods):
+            found = self.neighbourhoods[key] = Neighbourhood(key, self.links)
+        return found
 
     def _link(self, key: LinkKey, capture: int) -> LinkState:
         """Return the link, made if need be, which this capture looks at from now on."""

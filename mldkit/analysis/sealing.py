@@ -17,13 +17,16 @@ from mldkit.analysis.result import (
 
 if TYPE_CHECKING:
     from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.neighbourhood import Neighbourhood
     from mldkit.analysis.querier import Querier
     from mldkit.analysis.streams import Stream
     from mldkit.analysis.traffic import Traffic
 
 
-def seal_link(link: LinkState, traffic: Traffic | None) -> LinkFacts:
-    """Return what was found on a link, with the data to its groups; both are over."""
+def seal_link(
+    link: LinkState, traffic: Traffic | None, neighbourhood: Neighbourhood | None
+) -> LinkFacts:
+    """Return what was found on a link, with the data to its groups; all of it is over."""
     stays = link.memberships.seal()
     streams = () if traffic is None else tuple(map(_stream, traffic.streams.values()))
     leaves = link.leaves
@@ -37,6 +40,7 @@ def seal_link(link: LinkState, traffic: Traffic | None) -> LinkFacts:
         stays=stays,
         everybody=stays,
         streams=streams,
+        unanswered_requests=0 if neighbourhood is None else neighbourhood.requests.unanswered,
         delays=link.delays.seal(),
         leaves=LeavesFacts(
             groups=leaves.groups.seal(),

@@ -46,6 +46,7 @@ _SMALLEST_ETHERTYPE = 0x0600
 _FRAMED_DEVICES = (ARPHRD_FRAME_RELAY, ARPHRD_RADIOTAP)
 
 _FRAGMENT, _ICMPV6 = 44, 58
+_ADVERTISEMENT = 136
 _FRAGMENTED = frozenset((_FRAGMENT, _ICMPV6, UDP))
 _EXTENSIONS = frozenset((0, 43, 51, 60, 135, 139, 140))
 _MEMBERSHIP_TYPES = frozenset((130, 131, 132, 143, 151, 152, 153))
@@ -226,10 +227,21 @@ def _is_to_group(data: bytes, ethertype: int, at: int) -> bool:
     return ethertype == ETHERTYPE_IPV6 and len(data) >= at + 40 and data[at + 24] == 0xFF
 
 
+def _is_advertisement(data: bytes, ethertype: int, at: int) -> bool:
+    """Return whether it is a Neighbor Advertisement, which answers a solicitation."""
+    return (
+        ethertype == ETHERTYPE_IPV6
+        and len(data) > at + 40
+        and data[at + 6] == _ICMPV6
+        and data[at + 40] == _ADVERTISEMENT
+    )
+
+
 class Sieve:
     """The choice of frames that are worth decoding, with or without data.
 
-    `data` adds packets to groups, by their IP destination.
+    `data` adds packets to groups, by their IP destination, and Neighbor Advertisements, without
+    which it is not known who was answered.
     """
 
     def __init__(self, *, data: bool = False) -> None:
@@ -241,14 +253,16 @@ class Sieve:
         """Return what a packet is, in the terms of `mldkit.link.times`."""
         if may_hold_message(data, link_type):
             return MESSAGE
-        return TO_GROUP if self.passes(data, link_type) else OTHER
+        return TO_GROUP if self._data and goes_to_group(data, link_type) else OTHER
 
     def passes(self, data: bytes, link_type: int) -> bool:
-        """Return what `may_hold_message` says, or that it is a packet to a group."""
+        """Return what `may_hold_message` says, or that it is a packet that `data` adds."""
         find_network = _NETWORKS.get(link_type)
         if find_network is None:
             return False
         ethertype, at = find_network(data)
         if _may_hold(data, ethertype, at):
             return True
-        return self._data and _is_to_group(data, ethertype, at)
+        return self._data and (
+            _is_to_group(data, ethertype, at) or _is_advertisement(data, ethertype, at)
+        )

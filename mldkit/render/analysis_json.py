@@ -22,6 +22,7 @@ from mldkit.render.words import family_name
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.events import Event
     from mldkit.analysis.facts import LinkKey
@@ -58,6 +59,7 @@ def _members(result: AnalysisResult, *, interrupted: bool) -> Iterator[tuple[str
             for querier in link.queriers.known
         ),
     )
+    yield "devices", map(_device, result.devices)
     yield (
         "memberships",
         (
@@ -186,6 +188,19 @@ def _querier(link: LinkFacts, querier: QuerierFacts, captures: tuple[int, ...]) 
         "elected": link.queriers.elected == querier,
         "acting": [[time_text(begun), time_text(ended)] for begun, ended in querier.acting],
     }
+
+
+def _device(device: DeviceFacts) -> Json:
+    found: Json = {
+        "interface": device.interface,
+        "vlan": list(device.vlan),
+        "mac": mac_text(device.mac),
+        "addresses": _addresses(device.addresses),
+        "roles": list(map(str, device.roles)),
+        "capture": device.capture,
+        "shown_by": list(device.frames),
+    }
+    return found | circuit_json(device.circuit)
 
 
 def row_json(key: LinkKey, row: Stay, captures: tuple[int, ...]) -> Json:

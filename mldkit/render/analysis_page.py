@@ -16,6 +16,7 @@ from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import clock_text, counted, seconds_text, short_names
 from mldkit.render.analysis_page_style import style_sheet
+from mldkit.render.devices import HEADINGS, device_rows
 from mldkit.render.explain import fold
 from mldkit.render.for_people import for_people
 from mldkit.render.incidents import data_after_leaves
@@ -70,6 +71,7 @@ def page(
         *_leaves(result),
         *_memberships(result, by_title.pop("Memberships", None)),
         *_streams(result),
+        *_devices(result, names),
     ]
     for title, svg in by_title.items():
         parts += [f"<h2>{escaped(title)}</h2>", _figure(svg)]
@@ -260,6 +262,20 @@ def _streams(result: AnalysisResult) -> Iterator[str]:
         yield "<h2>Data to groups</h2>"
         headings = ("link", "group", "source", "packets", "first", "last", "lowest TTL")
         yield from _table(headings, rows[:MOST_ROWS])
+
+
+def _devices(result: AnalysisResult, names: Sequence[str]) -> Iterator[str]:
+    if not result.devices:
+        return
+    yield "<h2>Devices</h2>"
+    rows = [
+        [("", link), ("address", mac), ("address", addresses), ("", roles), ("wide", grounds)]
+        for link, mac, addresses, roles, grounds in device_rows(result.devices[:MOST_ROWS], names)
+    ]
+    yield from _table(HEADINGS, rows)
+    if len(result.devices) > MOST_ROWS:
+        more = len(result.devices) - MOST_ROWS
+        yield f'<p class="muted">{more:,} more; --json has all.</p>'
 
 
 def _table(

@@ -9,6 +9,7 @@ from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 from mldkit.model.words import seconds_text, short_names
+from mldkit.render.devices import print_devices
 from mldkit.render.explain import what_to_do
 from mldkit.render.flapping import folded
 from mldkit.render.for_people import for_people
@@ -50,10 +51,11 @@ def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> No
     _print_queriers(result)
     _print_rows(result)
     _print_streams(result)
+    names = short_names([capture.name for capture in result.captures])
+    print_devices(result.devices, names)
     if result.findings:
         emit("")
         emit("findings", "bold")
-        names = short_names([capture.name for capture in result.captures])
         _print_findings(result.findings, names, emit)
     hint = what_to_do(result.findings)
     if hint is not None:

@@ -49,6 +49,10 @@ def for_people(result: AnalysisResult) -> AnalysisResult:
             replace(pause, interface=names.get(pause.interface or "", pause.interface))
             for pause in result.pauses
         ),
+        devices=tuple(
+            replace(device, interface=names.get(device.interface or "", device.interface))
+            for device in result.devices
+        ),
         left_out=tuple(
             item if item.link is None else replace(item, link=renamed(item.link))
             for item in result.left_out

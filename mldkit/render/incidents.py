@@ -36,6 +36,7 @@ def incidents(link: LinkFacts, findings: Iterable[Diagnosis]) -> list[str]:
         _leaves_text(link),
         _remarks_text(link, findings),
         _streams_text(link),
+        _requests_text(link),
     )
     return [f"{where}: {line}." for line in found if line]
 
@@ -69,6 +70,12 @@ def _leaves_text(link: LinkFacts) -> str:
     if link.tells_all and leaves.delays.longest_ns is not None:
         lines.append(_asked_text(link, delay_text(leaves.delays.longest_ns)))
     return "; ".join(lines)
+
+
+def _requests_text(link: LinkFacts) -> str:
+    """Return in words that nobody answers DHCPv6, which is no fault of memberships by itself."""
+    count = link.unanswered_requests
+    return f"{count:,} DHCPv6 requests to ff02::1:2 without an answer" if count else ""
 
 
 def _asked_text(link: LinkFacts, slowest: str) -> str:

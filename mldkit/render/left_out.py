@@ -24,6 +24,15 @@ _WORDS = {
     limits.SPECIFIC: (
         "specific queries not paired with answers: {most} later ones for the group were open"
     ),
+    limits.IDENTITIES: (
+        "reports from further hardware addresses not compared: at most {most:,} pairs of MAC and"
+        " address are"
+    ),
+    limits.DEVICES: "packets of further devices not looked at: at most {most:,} devices are",
+    limits.TARGETS: (
+        "Neighbor Solicitations for further addresses not looked at: at most {most:,} addresses are"
+    ),
+    limits.REQUESTS: "DHCPv6 requests of further clients not counted: at most {most:,} clients are",
     limits.CHANGED: "changes of which repeats were not counted: {most:,} were open at that time",
     limits.STREAMS: "packets of further streams not counted: at most {most:,} streams are",
 }

@@ -9,6 +9,7 @@ from mldkit.model.family import IGMP
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.facts import LinkKey
 
 
@@ -25,13 +26,13 @@ def place(link: LinkKey) -> str:
     return f"{name} in {link.site}" if link.site else name
 
 
-def link_name(link: LinkKey) -> str:
+def link_name(link: LinkKey | DeviceFacts) -> str:
     """Return a link in words, whatever the family: `eth0, VLAN 20`."""
     where = _where(link) or "the capture"
     return f"{where} in {link.site}" if link.site else where
 
 
-def _where(link: LinkKey) -> str:
+def _where(link: LinkKey | DeviceFacts) -> str:
     where = [link.interface] if link.interface else []
     if link.vlan:
         # The outer tag comes first in a frame.

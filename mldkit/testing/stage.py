@@ -17,7 +17,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from mldkit.model import codes
-from mldkit.model.addresses import group_mac, parse
+from mldkit.model.addresses import ALL_NODES, group_mac, is_multicast, parse, solicited_node
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.family import IGMP, Family
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
@@ -58,7 +58,7 @@ class Stage:
 
     def group(self, number: int) -> Address:
         """Return a group."""
-        return parse(f"239.1.1.{number}" if self.family is IGMP else f"ff05::{number:x}")
+        return parse(f"239.1.1.{number}" if self.family is IGMP else f"ff05::1:{number:x}")
 
     def source(self, number: int) -> Address:
         """Return a source of data."""
@@ -194,6 +194,39 @@ class Stage:
         head = struct.pack("!IHBB", 6 << 28, len(body), 58, 255) + bytes(16) + group
         link = group_mac(group) + _mac(target) + _tags(self.vlan)
         self.frame(at, link + b"\x86\xdd" + head + body)
+
+    def solicit(self, at: float, target: Address, *, host: int = 1) -> None:
+        """Let a host ask for the MAC of a neighbour: a Neighbor Solicitation to its group."""
+        sender = self.host(host)
+        body = struct.pack("!BBHI", 135, 0, 0, 0) + target
+        self.packet(at, sender, solicited_node(target), 58, body)
+
+    def advertise(self, at: float, target: Address, *, to: Address | None = None) -> None:
+        """Let a neighbour answer, one host or all nodes."""
+        flags = 0x20000000 if to is None else 0x60000000
+        body = struct.pack("!BBHI", 136, 0, 0, flags) + target
+        self.packet(at, target, to or ALL_NODES, 58, body)
+
+    def packet(
+        self,
+        at: float,
+        sender: Address,
+        destination: Address,
+        protocol: int,
+        payload: bytes,
+        *,
+        mac: bytes | None = None,
+    ) -> None:
+        """Let a device, whose own MAC is not `mac`, send an IP packet that the link keeps."""
+        if len(sender) == 4:
+            length = 20 + len(payload)
+            head = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, 0, 1, protocol, 0)
+        else:
+            head = struct.pack("!IHBB", 6 << 28, len(payload), protocol, 255)
+        to = group_mac(destination) if is_multicast(destination) else _mac(destination)
+        link = to + (mac or _mac(sender)) + _tags(self.vlan)
+        ethertype = b"\x08\x00" if len(sender) == 4 else b"\x86\xdd"
+        self.frame(at, link + ethertype + head + sender + destination + payload)
 
     def send(
         self,

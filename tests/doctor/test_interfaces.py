@@ -41,7 +41,7 @@ def on(name: str | None, *stages: Stage) -> list[Frame]:
 def without_places(value: Any) -> Any:
     """Return a document without what depends on the order of the file."""
     if isinstance(value, dict):
-        left_out = ("frames", "file", "captures")
+        left_out = ("frames", "shown_by", "file", "captures")
         return {key: without_places(item) for key, item in value.items() if key not in left_out}
     if isinstance(value, list):
         return sorted((without_places(item) for item in value), key=str)

@@ -1,4 +1,4 @@
-"""Stories of hosts that come and go, of hosts that are silenced, and of who reports for them.
+"""Stories of hosts that come and go, that are silenced, that share a MAC, that nobody finds.
 
 Each rule has one story that raises it and a neighbour that does not.
 """
@@ -72,9 +72,32 @@ def in_place_of_hosts(*answers: float) -> Tell:
     return tell
 
 
+def behind_one_mac(*hosts: int) -> Tell:
+    def tell(stage: Stage) -> None:
+        for number, host in enumerate(hosts):
+            stage.report(10 * number, "IS_EX", 1, host=host, link_source=b"\2\0\0\0\0\x77")
+
+    return tell
+
+
+def asked_for(*times: float) -> Tell:
+    """A querier that nobody finds, because it does not report the group of its address."""
+
+    def tell(stage: Stage) -> None:
+        stage.query(0)
+        stage.query(125)
+        stage.report(1, "IS_EX", 1)
+        for at in times:
+            stage.solicit(at, stage.router())
+
+    return tell
+
+
 STORIES: dict[str, tuple[Tell, Tell]] = {
     "D-18": (suppressed(older=True), suppressed(older=False)),
     "D-36": (in_place_of_hosts(5, 130), in_place_of_hosts(5, 7)),
+    "D-37": (behind_one_mac(1, 2, 1, 2), behind_one_mac(1, 2, 1, 1)),
+    "D-38": (asked_for(5, 6, 7), asked_for(5, 6)),
     "D-41": (forgotten(400.2), forgotten(390)),
     "D-45": (flapping(10), flapping(9)),
 }

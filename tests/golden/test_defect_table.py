@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from mldkit.model.messages import Message
 
 G4, S4, ANY4 = parse("239.1.1.1"), parse("10.0.0.9"), bytes(4)
-G6, S6, ANY6 = parse("ff05::1"), parse("2001:db8::9"), bytes(16)
+G6, S6, ANY6 = parse("ff05::1:1"), parse("2001:db8::9"), bytes(16)
 SSM4, SSM6 = parse("232.1.1.1"), parse("ff3e::8000:1")
 ERROR, WARNING, INFO = "error", "warning", "info"
 NO_ALERT = hop_by_hop(b"\1\4\0\0\0\0")

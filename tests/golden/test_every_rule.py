@@ -241,7 +241,7 @@ def flood(groups: int) -> Tell:
 
 
 def groups(four: str, six: str) -> Tell:
-    """A member of group 1, 239.1.1.1 or ff05::1, and of another one."""
+    """A member of group 1, 239.1.1.1 or ff05::1:1, and of another one."""
 
     def tell(stage: Stage) -> None:
         other = parse(four if stage.family is IGMP else six)
@@ -287,14 +287,14 @@ STORIES: dict[str, tuple[Tell, Tell]] = {
         queries_of("020000000077", "020000000078"),
     ),
     "D-17": (flood(60), flood(40)),
-    "D-28": (groups("239.129.1.1", "ff15::1"), groups("239.1.1.129", "ff15::81")),
+    "D-28": (groups("239.129.1.1", "ff15::1:1"), groups("239.1.1.129", "ff15::1:81")),
     "D-29": (from_nowhere(again=False), from_nowhere(again=True)),
     "D-30": (forwarded(3, 2), forwarded(3, 3)),
     "D-39": (older_of_group(newer=True), older_of_group(newer=False)),
     **host_stories.STORIES,
     **data_stories.STORIES,
 }
-ONLY_MLD, ONLY_IGMP = {"D-29"}, {"D-36"}
+ONLY_MLD, ONLY_IGMP = {"D-29", "D-38"}, {"D-36"}
 ON_A_LINK = [
     pytest.param(rule, family, id=f"{rule} {family.name}")
     for rule in STORIES

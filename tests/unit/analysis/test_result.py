@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import FrozenInstanceError, fields, is_dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_result_holds_nothing_that_can_be_changed(result: AnalysisResult) -> N
 
     assert {tuple, bytes, int, str} <= kinds
     for kind in kinds - {bytes, int, str, bool, type(None)}:
-        assert issubclass(kind, tuple) or kind.__dataclass_params__.frozen, kind
+        assert issubclass(kind, tuple | Enum) or kind.__dataclass_params__.frozen, kind
     with pytest.raises(FrozenInstanceError):
         result.links = ()  # type: ignore[misc]
 
