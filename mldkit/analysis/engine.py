@@ -24,8 +24,9 @@ from mldkit.analysis import admission, harm
 from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
+from mldkit.analysis.joining import joined
 from mldkit.analysis.ledger import Ledger
-from mldkit.analysis.result import AnalysisResult, CaptureFacts, joined
+from mldkit.analysis.result import AnalysisResult, CaptureFacts
 from mldkit.analysis.routing import Routing
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.vantage import AUTO
