@@ -5,18 +5,14 @@ from __future__ import annotations
 from mldkit.advice.advice import ELSEWHERE, Advice, Cure, error, info
 
 _CUT = "tcpdump -i eth0 -s 0 -w FILE"
-_MAY_BE_NONE = info("a capture as a whole is looked at, where it may have been no such message")
+_MAY_BE_NONE = info("the frame broke before it said what it carries, perhaps no membership message")
 _AGAIN = Cure(ELSEWHERE, ("capture again without a snapshot length (-s 0), at another place",))
 
 ROWS = (
     Advice(
         "M-01",
         "The frame ends before it says what it carries.",
-        (error("one frame is looked at by itself"), _MAY_BE_NONE),
-        "capture again, whole frames",
-        (_CUT,),
-        (_AGAIN,),
-        "where few frames are hit",
+        (_MAY_BE_NONE,),
     ),
     Advice(
         "M-02",
@@ -35,11 +31,7 @@ ROWS = (
     Advice(
         "M-05",
         "The packet ends inside its IPv6 headers, so receivers drop it.",
-        (error("the packet is MLD as far as it goes"), _MAY_BE_NONE),
-        "mend the sender, or capture again, whole frames",
-        (_CUT, "mldkit decode --frame N FILE"),
-        (_AGAIN,),
-        "where few frames are hit",
+        (_MAY_BE_NONE,),
     ),
     Advice(
         "M-06",
@@ -49,20 +41,12 @@ ROWS = (
     Advice(
         "M-44",
         "The link header announces the other version of IP, so receivers drop the packet.",
-        (error("one frame is looked at by itself"), _MAY_BE_NONE),
-        "mend the sender",
-        ("mldkit decode --frame N FILE",),
-        (Cure(ELSEWHERE, ("a question for the maker of the sender or of the tunnel",)),),
-        "where few frames are hit",
+        (_MAY_BE_NONE,),
     ),
     Advice(
         "M-45",
         "More VLAN tags than anybody uses: the frame was built to confuse, or goes round.",
-        (error("one frame is looked at by itself"), _MAY_BE_NONE),
-        "find what adds tags again and again",
-        ("mldkit decode --frame N FILE", "capture at the ports on the way"),
-        (Cure(ELSEWHERE, ("look for a loop through a port that adds a tag to every frame",)),),
-        "never",
+        (_MAY_BE_NONE,),
     ),
     Advice(
         "M-49",

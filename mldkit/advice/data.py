@@ -14,12 +14,12 @@ ROWS = (
         " first wastes the link, the second is what people call frozen video.",
         (
             warning(
-                "a router goes on sending after the last member left, or data came back with a"
-                " report: a member had been forgotten"
+                "data of a router, or that began with the member, go on after the last one left, or"
+                " data came back with a report: a member had been forgotten"
             ),
             info(
-                "a stream stopped under its members and nothing here says why, or it flowed"
-                " before anybody was a member"
+                "a stream stopped under its members and nothing here says why, or it goes on that"
+                " flowed before anybody was a member"
             ),
         ),
         "let the switch snoop, and remember members longer than the querier pauses",
@@ -97,7 +97,6 @@ ROWS = (
                 "the stream stopped at one host's leave though another is a member, and came back"
                 " with a report"
             ),
-            info("it stopped at the leave and did not come back with a report: perhaps by chance"),
         ),
         "switch fast leave off at ports with more than one host",
         ("bridge -d link show", _SEEN_BY_BRIDGE),

@@ -140,6 +140,8 @@ ROWS = (
             "mldkit query -i eth0 ff02::1:ff00:1",
         ),
         (
+            # A router port gets every group (net/bridge/br_forward.c:br_multicast_flood).
+            Cure(BRIDGE, ("bridge link set dev eth1 mcast_router 2",)),
             Cure(
                 ELSEWHERE,
                 (

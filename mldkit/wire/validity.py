@@ -120,10 +120,10 @@ RULES: tuple[Rule, ...] = (
          "RFC 4541 §2.1.1", rules.query_solicitation, kinds=("leave",)),
     Rule("D-42", WARNING, "A message of router discovery goes to the wrong destination",
          "RFC 4286 §3, §4, §5", destinations.discovery_destination, kinds=_DISCOVERY),
-    Rule("M-01", ERROR, "The frame ends inside its link header", "IEEE 802.3 §3"),
+    Rule("M-01", INFO, "The frame ends inside its link header", "IEEE 802.3 §3"),
     Rule("M-02", ERROR, "The IPv4 header contradicts itself or is cut", "RFC 791 §3.1"),
     Rule("M-03", INFO, "The capture kept only a part of the packet", "pcap snapshot length"),
-    Rule("M-05", ERROR, "The packet ends inside its IPv6 headers", "RFC 8200 §4"),
+    Rule("M-05", INFO, "The packet ends inside its IPv6 headers", "RFC 8200 §4"),
     Rule("M-06", INFO, "A jumbogram or an IPv6 payload length of 0", "RFC 2675 §3"),
     Rule("M-28", INFO, "A report names a group twice with the same record type",
          "RFC 9776 §4.2.13; RFC 9777 §5.2.13", rules.repeated_group, kinds=_REPORT),
@@ -131,8 +131,8 @@ RULES: tuple[Rule, ...] = (
          "RFC 9776 §4.2.10; RFC 9777 §5.2.10", rules.odd_sources, kinds=_LISTS),
     Rule("M-37", INFO, "Irregular options or extension headers",
          "RFC 8200 §4.1, §4.2; RFC 2113 §2.1", aliases=("M-34", "M-36", "M-38")),
-    Rule("M-44", ERROR, "The IP version contradicts the link header", "RFC 791 §3.1; RFC 8200 §3"),
-    Rule("M-45", ERROR, "More VLAN tags than are read", "IEEE 802.1Q §9.6"),
+    Rule("M-44", INFO, "The IP version contradicts the link header", "RFC 791 §3.1; RFC 8200 §3"),
+    Rule("M-45", INFO, "More VLAN tags than are read", "IEEE 802.1Q §9.6"),
     Rule("M-49", INFO, "The frame is encrypted", "IEEE 802.11 §9.2.4.1"),
 )  # fmt: skip
 
