@@ -21,6 +21,10 @@ ROWS = (
                 "the same message came again at once, with a hop limit lower by one or on another"
                 " VLAN"
             ),
+            info(
+                "a host with the same link-local address on both VLANs joined or left on both at"
+                " once, or something copies"
+            ),
         ),
         "find the device that joins the two links",
         (

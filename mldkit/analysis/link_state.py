@@ -91,7 +91,7 @@ class LinkState:
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
         self.churn = Churn(key, ledger)
-        self.leaves = Leaves(key, ledger, self.memberships, self.vantage)
+        self.leaves = Leaves(key, ledger, self.memberships, self.vantage, self.streams)
         self.unspecified = Unspecified(key, ledger)
         self.proxies = ReportingProxies(key, ledger)
         self.trust = Trust(key, ledger, self.memberships)

@@ -30,6 +30,8 @@ _WORDS = {
     DATA: "data",
 }
 _MOST_IN_ROW = 6
+_LEGEND_INCHES = 0.5
+"""How far below the lines the legend stands: the words of the axis are between."""
 
 
 class Canvas:
@@ -70,10 +72,11 @@ class Canvas:
             lines = [line for _, line in marks]
             axes.plot(places, lines, linestyle="none", clip_on=False, zorder=4, **MARKS[kind])
 
-    def legend(self, axes: Axes, *, queries: set[bool], grouped: bool, below: float) -> None:
+    def legend(self, axes: Axes, *, queries: set[bool], grouped: bool) -> None:
         """Explain what occurs; `queries` says whether specific ones, general ones, or both do."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Patch
+        from matplotlib.transforms import ScaledTranslation
 
         drawn = {colour for colour, _, _ in self._bars}
         handles: list[Any] = [
@@ -96,8 +99,11 @@ class Canvas:
             dotted = Line2D([], [], color=ALARM, linewidth=0.9, linestyle=(0, (1, 2)))
             dotted.set_label("specific query")
             handles.append(dotted)
+        # In inches: a share of the axes' height would move as the layout makes room for the legend.
+        below = ScaledTranslation(0, -_LEGEND_INCHES, axes.figure.dpi_scale_trans)
         axes.legend(
-            handles=handles, loc="upper center", bbox_to_anchor=(0.5, -below),
+            handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0),
+            bbox_transform=axes.transAxes + below,
             ncols=min(len(handles), _MOST_IN_ROW), frameon=False, fontsize=8, handletextpad=0.4,
             columnspacing=1.3, handlelength=1.4,
         )  # fmt: skip

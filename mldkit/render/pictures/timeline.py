@@ -52,8 +52,6 @@ _FEW_LINES = 40
 _MOST_LABELLED_QUERIES = 12
 _MOST_DRAWN_QUERIES = 400
 _SHADES = 8
-_LEGEND_INCHES = 0.5
-"""The legend stands below the words of the axis."""
 _MOST_STREAMS = 8
 """Lines of data to one group."""
 _BELOW = 0.42
@@ -187,8 +185,7 @@ def draw(axes: Axes, result: AnalysisResult, lines: list[Line], left_out: int = 
     if left_out:
         note = f"{left_out} more groups with fewer members are not drawn"
         axes.text(1, -0.02, note, transform=axes.transAxes, ha="right", va="top", color=MUTED)
-    below = _LEGEND_INCHES / (height_inches(len(lines)) - 1.3)
-    canvas.legend(axes, queries=queries, grouped=grouped, below=below)
+    canvas.legend(axes, queries=queries, grouped=grouped)
 
 
 def _label(line: Line) -> str:

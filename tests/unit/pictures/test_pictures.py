@@ -242,3 +242,21 @@ def test_the_legend_has_what_occurs_and_nothing_else() -> None:
     assert legend(axes) == [
         "EXCLUDE (any source)", "report", "join", "leave", "General Query", "specific query",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("hosts", "groups"), [(1, 1), (2, 1), (3, 3), (60, 4), (300, 50)])
+def test_the_legend_is_on_the_picture_and_below_the_words_of_the_axis(
+    hosts: int, groups: int
+) -> None:
+    lines, _ = timeline.lines_of(result := traced(crowd(hosts, groups)))
+    with paper.style():
+        figure = paper.new_figure(timeline.height_inches(len(lines)))
+        axes = figure.add_subplot()
+        timeline.draw(axes, result, lines)
+        figure.draw_without_rendering()
+
+    found = axes.get_legend()
+    assert found is not None
+    words, legend_box = axes.xaxis.label.get_window_extent(), found.get_window_extent()
+    assert legend_box.y0 >= 0
+    assert legend_box.y1 <= words.y0 + 4
