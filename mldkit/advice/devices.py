@@ -21,6 +21,10 @@ ROWS = (
                 "the same message came again at once, with a hop limit lower by one or on another"
                 " VLAN"
             ),
+            info(
+                "a host with the same link-local address on both VLANs joined or left on both at"
+                " once, or something copies"
+            ),
         ),
         "find the device that joins the two links",
         (
@@ -140,6 +144,8 @@ ROWS = (
             "mldkit query -i eth0 ff02::1:ff00:1",
         ),
         (
+            # A router port gets every group (net/bridge/br_forward.c:br_multicast_flood).
+            Cure(BRIDGE, ("bridge link set dev eth1 mcast_router 2",)),
             Cure(
                 ELSEWHERE,
                 (

@@ -17,7 +17,8 @@ ROWS = (
             info(
                 "it came within that time but not at once, or fewer times than usual, or the"
                 " group is flooded whoever is member, or the questions do not pass where the"
-                " capture was taken"
+                " capture was taken, or the stream stopped with the leave of the only member: fast"
+                " leave"
             ),
         ),
         "let the querier ask after a leave, and switch fast leave off",

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from mldkit.advice.advice import Advice
     from mldkit.wire.rules import Rule
 
-_MODULES = queriers, hosts, leaves, data, devices, frames, captures
+MODULES = queriers, hosts, leaves, data, devices, frames, captures
 
-ROWS: dict[str, Advice] = {row.rule: row for module in _MODULES for row in module.ROWS}
+ROWS: dict[str, Advice] = {row.rule: row for module in MODULES for row in module.ROWS}
 """The row of each rule, by its id."""
 
 _BY_NAME = {alias: rule for rule in BY_ID.values() for alias in rule.aliases} | BY_ID

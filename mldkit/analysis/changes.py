@@ -158,7 +158,12 @@ class Changes:
             mark.time_ns,
             robustness,
             # The first sending of a change may lie before the start of the capture.
-            is_mixed=(change is not None and change.times < change.wanted)
+            # One that is over was judged by itself, whenever somebody looked.
+            is_mixed=(
+                change is not None
+                and mark.time_ns - change.last_ns <= REPEATED_NS
+                and change.times < change.wanted
+            )
             or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS,
         )
 

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import LinkKey, Mark, link_vlan
 from mldkit.analysis.identifications import Identifications
-from mldkit.model.addresses import text
+from mldkit.model.addresses import is_link_local, is_unspecified, text
 from mldkit.model.datagram import LinkType
+from mldkit.model.messages import RecordType, Report
 from mldkit.model.units import MILLISECOND
 from mldkit.model.words import delay_text
+from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from typing import TypeAlias
@@ -183,7 +185,12 @@ class Copies:
             return
         tags = " ".join(map(str, decoded.datagram.vlan))
         if self._follows(decoded, hop_limit_differs=False):
-            self._tell(decoded, mark, f"the same message also on VLAN {tags}")
+            detail = f"the same message also on VLAN {tags}"
+            if _is_of_each_link(decoded):
+                detail += "; a host on both VLANs that acts on both at once does the same"
+                self._tell(decoded, mark, detail, INFO)
+            else:
+                self._tell(decoded, mark, detail)
 
     def _look_for_loop(self, decoded: Decoded, mark: Mark) -> None:
         """D-30; messages with hop limit 1, nearly all, are remembered for a millisecond only."""
@@ -221,9 +228,23 @@ class Copies:
                 return True
         return False
 
-    def _tell(self, decoded: Decoded, mark: Mark, detail: str) -> None:
+    def _tell(self, decoded: Decoded, mark: Mark, detail: str, severity: str | None = None) -> None:
         source = decoded.datagram.source
-        self._ledger.add("D-30", _link(decoded), mark, f"{text(source)}: {detail}", host=source)
+        detail = f"{text(source)}: {detail}"
+        self._ledger.add("D-30", _link(decoded), mark, detail, host=source, severity=severity)
+
+
+def _is_of_each_link(decoded: Decoded) -> bool:
+    """Return whether a device of several VLANs may send the same message on each at one moment.
+
+    Its MAC makes the same link-local address on each of them, and a program joins on all at once.
+    Answers to queries are delayed by chance on each (RFC 9777 §6.2), so they betray what copies.
+    """
+    source, message = decoded.datagram.source, decoded.datagram.message
+    if not (is_link_local(source) or is_unspecified(source)):
+        return False
+    records = message.records if isinstance(message, Report) else ()
+    return not any(record.type in (RecordType.IS_IN, RecordType.IS_EX) for record in records)
 
 
 def _is_storm(burst: _Burst) -> bool:

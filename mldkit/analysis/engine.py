@@ -24,8 +24,9 @@ from mldkit.analysis import admission, harm
 from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
+from mldkit.analysis.joining import joined
 from mldkit.analysis.ledger import Ledger
-from mldkit.analysis.result import AnalysisResult, CaptureFacts, joined
+from mldkit.analysis.result import AnalysisResult, CaptureFacts
 from mldkit.analysis.routing import Routing
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.vantage import AUTO
@@ -251,7 +252,7 @@ def analyze(
     `sites` has the numbers of captures that see the same links (`mldkit.analysis.sites`), all of
     them if it is empty.
     """
-    sittings = Sittings(sources)
+    sittings = Sittings(sources, iter if interrupt is None else interrupt.cut)
     parties = [
         _party(analysis, sources, sittings, numbers, is_alone=len(sites) < 2)
         for numbers in sites or (tuple(range(len(sources))),)
@@ -260,8 +261,6 @@ def analyze(
     # How far each of several captures is says who looks at which link.
     at_once = 1 if len(sources) > 1 else _AT_ONCE
     waiting = iter(sittings.frames())
-    if interrupt is not None:
-        waiting = interrupt.cut(waiting)
     with resting_collector():
         while frames := list(islice(waiting, at_once)):
             # What a gap is shows in what stands behind it.

@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from mldkit.analysis.facts import host_address
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
 
 
@@ -31,6 +34,21 @@ class Event:
     """Those that show it, by number; none on a live link."""
     version: int | None = None
     """What the host speaks in the group, or the querier asks in."""
+
+
+def membership_event(kind: str, link: LinkKey, row: Row, time_ns: int) -> Event:
+    """Return what happened to a membership."""
+    return Event(
+        kind,
+        time_ns,
+        link,
+        host_address(row.host),
+        row.mac,
+        row.group,
+        row.exclude,
+        row.sources,
+        version=row.version,
+    )
 
 
 Listener: TypeAlias = "Callable[[Event], None] | None"

@@ -16,10 +16,9 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from mldkit.analysis.facts import Mark, host_address
+from mldkit.analysis.facts import Mark
 from mldkit.analysis.stays import EXPIRY
 from mldkit.analysis.streams import PAUSE_NS
-from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text
 from mldkit.wire.rules import ERROR
@@ -75,14 +74,14 @@ def stop_in(link: LinkFacts, silences: Sequence[tuple[int, int]]) -> Stop | None
     return None
 
 
-def forgotten_in(link: LinkFacts) -> Stay | None:
+def forgotten_in(link: LinkFacts, silences: Sequence[tuple[int, int]]) -> Stay | None:
     """Return the first member that was the last of its group, and expired while data flowed."""
-    silences = sorted(link.queriers.silence.times)
+    ordered = sorted(silences)
     flows: defaultdict[bytes, list[StreamFacts]] = defaultdict(list)
     for stream in link.streams:
         if stream.flows and len(flows[stream.group]) < _MOST_COMPARED:
             flows[stream.group].append(stream)
-    if not silences or not flows:
+    if not ordered or not flows:
         return None
     stays: defaultdict[bytes, list[Stay]] = defaultdict(list)
     for stay in link.everybody:
@@ -93,7 +92,7 @@ def forgotten_in(link: LinkFacts) -> Stay | None:
         for group, members in stays.items()
         for stay in members
         if stay.ended_by == EXPIRY
-        and _is_inside(stay.to_ns, silences)
+        and _is_inside(stay.to_ns, ordered)
         and not any(other.from_ns <= stay.to_ns < other.to_ns for other in members)
         and any(_is_missed(stream, stay) for stream in flows[group])
     ]
@@ -114,18 +113,18 @@ def judge(link: LinkFacts, ledger: Ledger) -> None:
 
 
 def _grounds(link: LinkFacts) -> Iterator[str]:
+    """Give what was lost, without names: it is said of the link, whatever groups are asked for."""
     stop = stop_in(link, link.queriers.silence.times)
     if stop is not None:
         yield (
-            f"the stream to {text(stop.group)} stopped {stop.after_ns / SECOND:.0f} s after the"
-            f" last report, at {clock_text(stop.stopped_ns)}"
+            f"a stream stopped {stop.after_ns / SECOND:.0f} s after the last report of a member,"
+            f" at {clock_text(stop.stopped_ns)}"
         )
-    stay = forgotten_in(link)
+    stay = forgotten_in(link, link.queriers.silence.times)
     if stay is not None:
         yield (
-            f"{text(host_address(stay.host))} was forgotten in {text(stay.group)}"
-            f" {(stay.to_ns - stay.last_ns) / SECOND:.0f} s after its last report, at"
-            f" {clock_text(stay.to_ns)}, while data came"
+            f"a member was forgotten {(stay.to_ns - stay.last_ns) / SECOND:.0f} s after its last"
+            f" report, at {clock_text(stay.to_ns)}, while its data came"
         )
 
 

@@ -7,6 +7,9 @@
 
 A leave, and a change that stops some sources, must be followed by Last Member Query Count (RV)
 specific queries within the Last Member Query Time (RFC 9776 §6.4.2, §6.6.3, §8.8 to §8.10).
+
+A switch with fast (immediate) leave asks nobody and takes the stream away from the port at once,
+which is right where the port has one host. It shows in the data: they stop with the leave.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.silent_members import Streams
     from mldkit.analysis.stays import Left
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
@@ -44,6 +48,12 @@ _PATIENCE_NS = 10 * SECOND
 (RFC 9776 §8.3)."""
 _MOST_JUDGED = 16
 """Queries after one leave: each is held against all members of the group."""
+_LEAST_PACKETS = 10
+"""Packets of a stream in which it shows whether it stops."""
+_LATE_PACKETS = 2
+"""Gaps after which the next packet should have come at the latest."""
+_MOST_COMPARED = 10_000_000
+"""Streams that are looked at for leaves: a flood of both must not cost its square."""
 
 
 class Unheeded(NamedTuple):
@@ -131,9 +141,16 @@ class Leaves:
     """The leaves of one link and family."""
 
     def __init__(
-        self, link: LinkKey, ledger: Ledger, memberships: Memberships, vantage: Vantage
+        self,
+        link: LinkKey,
+        ledger: Ledger,
+        memberships: Memberships,
+        vantage: Vantage,
+        streams: Streams,
     ) -> None:
         self._link = link
+        self._streams = streams
+        self._compared = 0
         self._ledger = ledger
         self._memberships = memberships
         self._vantage = vantage
@@ -273,6 +290,12 @@ class Leaves:
                 "no specific query followed here (a switch asks at the port of the leaver alone)"
             )
             severity = ERROR
+            if self._is_fast(pending):
+                detail = (
+                    "no specific query followed, and the stream stopped at once: fast (immediate)"
+                    " leave, as at a port with one host"
+                )
+                severity = INFO
         elif not pending.is_needed:
             return
         elif after_ns > member_query_ns + _SLACK_NS:
@@ -289,6 +312,26 @@ class Leaves:
         else:
             return
         self._tell(pending, detail, severity)
+
+    def _is_fast(self, pending: _Pending) -> bool:
+        """Return whether a stream from elsewhere stopped with the leave of the only member.
+
+        The next packet had been due after it, and none came after the time within which nobody
+        can have been asked.
+        """
+        group, left_ns = pending.left.row.group, pending.mark.time_ns
+        if pending.left.sources or self._memberships.groups.get(group):
+            return False
+        self._compared += len(self._streams)
+        if self._compared > _MOST_COMPARED:
+            return False
+        streams = [one for (to, _), one in self._streams.items() if to == group]
+        return any(
+            one.run_packets >= _LEAST_PACKETS
+            and one.mac != pending.left.row.mac
+            and left_ns - _LATE_PACKETS * one.gap_ns <= one.last_ns
+            for one in streams
+        ) and all(one.last_ns < left_ns + LAST_MEMBER_INTERVAL_NS for one in streams)
 
     def _tell(self, pending: _Pending, detail: str, severity: str) -> None:
         row, mark = pending.left.row, pending.mark

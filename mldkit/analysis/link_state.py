@@ -13,6 +13,7 @@ from mldkit.analysis.changes import Changes
 from mldkit.analysis.churn import Churn
 from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.delays import Delays
+from mldkit.analysis.expiry import Expiry
 from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
@@ -81,6 +82,7 @@ class LinkState:
         self.messages = 0
         self.queriers = Queriers(key, ledger, begun_ns, listener)
         self.memberships = Memberships(key, listener)
+        self.expiry = Expiry(key, self.memberships, listener)
         self.identities = Identities(key, ledger, self.memberships)
         self.streams: dict[tuple[Address, Address], Stream] = {}
         """The data that came, by group and source."""
@@ -89,7 +91,7 @@ class LinkState:
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
         self.churn = Churn(key, ledger)
-        self.leaves = Leaves(key, ledger, self.memberships, self.vantage)
+        self.leaves = Leaves(key, ledger, self.memberships, self.vantage, self.streams)
         self.unspecified = Unspecified(key, ledger)
         self.proxies = ReportingProxies(key, ledger)
         self.trust = Trust(key, ledger, self.memberships)

@@ -20,8 +20,8 @@ from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis import limits
-from mldkit.analysis.events import Event
-from mldkit.analysis.facts import Host, host_address
+from mldkit.analysis.events import membership_event
+from mldkit.analysis.facts import Host
 from mldkit.analysis.filters import filter_after
 from mldkit.analysis.leave_events import LeaveEvents
 from mldkit.analysis.stays import (
@@ -76,8 +76,6 @@ class Memberships:
         """The stay that ended then."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
-        self._told_until_ns = self._told_lifetime_ns = 0
-        """Up to when no stay expires that was not told of, with that lifetime of later ones."""
         self._lasting = 0
         """Stays that last."""
         self._changes_kept = 0
@@ -245,25 +243,6 @@ class Memberships:
         self.emptied.clear()
         self.last_left.clear()
 
-    def tell_expired(self, now_ns: int, lifetime_ns: int) -> None:
-        """Tell of the stays whose time is over; they end when somebody looks at them next.
-
-        A stay that begins or is reported from now on lives for `lifetime_ns`.
-        """
-        if now_ns <= self._told_until_ns and lifetime_ns == self._told_lifetime_ns:
-            return
-        earliest_ns = now_ns + lifetime_ns
-        over = []
-        for row in self.rows():
-            if row.deadline_ns >= now_ns:
-                earliest_ns = min(earliest_ns, row.deadline_ns)
-            elif not row.is_told:
-                over.append(row)
-        for row in sorted(over, key=lambda row: row.deadline_ns):
-            self._tell("expire", row, row.deadline_ns)
-            row.is_told = True
-        self._told_until_ns, self._told_lifetime_ns = earliest_ns, lifetime_ns
-
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
         over = [row for row in self.rows() if row.deadline_ns < now_ns]
@@ -366,19 +345,7 @@ class Memberships:
 
     def _tell(self, kind: str, row: Row, now_ns: int) -> None:
         if self._listener is not None:
-            self._listener(
-                Event(
-                    kind,
-                    now_ns,
-                    self._link,
-                    host_address(row.host),
-                    row.mac,
-                    row.group,
-                    row.exclude,
-                    row.sources,
-                    version=row.version,
-                )
-            )
+            self._listener(membership_event(kind, self._link, row, now_ns))
 
 
 def _asks(record: GroupRecord) -> bool:

@@ -196,7 +196,7 @@ class Routing:
         """Tell of members and queriers whose time is over, before what comes after it."""
         link.queriers.poll(now_ns)
         lifetime_ns = link.queriers.variables.membership_ns(self._profile)
-        link.memberships.tell_expired(now_ns, lifetime_ns)
+        link.expiry.tell(now_ns, lifetime_ns)
 
     def _data(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         packet = read_data(frame, header)

@@ -5,6 +5,9 @@ report of one member suppresses those of the others, and only who reported last 
 leaves (RFC 2236 §3, RFC 2710 §4): the last reporter of a group is a member for sure, as long as it
 did not leave, and silent where nobody reported the group after a query. IGMPv1 knows no leave: who
 is silent may have gone.
+
+A host that got another address is silent under the old one for ever: it is the same device that
+reports the group since.
 """
 
 from __future__ import annotations
@@ -102,8 +105,14 @@ class SilentMembers:
 
     def _find(self, exchange: Exchange, memberships: Memberships) -> None:
         """Note the members that have not answered; one that did for some group is there."""
+        begun_ns = None
         for row in self._unanswered(exchange, memberships):
-            self._note(exchange, row)
+            if begun_ns is None:
+                begun_ns = _latest_stays(memberships)
+                self._looked_at += len(begun_ns)
+            # Linux reports nothing when an address changes: its next answers have the new one.
+            if begun_ns.get((row.mac, row.group), 0) <= row.last_ns:
+                self._note(exchange, row)
 
     def _find_lowered(self, exchange: Exchange, memberships: Memberships) -> None:
         """Note members that answered nobody since an older query lowered them.
@@ -234,6 +243,16 @@ class SilentMembers:
             "D-07", self._link, exchange.first, detail, host=address, severity=severity,
             weight=times + (_ANSWERS_OTHERS if others else 0),
         )  # fmt: skip
+
+
+def _latest_stays(memberships: Memberships) -> dict[tuple[bytes | None, Address], int]:
+    """Return since when each device is in each group under the address that it came with last."""
+    begun_ns: dict[tuple[bytes | None, Address], int] = {}
+    for row in memberships.rows():
+        if row.mac is not None:
+            key = row.mac, row.group
+            begun_ns[key] = max(row.from_ns, begun_ns.get(key, 0))
+    return begun_ns
 
 
 def _listed(addresses: set[Address]) -> str:

@@ -18,7 +18,7 @@ because captures of membership messages alone are silent for long.
 from __future__ import annotations
 
 from heapq import merge
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from mldkit.analysis.facts import LATEST_NS, believable
 from mldkit.analysis.ordering import in_order
@@ -27,11 +27,13 @@ from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence, Set
+    from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
     from mldkit.link.reading import Damage
     from mldkit.link.times import Times
     from mldkit.model.datagram import Frame
+
+Cut: TypeAlias = "Callable[[Iterator[Frame]], Iterator[Frame]]"
 
 _SEEN_NS = Variables().other_querier_ns
 _OVERLAP_NS = SECOND
@@ -88,8 +90,13 @@ class Source(Protocol):
 class Sittings:
     """The frames of captures in order of time."""
 
-    def __init__(self, sources: Sequence[Source]) -> None:
+    def __init__(self, sources: Sequence[Source], cut: Cut = iter) -> None:
+        """Take the captures, and what ends the packets of one early when a person wants it to.
+
+        It stands before the packets are put in order, so that those which wait there are given.
+        """
         self._sources = sources
+        self._cut = cut
         self._numbers: Sequence[int] = range(len(sources))
         self._ended: set[int] = set()
 
@@ -123,7 +130,7 @@ class Sittings:
         """
         sources = self._sources
         if len(sources) == 1:
-            return ((0, frame) for frame in in_order(sources[0].candidates()))
+            return ((0, frame) for frame in in_order(self._cut(sources[0].candidates())))
         timed = merge(*(self._timed(number) for number in range(len(sources))), key=_time)
         return ((number, frame) for _, number, frame in timed)
 
@@ -173,7 +180,7 @@ class Sittings:
 
     def _timed(self, number: int) -> Iterator[tuple[int, int, Frame]]:
         clocks: dict[str | None, SteadyClock] = {}
-        for frame in in_order(self._sources[number].candidates()):
+        for frame in in_order(self._cut(self._sources[number].candidates())):
             clock = clocks.setdefault(frame.interface, SteadyClock())
             if frame.time_ns is not None and frame.time_ns < LATEST_NS:
                 clock.read(frame.time_ns)

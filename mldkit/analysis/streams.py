@@ -111,7 +111,7 @@ class Stream:
     def is_running(self) -> bool:
         """Whether the packets since the last break of `FLOW_GAP_NS` flow."""
         return (
-            self.packets - self._before_run >= FLOW_PACKETS
+            self.run_packets >= FLOW_PACKETS
             and self.last_ns - self._run_ns >= FLOW_NS
             and not self.is_discovery
         )
@@ -127,9 +127,14 @@ class Stream:
         return self.last_ns if self.is_running or self.flowed_ns is None else self.flowed_ns
 
     @property
+    def run_packets(self) -> int:
+        """How many packets came since the last break."""
+        return self.packets - self._before_run
+
+    @property
     def gap_ns(self) -> int:
         """Mean gap between its packets since the last break."""
-        return (self.last_ns - self._run_ns) // max(self.packets - self._before_run - 1, 1)
+        return (self.last_ns - self._run_ns) // max(self.run_packets - 1, 1)
 
     @property
     def is_steady(self) -> bool:

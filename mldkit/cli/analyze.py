@@ -44,6 +44,7 @@ examples:
   mldkit analyze --format ndjson lan.pcap       one event a line: join leave change expire ...
   mldkit analyze --vlan 20 --group 239.1.1.1 a.pcap b.pcap
   mldkit analyze --html report.html lan.pcap    a page to read and to pass on
+  mldkit analyze --each captures/               one row a capture, the worst first
   mldkit analyze --compare host-port.pcap router-port.pcap
   mldkit analyze --profile rfc3376 lan.pcap     memberships live 260 s instead of 270 s
 
@@ -105,6 +106,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--plot", metavar="FILE.png|.svg", help="also write pictures: queriers, memberships, delays"
     )
     parser.add_argument("--tunnels", action="store_true", help=TUNNELS_HELP)
+    parser.add_argument(
+        "--each",
+        action="store_true",
+        help="one row for each capture, also those in folders, the worst first",
+    )
     add_format(parser)
 
 
@@ -122,6 +128,15 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("argument FILE: name a capture", hint="see mldkit analyze --help")
     if args.files.count("-") > 1:
         raise UsageError("argument FILE: standard input can be read only once")
+    if args.each:
+        from mldkit.cli import each
+
+        return each.run(args, _prepared(args), lambda result: _chosen(args, result))
+    return _together(args)
+
+
+def _together(args: argparse.Namespace) -> int:
+    """Print what all captures together show."""
     if _writes_files(args):
         from mldkit.cli import analysis_files
 
@@ -133,7 +148,7 @@ def run(args: argparse.Namespace) -> int:
         result = _analyze(args, captures, interrupt)
         report_damage(args, captures)
     with resting_collector():
-        result = result.only(groups=_groups(args), hosts=_hosts(args))
+        result = _chosen(args, result)
         if _writes_files(args):
             analysis_files.write(args, result)
         for what, count in result.unread:
@@ -172,10 +187,9 @@ def _writes_files(args: argparse.Namespace) -> bool:
     return args.html is not None or args.plot is not None
 
 
-def _analyze(
-    args: argparse.Namespace, captures: list[Capture], interrupt: Interrupt
-) -> AnalysisResult:
-    analysis = Analysis(
+def _prepared(args: argparse.Namespace) -> Analysis:
+    """Return the analysis that was asked for."""
+    return Analysis(
         args.profile,
         with_data=not args.no_data,
         tunnels=args.tunnels,
@@ -183,10 +197,20 @@ def _analyze(
         traced=_writes_files(args),
         vantage=args.vantage,
     )
+
+
+def _chosen(args: argparse.Namespace, result: AnalysisResult) -> AnalysisResult:
+    """Return what is about the groups and hosts that were asked about."""
+    return result.only(groups=_groups(args), hosts=_hosts(args))
+
+
+def _analyze(
+    args: argparse.Namespace, captures: list[Capture], interrupt: Interrupt
+) -> AnalysisResult:
+    analysis = _prepared(args)
     order = EventOrder(_event_printer(args), 0 if "-" in args.files else MOST_WAITING)
     if args.format == "ndjson":
         analysis.listener = order.take
-    analysis.start()
     largest = max(captures, key=lambda capture: capture.size_octets or 0)
     with reading(args, largest):
         sites: Sequence[tuple[int, ...]] = ()

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mldkit.link.capture import Capture
+    from mldkit.link.reading import Damage
+
+
+_LINK_TYPES_HINT = (
+    "Ethernet, cooked, raw IP, loopback, Wi-Fi, PPP, HDLC, frame relay, NFLOG, PKTAP, IPoIB and DSA"
+    " captures are"
+)
 
 
 def report_damage(args: argparse.Namespace, captures: Sequence[Capture]) -> None:
@@ -32,22 +39,29 @@ def report_damage(args: argparse.Namespace, captures: Sequence[Capture]) -> None
         say(f"mldkit: {problem.message}; left out")
 
 
-def _report(args: argparse.Namespace, capture: Capture) -> None:
-    """Say where a file broke; raise CaptureError where nothing could be read of it."""
-    if capture.damage is not None:
-        where = f"{capture.name}: damaged at octet {capture.damage.offset}"
-        problem = f"{where}: {capture.damage.reason}"
-        if capture.packets == 0:
-            raise CaptureError(f"{problem}; no packet could be read")
-        say(f"mldkit: {problem}")
+def unread_reason(capture: Capture) -> str | None:
+    """Return why nothing could be read of a capture, None where something was, or was nothing."""
+    if capture.damage is not None and not capture.packets:
+        return f"{_damage_text(capture.damage)}; no packet could be read"
     skipped = capture.skipped_link_types
     if skipped and sum(skipped.values()) == capture.packets:
-        names = ", ".join(map(str, skipped))
-        raise CaptureError(
-            f"{capture.name}: link type {names} is not read",
-            hint="Ethernet, cooked, raw IP, loopback, Wi-Fi, PPP, HDLC, frame relay, NFLOG,"
-            " PKTAP, IPoIB and DSA captures are",
-        )
+        return f"link type {', '.join(map(str, skipped))} is not read"
+    return None
+
+
+def _damage_text(damage: Damage) -> str:
+    return f"damaged at octet {damage.offset}: {damage.reason}"
+
+
+def _report(args: argparse.Namespace, capture: Capture) -> None:
+    """Say where a file broke; raise CaptureError where nothing could be read of it."""
+    reason = unread_reason(capture)
+    if reason is not None:
+        hint = None if capture.damage is not None else _LINK_TYPES_HINT
+        raise CaptureError(f"{capture.name}: {reason}", hint=hint)
+    if capture.damage is not None:
+        say(f"mldkit: {capture.name}: {_damage_text(capture.damage)}")
+    skipped = capture.skipped_link_types
     for link_type, count in skipped.items():
         packets = counted(count, "packet")
         note(args, f"note: {packets} of link type {link_type}, which is not read")

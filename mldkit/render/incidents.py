@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.harm import stop_in
+from mldkit.analysis.harm import forgotten_in, stop_in
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
@@ -52,8 +52,8 @@ def _silence_text(link: LinkFacts) -> str:
     line += f", from {clock_text(longest[0])} on"
     if len(silences) > 1:
         line += f", the longest of {len(silences)} silences"
-    stopped = stopped_stream(link, longest)
-    return f"{line}; {stopped}" if stopped else line
+    harm = harm_text(link, longest)
+    return f"{line}; {harm}" if harm else line
 
 
 def _leaves_text(link: LinkFacts) -> str:
@@ -140,14 +140,20 @@ def _remarks_text(link: LinkFacts, findings: Iterable[Diagnosis]) -> str:
     return f"{told[0]}{more}" if told else ""
 
 
-def stopped_stream(link: LinkFacts, silence: tuple[int, int], last: str = "report") -> str:
-    """Return in words that a stream stopped in a silence, when a switch forgot its members.
+def harm_text(link: LinkFacts, silence: tuple[int, int], last: str = "report") -> str:
+    """Return in words what a silence of the querier did: a stream that stopped, or may have.
 
     `last` is what the last report is called in the sentence.
     """
     stop = stop_in(link, (silence,))
     if stop is None:
-        return ""
+        stay = forgotten_in(link, (silence,))
+        if stay is None:
+            return ""
+        return (
+            f"the last member of {text(stay.group)} was forgotten at {clock_text(stay.to_ns)},"
+            " while its data came"
+        )
     line = (
         f"your stream to {text(stop.group)} stopped {stop.after_ns / SECOND:.0f} s after the last"
         f" {last}, at {clock_text(stop.stopped_ns)}"

@@ -17,7 +17,7 @@ from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
 from mldkit.render.explain import cure_line
 from mldkit.render.for_people import without_dates
-from mldkit.render.incidents import incidents, stopped_stream
+from mldkit.render.incidents import harm_text, incidents
 from mldkit.render.pauses import about_pauses
 from mldkit.render.unread import unread_text
 from mldkit.render.vantage import vantage_lines
@@ -137,8 +137,8 @@ def _no_querier(link: LinkFacts, silence: tuple[int, int]) -> str:
     if link.queriers.elsewhere:
         line += f"; {link.queriers.elsewhere}"
     line += f". A snooping switch forgets members {_lifetimes_text(link)}"
-    stopped = stopped_stream(link, silence, "one")
-    return f"{line}; {stopped}." if stopped else f"{line}."
+    harm = harm_text(link, silence, "one")
+    return f"{line}; {harm}." if harm else f"{line}."
 
 
 def _lifetimes_text(link: LinkFacts) -> str:

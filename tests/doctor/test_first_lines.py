@@ -17,7 +17,7 @@ WRONG = bytes.fromhex("01005e7f0001")
 
 
 def test_the_link_in_error_is_told_before_busier_ones(doctor: Doctor) -> None:
-    # Only the untagged hosts go unasked; six VLANs are busy with queries.
+    # Only the untagged hosts go unasked, and lose a stream; six VLANs are busy with queries.
     busy = [Stage(IGMP, vlan=(vlan,)) for vlan in range(311, 317)]
     for stage in busy:
         for second in range(0, 300, 20):
@@ -27,6 +27,7 @@ def test_the_link_in_error_is_told_before_busier_ones(doctor: Doctor) -> None:
     quiet.stream(0, 320, 2, 1)
     for second in (1, 310):
         quiet.report(second, "IS_EX", 1)
+    quiet.stream(2, 261, 4, 1)
 
     told = doctor([*busy, quiet])
 

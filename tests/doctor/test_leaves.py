@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.model.addresses import parse, text
+from mldkit.model.addresses import parse, parse_mac, text
 from mldkit.model.family import MLD
 from mldkit.testing.stage import Stage
 
@@ -196,3 +196,55 @@ def test_beside_the_stays_of_one_host_the_leaves_of_all_are_not_counted(
     lasts(stage)
 
     assert "asked about" not in doctor(stage, "--host", text(stage.host(1))).text
+
+
+def streamed(stage: Stage, until: float, *, from_router: bool = True) -> None:
+    mac = parse_mac("02:00:00:00:00:01" if from_router else "02:00:00:00:00:64")
+    stage.stream(3, until, 25, 1, link_source=mac)
+
+
+@pytest.mark.parametrize(
+    ("until", "severity"), [(19.95, "info"), (20.5, "info"), (19.5, "error"), (21.5, "error")]
+)
+def test_a_stream_that_stops_with_the_leave_of_the_only_member_is_fast_leave(
+    stage: Stage, doctor: Doctor, until: float, severity: str
+) -> None:
+    link_with_a_member(stage)
+    streamed(stage, until)
+    left(stage)
+    lasts(stage)
+
+    told = doctor(stage)
+
+    assert told.severity("D-11") == severity
+    assert ("fast (immediate) leave" in told.findings("D-11")[0]["detail"]) == (severity == "info")
+
+
+def test_where_another_one_is_a_member_nobody_may_take_the_stream_away(
+    stage: Stage, doctor: Doctor
+) -> None:
+    link_with_a_member(stage)
+    stage.report(4, "IS_EX", 1, host=2)
+    streamed(stage, 20)
+    left(stage)
+    lasts(stage)
+
+    assert doctor(stage).severity("D-11") == "error"
+
+
+def test_what_the_leaver_sent_itself_stops_by_itself(stage: Stage, doctor: Doctor) -> None:
+    link_with_a_member(stage)
+    streamed(stage, 20, from_router=False)
+    left(stage)
+    lasts(stage)
+
+    assert doctor(stage).severity("D-11") == "error"
+
+
+def test_a_few_packets_show_no_fast_leave(stage: Stage, doctor: Doctor) -> None:
+    link_with_a_member(stage)
+    stage.stream(19.7, 20, 25, 1, link_source=parse_mac("02:00:00:00:00:01"))
+    left(stage)
+    lasts(stage)
+
+    assert doctor(stage).severity("D-11") == "error"

@@ -74,11 +74,40 @@ def test_two_hosts_behind_a_client_bridge_are_a_remark(stage: Stage, doctor: Doc
 
 
 def test_a_host_that_gets_another_address_is_one_host(stage: Stage, doctor: Doctor) -> None:
-    for round_, host in enumerate((1, 1, 2, 2)):
+    for round_, host in enumerate((1, 1, 2, 2, 2)):
         stage.query(125 * round_)
         stage.report(125 * round_ + 2, "IS_EX", 1, host=host, link_source=parse_mac(CARD))
 
-    assert "D-37" not in doctor(stage).ids
+    told = doctor(stage)
+
+    assert told.ids == set()
+    assert told.code == 0
+
+
+def test_beside_a_host_of_the_same_mac_that_was_there_before_another_one_is_silent(
+    stage: Stage, doctor: Doctor
+) -> None:
+    for round_ in range(5):
+        stage.query(125 * round_)
+        for host in (1, 2) if round_ < 2 else (2,):
+            at = 125 * round_ + 2 + host
+            stage.report(at, "IS_EX", 1, host=host, link_source=parse_mac(CARD))
+
+    told = doctor(stage)
+
+    assert told.severity("D-07") == "error"
+    assert text(stage.host(1)) in told.findings("D-07")[0]["detail"]
+
+
+def test_a_new_host_of_the_same_mac_in_another_group_answers_for_nobody(
+    stage: Stage, doctor: Doctor
+) -> None:
+    for round_ in range(5):
+        stage.query(125 * round_)
+        host = 1 if round_ < 2 else 2
+        stage.report(125 * round_ + 2, "IS_EX", host, host=host, link_source=parse_mac(CARD))
+
+    assert doctor(stage).severity("D-07") == "error"
 
 
 def test_a_host_without_an_address_is_nobody_else(stage: Stage, doctor: Doctor) -> None:

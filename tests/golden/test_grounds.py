@@ -15,7 +15,7 @@ from mldkit.advice.table import ROWS
 from mldkit.analysis.engine import Analysis, analyze
 from mldkit.link.capture import open_capture
 from mldkit.link.capture_writer import CaptureWriter
-from mldkit.model.addresses import parse
+from mldkit.model.addresses import parse, parse_mac
 from mldkit.model.datagram import Frame
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.messages import GroupRecord, LegacyReport, RecordType, RouterAdvertisement
@@ -224,6 +224,34 @@ def other_half(near: Stage, far: Stage) -> None:
     looked_at(far, host=3)
 
 
+def one_mac(mac: str) -> Tell:
+    """Two hosts that report from it in turn."""
+
+    def tell(stage: Stage) -> None:
+        for number in range(3):
+            stage.query(125 * number)
+            for host in (1, 2):
+                at = 125 * number + 2 * host
+                stage.report(at, "IS_EX", 1, host=host, link_source=parse_mac(mac))
+
+    return tell
+
+
+def neighbour_asked_for(*, begin: bool) -> Tell:
+    """A host asks for the router, which reports no group; its first query comes before, or not."""
+
+    def tell(stage: Stage) -> None:
+        if not begin:
+            stage.query(0)
+        stage.advertise(1, stage.router())
+        for at in (7, 8, 9):
+            stage.solicit(at, stage.router())
+        stage.query(20)
+        stage.report(22, "IS_EX", 1)
+
+    return tell
+
+
 ON_TWO: dict[Raised, TellOfTwo] = {
     ("D-40", "info"): nobody_looked,
     ("D-44", "info"): moves(200.2),
@@ -237,11 +265,17 @@ ON_A_LINK: dict[Raised, Tell] = {
     ("D-11", "warning"): leave(25),
     ("D-11", "info"): leave(20.1),
     ("D-12", "info"): stream_ends,
+    ("D-37", "warning"): one_mac("00:00:5e:00:01:33"),
+    ("D-37", "info"): one_mac("02:00:00:00:77:01"),
     ("D-39", "warning"): older_question,
     ("D-41", "info"): never_comes_back,
     ("D-42", "info"): to_one_device,
     ("D-43", "info"): second_feed,
     ("D-48", "warning"): member_sends_back,
+}
+IN_MLD: dict[Raised, Tell] = {
+    ("D-38", "info"): neighbour_asked_for(begin=True),
+    ("D-38", "warning"): neighbour_asked_for(begin=False),
 }
 IN_IGMP: dict[Raised, Tell] = {
     ("D-01", "info"): only_flooded,
@@ -265,6 +299,11 @@ def test_a_severity_is_raised_on_its_grounds(what: Raised, family: Family) -> No
 @pytest.mark.parametrize("what", IN_IGMP, ids=" ".join)
 def test_a_severity_of_igmp_is_raised_on_its_grounds(what: Raised) -> None:
     assert what in on_a_link(IN_IGMP[what], IGMP)
+
+
+@pytest.mark.parametrize("what", IN_MLD, ids=" ".join)
+def test_a_severity_of_mld_is_raised_on_its_grounds(what: Raised) -> None:
+    assert what in on_a_link(IN_MLD[what], MLD)
 
 
 @pytest.mark.parametrize("what", FRAMES, ids=" ".join)
@@ -292,7 +331,9 @@ def test_a_severity_on_two_interfaces_is_raised_on_its_grounds(
 
 def test_no_ground_is_given_for_what_nothing_raises(tmp_path: Path) -> None:
     given = {(row.rule, ground.severity) for row in ROWS.values() for ground in row.grounds}
-    told = of_other_tables() | set(ON_A_LINK) | set(IN_IGMP) | set(FRAMES) | set(ON_TWO)
+    told = (
+        of_other_tables() | set(ON_A_LINK) | set(IN_IGMP) | set(IN_MLD) | set(FRAMES) | set(ON_TWO)
+    )
     for hit, _ in IN_CAPTURES.values():
         told |= in_a_capture(hit, tmp_path)
 

@@ -17,7 +17,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from mldkit.model.addresses import text
 from tests.kernel.link_scenes import OLDER, QUICK, Host
+from tests.kernel.quiet_device import ADDRESS, QuietDevice
 
 if TYPE_CHECKING:
     from tests.conftest import Namespace
@@ -27,6 +29,7 @@ Act: TypeAlias = Callable[[], object]
 LENGTH_S = 17.0
 GROUP, SPECIFIC, SOURCE = "239.1.1.1", "232.1.1.1", "10.9.0.50"
 RARELY = "mcast_query_interval 1400 mcast_startup_query_interval 1400 mcast_querier_interval 2900"
+QUIET = text(ADDRESS)
 _EACH_S = 0.05
 _SLOW = "tbf rate 200kbit burst 2000 latency 5ms"
 
@@ -38,7 +41,8 @@ class Site:
     make: Callable[[], Namespace]
     acts: list[tuple[float, Act]] = field(default_factory=list)
     hosts: list[Host] = field(default_factory=list)
-    senders: list[socket.socket] = field(default_factory=list)
+    closing: list[Act] = field(default_factory=list)
+    """What ends the programs."""
     ends: list[Act] = field(default_factory=list)
     """What is done after each phase."""
     turn: int = 0
@@ -68,7 +72,7 @@ class Site:
         number = len(self.hosts) + 1
         space = self.machine()
         if beside is None:
-            self._plug(space)
+            self.plug(space)
         else:
             beside.space.ip("link add other link eth1 type macvlan mode bridge")
             beside.space.ip(f"link set other netns {space.name} name eth1")
@@ -84,7 +88,7 @@ class Site:
         space = self.machine()
         _bridge(space, f"{QUICK} mcast_querier 1 {settings}", number, mac)
         space.ip("link set br0 down")
-        self._plug(space)
+        self.plug(space)
         space.ip("link set eth1 addrgenmode none master br0 up")
         self.ends.append(lambda: space.ip("link set br0 down"))
         return space
@@ -92,12 +96,12 @@ class Site:
     def source(self) -> socket.socket:
         """Plug in a host that sends, and return its socket."""
         space = self.machine()
-        self._plug(space)
+        self.plug(space)
         space.ip("link set eth1 up")
         space.ip(f"address add {SOURCE}/24 dev eth1")
         with space.entered():
             sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.senders.append(sender)
+        self.closing.append(sender.close)
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 8)
         sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(SOURCE))
         return sender
@@ -122,10 +126,11 @@ class Site:
         """Close the sockets of all programs."""
         for host in self.hosts:
             host.close()
-        for sender in self.senders:
-            sender.close()
+        for close in self.closing:
+            close()
 
-    def _plug(self, space: Namespace) -> None:
+    def plug(self, space: Namespace) -> None:
+        """Plug a machine in, at the next port."""
         self._ports += 1
         port = f"eth{self._ports}"
         # Numbers that differ: see the fixture `link`.
@@ -314,6 +319,26 @@ def loop(site: Site) -> None:
     site.at_turn(1, 0, site.switch.ip, "link set loop2 up")
 
 
+def nobody_finds_the_neighbour(site: Site) -> None:
+    """A device that reports no group is asked for by its address."""
+    site.bridge("mcast_snooping 1 mcast_querier_interval 6000")
+    space = site.machine()
+    site.plug(space)
+    space.sysctl("net.ipv6.conf.eth1.disable_ipv6", 1)
+    space.ip("link set eth1 up")
+    device = QuietDevice(space, "eth1")
+    site.closing.append(device.close)
+    host, router = site.host(), site.router(1)
+    site.at(0, router.ip, "link set br0 up")
+    # Its last question of before the cure was in vain, and so would be the entry of it.
+    site.ends.append(lambda: host.space.ip("neighbour flush dev eth1"))
+    for tenth in range(round(10 * LENGTH_S)):
+        site.at(tenth / 10, device.answer)
+    for second in (2, 14):
+        site.at(second, device.speak)
+    site.at(4, host.call, QUIET)
+
+
 SITES: dict[str, Callable[[Site], None]] = {
     "D-01": nobody_queries,
     "D-02": two_query,
@@ -331,6 +356,7 @@ SITES: dict[str, Callable[[Site], None]] = {
     "D-23": no_address,
     "D-25": unicast_data,
     "D-34": loop,
+    "D-38": nobody_finds_the_neighbour,
     "D-46": fast_leave,
 }
 """The network of each cure, by rule."""

@@ -69,6 +69,10 @@ class Host:
         request = b"".join(map(socket.inet_aton, (group4, self.address, source4)))
         self._four.setsockopt(socket.IPPROTO_IP, _JOIN_OF_SOURCE4, request)
 
+    def call(self, address6: str) -> None:
+        """Send something to a neighbour, which the host has to find first."""
+        self._six.sendto(b"data", (address6, 5000, 0, self._index))
+
     def leave_all(self) -> None:
         """Leave all groups, as a program does that ends."""
         self.close()

@@ -196,8 +196,8 @@ def test_a_bridge_that_does_its_work_is_no_fault(diagnose: Diagnose) -> None:
     found = diagnose(healthy)
 
     assert (found.code, found.errors, found.warnings) == (0, set(), set())
-    assert "querier is 10.9.0.1, IGMPv3, announces 1 s, asks every 1." in found.words
-    assert "querier is fe80::ff:fe00:1, MLDv2, announces 1 s, asks every 1." in found.words
+    assert "querier is 10.9.0.1, IGMPv3, announces 1 s, asks every 1" in found.words
+    assert "querier is fe80::ff:fe00:1, MLDv2, announces 1 s, asks every 1" in found.words
     assert "IGMP on hub0: the leave was asked about after" in found.words
     assert found.ended(GROUP4) == {HOST: "leave"}
     assert found.document["responses"]["count"] > 10
@@ -214,7 +214,7 @@ def test_a_capture_of_seconds_cannot_tell_that_nobody_queries(diagnose: Diagnose
 def test_a_querier_that_stops_is_missed_after_its_own_interval(diagnose: Diagnose) -> None:
     found = diagnose(querier_dies)
 
-    assert (found.code, found.errors, found.warnings) == (1, {"D-01"}, set())
+    assert (found.code, found.errors, found.warnings) == (0, set(), {"D-01"})
     assert {item["family"] for item in found.findings("D-01")} == {"ipv4", "ipv6"}
     assert re.search(r"no querier in \d+ s, since 10\.9\.0\.1 fell silent at", found.words)
     assert re.search(r"no querier in \d+ s, since fe80::ff:fe00:1 fell silent at", found.words)
@@ -226,7 +226,7 @@ def test_an_election_between_bridges_is_no_fault(diagnose: Diagnose) -> None:
 
     assert (found.code, found.errors, found.warnings) == (0, set(), set())
     assert "querier is 10.9.0.1, IGMPv3" in found.words
-    assert "also heard: 10.9.0.5" in found.words
+    assert "took over from 10.9.0.5 at" in found.words
     elected = {item["address"] for item in found.document["queriers"] if item["elected"]}
     assert elected == {"10.9.0.1", "fe80::ff:fe00:1"}
 
@@ -245,12 +245,15 @@ def test_a_link_of_older_versions_has_the_faults_of_the_bridge_only(diagnose: Di
 
     # After an older leave the bridge asks once, and all hosts instead of the group
     # (net/bridge/br_multicast.c:br_multicast_leave_group; RFC 2236 §3, §9; RFC 2710 §4, §8).
-    assert (found.code, found.errors, found.warnings) == (1, {"D-11", "D-20"}, set())
-    assert {item["host"] for item in found.findings("D-11")} == {HOST, "fe80::ff:fe00:101"}
+    assert (found.code, found.errors, found.warnings) == (1, {"D-20"}, set())
     assert {item["host"] for item in found.findings("D-20")} == {"10.9.0.1", "fe80::ff:fe00:1"}
-    assert "1 of 2 specific queries followed" in found.words
-    assert f"{HOST} fell back to IGMPv2 because of 10.9.0.1" in found.words
-    assert "fe80::ff:fe00:101 fell back to MLDv1 because of fe80::ff:fe00:1" in found.words
+    # Asked once is asked: how often is a setting (RFC 9776 §8.9), so this is a remark.
+    leaves = found.findings("D-11")
+    assert {item["host"] for item in leaves} == {HOST, "fe80::ff:fe00:101"}
+    assert all("1 of 2 specific queries followed" in item["detail"] for item in leaves)
+    # It joined when the older querier was there, so nobody knows what else it could speak.
+    assert "1 host in an older version" in found.words
+    assert f"{HOST} fell back" not in found.words
 
 
 def test_a_querier_that_gets_older_takes_the_hosts_along(diagnose: Diagnose) -> None:
@@ -280,8 +283,8 @@ def test_a_querier_that_comes_and_goes_is_flapping(diagnose: Diagnose) -> None:
     assert found.findings("D-03")
     # The slow querier waits longer than the quick one announced; the bridge of the quick one
     # is member of the group of router discovery while it is up.
-    assert found.errors <= {"D-01", "D-07"}
-    assert found.warnings <= {"D-03", "D-07"}
+    assert found.errors <= {"D-07"}
+    assert found.warnings <= {"D-01", "D-03", "D-07"}
     assert HOST not in {item["host"] for item in found.findings("D-07")}
     assert re.search(r"the querier changed [34] times", found.words)
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mldkit.errors import CaptureError, MldkitError, UsageError
 from mldkit.model.printing import printable
 from mldkit.model.units import SECOND
+from mldkit.model.words import clock_text
 from mldkit.render.words import place
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ ANY_SOURCE = "#2a6db5"
 INCLUDE = "#2f9e68"
 OLDER = "#b9791f"
 ALARM = "#c63a3a"
+DATA = "#7d57b5"
 BAND = "#d4e3f3"
 
 VARIABLES: dict[str, tuple[str, str, str]] = {
@@ -47,6 +49,7 @@ VARIABLES: dict[str, tuple[str, str, str]] = {
     INCLUDE: ("include", INCLUDE, "#4cc38a"),
     OLDER: ("older", OLDER, "#dba04a"),
     ALARM: ("alarm", ALARM, "#f0716b"),
+    DATA: ("data", DATA, "#b493ec"),
     BAND: ("band", BAND, "#21364d"),
 }
 
@@ -168,7 +171,7 @@ def time_axis(axes: Axes, begun_ns: int, ended_ns: int) -> None:
 
     axes.xaxis.set_major_locator(MultipleLocator(_step(length_s / unit) * unit))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value / unit:g}"))
-    axes.set_xlabel(f"time since {_start_text(begun_ns)} [{name}]")
+    axes.set_xlabel(f"time since {_start_text(begun_ns, ended_ns)} [{name}]")
     axes.grid(visible=True, axis="x")
 
 
@@ -187,8 +190,10 @@ def _step(length: float) -> float:
         step *= 10
 
 
-def _start_text(begun_ns: int) -> str:
+def _start_text(begun_ns: int, ended_ns: int) -> str:
+    """Return the first moment, with its date where another day has come at the end."""
     if begun_ns < _DAY_NS:
         return "the start"
-    second = begun_ns // SECOND % 86_400
-    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d} UTC"
+    is_one_day = begun_ns // _DAY_NS == ended_ns // _DAY_NS
+    words = clock_text(begun_ns)
+    return words.partition(" ")[2] if is_one_day else words

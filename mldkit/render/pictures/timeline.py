@@ -5,23 +5,27 @@
     ff3e::8000:1
       fe80::2      |====o=======o=====x         | join   o report   x leave
       fe80::3           |====o===<>===o.......> <> change of the filter   > expiry
+      data of 2001:db8::1  ------  --------     with the pauses of the stream
 
 Blue is EXCLUDE (any source), green INCLUDE (the sources it names), ochre an older version. A
-pale end is the time in which nobody was heard any more. Where lines do not fit a picture, a
-line is a whole group and its strength the number of members.
+pale end is the time after the last report: the membership is remembered, and was not heard of any
+more. Where lines do not fit a picture, a line is a whole group, its strength the number of members,
+and data to it are a thin line below it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import text
+from mldkit.render.pictures.canvas import PALE, Canvas
 from mldkit.render.pictures.paper import (
     ALARM,
     ANY_SOURCE,
+    DATA,
     INCLUDE,
     INK,
     MUTED,
@@ -38,7 +42,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.result import AnalysisResult
+    from mldkit.analysis.result import AnalysisResult, StreamFacts
     from mldkit.analysis.stays import Stay
 
 MOST_LINES = 460
@@ -48,11 +52,10 @@ _FEW_LINES = 40
 _MOST_LABELLED_QUERIES = 12
 _MOST_DRAWN_QUERIES = 400
 _SHADES = 8
-_PALE = 0.28
-_LEGEND_INCHES = 0.5
-"""The legend stands below the words of the axis."""
-_BAR = 0.36
-"""Half the height of a bar, in lines."""
+_MOST_STREAMS = 8
+"""Lines of data to one group."""
+_BELOW = 0.42
+"""Where data to a group stand whose line is the group itself."""
 
 
 @dataclass(slots=True)
@@ -65,47 +68,76 @@ class Line:
     link: LinkKey | None = None
     members: int = 0
     """Of a line that is a whole group."""
+    streams: list[StreamFacts] = field(default_factory=list)
+    """Data to the group: the line is one stream, or that of the group itself."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """What there is to draw of one group on one link."""
+
+    link: LinkKey
+    group: bytes
+    stays: list[Stay] = field(default_factory=list)
+    streams: list[StreamFacts] = field(default_factory=list)
+
+    @property
+    def hosts(self) -> int:
+        """How many hosts are in it at some time."""
+        return len({stay.host for stay in self.stays})
+
+    def lines(self, *, several: bool) -> list[Line]:
+        """Return a heading, a line for each host, and one for each of the first streams."""
+        heading = text(self.group) + (f"    {name_of(self.link)}" if several else "")
+        by_host: dict[bytes, Line] = {}
+        for stay in self.stays:
+            label = text(host_address(stay.host))
+            by_host.setdefault(stay.host, Line(label, link=self.link)).stays.append(stay)
+        return [
+            Line(heading, is_heading=True),
+            *sorted(by_host.values(), key=lambda line: line.stays[0].from_ns),
+            *(
+                Line(f"data of {text(stream.source)}", link=self.link, streams=[stream])
+                for stream in self.streams[:_MOST_STREAMS]
+            ),
+        ]
 
 
 def lines_of(result: AnalysisResult, most: int = MOST_LINES) -> tuple[list[Line], int]:
     """Return the lines from top to bottom, and how many groups were left out."""
-    groups: dict[tuple[LinkKey, bytes], list[Stay]] = {}
-    for key, row in result.stays():
-        groups.setdefault((key, row.group), []).append(row)
-    ordered = sorted(groups.items(), key=lambda item: (name_of(item[0][0]), item[0][1]))
-    several = len({key for key, _ in groups}) > 1
-    hosts = {(key, row.group, row.host) for key, row in result.stays()}
-    if len(hosts) + len(groups) > most:
-        return _group_lines(ordered, most, several=several)
-    lines: list[Line] = []
-    for (key, group), rows in ordered:
-        heading = text(group) + (f"    {name_of(key)}" if several else "")
-        lines.append(Line(heading, is_heading=True))
-        by_host: dict[bytes, Line] = {}
-        for row in rows:
-            label = text(host_address(row.host))
-            line = by_host.setdefault(row.host, Line(label, link=key))
-            line.stays.append(row)
-        lines += sorted(by_host.values(), key=lambda line: line.stays[0].from_ns)
-    return lines, 0
+    found: dict[tuple[LinkKey, bytes], _Group] = {}
+    for link in result.links:
+        for stay in link.stays:
+            found.setdefault((link.key, stay.group), _Group(link.key, stay.group)).stays.append(
+                stay
+            )
+        for stream in link.streams:
+            if stream.flows:
+                group = _Group(link.key, stream.group)
+                found.setdefault((link.key, stream.group), group).streams.append(stream)
+    groups = sorted(found.values(), key=lambda one: (name_of(one.link), one.group))
+    several = len({one.link for one in groups}) > 1
+    lines = sum(1 + one.hosts + min(len(one.streams), _MOST_STREAMS) for one in groups)
+    if lines > most:
+        return _group_lines([one for one in groups if one.stays], most, several=several)
+    return [line for one in groups for line in one.lines(several=several)], 0
 
 
-def _group_lines(
-    ordered: list[tuple[tuple[LinkKey, bytes], list[Stay]]], most: int, *, several: bool
-) -> tuple[list[Line], int]:
-    kept = ordered
-    if len(ordered) > most:
-        largest = sorted(ordered, key=lambda item: -len(item[1]))[:most]
-        kept = sorted(largest, key=lambda item: (name_of(item[0][0]), item[0][1]))
+def _group_lines(groups: list[_Group], most: int, *, several: bool) -> tuple[list[Line], int]:
+    kept = groups
+    if len(groups) > most:
+        largest = sorted(groups, key=lambda one: -len(one.stays))[:most]
+        kept = sorted(largest, key=lambda one: (name_of(one.link), one.group))
     lines: list[Line] = []
     last: LinkKey | None = None
-    for (key, group), rows in kept:
-        if several and key != last:
-            lines.append(Line(name_of(key), is_heading=True))
-        last = key
-        members = len({row.host for row in rows})
-        lines.append(Line(text(group), stays=rows, link=key, members=members))
-    return lines, len(ordered) - len(kept)
+    for one in kept:
+        if several and one.link != last:
+            lines.append(Line(name_of(one.link), is_heading=True))
+        last = one.link
+        line = Line(text(one.group), stays=one.stays, link=one.link, members=one.hosts)
+        line.streams = one.streams
+        lines.append(line)
+    return lines, len(groups) - len(kept)
 
 
 def height_inches(lines: int) -> float:
@@ -125,7 +157,7 @@ def draw(axes: Axes, result: AnalysisResult, lines: list[Line], left_out: int = 
     title = "Members of each group" if grouped else "Who listens to what, and since when"
     axes.set_title(title, pad=16)
     small = len(lines) > _FEW_LINES
-    canvas = _Canvas(result.begun_ns)
+    canvas = Canvas(result.begun_ns)
     for number, line in enumerate(lines):
         if line.is_heading:
             axes.text(
@@ -135,6 +167,9 @@ def draw(axes: Axes, result: AnalysisResult, lines: list[Line], left_out: int = 
             )  # fmt: skip
         elif line.members:
             _draw_group(canvas, number, line)
+            _draw_streams(canvas, number + _BELOW, line)
+        elif line.streams:
+            _draw_streams(canvas, number, line)
         else:
             stay = line.stays[0]
             times_ns = reports.get((line.link, stay.group, stay.host), ())
@@ -145,12 +180,12 @@ def draw(axes: Axes, result: AnalysisResult, lines: list[Line], left_out: int = 
     labels = [_label(line) for line in lines if not line.is_heading]
     axes.set_yticks(places, labels, fontsize=7 if small else 8.5)
     axes.tick_params(axis="y", length=0)
-    _draw_queries(axes, result, lines)
+    queries = _draw_queries(axes, result, lines)
     time_axis(axes, result.begun_ns, result.ended_ns)
     if left_out:
         note = f"{left_out} more groups with fewer members are not drawn"
         axes.text(1, -0.02, note, transform=axes.transAxes, ha="right", va="top", color=MUTED)
-    _legend(axes, grouped=grouped, below=_LEGEND_INCHES / (height_inches(len(lines)) - 1.3))
+    canvas.legend(axes, queries=queries, grouped=grouped)
 
 
 def _label(line: Line) -> str:
@@ -165,12 +200,13 @@ def _colour(*, exclude: bool, version: int | None, current: int) -> str:
     return ANY_SOURCE if exclude else INCLUDE
 
 
-def _draw_stays(canvas: _Canvas, number: int, line: Line, reports_ns: Sequence[int]) -> None:
+def _draw_stays(canvas: Canvas, number: int, line: Line, reports_ns: Sequence[int]) -> None:
     current = line.link.family.current_version if line.link is not None else 0
     _mark_reports(canvas, number, line, reports_ns)
     for row in line.stays:
         changes = row.changes
-        heard_ns = row.last_ns if row.ended_by == EXPIRY else row.to_ns
+        # A leave says that it listened until then.
+        heard_ns = row.to_ns if row.ended_by == LEAVE else row.last_ns
         for index, change in enumerate(changes):
             from_ns = row.from_ns if index == 0 else change.time_ns
             to_ns = changes[index + 1].time_ns if index + 1 < len(changes) else heard_ns
@@ -181,13 +217,24 @@ def _draw_stays(canvas: _Canvas, number: int, line: Line, reports_ns: Sequence[i
         canvas.mark(number, row.from_ns, "join")
         if row.ended_by == LEAVE:
             canvas.mark(number, row.to_ns, "leave")
-        elif row.ended_by == EXPIRY:
-            colour = _colour(exclude=row.exclude, version=row.version, current=current)
-            canvas.bar(number, heard_ns, row.to_ns, colour, alpha=_PALE)
+            continue
+        colour = _colour(exclude=row.exclude, version=row.version, current=current)
+        canvas.bar(number, heard_ns, row.to_ns, colour, alpha=PALE)
+        if row.ended_by == EXPIRY:
             canvas.mark(number, row.to_ns, "expiry")
 
 
-def _mark_reports(canvas: _Canvas, number: int, line: Line, reports_ns: Sequence[int]) -> None:
+def _draw_streams(canvas: Canvas, place: float, line: Line) -> None:
+    """Draw when data came: the pauses are blank."""
+    for stream in line.streams:
+        begun_ns = stream.first_ns
+        for from_ns, until_ns in stream.pauses:
+            canvas.bar(place, begun_ns, from_ns, DATA)
+            begun_ns = until_ns
+        canvas.bar(place, begun_ns, stream.last_ns, DATA)
+
+
+def _mark_reports(canvas: Canvas, number: int, line: Line, reports_ns: Sequence[int]) -> None:
     times = [
         time_ns
         for time_ns in reports_ns
@@ -198,57 +245,7 @@ def _mark_reports(canvas: _Canvas, number: int, line: Line, reports_ns: Sequence
             canvas.mark(number, time_ns, "report")
 
 
-class _Canvas:
-    """Bars and marks of all lines, drawn together at the end: thousands of single ones are slow."""
-
-    def __init__(self, begun_ns: int) -> None:
-        self._begun_ns = begun_ns
-        self._bars: dict[tuple[str, float], list[tuple[float, float, int]]] = {}
-        self._marks: dict[str, list[tuple[float, int]]] = {}
-
-    def bar(
-        self, number: int, from_ns: int, to_ns: int, colour: str, *, alpha: float = 1.0
-    ) -> None:
-        """Add a bar to a line."""
-        start, end = seconds(from_ns, self._begun_ns), seconds(to_ns, self._begun_ns)
-        if end > start:
-            self._bars.setdefault((colour, alpha), []).append((start, end, number))
-
-    def mark(self, number: int, time_ns: int, kind: str) -> None:
-        """Add a mark to a line."""
-        self._marks.setdefault(kind, []).append((seconds(time_ns, self._begun_ns), number))
-
-    def draw(self, axes: Axes) -> None:
-        """Draw everything."""
-        from matplotlib.collections import PolyCollection
-
-        for (colour, alpha), bars in self._bars.items():
-            corners = [
-                [(start, y - _BAR), (end, y - _BAR), (end, y + _BAR), (start, y + _BAR)]
-                for start, end, y in bars
-            ]
-            axes.add_collection(
-                PolyCollection(corners, facecolors=colour, alpha=alpha, linewidths=0, zorder=1)
-            )
-        for kind, marks in self._marks.items():
-            places = [place for place, _ in marks]
-            lines = [line for _, line in marks]
-            axes.plot(places, lines, linestyle="none", clip_on=False, zorder=4, **_MARKS[kind])
-
-
-_MARKS: dict[str, dict[str, Any]] = {
-    "report": {
-        "marker": "o", "markersize": 3.6, "markerfacecolor": PAPER, "markeredgecolor": INK,
-        "markeredgewidth": 0.7,
-    },
-    "join": {"marker": "|", "markersize": 8, "color": INK, "markeredgewidth": 1.4},
-    "leave": {"marker": "x", "markersize": 5.5, "color": INK, "markeredgewidth": 1.4},
-    "expiry": {"marker": ">", "markersize": 5.5, "color": ALARM, "markeredgewidth": 0},
-    "change": {"marker": "D", "markersize": 4.5, "color": INK, "markeredgewidth": 0},
-}  # fmt: skip
-
-
-def _draw_group(canvas: _Canvas, number: int, line: Line) -> None:
+def _draw_group(canvas: Canvas, number: int, line: Line) -> None:
     """Draw how many hosts are in a group over time: the more, the stronger."""
     steps: dict[int, int] = {}
     for row in line.stays:
@@ -271,8 +268,11 @@ def _draw_group(canvas: _Canvas, number: int, line: Line) -> None:
         shade, since_ns = next_shade, time_ns
 
 
-def _draw_queries(axes: Axes, result: AnalysisResult, lines: list[Line]) -> None:
-    """Draw General Queries as lines through the members of their link, specific ones dotted."""
+def _draw_queries(axes: Axes, result: AnalysisResult, lines: list[Line]) -> set[bool]:
+    """Draw General Queries as lines through the members of their link, specific ones dotted.
+
+    Return whether any of those drawn is specific: both, one or none of the two.
+    """
     found = [
         (link.key, query.time_ns, bool(query.group))
         for link in result.links
@@ -284,7 +284,7 @@ def _draw_queries(axes: Axes, result: AnalysisResult, lines: list[Line]) -> None
     if not few:
         found = [item for item in found if not item[2]]
     if len(found) > _MOST_DRAWN_QUERIES:
-        return
+        return set()
     reach = _reach(lines)
     for key, time_ns, is_specific in found:
         if key not in reach:
@@ -297,6 +297,7 @@ def _draw_queries(axes: Axes, result: AnalysisResult, lines: list[Line]) -> None
         )  # fmt: skip
     if few:
         _label_queries(axes, sorted(generals), result)
+    return {is_specific for key, _, is_specific in found if key in reach}
 
 
 def _reach(lines: list[Line]) -> dict[LinkKey, tuple[float, float]]:
@@ -322,24 +323,3 @@ def _label_queries(axes: Axes, times_ns: list[int], result: AnalysisResult) -> N
             seconds(time_ns, result.begun_ns), 1.0, "query", color=ALARM, fontsize=7.5,
             transform=axes.get_xaxis_transform(), ha="center", va="bottom",
         )  # fmt: skip
-
-
-def _legend(axes: Axes, *, grouped: bool, below: float) -> None:
-    from matplotlib.lines import Line2D
-    from matplotlib.patches import Patch
-
-    handles: list[Any] = [
-        Patch(color=ANY_SOURCE, label="EXCLUDE (any source)"),
-        Patch(color=INCLUDE, label="INCLUDE (its sources)"),
-        Patch(color=OLDER, label="older version"),
-    ]
-    if not grouped:
-        handles += [
-            Line2D([], [], linestyle="none", label=kind, **_MARKS[kind])
-            for kind in ("join", "leave", "expiry", "change", "report")
-        ]
-    handles.append(Line2D([], [], color=ALARM, linewidth=0.9, label="query"))
-    axes.legend(
-        handles=handles, loc="upper center", bbox_to_anchor=(0.5, -below), ncols=len(handles),
-        frameon=False, fontsize=8, handletextpad=0.4, columnspacing=1.3, handlelength=1.4,
-    )  # fmt: skip

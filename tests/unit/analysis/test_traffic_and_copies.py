@@ -11,7 +11,7 @@ import pytest
 from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Frame, LinkType
-from mldkit.model.family import MLD
+from mldkit.model.family import IGMP, MLD
 from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.testing.stage import Stage
 
@@ -141,10 +141,23 @@ def test_a_repeat_with_the_same_wrong_hop_limit_is_no_loop(
 
 
 def test_a_report_on_another_vlan_at_once_is_d30(stage: Stage, diagnose: Diagnose) -> None:
-    stage.report(1, "TO_EX", 1, vlan=(10,))
-    stage.report(1.0002, "TO_EX", 1, vlan=(20,))
+    stage.report(1, "IS_EX", 1, vlan=(10,))
+    stage.report(1.0002, "IS_EX", 1, vlan=(20,))
 
-    assert "D-30" in diagnose(stage, 30).ids
+    assert diagnose(stage, 30).finding("D-30").severity == "error"
+
+
+@pytest.mark.parametrize("kind", ["TO_EX", "TO_IN", "ALLOW"])
+def test_a_host_on_two_vlans_may_join_on_both_at_once(
+    stage: Stage, diagnose: Diagnose, kind: str
+) -> None:
+    sources = (1,) if kind == "ALLOW" else ()
+    for vlan, at in ((10, 1), (20, 1.0002)):
+        stage.report(at, kind, 1, vlan=(vlan,), sources=sources)
+
+    # A link-local address is the same on each, one of IPv4 belongs to one link.
+    severity = "error" if stage.family is IGMP else "info"
+    assert diagnose(stage, 30).finding("D-30").severity == severity
 
 
 def test_a_querier_on_every_vlan_is_no_loop(stage: Stage, diagnose: Diagnose) -> None:

@@ -9,12 +9,17 @@ import pytest
 
 from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import parse
+from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
-from mldkit.render.pictures import delays, paper, queriers, sheet, timeline
+from mldkit.render.pictures import canvas, delays, paper, queriers, sheet, timeline
+from mldkit.testing.stage import Stage
 from mldkit.testing.story import EPOCH_NS, Story
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
     from mldkit.analysis.result import AnalysisResult
+    from mldkit.model.datagram import Frame
 
 pytest.importorskip("matplotlib")
 
@@ -148,3 +153,110 @@ def test_queries_are_drawn_through_the_members_of_their_own_link() -> None:
     assert len(corners) == 2
     assert all(x == 0 and y < 1.7 for x, y in corners[0])
     assert all(x == 50 and y > 1.5 for x, y in corners[1])
+
+
+def bars(axes: Axes, colour: str) -> list[tuple[float, float, float]]:
+    """Return start, end and middle line of the bars of a colour, with their strength left out."""
+    import numpy as np
+    from matplotlib.collections import PolyCollection
+    from matplotlib.colors import to_hex
+
+    found = []
+    for collection in axes.collections:
+        if not isinstance(collection, PolyCollection):
+            continue
+        red, green, blue, _ = np.asarray(collection.get_facecolor())[0]
+        if to_hex((red, green, blue)) == colour:
+            for path in collection.get_paths():
+                xs, ys = np.asarray(path.vertices).T
+                found.append((float(min(xs)), float(max(xs)), float((min(ys) + max(ys)) / 2)))
+    return sorted(found)
+
+
+def drawn(frames: list[Frame]) -> tuple[Axes, list[timeline.Line]]:
+    from matplotlib.figure import Figure
+
+    analysis = Analysis(traced=True)
+    for frame in frames:
+        analysis.see(frame)
+    result = analysis.finish()
+    lines, _ = timeline.lines_of(result)
+    axes = Figure().add_subplot()
+    timeline.draw(axes, result, lines)
+    return axes, lines
+
+
+def legend(axes: Axes) -> list[str]:
+    found = axes.get_legend()
+    assert found is not None
+    return [words.get_text() for words in found.get_texts()]
+
+
+def test_data_stand_beside_the_members_of_their_group_with_their_pauses() -> None:
+    stage = Stage(IGMP)
+    stage.query(0)
+    stage.report(2, "IS_EX", 1)
+    stage.stream(10, 60, 5, 1)
+    stage.stream(100, 140, 5, 1)
+    stage.stream(20, 60, 5, 9, source=2)
+
+    axes, lines = drawn(stage.frames())
+
+    assert [line.label for line in lines] == [
+        "239.1.1.1", "10.9.0.100", "data of 10.0.0.201", "239.1.1.9", "data of 10.0.0.202",
+    ]  # fmt: skip
+    data = [(round(begun), round(ended), line) for begun, ended, line in bars(axes, paper.DATA)]
+    assert data == [(10, 60, 2), (20, 60, 4), (100, 140, 2)]
+    assert "data" in legend(axes)
+
+
+def test_what_is_only_remembered_is_pale() -> None:
+    story = Story()
+    story.query(0, "10.0.0.1")
+    for host, group in (("10.0.0.2", "239.1.2.3"), ("10.0.0.3", "239.1.2.4")):
+        story.report(1, host, f"IS_EX({group})")
+        story.report(40, host, f"IS_EX({group})")
+    story.leave(60, "10.0.0.3", "239.1.2.4")
+    story.query(100, "10.0.0.1")
+
+    axes, _ = drawn(story.in_order())
+
+    # Nothing was heard of the first host after 40 s; the second said that it listened until 60 s.
+    heard = [bar[:2] for bar in bars(axes, paper.ANY_SOURCE)]
+    assert sorted(heard) == [(1, 40), (1, 60), (40, 100)]
+    pale = [one for one in axes.collections if one.get_alpha() == canvas.PALE]
+    assert len(pale) == 1
+    assert "remembered, no report any more" in legend(axes)
+
+
+def test_the_legend_has_what_occurs_and_nothing_else() -> None:
+    story = Story()
+    story.query(0, "10.0.0.1")
+    story.report(1, "10.0.0.2", "IS_EX(239.1.2.3)")
+    story.report(5, "10.0.0.2", "IS_EX(239.1.2.3)")
+    story.leave(9, "10.0.0.2", "239.1.2.3")
+    story.query(9.5, "10.0.0.1", group="239.1.2.3", max_response=1)
+
+    axes, _ = drawn(story.in_order())
+
+    assert legend(axes) == [
+        "EXCLUDE (any source)", "report", "join", "leave", "General Query", "specific query",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("hosts", "groups"), [(1, 1), (2, 1), (3, 3), (60, 4), (300, 50)])
+def test_the_legend_is_on_the_picture_and_below_the_words_of_the_axis(
+    hosts: int, groups: int
+) -> None:
+    lines, _ = timeline.lines_of(result := traced(crowd(hosts, groups)))
+    with paper.style():
+        figure = paper.new_figure(timeline.height_inches(len(lines)))
+        axes = figure.add_subplot()
+        timeline.draw(axes, result, lines)
+        figure.draw_without_rendering()
+
+    found = axes.get_legend()
+    assert found is not None
+    words, legend_box = axes.xaxis.label.get_window_extent(), found.get_window_extent()
+    assert legend_box.y0 >= 0
+    assert legend_box.y1 <= words.y0 + 4
