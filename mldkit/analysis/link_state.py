@@ -60,6 +60,9 @@ class LinkState:
     """What is known of one link and family: one attribute for each fold.
 
     It knows which message goes to which fold and in which order, and nothing else.
+
+    It has more attributes and methods than a class should, because each fold is one, and each
+    thing that can happen to a link.
     """
 
     def __init__(

@@ -48,7 +48,10 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One group of one interface."""
+    """One group of one interface.
+
+    A row of data, as it is printed.
+    """
 
     interface: str
     group: Address

@@ -51,6 +51,9 @@ class Capture:
 
     Frames are numbered from 1 over all packets of the file, whatever their kind. Take frames
     from either `frames` or `candidates`, once.
+
+    It has more methods than a class should, because it is the door to a file of either format:
+    each hands on to the reader, the sieve or the times.
     """
 
     def __init__(

@@ -67,7 +67,11 @@ class _BrokenBlockError(Exception):
 
 
 class PcapngReader:
-    """Reads packets from a window that stands at the first section."""
+    """Reads packets from a window that stands at the first section.
+
+    It has more methods than a class should, because each block of the format has one, and all
+    share the window and the interfaces of a section.
+    """
 
     def __init__(self, window: Window, tally: Tally, *, apart: bool = False) -> None:
         """Start with the window at the first block, of which 12 octets are there.

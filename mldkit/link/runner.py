@@ -67,6 +67,9 @@ class Runner:
 
     `run` raises `InterfaceDown`, `InterfaceRemoved` or `LinkError` when the link fails, and lets
     KeyboardInterrupt through; `lateness` and the machines are complete then as always.
+
+    It has more attributes than a class should, because its owner plugs in how octets are read and
+    made and what is told of them: those are seven of them.
     """
 
     def __init__(

@@ -51,7 +51,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The receive filter that one driver programs."""
+    """The receive filter that one driver programs.
+
+    A row of data.
+    """
 
     id: str
     covers: str
