@@ -152,8 +152,8 @@ class QuerierJob:
         if self._ends_with_election and isinstance(event, Elected):
             self._runner.stop()
 
-    def _sent(self, datagrams: list[Datagram], _intended_ns: int, sent_ns: int) -> None:
-        for datagram in datagrams:
+    def _sent(self, sent: list[tuple[Datagram, bytes]], _intended_ns: int, sent_ns: int) -> None:
+        for datagram, _ in sent:
             query = datagram.message
             if isinstance(query, Query):
                 self.queries += 1

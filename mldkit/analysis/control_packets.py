@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import link_vlan
 from mldkit.model.datagram import LinkType
+from mldkit.model.hardware_addresses import virtual_router_protocol
 from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from mldkit.wire.link_header import LinkHeader
 from mldkit.wire.link_layer import read_link
@@ -72,6 +73,8 @@ def read_control(frame: Frame) -> ControlPacket | None:
         if not destination.startswith(b"\xe0\0\0"):
             return None
         kind = _kind(protocol, payload)
+        if kind is Kind.OTHER and not virtual_router_protocol(link.source or b""):
+            return None
         return ControlPacket(kind, *place, source, destination)
     if link.ethertype != ETHERTYPE_IPV6 or len(data) < at + 40:
         return None

@@ -165,8 +165,8 @@ class Analysis:
             for number in sorted({*range(len(sources)), *messages})
         }
         for number, part in self.parts.items():
-            facts = replace(counted[number], unread=part.unread, broken=part.broken)
-            counted[number] = facts
+            unread = tuple(part.unread.most_common())
+            counted[number] = replace(counted[number], unread=unread, broken=part.broken)
         if not sources:
             return tuple(counted.values())
         return tuple(

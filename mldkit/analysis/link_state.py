@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.streams import Stream
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded
-    from mldkit.wire.validity import Finding
+    from mldkit.wire.validity import Finding, Judged
 
 # One is made for every report: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
@@ -148,12 +148,12 @@ class LinkState:
 
     def see(
         self,
-        decoded: Decoded,
-        found: tuple[Finding, ...],
+        judged: Judged,
         mark: Mark,
         rows: list[Row | None] | None = None,
     ) -> None:
         """Take in one message with the findings on its frame, and the rows that it says again."""
+        decoded, found = judged
         self.messages += 1
         if found:
             self.trust.take(found, decoded.datagram.source)
@@ -172,7 +172,7 @@ class LinkState:
             # Nobody but a switch that snoops asks for that.
             self.queriers.silence.is_snooped = True
         elif isinstance(message, Report | LegacyReport | Leave):
-            self._host_message(decoded, message, found, mark, rows)
+            self._host_message(judged, message, mark, rows)
 
     def poll(self, now_ns: int) -> None:
         """Let time pass: memberships expire, queriers fall silent, leaves are judged."""
@@ -285,12 +285,12 @@ class LinkState:
 
     def _host_message(
         self,
-        decoded: Decoded,
+        judged: Judged,
         message: Report | LegacyReport | Leave,
-        found: tuple[Finding, ...],
         mark: Mark,
         rows: list[Row | None] | None,
     ) -> None:
+        decoded, found = judged
         datagram = decoded.datagram
         mac = datagram.link_source
         host = self.identities.host(datagram.source, mac, mark)

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.link_state import LinkState
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Decoded
-    from mldkit.wire.validity import Finding
+    from mldkit.wire.validity import Judged
 
 _SOURCE_RULE = "V-06"
 """Why hosts drop an MLD query from ::."""
@@ -43,8 +42,9 @@ class Neighbourhood:
         self.solicitations = Solicitations(self._last_report_ns, self.left_out)
         self.requests = Requests(self.left_out)
 
-    def message(self, decoded: Decoded, found: tuple[Finding, ...], mark: Mark) -> None:
+    def message(self, judged: Judged, mark: Mark) -> None:
         """Take in a query, router discovery, or a message that a rule minds."""
+        decoded, found = judged
         datagram = decoded.datagram
         message, source = datagram.message, datagram.source
         shown = None

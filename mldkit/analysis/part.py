@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.model.datagram import Broken, Unread
+
 if TYPE_CHECKING:
     from mldkit.analysis.feed import Feed
-    from mldkit.model.datagram import Broken, Decoded, Frame, Unread
+    from mldkit.model.datagram import Decoded, Frame
     from mldkit.wire.decoder import Decoder
 
 
@@ -18,21 +21,18 @@ class Part:
     decoder: Decoder
     messages: int = 0
     broken: int = 0
+    """Frames that ended or contradicted themselves before their protocol was known."""
+    unread: Counter[Unread] = field(default_factory=Counter)
+    """Frames that were not looked into, by what they are in."""
     feeds: dict[str | None, Feed] = field(default_factory=dict)
     """What it has of each of its interfaces, by name."""
 
-    @property
-    def unread(self) -> tuple[tuple[Unread, int], ...]:
-        """What frames are in that were not looked into, the most first."""
-        return tuple(self.decoder.unread.most_common())
-
     def read(self, frame: Frame) -> tuple[Decoded, ...] | Broken:
         """Return the messages of a frame, or where it broke before its protocol was known."""
-        decoder = self.decoder
-        found = decoder.decode(frame)
-        if not found and decoder.broken != self.broken:
-            self.broken = decoder.broken
-            broken, decoder.first_broken = decoder.first_broken, None
-            if broken is not None:
-                return broken
+        found = self.decoder.read(frame)
+        if isinstance(found, Unread):
+            self.unread[found] += 1
+            return ()
+        if isinstance(found, Broken):
+            self.broken += 1
         return found

@@ -21,7 +21,7 @@ from mldkit.analysis.vantage import Vantages
 from mldkit.model.family import IGMP, family_of
 from mldkit.model.messages import Other, Query, Report, RouterAdvertisement
 from mldkit.wire.screening import has_plain_envelope
-from mldkit.wire.validity import find
+from mldkit.wire.validity import find, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
     from mldkit.wire.link_header import LinkHeader
-    from mldkit.wire.validity import Finding
+    from mldkit.wire.validity import Judged
 
 _SHOWING = (Query, RouterAdvertisement)
 """Messages that show what their sender is, though no rule minds them."""
@@ -185,12 +185,12 @@ class Routing:
                 unseen = [records[number] for number, row in enumerate(rows) if row is None]
         if not self.admission.admits(key, datagram):
             return
-        found = find(decoded, unseen)
-        if found:
-            self._ledger.take(found, link.key, mark, datagram.source)
-        link.see(decoded, found, mark, rows)
-        if found or type(message) in _SHOWING:
-            self._show(key, decoded, found, mark)
+        judged = judge(decoded, unseen)
+        if judged.findings:
+            self._ledger.take(judged.findings, link.key, mark, datagram.source)
+        link.see(judged, mark, rows)
+        if judged.findings or type(message) in _SHOWING:
+            self._show(key, judged, mark)
 
     def _tell_ends(self, link: LinkState, now_ns: int) -> None:
         """Tell of members and queriers whose time is over, before what comes after it."""
@@ -247,11 +247,11 @@ class Routing:
         elif found is not None:
             found.sightings.show(Shown.BEACON, access_point, b"", mark)
 
-    def _show(self, key: LinkKey, decoded: Decoded, found: tuple[Finding, ...], mark: Mark) -> None:
+    def _show(self, key: LinkKey, judged: Judged, mark: Mark) -> None:
         """Take in what a message shows of the device that sent it."""
         neighbourhood = self._neighbourhood(key)
         if neighbourhood is not None:
-            neighbourhood.message(decoded, found, mark)
+            neighbourhood.message(judged, mark)
 
     def _neighbourhood(self, key: LinkKey) -> Neighbourhood | None:
         """Return what is known of the devices of a link, None where there is no room for it."""

@@ -4,7 +4,7 @@
 
     target     query . . . . . . . . . . . . query . . . . .     it lives, before and after
     host             NS  NS  NS  .  NS  NS  NS                   asks again, so no answer came
-    group            nobody reported ff02::1:ff00:1              switches pass it to nobody
+    group            nobody reported ff02::1:ff00:1              switches pass it to routers alone
 
 A host that was answered does not ask the group again within 15 s: its entry is reachable for at
 least half of REACHABLE_TIME (RFC 4861 §6.3.2, §10). So the solicitations alone show that no answer
@@ -153,7 +153,7 @@ class Solicitations:
             detail = (
                 f"{text(target)} does not answer {counted(len(told), 'solicitation')} of"
                 f" {named(sources)}, though it was heard before and after them: nobody reported"
-                f" {text(group)}, so MLD snooping passes it to no host"
+                f" {text(group)}, which MLD snooping then passes to router ports alone"
             )
             if not was_asked:
                 detail += (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections import Counter
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -12,11 +13,12 @@ from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
 from mldkit.cli.interrupt import INTERRUPTED, Interrupt
 from mldkit.errors import UsageError
 from mldkit.link.capture import STANDARD_INPUT, open_capture
-from mldkit.model.datagram import Frame
+from mldkit.model.datagram import Broken, Frame, Unread
 from mldkit.model.messages import Other
+from mldkit.model.words import counted
 from mldkit.render.damage import report_damage
 from mldkit.render.message_json import message_json
-from mldkit.render.message_text import message_lines, plural
+from mldkit.render.message_text import message_lines
 from mldkit.render.progress import reading
 from mldkit.render.terminal import detail, json_text, line_printer, note
 from mldkit.render.unread import unread_text
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mldkit.link.capture import Capture
+    from mldkit.model.datagram import Decoded
+    from mldkit.wire.decoder import Found
     from mldkit.wire.validity import Judged
 
 EPILOG = """\
@@ -96,7 +100,7 @@ def _run_hex(args: argparse.Namespace) -> int:
     if args.frame is not None:
         if args.frame != 1:
             raise UsageError("argument --frame: --hex gives frame 1 only")
-        return print_frame(args, frame, list(Decoder(tunnels=args.tunnels).decode(frame)))
+        return print_frame(args, frame, Decoder(tunnels=args.tunnels).read(frame))
     source = _HexFrame(frame)
     return _PRINTERS[args.format](args, source, Interrupt())
 
@@ -121,6 +125,7 @@ def _messages(
 ) -> Iterator[Judged]:
     """Give the messages of the capture and say at the end what could not be recognised."""
     decoder = Decoder(tunnels=args.tunnels)
+    unreadable = _Unreadable()
     everything = args.all
     shown = others = 0
     # One step for many frames costs a fifth less than all steps for each, but who writes into a
@@ -128,7 +133,7 @@ def _messages(
     at_once = _AT_ONCE if capture.size_octets is not None else 1
     waiting = interrupt.cut(capture.candidates())
     while group := list(islice(waiting, at_once)):
-        for decoded in chain.from_iterable([decoder.decode(frame) for frame in group]):
+        for decoded in chain.from_iterable([unreadable.sift(decoder.read(f)) for f in group]):
             if everything or type(decoded.datagram.message) is not Other:
                 shown += 1
                 yield judge(decoded)
@@ -140,20 +145,45 @@ def _messages(
             yield judge(decoded)
         else:
             others += 1
-    counts = f"{plural(shown, 'message')} of IGMP and MLD in {plural(capture.packets, 'packet')}"
+    counts = f"{counted(shown, 'message')} of IGMP and MLD in {counted(capture.packets, 'packet')}"
     if others:
         counts += f", and {others} of other IGMP types (--all shows them)"
     if shown:
         detail(args, counts)
     elif capture.damage is None:
         note(args, f"note: {counts}")
-    if decoder.broken and decoder.first_broken is not None:
-        first = decoder.first_broken
-        frames = plural(decoder.broken, "frame")
-        where = f"frame {first.frame.number}: {first.reason}"
-        note(args, f"note: {frames} ended before the protocol was known (first: {where})")
-    for what, count in decoder.unread.most_common():
-        note(args, f"note: {unread_text(what, count)}")
+    for line in unreadable.lines():
+        note(args, f"note: {line}")
+
+
+class _Unreadable:
+    """Counts the frames that were not read so far that a message could be recognised."""
+
+    def __init__(self) -> None:
+        self._broken = 0
+        self._first_broken: Broken | None = None
+        self._unread: Counter[Unread] = Counter()
+
+    def sift(self, found: Found) -> tuple[Decoded, ...]:
+        """Return the messages of a frame; count what it is where it could not be read."""
+        if isinstance(found, Unread):
+            self._unread[found] += 1
+        elif isinstance(found, Broken):
+            self._broken += 1
+            self._first_broken = self._first_broken or found
+        else:
+            return found
+        return ()
+
+    def lines(self) -> Iterator[str]:
+        """Say what there was."""
+        first = self._first_broken
+        if first is not None:
+            frames = counted(self._broken, "frame")
+            where = f"frame {first.frame.number}: {first.reason}"
+            yield f"{frames} ended before the protocol was known (first: {where})"
+        for what, count in self._unread.most_common():
+            yield unread_text(what, count)
 
 
 def _print_text(

@@ -6,9 +6,10 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.errors import CaptureError, UsageError
-from mldkit.model.datagram import LinkType
+from mldkit.model.datagram import Broken, LinkType, Unread
+from mldkit.model.words import counted
 from mldkit.render.message_json import message_json, time_text
-from mldkit.render.message_text import finding_lines, plural, summary_text
+from mldkit.render.message_text import finding_lines, summary_text
 from mldkit.render.terminal import broken_at, line_printer, output_columns, print_json, printable
 from mldkit.render.unread import unread_text
 from mldkit.wire.decoder import Decoder
@@ -16,11 +17,12 @@ from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from mldkit.craft.dissect import FieldRow
     from mldkit.link.capture import Capture
-    from mldkit.model.datagram import Broken, Decoded, Frame, Unread
+    from mldkit.model.datagram import Frame
+    from mldkit.wire.decoder import Found
     from mldkit.wire.validity import Judged
 
 LINK_NAMES = {int(member): member.name.lower().replace("_", "-") for member in LinkType}
@@ -34,16 +36,15 @@ def print_frame_of(args: argparse.Namespace, capture: Capture) -> int:
     decoder = Decoder(tunnels=args.tunnels)
     for frame in capture.frames():
         # Frames before it may hold the other fragments of its message.
-        messages = decoder.decode(frame)
+        found = decoder.read(frame)
         if frame.number == args.frame:
-            own = [found for found in messages if found.frame is frame]
-            return print_frame(args, frame, own)
-    packets = plural(capture.packets, "packet")
+            return print_frame(args, frame, found)
+    packets = counted(capture.packets, "packet")
     raise UsageError(f"argument --frame: {capture.name} has {packets}, no frame {args.frame}")
 
 
-def print_frame(args: argparse.Namespace, frame: Frame, messages: list[Decoded]) -> int:
-    """Print one frame and the messages that it completes."""
+def print_frame(args: argparse.Namespace, frame: Frame, found: Found) -> int:
+    """Print one frame and what is found in it: the messages that it completes, or why none."""
     if frame.link_type not in LINK_NAMES:
         raise CaptureError(
             f"frame {frame.number} is of link type {frame.link_type}, which is not read",
@@ -51,10 +52,12 @@ def print_frame(args: argparse.Namespace, frame: Frame, messages: list[Decoded])
         )
     from mldkit.craft.dissect import frame_fields
 
-    # What the frame by itself is, without the fragments that came before it.
-    alone = Decoder(tunnels=args.tunnels)
-    alone.decode(frame)
-    looked_at = _Looked(frame, list(map(judge, messages)), alone.first_broken, alone.unread)
+    if isinstance(found, Broken | Unread):
+        looked_at = _Looked(frame, [], found)
+    else:
+        # A message that was given up when this fragment came belongs to the frames before.
+        own = [judge(decoded) for decoded in found if decoded.frame is frame]
+        looked_at = _Looked(frame, own, None)
     fields = frame_fields(frame)
     if args.format == "text":
         _print_text(looked_at, fields)
@@ -68,9 +71,8 @@ class _Looked(NamedTuple):
 
     frame: Frame
     messages: list[Judged]
-    broken: Broken | None
-    unread: Mapping[Unread, int]
-    """What it holds that is not looked into."""
+    why: Broken | Unread | None
+    """Why it was not read so far, if it was not."""
 
 
 def _print_text(looked_at: _Looked, fields: list[FieldRow]) -> None:
@@ -103,7 +105,7 @@ def _field_lines(field: FieldRow) -> Iterator[str]:
 
 
 def _headline(frame: Frame) -> str:
-    octets = plural(len(frame.data), "octet")
+    octets = counted(len(frame.data), "octet")
     if frame.is_cut:
         octets += f" of {frame.original_length}"
     words = [f"frame {frame.number}", LINK_NAMES[frame.link_type], octets]
@@ -116,20 +118,20 @@ def _headline(frame: Frame) -> str:
 
 def _remarks(looked_at: _Looked) -> Iterator[str]:
     """Give what is to be said where there is no message."""
-    broken = looked_at.broken
-    if broken is not None:
-        yield f"ended before the protocol was known: {broken.reason} (offset {broken.offset})"
-    elif looked_at.unread:
-        yield from (unread_text(what, count) for what, count in looked_at.unread.items())
+    why = looked_at.why
+    if isinstance(why, Broken):
+        yield f"ended before the protocol was known: {why.reason} (offset {why.offset})"
+    elif why is not None:
+        yield unread_text(why, 1)
     elif not looked_at.messages:
         yield "no message of IGMP or MLD ends in this frame"
 
 
 def _print_json(looked_at: _Looked, fields: list[FieldRow]) -> None:
-    frame, messages, found, _ = looked_at
+    frame, messages, why = looked_at
     broken = None
-    if found is not None:
-        broken = {"id": found.id, "reason": found.reason, "offset": found.offset}
+    if isinstance(why, Broken):
+        broken = {"id": why.id, "reason": why.reason, "offset": why.offset}
     document = {
         "schema": "mldkit.decode-frame/1",
         "frame": frame.number,

@@ -26,7 +26,7 @@ from mldkit.link.link_watch import LinkWatch
 from mldkit.link.membership import Memberships, Wish
 from mldkit.model.addresses import is_multicast, text
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.render.message_text import plural
+from mldkit.model.words import counted
 from mldkit.render.progress import waiting
 from mldkit.render.terminal import detail, note
 
@@ -130,7 +130,7 @@ def _join(
             receivers = [opened.enter_context(r) for r in _receivers(args, memberships)]
             output.joined(args.groups, args.block)
             announce()
-            sockets = plural(len(list(memberships.sockets())), "socket")
+            sockets = counted(len(list(memberships.sockets())), "socket")
             detail(args, f"{interface.name}: memberships held by {sockets}")
             try:
                 with _patience(args):

@@ -25,10 +25,11 @@ from mldkit.errors import UsageError
 from mldkit.model.addresses import mac_text, parse_mac, text
 from mldkit.model.notation import parse_group_spec
 from mldkit.model.units import SECOND
+from mldkit.model.words import counted
 from mldkit.origin import families_for, find_origin
 from mldkit.protocol.query_fields import QueryFields, UnsayableError
 from mldkit.render.effects import query_effects, rounding_lines
-from mldkit.render.message_text import duration_text, plural
+from mldkit.render.message_text import duration_text
 from mldkit.render.terminal import detail, note, print_json
 
 if TYPE_CHECKING:
@@ -263,7 +264,7 @@ def _ask(
         if result.failure is not None:
             result.failure = device.ended_by(result.failure)
         counts = device.statistics()
-        detail(args, f"{plural(counts.received, 'frame')} received, {counts.dropped} dropped")
+        detail(args, f"{counted(counts.received, 'frame')} received, {counts.dropped} dropped")
         return result, counts.dropped
 
 
@@ -271,10 +272,10 @@ def _what_is_sent(
     args: argparse.Namespace, device: PacketSocket, frames: Sequence[bytes], wait_ns: int
 ) -> str:
     interface = device.interface
-    times = plural(args.count, "time")
+    times = counted(args.count, "time")
     return (
         f"{interface.name} {mac_text(interface.mac)}, MTU {interface.mtu}: "
-        f"{plural(len(frames), 'query', 'queries')} {times}, then {duration_text(wait_ns)}"
+        f"{counted(len(frames), 'query', 'queries')} {times}, then {duration_text(wait_ns)}"
     )
 
 

@@ -19,8 +19,8 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.notation import parse_group_spec, parse_record
+from mldkit.model.words import counted
 from mldkit.origin import find_origin
-from mldkit.render.message_text import plural
 from mldkit.render.terminal import note
 from mldkit.wire.split import split_report
 
@@ -108,7 +108,7 @@ def run(args: argparse.Namespace) -> int:
 
     code = print_frames(args, "report", frames)
     if not args.dry_run:
-        note(args, f"note: sent {plural(len(frames), 'packet')} on {args.interface}")
+        note(args, f"note: sent {counted(len(frames), 'packet')} on {args.interface}")
     return code
 
 

@@ -25,6 +25,7 @@ from mldkit.model.addresses import (
     text,
 )
 from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.model.words import named
 from mldkit.origin import families_for
 from mldkit.render.terminal import note
 
@@ -60,8 +61,6 @@ answers too, or the interface went, 130 interrupted
 _MOST_HOSTS = 200_000
 _WORTH_SAYING = 5_000
 """So many hosts take a second to make."""
-_SHOWN = 3
-"""How many groups a note names."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -164,10 +163,9 @@ def run(args: argparse.Namespace) -> int:
         )
         for line in device.notes:
             note(args, f"note: {line}")
-        silent = [text(g) for spec in args.groups for g in spec.groups if not is_reportable(g)]
+        silent = [g for spec in args.groups for g in spec.groups if not is_reportable(g)]
         if silent:
-            more = f" and {len(silent) - _SHOWN} more" if len(silent) > _SHOWN else ""
-            note(args, f"note: no host ever reports {', '.join(silent[:_SHOWN])}{more}")
+            note(args, f"note: no host ever reports {named(silent)}")
         return _respond(args, plan, device, stack)
 
 

@@ -11,11 +11,11 @@ from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import add_format, add_interface, duration
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import counted
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.analysis_json import event_json
 from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, time_text
-from mldkit.render.message_text import plural
 from mldkit.render.terminal import json_text, note, print_json
 
 if TYPE_CHECKING:
@@ -95,7 +95,8 @@ class _Session:
     """One watch with everything that listens to it."""
 
     def __init__(self, args: argparse.Namespace, stack: ExitStack) -> None:
-        from mldkit.watch import ThisMachine, Watch
+        from mldkit.link.presence import ThisMachine
+        from mldkit.watch import Watch
 
         self._args = args
         self._machine = ThisMachine(args.interface)
@@ -164,9 +165,9 @@ class _Session:
         watch = self.watch
         length_ns = self._machine.now_ns() - self._begun_ns
         line = (
-            f"{length_ns / SECOND:.1f} s: {plural(watch.messages, 'message')},"
-            f" {plural(watch.events, 'event')}, {plural(watch.errors, 'error')},"
-            f" {plural(watch.dropped, 'packet')} dropped by the kernel"
+            f"{length_ns / SECOND:.1f} s: {counted(watch.messages, 'message')},"
+            f" {counted(watch.events, 'event')}, {counted(watch.errors, 'error')},"
+            f" {counted(watch.dropped, 'packet')} dropped by the kernel"
         )
         if self._commands is not None:
             line += f"; commands: {self._commands.counts}"

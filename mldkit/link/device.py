@@ -21,53 +21,30 @@ nanoseconds since the epoch, an interface that goes away is `InterfaceDown` or
 
 from __future__ import annotations
 
-import array
 import errno
 import os
 import select
-import socket
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Self
 
 from mldkit.errors import LinkError, MldkitError
 from mldkit.link import clock, interfaces
-from mldkit.link.bpf import membership_filter
-from mldkit.model.datagram import Frame
+from mldkit.link import packet_options as options
+from mldkit.link.packet_reader import PacketReader
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mldkit.model.datagram import Frame
+
 RECEIVE_BUFFER_OCTETS = 32 << 20
 
 _ETH_P_ALL = 3
-# linux/if_packet.h
-_SOL_PACKET = 263
-_PACKET_ADD_MEMBERSHIP = 1
-_PACKET_STATISTICS = 6
-_PACKET_AUXDATA = 8
-_PACKET_IGNORE_OUTGOING = 23
-_MR_PROMISC = 1
-_MR_ALLMULTI = 2
-_OUTGOING = 4
-_VLAN_VALID = 0x10
-_VLAN_TYPE_VALID = 0x40
-_AUXDATA = struct.Struct("=IIIHHHH")  # status, length, captured, mac, net, tag, tag type
-# asm-generic/socket.h
-_SO_ATTACH_FILTER = 26
-_SO_RCVBUFFORCE = 33
-_SO_TIMESTAMPNS = 64  # the form with 64-bit seconds on every machine
-_TIME = struct.Struct("=qq")
-
-# A frame of a socket without a filter may be a merged one (GRO), larger than any on the wire.
-_LARGEST_FRAME = 1 << 18
-_ANCILLARY_OCTETS = 128
 _GONE_POLL_NS = 200 * MILLISECOND
 _FULL_QUEUE_NS = SECOND
 _STAMPING_STARTS_NS = 2 * MILLISECOND
-_VLAN_POSITION = 12
-_DEFAULT_TAG_TYPE = 0x8100
 
 
 class InterfaceDown(LinkError):  # noqa: N818 (it names what happened, the tree says error)
@@ -121,27 +98,31 @@ class PacketSocket:
         """What this socket had to do without, one line each, for people."""
         self._received = 0
         self._dropped = 0
-        self._number = 0
         self._was_down = False
         self._held: Frame | None = None
-        self._buffer = bytearray(_LARGEST_FRAME)
-        self._view = memoryview(self._buffer)
-        self._listener = _open_socket()
-        self._sender = _open_socket()
+        self._listener = listener = options.open_socket()
+        self._sender = options.open_socket()
+        self._reader = PacketReader(listener, interface)
         try:
-            self._prepare(everything=everything, buffer_octets=buffer_octets)
+            if not everything:
+                options.hear_memberships_only(listener)
+            options.stamp_frames(listener)
+            note = options.set_buffer(listener, buffer_octets)
+            if note is not None:
+                self.notes += (note,)
+            index = self.interface.index
             if all_multicast:
-                self._add_membership(_MR_ALLMULTI)
+                options.add_membership(listener, index, options.MR_ALLMULTI)
             if not hears_itself:
-                self._listener.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
+                listener.setsockopt(options.SOL_PACKET, options.PACKET_IGNORE_OUTGOING, 1)
             if promiscuous:
-                self._add_membership(_MR_PROMISC)
+                options.add_membership(listener, index, options.MR_PROMISC)
             self._sender.bind((interface, 0))
             # The kernel starts to stamp frames in a work item of this processor
             # (net/core/dev.c:net_enable_timestamp); before that, a frame would get the time at
             # which it is read, the own query first of all. Waiting lets the item run.
             clock.wait_ns(_STAMPING_STARTS_NS)
-            self._listener.bind((interface, _ETH_P_ALL))
+            listener.bind((interface, _ETH_P_ALL))
         except OSError as error:
             self.close()
             raise LinkError(f"{interface}: {error.strerror}") from error
@@ -176,7 +157,7 @@ class PacketSocket:
 
     def statistics(self) -> Statistics:
         """Return the counts so far; the kernel's own start again at each reading, ours do not."""
-        raw = self._listener.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+        raw = self._listener.getsockopt(options.SOL_PACKET, options.PACKET_STATISTICS, 8)
         passed, dropped = struct.unpack("=II", raw)  # the first counts the dropped ones too
         self._received += passed - dropped
         self._dropped += dropped
@@ -223,64 +204,12 @@ class PacketSocket:
             return None
         return frame
 
-    def _prepare(self, *, everything: bool, buffer_octets: int) -> None:
-        listener = self._listener
-        if not everything:
-            program = array.array("B", membership_filter())
-            address, octets = program.buffer_info()
-            descriptor = struct.pack("@HP", octets // 8, address)
-            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, descriptor)
-        listener.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
-        listener.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_octets)
-        except PermissionError:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_octets)
-            # The kernel doubles what is asked for, to pay for its own bookkeeping.
-            granted = listener.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
-            if granted < buffer_octets:
-                self.notes += (
-                    f"receive buffer of {granted >> 10} KiB instead of {buffer_octets >> 10} KiB: "
-                    f"without CAP_NET_ADMIN it is limited by the sysctl net.core.rmem_max",
-                )
-
-    def _add_membership(self, kind: int) -> None:
-        request = struct.pack("@iHH8s", self.interface.index, kind, 0, b"")
-        self._listener.setsockopt(_SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
-
     def _read(self) -> Frame | None:
         """Return a frame that waits already."""
         try:
-            length, ancillary, _, address = self._listener.recvmsg_into(
-                (self._buffer,), _ANCILLARY_OCTETS, socket.MSG_DONTWAIT
-            )
-        except BlockingIOError:
-            return None
+            return self._reader.read()
         except OSError as error:
             self._lost(error)
-        data = bytes(self._view[:length])
-        time_ns = 0
-        original_length = None
-        for level, kind, value in ancillary:
-            if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
-                seconds, nanoseconds = _TIME.unpack(value)
-                time_ns = seconds * SECOND + nanoseconds
-            elif level == _SOL_PACKET and kind == _PACKET_AUXDATA:
-                status, wire_length, _, _, _, tag, tag_type = _AUXDATA.unpack(value)
-                if wire_length > length:
-                    original_length = wire_length
-                if status & _VLAN_VALID:
-                    data = _with_tag(data, tag, tag_type if status & _VLAN_TYPE_VALID else None)
-                    original_length = original_length and original_length + 4
-        self._number += 1
-        return Frame(
-            data=data,
-            time_ns=time_ns,
-            number=self._number,
-            original_length=original_length,
-            interface=self.interface.name,
-            outgoing=address[2] == _OUTGOING,
-        )
 
     def _wait(self, until_ns: int | None) -> bool:
         """Wait for something to read; return False once `until_ns` has come."""
@@ -324,20 +253,3 @@ class PacketSocket:
                 f"{name}: the interface went down", hint=f"ip link set {name} up"
             ) from error
         raise LinkError(f"{name}: {os.strerror(error.errno or 0)}") from error
-
-
-def _open_socket() -> socket.socket:
-    try:
-        # Protocol 0 hears nothing until the socket is bound to one.
-        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    except PermissionError as error:
-        raise LinkError(
-            "no permission for packet sockets", hint="run it with sudo, or try mldkit demo"
-        ) from error
-    except OSError as error:
-        raise LinkError(f"no packet sockets: {error.strerror}") from error
-
-
-def _with_tag(data: bytes, tag: int, tag_type: int | None) -> bytes:
-    header = struct.pack("!HH", tag_type or _DEFAULT_TAG_TYPE, tag)
-    return data[:_VLAN_POSITION] + header + data[_VLAN_POSITION:]

@@ -24,7 +24,7 @@ from mldkit.link.crowd import Crowd
 from mldkit.link.lateness import Lateness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from mldkit.link.crowd import Machine
     from mldkit.link.device import PacketSocket
@@ -50,7 +50,8 @@ class Runner:
     `on_frame`  called with every frame that is heard, own ones too (`Frame.outgoing`, with the
                 stamp of leaving): captures are written from it.
     `on_message` called with (decoded, now_ns) of what the machines hear.
-    `on_sent`   called with (datagrams, intended_ns, sent_ns) after they were sent.
+    `on_sent`   called with (sent, intended_ns, sent_ns) afterwards, `sent` the datagrams, each with
+                its octets.
     `on_idle`   called with the next deadline, or None, when there is nothing to do until then;
                 returns whether it did something, and is called again after a look around if so.
 
@@ -78,7 +79,7 @@ class Runner:
         audience: Callable[[Decoded], Sequence[int]] | None = None,
         on_frame: Callable[[Frame], None] | None = None,
         on_message: Callable[[Decoded, int], None] | None = None,
-        on_sent: Callable[[list[Datagram], int, int], None] | None = None,
+        on_sent: Callable[[list[tuple[Datagram, bytes]], int, int], None] | None = None,
         on_idle: Callable[[int | None], bool] | None = None,
     ) -> None:
         self.lateness = Lateness()
@@ -196,8 +197,18 @@ class Runner:
 
     def _send(self) -> None:
         for datagrams, intended_ns in self._crowd.sent():
-            self._device.send_many(map(self._encode, datagrams))
+            left: list[tuple[Datagram, bytes]] = []
+            self._device.send_many(self._encoded(datagrams, left))
             sent_ns = clock.now_ns()
             self.lateness.add(sent_ns - intended_ns, len(datagrams))
             if self.on_sent is not None:
-                self.on_sent(datagrams, intended_ns, sent_ns)
+                self.on_sent(left, intended_ns, sent_ns)
+
+    def _encoded(
+        self, datagrams: list[Datagram], left: list[tuple[Datagram, bytes]]
+    ) -> Iterator[bytes]:
+        """Give the octets one after the other, so that the first need not wait for the last."""
+        for datagram in datagrams:
+            octets = self._encode(datagram)
+            left.append((datagram, octets))
+            yield octets

@@ -69,9 +69,9 @@ def delay_text(value_ns: int) -> str:
     return f"{max(value_ns / MILLISECOND, 0.1):.3g} ms"
 
 
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: `1 host`, `2,000 hosts`."""
-    return f"{count} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: int, noun: str, many: str | None = None) -> str:
+    """Return a number with its noun: `1 host`, `2,000 hosts`; `many` where an s does not do it."""
+    return f"{count} {noun}" if count == 1 else f"{count:,} {many or noun + 's'}"
 
 
 def hosts_text(hosts: Iterable[tuple[bytes, bytes | None]]) -> str:
@@ -88,10 +88,10 @@ def hosts_text(hosts: Iterable[tuple[bytes, bytes | None]]) -> str:
     return f"{words} on {counted(len(devices), 'device')}"
 
 
-def named(addresses: Sequence[Address]) -> str:
+def named(addresses: Sequence[Address], most: int = _MOST_NAMES) -> str:
     """Return the first few addresses in words and how many more there are."""
-    names = ", ".join(text(address) for address in addresses[:_MOST_NAMES])
-    more = len(addresses) - _MOST_NAMES
+    names = ", ".join(text(address) for address in addresses[:most])
+    more = len(addresses) - most
     return f"{names} and {more} more" if more > 0 else names
 
 

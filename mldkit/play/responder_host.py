@@ -24,7 +24,6 @@ from mldkit.wire.split import split_report
 
 if TYPE_CHECKING:
     from mldkit.link.device import PacketSocket
-    from mldkit.model.datagram import Datagram
     from mldkit.protocol.events import Event
     from mldkit.protocol.script import Act, Script
     from mldkit.protocol.timer import Chance
@@ -81,7 +80,6 @@ class ResponderHost:
         """Return when messages were sent late, in times after `zero_ns`."""
         return [Stall(late.from_ns - zero_ns, late.until_ns - zero_ns) for late in self._late]
 
-    def _note_lateness(self, datagrams: list[Datagram], intended_ns: int, sent_ns: int) -> None:
-        del datagrams
+    def _note_lateness(self, _sent: object, intended_ns: int, sent_ns: int) -> None:
         if sent_ns - intended_ns > STALL_NS:
             self._late.append(Stall(intended_ns, sent_ns))

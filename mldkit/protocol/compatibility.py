@@ -6,8 +6,7 @@ A query of an older version makes the host speak that version until the timeout
     timeout = robustness x query interval + query response interval
 
 The oldest querier that is present wins. Settings (`force_igmp_version`, `force_mld_version`) come
-before queriers. The mode is looked up whenever it is needed; no timer runs
-(net/ipv4/igmp.c:IGMP_V1_SEEN, net/ipv6/mcast.c:mld_in_v1_mode).
+before queriers (net/ipv4/igmp.c:IGMP_V1_SEEN, net/ipv6/mcast.c:mld_in_v1_mode).
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.model import codes
+from mldkit.protocol.older_versions import OlderVersions
 
 if TYPE_CHECKING:
     from mldkit.model.messages import Query
@@ -37,8 +37,8 @@ class Learned:
     robustness: int = 0
     interval: int = 0
     response: int = 0
-    older_until: dict[int, int] = field(default_factory=dict)
-    """Tick until which a querier of a version counts as present."""
+    older: OlderVersions = field(default_factory=OlderVersions)
+    """Queriers of older versions that are present, until which tick."""
 
     def __post_init__(self) -> None:
         self.reset(link_up=False)
@@ -52,26 +52,21 @@ class Learned:
         self.interval = _DEFAULT_INTERVAL_S * self.grid.hz
         self.response = _DEFAULT_RESPONSE_S * self.grid.hz
         if not link_up or self.profile.family.ip_version == 6:
-            self.older_until.clear()
+            self.older.forget()
 
     def version(self, now_ns: int) -> int:
         """Return the version to speak now."""
         family = self.profile.family
         forced = self.settings.forced_version
-        if not (forced or self.older_until):
-            return family.current_version
         if forced == family.current_version and self.profile.setting_can_force_current:
             return forced
-        now = self.grid.tick(now_ns)
-        for version in family.versions[:-1]:
-            if forced == version or now < self.older_until.get(version, now):
-                return version
-        return family.current_version
+        oldest = self.older.oldest(family.current_version, self.grid.tick(now_ns))
+        return min(forced, oldest) if forced else oldest
 
     def hear_older(self, version: int, now_ns: int) -> None:
         """Take a query of an older version as a sign that its querier is present."""
         timeout = self.robustness * self.interval + self.response
-        self.older_until[version] = self.grid.tick(now_ns) + timeout
+        self.older.hear(version, self.grid.tick(now_ns) + timeout)
 
     def hear_current(self, query: Query, max_response: int) -> None:
         """Take robustness and intervals from a query of the current version."""

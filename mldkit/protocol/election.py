@@ -1,4 +1,4 @@
-"""Who queries the link: start, election, and the rhythm of General Queries.
+"""Who queries the link: the start and the election.
 
 ::
 
@@ -9,8 +9,8 @@
                          then every QI               timer ended    General Query heard
 
 (RFC 9776 §6.6.2, RFC 9777 §7.6.2.) While silent the robustness and the interval are those of the
-elected querier; a router that takes over goes back to its own. A querier of an older version
-makes this one speak that version as well, because hosts could not do with both (RFC 9776 §7.3.1).
+elected querier; a router that takes over goes back to its own. What is asked and when is in
+`GeneralQueries`, in which version in `QuerierVersion`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import is_unspecified
-from mldkit.protocol.querier_events import Elected, OtherQuerier, VersionChanged
+from mldkit.protocol.general_queries import GeneralQueries
+from mldkit.protocol.querier_events import Elected, OtherQuerier
+from mldkit.protocol.querier_version import QuerierVersion
 from mldkit.protocol.timer import Timer
 from mldkit.protocol.variables import Variables, election_rank, variables_of
 
@@ -52,27 +54,22 @@ class Election:
         self.variables = self._own_variables
         """Those in force on the link."""
         self._timers = timers
-        self._send = send
         self._observe = observe
-        self._general = Timer(settings.family, "general query", self._ask_all)
+        self._version = QuerierVersion(settings, timers, observe)
+        self._queries = GeneralQueries(settings, self._version, timers, send)
         self._other = Timer(settings.family, "other querier present", self._take_over)
-        self._older = Timer(settings.family, "older querier present", self._look_at_version)
-        self._startup_left = 0
         self._elected_until_ns = 0
-        self._older_until: dict[int, int] = {}
-        self._told_version = settings.version
         self._rival: Address | None = None
 
     def start(self, now_ns: int) -> None:
         """Begin as the querier; whoever has heard a lower address before stays silent instead."""
         if self.elected is None:
-            self._startup_left = self.settings.startup_count
+            self._queries.startup()
             self._win("start", now_ns)
 
     def version(self, now_ns: int) -> int:
         """Return the version of the queries that are sent now."""
-        older = [version for version, until_ns in self._older_until.items() if until_ns > now_ns]
-        return min(self.settings.version, *older) if older else self.settings.version
+        return self._version.at(now_ns)
 
     def hear(self, query: Query, source: Address, now_ns: int) -> None:
         """Take in a General Query of somebody else; one from 0.0.0.0 decides nothing."""
@@ -84,7 +81,9 @@ class Election:
         elif source != self._rival:
             self._rival = source
             self._tell(OtherQuerier(now_ns, self.settings.family, source, is_tie=other == own))
-        self._hear_version(query, source, now_ns)
+        # The interval after which hosts themselves return to the current version.
+        until_ns = now_ns + self.variables.older_host_ns
+        self._version.hear(query.version, source, until_ns, now_ns)
 
     @property
     def _own_variables(self) -> Variables:
@@ -95,12 +94,11 @@ class Election:
         self.elected = self.address
         self.variables = self._own_variables
         self._tell(Elected(now_ns, self.settings.family, self.address, reason, is_own=True))
-        self._ask_all(now_ns)
+        self._queries.ask(now_ns)
 
     def _yield(self, query: Query, source: Address, now_ns: int) -> None:
         """Leave the link to a router with a lower address, or go on doing so."""
-        self._timers.stop(self._general)
-        self._startup_left = 0
+        self._queries.stop()
         is_best = (
             self.elected is None
             or self.is_querier
@@ -126,34 +124,6 @@ class Election:
     def _take_over(self, now_ns: int) -> None:
         self._win("the other querier has gone", now_ns)
 
-    def _ask_all(self, now_ns: int) -> None:
-        settings = self.settings
-        self._send(settings.general_query(self.version(now_ns)), now_ns)
-        interval_ns = settings.variables.interval_ns
-        if self._startup_left:
-            self._startup_left -= 1
-            if self._startup_left:
-                interval_ns = settings.startup_interval_ns
-        self._timers.arm(self._general, interval_ns, now_ns)
-
-    def _hear_version(self, query: Query, source: Address, now_ns: int) -> None:
-        version = query.version
-        if version is None or version >= self.settings.version:
-            return
-        # The interval after which hosts themselves return to the current version.
-        self._older_until[version] = now_ns + self.variables.older_host_ns
-        self._look_at_version(now_ns, source)
-
-    def _look_at_version(self, now_ns: int, source: Address = b"") -> None:
-        """Tell when the version is another one, and look again when it may change back."""
-        version = self.version(now_ns)
-        if version != self._told_version:
-            self._told_version = version
-            self._tell(VersionChanged(now_ns, self.settings.family, version, source))
-        ends = [until_ns for until_ns in self._older_until.values() if until_ns > now_ns]
-        if ends:
-            self._timers.arm(self._older, min(ends) - now_ns, now_ns)
-
-    def _tell(self, event: Elected | OtherQuerier | VersionChanged) -> None:
+    def _tell(self, event: Elected | OtherQuerier) -> None:
         if self._observe is not None:
             self._observe(event)

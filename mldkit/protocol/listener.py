@@ -1,14 +1,11 @@
-"""The host side of one family on one interface: joins, leaves, and telling them.
+"""The host side of one family on one interface: joins, leaves, and who is told of them.
 
 ::
 
-    join, leave, source change -> counts of what is to be told -> change timer -> report
-                                                                       |
-                                  again until it was told robustness times
+    join, leave, source change -> counts of what is to be told -> ChangeReports
+    queries, reports of others -> Hearing -> Answers
 
-A new change starts the timer afresh and shares its runs with what is still being told
-(RFC 9776 §5.1, RFC 9777 §6.1; net/ipv6/mcast.c:mld_ifc_event, mld_ifc_work). In older versions a
-join is a report of its own and a leave a Leave Group or Done.
+In older versions a join is a report of its own and a leave a Leave Group or Done.
 """
 
 from __future__ import annotations
@@ -19,15 +16,9 @@ from mldkit.model.addresses import is_reportable
 from mldkit.model.family import MLD
 from mldkit.model.messages import Leave, LegacyReport
 from mldkit.protocol.answers import Answers
-from mldkit.protocol.changes import initial_state, pending_changes
-from mldkit.protocol.filters import (
-    NO_SOURCES,
-    Change,
-    Departed,
-    FilterMode,
-    Membership,
-)
-from mldkit.protocol.timer import Timer
+from mldkit.protocol.change_reports import ChangeReports
+from mldkit.protocol.filters import Change, FilterMode, Membership
+from mldkit.protocol.hearing import Hearing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,21 +29,20 @@ if TYPE_CHECKING:
 
 
 class Listener:
-    """One family of a host."""
+    """One family of a host: it owns the state of the interface, and lends it to its parts."""
 
-    __slots__ = ("_answers", "_initial", "_initial_left", "_profile", "state")
+    __slots__ = ("_answers", "_changes", "_hearing", "_profile", "state")
 
     def __init__(self, state: InterfaceState) -> None:
         self.state = state
         self._profile = state.profile
+        self._changes = ChangeReports(state)
         self._answers = Answers(state)
-        self._initial = Timer(state.family, "initial state", self._repeat_initial)
-        self._initial_left = 0
-        state.change.action = self._tell_changes
+        self._hearing = Hearing(state, self._answers, self._changes)
 
     def hear(self, decoded: Decoded, now_ns: int) -> None:
         """Take in a message of another node."""
-        self._answers.hear(decoded, now_ns)
+        self._hearing.hear(decoded, now_ns)
 
     def prepare(self) -> tuple[Datagram, ...]:
         """Make the answer to a General Query ahead; return it if it was not kept already."""
@@ -72,7 +62,7 @@ class Listener:
         state.drop_prepared()
         membership = Membership.joined(group, mode, is_reportable=is_reportable(group))
         state.groups[group] = membership
-        self._restore(membership)
+        self._changes.restore(membership)
         self._announce(membership, now_ns)
 
     def leave(self, group: Address, now_ns: int) -> None:
@@ -133,7 +123,7 @@ class Listener:
         self.state.drop_prepared()
         self.state.learned.reset(link_up=True)
         for membership in tuple(self.state.newest_first()):
-            self._restore(membership)
+            self._changes.restore(membership)
             self._announce(membership, now_ns)
 
     def stop(self, now_ns: int) -> None:
@@ -142,31 +132,27 @@ class Listener:
         state.drop_prepared()
         for membership in tuple(state.newest_first()):
             self._withdraw(membership, now_ns)
-        state.changes_left = 0
-        for timer in (state.change, self._answers.general, self._initial):
-            state.timers.stop(timer)
+        self._changes.stop()
+        self._answers.stop_general()
 
     def announce(self, now_ns: int) -> None:
         """Tell all groups because the first link-local address is valid (ipv6_mc_dad_complete)."""
-        self._initial_left = self.state.learned.robustness
-        self._repeat_initial(now_ns)
+        self._changes.tell_all(now_ns)
 
     def settle(self) -> None:
         """Count everything as told, as on a host that has been up for a while."""
         state = self.state
-        state.changes_left = 0
-        for timer in (state.change, self._answers.general, self._initial):
-            state.timers.stop(timer)
-        state.departed.clear()
+        self._changes.settle()
+        self._answers.stop_general()
         for membership in state.groups.values():
             membership.forget_changes()
-            state.stop_answer(membership)
+            self._answers.stop_group(membership)
 
     # Telling
 
     def _note(self, change: Change, now_ns: int) -> None:
         if change is not Change.NOTHING:
-            self._start_changes(now_ns)
+            self._changes.start(now_ns)
 
     def _announce(self, membership: Membership, now_ns: int) -> None:
         """Tell of a group that is new to the link (igmp6_group_added, igmp_group_added)."""
@@ -180,11 +166,11 @@ class Listener:
             return
         if membership.mode is FilterMode.EXCLUDE:
             membership.repeats = state.learned.robustness
-        self._arm_changes(now_ns)
+        self._changes.arm(now_ns)
 
     def _announce_older(self, membership: Membership, now_ns: int) -> None:
         state, timers = self.state, self.state.timers
-        timer = state.timer_of(membership)
+        timer = self._answers.timer_of(membership)
         if not self._profile.older_join_at_once:
             membership.older_reports_left = state.settings.robustness
             timers.arm_randomly(timer, 1, self._profile.group_extra_ticks, now_ns)
@@ -200,81 +186,16 @@ class Listener:
     def _withdraw(self, membership: Membership, now_ns: int) -> None:
         """Tell that a group is not listened to any more (igmp6_leave_group, igmp_group_dropped)."""
         state = self.state
-        state.stop_answer(membership)
+        self._answers.stop_group(membership)
         if not state.reports(membership):
             return
         version = state.version(now_ns)
         if version == state.family.current_version:
-            self._remember(membership)
-            self._start_changes(now_ns)
+            self._changes.remember(membership)
+            self._changes.start(now_ns)
         elif membership.is_last_reporter and (version == 2 or state.family is MLD):
             leave = Leave(version, membership.group)
             state.transmitter.send_older(leave, "leave", now_ns)
         if state.family is not MLD:
             membership.is_last_reporter = False
             membership.older_reports_left = 0
-
-    def _remember(self, membership: Membership) -> None:
-        """Keep a group that is left until that is told (mld_add_delrec, igmpv3_add_delrec)."""
-        state = self.state
-        repeats = state.learned.robustness
-        gone = Departed(membership.group, membership.mode, repeats, membership.is_reportable)
-        if gone.mode is FilterMode.INCLUDE:
-            gone.sources, membership.sources = membership.sources, NO_SOURCES
-            gone.dropped, membership.dropped = membership.dropped, ()
-            for source in gone.sources.values():
-                source.repeats = repeats
-        state.departed.append(gone)
-
-    def _restore(self, membership: Membership) -> None:
-        """Take a group back that was left a moment ago (mld_del_delrec, igmpv3_del_delrec)."""
-        departed = self.state.departed
-        for gone in reversed(departed):
-            if gone.group == membership.group:
-                break
-        else:
-            return
-        departed.remove(gone)
-        robustness = self.state.learned.robustness
-        if membership.mode is FilterMode.EXCLUDE:
-            membership.repeats = robustness
-            return
-        membership.sources, membership.dropped = gone.sources, gone.dropped
-        for source in membership.sources.values():
-            source.repeats = robustness
-
-    def _start_changes(self, now_ns: int) -> None:
-        if not self.state.speaks_older(now_ns):
-            self._arm_changes(now_ns)
-
-    def _arm_changes(self, now_ns: int) -> None:
-        state = self.state
-        state.changes_left = state.learned.robustness
-        extra = self._profile.extra_ticks if self._profile.draws_first_change else 0
-        state.timers.arm_randomly(state.change, 1, extra, now_ns)
-
-    def _tell_changes(self, now_ns: int) -> None:
-        """Send one state-change report (mld_ifc_work, igmp_ifc_timer_expire)."""
-        state = self.state
-        # Only IPv4 asks for a route, and has none through an interface that is down.
-        has_route = state.family is MLD or state.transmitter.is_up
-        records = pending_changes(state.departed, state.reported(), has_route=has_route)
-        state.transmitter.send_records(records, self._profile, "state change", now_ns)
-        if not state.changes_left:
-            return
-        state.changes_left -= 1
-        if state.changes_left or self._profile.runs_once_more:
-            limit = state.repeat_ticks(now_ns)
-            state.timers.arm_randomly(state.change, limit, self._profile.extra_ticks, now_ns)
-
-    def _repeat_initial(self, now_ns: int) -> None:
-        state = self.state
-        if not self._initial_left:
-            return
-        if not state.speaks_older(now_ns):
-            records = initial_state(state.newest_first())
-            state.transmitter.send_records(records, self._profile, "initial state", now_ns)
-        self._initial_left -= 1
-        if self._initial_left:
-            limit = state.repeat_ticks(now_ns)
-            state.timers.arm_randomly(self._initial, limit, self._profile.extra_ticks, now_ns)

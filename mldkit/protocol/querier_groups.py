@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
+from mldkit.protocol.older_versions import OlderVersions
 from mldkit.protocol.querier_asking import Asking
 from mldkit.protocol.querier_events import MembershipChanged
 from mldkit.protocol.querier_filter import NOTHING, RouterFilter
@@ -42,7 +43,7 @@ _NO_SOURCES: frozenset[Address] = frozenset()
 
 
 class _Seen(NamedTuple):
-    """What makes a group another one for whoever forwards data or reads about it."""
+    """What is told of a group: whoever forwards data or reads about it asks for no more."""
 
     exclude: bool
     version: int
@@ -63,25 +64,15 @@ class _Group:
     """Who reported it last."""
     lives_until_ns: int = 0
     """When it would end if nobody left and nobody reported any more."""
-    older_until: dict[int, int] = field(default_factory=dict)
-    """Until when a listener of each older version is there (RFC 9776 §8.13, RFC 9777 §9.13)."""
+    older: OlderVersions = field(default_factory=OlderVersions)
+    """The older versions that its listeners speak (RFC 9776 §8.13, RFC 9777 §9.13)."""
     told_version: int = 0
     """In which version it was told to be treated."""
     counted_sources: int = 0
 
     def version(self, now_ns: int) -> int:
         """Return the version of its oldest listener (Group Compatibility Mode)."""
-        if not self.older_until:
-            return self.current_version
-        older = [version for version, until_ns in self.older_until.items() if until_ns > now_ns]
-        return min(older, default=self.current_version)
-
-    def older_ends(self, now_ns: int) -> list[int]:
-        """Return when listeners of older versions go that are still there."""
-        older = self.older_until
-        for version in [version for version, until_ns in older.items() if until_ns <= now_ns]:
-            del older[version]
-        return list(older.values())
+        return self.older.oldest(self.current_version, now_ns)
 
     def seen(self, now_ns: int) -> _Seen:
         """Return what there is to be told."""
@@ -205,7 +196,7 @@ class Groups:
         if group.filter.is_empty and is_new:
             return
         if older is not None:
-            group.older_until[older[0]] = older[1]
+            group.older.hear(*older)
         group.host = host
         if record.sources or record.type in (RecordType.IS_EX, RecordType.TO_EX):
             group.lives_until_ns = now_ns + lifetime_ns
@@ -262,7 +253,7 @@ class Groups:
         if seen != before or seen.version != group.told_version:
             group.told_version = seen.version
             self._tell(group.event("change", seen, now_ns, host))
-        next_ns = min([group.filter.next_end_ns, *group.older_ends(now_ns)])
+        next_ns = min([group.filter.next_end_ns, *group.older.ends(now_ns)])
         # A timer that comes too early looks again; moving it with every report would cost more.
         if not group.timer.is_running or group.timer.fires_ns > next_ns:
             self._timers.arm(group.timer, max(next_ns - now_ns, 0), now_ns)

@@ -22,7 +22,7 @@ from mldkit.render.for_people import for_people
 from mldkit.render.incidents import data_after_leaves
 from mldkit.render.summary import summary
 from mldkit.render.terminal import printable
-from mldkit.render.words import frames_text, place
+from mldkit.render.words import filter_text, frames_text, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -203,7 +203,7 @@ def _memberships(result: AnalysisResult, svg: str | None) -> Iterator[str]:
             ("", place(key)),
             ("address", text(row.group)),
             ("address", text(host_address(row.host))),
-            ("wide", _filter(row)),
+            ("wide", filter_text(row.exclude, row.sources, _MOST_SOURCES)),
             ("", f"v{row.version}"),
             ("number", f"{(row.from_ns - result.begun_ns) / SECOND:,.3f}"),
             ("number", f"{(row.to_ns - result.begun_ns) / SECOND:,.3f}"),
@@ -304,15 +304,6 @@ def _table(
 
 def _figure(svg: str) -> str:
     return f'<figure class="card">{svg}</figure>'
-
-
-def _filter(row: Stay) -> str:
-    sources = ", ".join(map(text, row.sources[:_MOST_SOURCES]))
-    if len(row.sources) > _MOST_SOURCES:
-        sources += f" and {len(row.sources) - _MOST_SOURCES} more"
-    if row.exclude:
-        return f"all but {sources}" if sources else "any source"
-    return sources or "nothing"
 
 
 def _end(row: Stay) -> str:

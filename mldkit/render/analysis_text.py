@@ -21,7 +21,7 @@ from mldkit.render.terminal import (
     printable,
     rule_line,
 )
-from mldkit.render.words import frames_text, place
+from mldkit.render.words import filter_text, frames_text, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
 
 _MOST_ROWS = 300
+_MOST_SOURCES = 4
 _MOST_STREAMS = 50
 _MOST_ALIKE = 10
 """Findings of one rule on one link."""
@@ -118,7 +119,7 @@ def _print_rows(result: AnalysisResult) -> None:
             printable(place(key)),
             text(stay.group),
             text(host_address(stay.host)),
-            _filter_text(stay),
+            filter_text(stay.exclude, stay.sources, _MOST_SOURCES),
             f"v{stay.version}",
             f"{(stay.from_ns - result.begun_ns) / SECOND:.3f}",
             f"{(stay.to_ns - result.begun_ns) / SECOND:.3f}",
@@ -154,15 +155,6 @@ def _print_streams(result: AnalysisResult) -> None:
     print_table(headings, rows, right=numbers, merge=2)
     if len(streams) > _MOST_STREAMS:
         print(f"{len(streams) - _MOST_STREAMS} more; --json has all")
-
-
-def _filter_text(stay: Stay) -> str:
-    sources = ", ".join(map(text, stay.sources[:4]))
-    if len(stay.sources) > 4:
-        sources += f" and {len(stay.sources) - 4} more"
-    if stay.exclude:
-        return f"all but {sources}" if sources else "any source"
-    return sources or "nothing"
 
 
 def _finding_text(entry: Diagnosis, names: list[str]) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from mldkit.model.addresses import text
 from mldkit.model.messages import Report
 from mldkit.model.units import SECOND
-from mldkit.model.words import named
+from mldkit.model.words import counted, named
 from mldkit.render.message_json import Json, number
-from mldkit.render.message_text import plural, summary_text
+from mldkit.render.message_text import summary_text
 from mldkit.render.terminal import json_text, line_printer, print_json
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def _proxy_text(proxy: Proxy) -> str:
     )
     if proxy.lost:
         line += f"; the sources that they want of {named(proxy.lost)} are lost"
-    return f"{line} ({plural(len(proxy.frames), 'message')} of those only in B)"
+    return f"{line} ({counted(len(proxy.frames), 'message')} of those only in B)"
 
 
 def _lines(result: Comparison) -> list[Json]:
@@ -98,19 +98,19 @@ def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
     clocks = "no message is on both sides, so the clocks cannot be compared"
     if offset_ns is not None:
         clocks = f"the clock of B is {offset_ns / SECOND:+.6f} s from that of A"
-    emit(f"{plural(result.matched, 'message')} on both sides; {clocks}.")
+    emit(f"{counted(result.matched, 'message')} on both sides; {clocks}.")
     for name, missing, other, beyond in (
         (name_a, result.only_a, name_b, result.outside_a),
         (name_b, result.only_b, name_a, result.outside_b),
     ):
         if missing:
-            emit(f"only in {name}: {plural(len(missing), 'message')}", "bold red")
+            emit(f"only in {name}: {counted(len(missing), 'message')}", "bold red")
             for seen in missing:
                 datagram = seen.decoded.datagram
                 route = f"{text(datagram.source)} > {text(datagram.destination)}"
                 emit(f"  frame {seen.frame}: {route}  {summary_text(seen.decoded)}{_records(seen)}")
         if beyond:
-            count = plural(len(beyond), "message")
+            count = counted(len(beyond), "message")
             emit(
                 f"{count} of those only in {name}: before the first packet of {other} or after its"
                 " last, when it may not have been looked at"
@@ -118,7 +118,7 @@ def _print_text(result: Comparison, name_a: str, name_b: str) -> None:
     for proxy in result.proxies:
         emit(_proxy_text(proxy), "yellow")
     if result.elsewhere:
-        count = plural(len(result.elsewhere), "message")
+        count = counted(len(result.elsewhere), "message")
         emit(
             f"{count} of those only in {name_b}: from hosts behind other ports, whose reports a"
             " snooping switch sends to routers only"

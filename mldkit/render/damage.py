@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError
-from mldkit.render.message_text import plural
+from mldkit.model.words import counted
 from mldkit.render.streams import say
 from mldkit.render.terminal import note
 
@@ -63,5 +63,5 @@ def _report(args: argparse.Namespace, capture: Capture) -> None:
         say(f"mldkit: {capture.name}: {_damage_text(capture.damage)}")
     skipped = capture.skipped_link_types
     for link_type, count in skipped.items():
-        packets = plural(count, "packet")
+        packets = counted(count, "packet")
         note(args, f"note: {packets} of link type {link_type}, which is not read")

@@ -17,6 +17,7 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.units import SECOND
+from mldkit.model.words import counted
 from mldkit.render.terminal import SEVERITY_STYLES, printable, rule_line
 from mldkit.wire.validity import BY_ID
 
@@ -75,7 +76,7 @@ def summary_text(decoded: Decoded) -> str:
     if isinstance(message, Query):
         return f"{name} {query_text(message)}"
     if isinstance(message, Report):
-        return f"{name} report, {plural(len(message.records), 'record')}"
+        return f"{name} report, {counted(len(message.records), 'record')}"
     if isinstance(message, LegacyReport):
         return f"{name} report {text(message.group)}"
     if isinstance(message, Leave):
@@ -90,11 +91,6 @@ def summary_text(decoded: Decoded) -> str:
         kind = "no type" if decoded.type is None else f"type 0x{decoded.type:02x}"
         return f"{family} {decoded.kind} ({kind}), {decoded.length} octets"
     return str(message)
-
-
-def plural(count: int, noun: str, many: str | None = None) -> str:
-    """Return `1 record` or `2 records`; `many` where an s does not do it."""
-    return f"{count} {noun}" if count == 1 else f"{count} {many or noun + 's'}"
 
 
 def query_text(query: Query) -> str:

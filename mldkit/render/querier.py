@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import counted
 from mldkit.protocol.querier_events import (
     Elected,
     MembershipChanged,
@@ -16,7 +17,7 @@ from mldkit.protocol.querier_events import (
 )
 from mldkit.querier import AddressGone, QuerySent
 from mldkit.render.message_json import Json, number, time_text
-from mldkit.render.message_text import plural, query_text
+from mldkit.render.message_text import query_text
 from mldkit.render.terminal import line_printer, note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class Output:
         note(self._args, f"{elapsed_ns / SECOND:.1f} s: {_counts(job, len(members))}")
         left_out = job.querier.left_out
         if left_out:
-            records = plural(left_out, "reported record")
+            records = counted(left_out, "reported record")
             note(self._args, f"note: no room for {records}: too many groups or sources")
 
 
@@ -248,7 +249,7 @@ def _print_members(members: Sequence[MembershipChanged]) -> None:
     ]
     print_table(("group", "mode", "sources", "in doubt", "version", "last reporter"), rows)
     if len(members) > _MOST_ROWS:
-        print(f"and {plural(len(members) - _MOST_ROWS, 'more group')}: --json lists all")
+        print(f"and {counted(len(members) - _MOST_ROWS, 'more group')}: --json lists all")
 
 
 def _counts(job: QuerierJob, groups: int) -> str:
@@ -257,8 +258,8 @@ def _counts(job: QuerierJob, groups: int) -> str:
         + ("querier" if one.is_querier else f"silent beside {_address(one.elected or b'')}")
         for one in job.standings()
     )
-    sent = plural(job.queries, "query", "queries")
-    return f"{sent} sent, {plural(groups, 'group')} listened to; {roles}"
+    sent = counted(job.queries, "query", "queries")
+    return f"{sent} sent, {counted(groups, 'group')} listened to; {roles}"
 
 
 def _mode(event: MembershipChanged) -> str:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import is_unspecified, mac_text, text
 from mldkit.model.units import MILLISECOND
-from mldkit.model.words import hosts_text
+from mldkit.model.words import counted, hosts_text
 from mldkit.render.message_json import Json, message_json, messages_json
-from mldkit.render.message_text import plural
 from mldkit.render.terminal import line_printer, note, output_columns, print_json, print_table
 from mldkit.wire.validity import judge
 
@@ -89,7 +88,7 @@ def _print_text(result: QueryResult) -> None:
     else:
         print_table(headings, rows, right={"delay"}, merge=2)
     groups = len({state.group for host in hosts for state in host.groups.values()})
-    print(f"{hosts_text(map(_identity, hosts))}, {plural(groups, 'group')}")
+    print(f"{hosts_text(map(_identity, hosts))}, {counted(groups, 'group')}")
 
 
 def _identity(host: HostState) -> tuple[bytes, bytes | None]:
@@ -156,12 +155,12 @@ def _remarks(result: QueryResult, dropped: int) -> list[str]:
     for source in queriers:
         lines.append(f"another querier was heard meanwhile: {text(source)}")
     if result.changes:
-        lines.append(f"{plural(result.changes, 'message')} of joins or leaves came meanwhile")
+        lines.append(f"{counted(result.changes, 'message')} of joins or leaves came meanwhile")
     if result.elsewhere:
-        reports = plural(result.elsewhere, "report")
+        reports = counted(result.elsewhere, "report")
         lines.append(f"{reports} came with other VLAN tags than the query and are not listed")
     if dropped:
-        lines.append(f"the kernel dropped {plural(dropped, 'frame')}: answers may be missing")
+        lines.append(f"the kernel dropped {counted(dropped, 'frame')}: answers may be missing")
     if not result.queries:
         lines.append("the own query was not seen to leave; delays are unknown")
     if result.is_partial:

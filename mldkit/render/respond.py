@@ -18,19 +18,18 @@ from mldkit.link import clock
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import counted
 from mldkit.protocol.events import Sent
 from mldkit.render.message_json import Json, message_json, time_text
-from mldkit.render.message_text import plural, summary_text
+from mldkit.render.message_text import summary_text
 from mldkit.render.terminal import line_printer, note, print_json
 from mldkit.responder.responder import Answered, Explained, Heard
 from mldkit.wire.decode import decode
-from mldkit.wire.encode import encode_frame
 from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
 
-    from mldkit.model.datagram import Datagram
     from mldkit.responder.population import Plan, Resident
     from mldkit.responder.responder import Responder, ResponderEvent
 
@@ -72,11 +71,11 @@ class Output:
         timing = f"profile {plan.profile}"
         if plan.profile == "linux":
             timing += f", {plan.hz} ticks a second"
-        groups = plural(sum(len(spec.groups) for spec in plan.groups), "group")
+        groups = counted(sum(len(spec.groups) for spec in plan.groups), "group")
         if plan.is_distinct and plan.count > 1:
             groups += " each"
         line = (
-            f"{plural(plan.count, 'host')} on {self._args.interface} in {groups}: {who}; "
+            f"{counted(plan.count, 'host')} on {self._args.interface} in {groups}: {who}; "
             f"{timing}, seed {plan.seed}"
         )
         if self._format == "text":
@@ -148,8 +147,10 @@ class Output:
     def _summary_lines(self, responder: Responder, dropped: int) -> list[tuple[str, str]]:
         late = responder.lateness
         length_s = (clock.now_ns() - self._begun_ns) / SECOND
-        heard = plural(responder.queries, "query", "queries")
-        lines = [(f"{length_s:.1f} s: {heard} heard, {plural(late.count, 'message')} sent", "bold")]
+        heard = counted(responder.queries, "query", "queries")
+        lines = [
+            (f"{length_s:.1f} s: {heard} heard, {counted(late.count, 'message')} sent", "bold")
+        ]
         if late.count:
             median, most, worst = (
                 f"{value / MILLISECOND:.3f} ms"
@@ -163,7 +164,7 @@ class Output:
                 (f"{beyond} of {late.count} left more than a tick ({tick}) late", "yellow")
             )
         if dropped:
-            lines.append((f"{plural(dropped, 'packet')} dropped by the kernel", "yellow"))
+            lines.append((f"{counted(dropped, 'packet')} dropped by the kernel", "yellow"))
         return lines
 
     # JSON
@@ -175,7 +176,7 @@ class Output:
             wall_ns = told.time_ns - self._wall_offset_ns
             return {
                 "event": "sent",
-                "message": message_json(judge(self._decoded(told.datagram, wall_ns))),
+                "message": message_json(judge(self._decoded(told.octets, wall_ns))),
                 "late_ms": told.late_ns / MILLISECOND,
             }
         return {
@@ -185,9 +186,9 @@ class Output:
             "text": str(told.event),
         }
 
-    def _decoded(self, datagram: Datagram, wall_ns: int) -> Decoded:
+    def _decoded(self, octets: bytes, wall_ns: int) -> Decoded:
         self._numbers += 1
-        frame = Frame(encode_frame(datagram), wall_ns, self._numbers, outgoing=True)
+        frame = Frame(octets, wall_ns, self._numbers, outgoing=True)
         frame.interface = self._args.interface
         found = decode(frame)
         if not isinstance(found, Decoded):

@@ -26,8 +26,7 @@ from rich.text import Text
 
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.model.words import hosts_text
-from mldkit.render.message_text import plural
+from mldkit.model.words import counted, hosts_text
 from mldkit.render.terminal import SEVERITY_STYLES, printable
 from mldkit.watch import LinkEvent
 
@@ -96,9 +95,9 @@ class LiveTable:
         state.append(watch.state, "green" if watch.state == "up" else "bold red")
         lines = [_querier_line(querier, wall_ns) for querier in seen.queriers[:_MOST_QUERIERS]]
         counts = [
-            plural(seen.groups, "group"),
+            counted(seen.groups, "group"),
             hosts_text(seen.hosts),
-            plural(watch.messages, "message"),
+            counted(watch.messages, "message"),
         ]
         state.append(f"  {', '.join(counts)}", "dim")
         dropped = f", {watch.dropped:,} dropped by the kernel"
@@ -121,7 +120,7 @@ def _table(shown: list[MemberLine], wall_ns: int) -> Table:
         if line.member is None:
             vlan = f"  VLAN {'.'.join(map(str, line.link.vlan)) or 'none'}" if several else ""
             name = Text(text(line.group) + vlan, style="bold")
-            table.add_row(name, "", Text(plural(line.members, "host"), style="dim"))
+            table.add_row(name, "", Text(counted(line.members, "host"), style="dim"))
         else:
             table.add_row(*_cells(line.link.family, line.member, wall_ns))
     return table

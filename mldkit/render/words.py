@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.model.family import IGMP
+from mldkit.model.words import named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.facts import LinkKey
+    from mldkit.model.addresses import Address
 
 
 def place(link: LinkKey) -> str:
@@ -39,6 +41,13 @@ def _where(link: LinkKey | DeviceFacts) -> str:
         where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
     where += map(str, link.circuit)
     return ", ".join(where)
+
+
+def filter_text(exclude: bool, sources: Sequence[Address], most: int) -> str:  # noqa: FBT001
+    """Return which sources somebody wants, the first ones by name: `all but 10.0.0.1`."""
+    if exclude:
+        return f"all but {named(sources, most)}" if sources else "any source"
+    return named(sources, most) or "nothing"
 
 
 def family_name(link: LinkKey) -> str:

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError
 from mldkit.link import interfaces, kernel
-from mldkit.model.addresses import is_reportable, text
+from mldkit.model.addresses import is_reportable
 from mldkit.model.family import IGMP, MLD, family_of
+from mldkit.model.words import named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 _LOCAL = b"\xe0\0\0"
 _LOCAL_SETTING = "net.ipv4.igmp_link_local_mcast_reports"
-_SHOWN = 3
 
 
 def check_alone(name: str, families: Iterable[Family]) -> None:
@@ -40,7 +40,7 @@ def check_alone(name: str, families: Iterable[Family]) -> None:
         reported = [group for group in joined if family_of(group) is family and _is_told(group)]
         if reported:
             raise LinkError(
-                f"{name}: this machine's own stack would answer too, for {_listed(reported)}",
+                f"{name}: this machine's own stack would answer too, for {named(reported)}",
                 hint=_remedy(name, family, reported),
             )
         if family is MLD and not interface.is_running and _has_ipv6(name):
@@ -74,11 +74,6 @@ def _setting(name: str) -> str | None:
         return (Path("/proc/sys") / swapped).read_text().strip()
     except OSError:
         return None
-
-
-def _listed(groups: list[Address]) -> str:
-    shown = ", ".join(map(text, groups[:_SHOWN]))
-    return shown if len(groups) <= _SHOWN else f"{shown} and {len(groups) - _SHOWN} more"
 
 
 def _remedy(name: str, family: Family, reported: list[Address]) -> str:

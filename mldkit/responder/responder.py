@@ -56,6 +56,8 @@ class Answered:
     time_ns: int
     late_ns: int
     datagram: Datagram
+    octets: bytes
+    """The frame that left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +194,9 @@ class Responder:
             self.queries += 1
         self._put(Heard(now_ns, decoded))
 
-    def _on_sent(self, datagrams: list[Datagram], intended_ns: int, sent_ns: int) -> None:
-        for datagram in datagrams:
-            self._put(Answered(sent_ns, sent_ns - intended_ns, datagram))
+    def _on_sent(self, sent: list[tuple[Datagram, bytes]], intended_ns: int, sent_ns: int) -> None:
+        for datagram, octets in sent:
+            self._put(Answered(sent_ns, sent_ns - intended_ns, datagram, octets))
 
     def _on_idle(self, wake_ns: int | None) -> bool:
         """Do one piece of the work that can wait; return whether there was any and time for it."""

@@ -5,14 +5,13 @@
     frames in order -> read_frame -> Decoded
                           |  |
                           |  Fragment -> Reassembler -> whole datagram, or what is left of it
-                          |  Carrier -> looked into when asked, else counted
-                          Broken, Unread -> counted, the first one kept
+                          |  Carrier -> looked into when asked, else Unread
+                          Broken, Unread -> as they are: who reads counts them
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.model.datagram import Broken, Decoded, Frame, Malformed, Remark, Unread
 from mldkit.model.family import MLD
@@ -30,6 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+Found: TypeAlias = "tuple[Decoded, ...] | Broken | Unread"
+"""What a frame holds: messages, mostly none or one; or where it broke, or what it is in."""
+
+
 class Decoder:
     """Read the frames of one capture or one device in order."""
 
@@ -42,16 +45,16 @@ class Decoder:
             self._look_inside = look_inside
         self._fragments = Reassembler()
         self._header_sums = HeaderSums()
-        self.broken: int = 0
-        """Frames that ended or contradicted themselves before their protocol was known."""
-        self.first_broken: Broken | None = None
-        self.unread: Counter[Unread] = Counter()
-        """Frames that were not looked into, by what they are in."""
         self.link: LinkHeader | None = None
         """The link header of the last frame, if it holds a packet that is no message."""
 
     def decode(self, frame: Frame) -> tuple[Decoded, ...]:
-        """Return the messages that `frame` completes: none or one, seldom more."""
+        """Return the messages that `frame` completes and nothing else: none or one, seldom more."""
+        found = self.read(frame)
+        return () if isinstance(found, Broken | Unread) else found
+
+    def read(self, frame: Frame) -> Found:
+        """Return the messages that `frame` completes, or why it was not read so far."""
         found = read_frame(frame)
         if type(found) is LinkHeader:
             self.link = found
@@ -64,13 +67,8 @@ class Decoder:
         if isinstance(found, Carrier):
             self.link = found.link
             found = found.unread if self._look_inside is None else self._look_inside(frame, found)
-        if isinstance(found, Unread):
-            self.unread[found] += 1
-            return ()
-        if isinstance(found, Broken):
-            self.broken += 1
-            self.first_broken = self.first_broken or found
-            return ()
+        if isinstance(found, Broken | Unread):
+            return found
         if isinstance(found, Fragment):
             return self._collect(frame, found)
         return (found,) if isinstance(found, Decoded) else ()

@@ -28,6 +28,7 @@ from mldkit.model.messages import (
     record_type_name,
 )
 from mldkit.model.units import SECOND
+from mldkit.model.words import named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,13 +84,6 @@ def reported_groups(decoded: Decoded) -> list[Address]:
     if isinstance(message, Report):
         return [record.group for record in message.records]
     return [message.group] if isinstance(message, LegacyReport | Leave) else []
-
-
-def listing(addresses: list[Address]) -> str:
-    """Return up to three addresses in words and how many more there are."""
-    names = ", ".join(text(address) for address in dict.fromkeys(addresses[:3]))
-    more = len(set(addresses)) - 3
-    return f"{names} and {more} more" if more > 0 else names
 
 
 def hop_limit(decoded: Decoded) -> Outcome:
@@ -172,7 +166,8 @@ def group_is_unicast(decoded: Decoded) -> Outcome:
     # Groups of one family lie in one block: when the ends are groups, all of them are.
     if not groups or (is_multicast(min(groups)) and is_multicast(max(groups))):
         return None
-    return f"not multicast: {listing([group for group in groups if not is_multicast(group)])}"
+    wrong = dict.fromkeys(group for group in groups if not is_multicast(group))
+    return f"not multicast: {named(list(wrong))}"
 
 
 def unknown_record(decoded: Decoded) -> Outcome:
@@ -292,7 +287,7 @@ def never_reported(decoded: Decoded) -> Outcome:
         for group in groups
         if group[1] & 15 < 3 and is_multicast(group) and not is_reportable(group)
     ]
-    return f"no message may name {listing(wrong)}" if wrong else None
+    return f"no message may name {named(list(dict.fromkeys(wrong)))}" if wrong else None
 
 
 def any_source_in_ssm_range(decoded: Decoded) -> Outcome:

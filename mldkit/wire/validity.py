@@ -165,9 +165,9 @@ class Judged(NamedTuple):
         return any(finding.severity == ERROR for finding in self.findings)
 
 
-def judge(decoded: Decoded) -> Judged:
-    """Return a message with its findings."""
-    return Judged(decoded, find(decoded))
+def judge(decoded: Decoded, unseen: Sequence[GroupRecord] | None = None) -> Judged:
+    """Return a message with its findings; `unseen` as for `find`."""
+    return Judged(decoded, find(decoded, unseen))
 
 
 def find(decoded: Decoded, unseen: Sequence[GroupRecord] | None = None) -> tuple[Finding, ...]:

@@ -33,6 +33,7 @@ from mldkit.testing.envelopes import V4, V6, patched, v6_with, with_ip_sum
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.wire.encode import encode_frame
 from tests.golden import data_stories, host_stories, querier_stories
+from tests.golden.heard import Heard
 from tests.golden.querier_stories import every
 from tests.golden.rule_captures import IN_CAPTURES
 from tests.golden.test_defect_table import DEFECTS
@@ -235,48 +236,56 @@ ON_A_LINK = [
 ]
 
 
-def ids(frames: Iterable[Frame], begun_ns: int | None = None) -> set[str]:
-    """Return the rules that an analysis of the frames names."""
+def heard(frames: Iterable[Frame], begun_ns: int | None = None) -> Heard:
+    """Return what an analysis says of the frames."""
     analysis = Analysis()
     analysis.intake.begun_ns = begun_ns
+    frames = tuple(frames)
     for frame in frames:
         analysis.see(replace(frame))
-    return {entry.id for entry in analysis.finish().findings}
+    return Heard(frames, analysis.finish())
+
+
+def held(rule: str, hit: Heard, neighbour: Heard) -> None:
+    """Fail with the story that went wrong."""
+    assert rule in hit, f"{rule} is not told\n{hit.story}"
+    assert rule not in neighbour, f"{rule} is told\n{neighbour.story}"
 
 
 @pytest.mark.parametrize("rule", FRAMES)
 def test_a_rule_on_frames_is_raised_and_its_neighbour_is_not(rule: str) -> None:
     hit, neighbour = FRAMES[rule]
 
-    assert rule in ids(hit)
-    assert rule not in ids(neighbour)
+    held(rule, heard(hit), heard(neighbour))
 
 
 @pytest.mark.parametrize(("rule", "family"), ON_A_LINK)
 def test_a_rule_on_a_link_is_raised_and_its_neighbour_is_not(rule: str, family: Family) -> None:
-    found = []
-    for tell in STORIES[rule]:
-        stage = Stage(family)
+    hit, neighbour = (Stage(family) for _ in STORIES[rule])
+    for tell, stage in zip(STORIES[rule], (hit, neighbour), strict=True):
         tell(stage)
-        found.append(ids(stage.frames(), BEGIN_NS))
 
-    assert rule in found[0]
-    assert rule not in found[1]
+    held(rule, heard(hit.frames(), BEGIN_NS), heard(neighbour.frames(), BEGIN_NS))
 
 
 @pytest.mark.parametrize("rule", IN_CAPTURES)
 def test_a_rule_on_captures_is_raised_and_its_neighbour_is_not(rule: str, tmp_path: Path) -> None:
-    found = []
-    for number, frames in enumerate(IN_CAPTURES[rule]):
-        path = str(tmp_path / f"{number}.pcapng")
-        with CaptureWriter(path) as writer:
-            for frame in frames:
-                writer.write(frame)
-        with open_capture(path, data=True) as capture:
-            found.append({entry.id for entry in analyze([capture], Analysis()).findings})
+    hit, neighbour = (
+        _of_capture(frames, tmp_path / f"{name}.pcapng")
+        for name, frames in zip(("hit", "neighbour"), IN_CAPTURES[rule], strict=True)
+    )
 
-    assert rule in found[0]
-    assert rule not in found[1]
+    held(rule, hit, neighbour)
+
+
+def _of_capture(frames: Iterable[Frame], path: Path) -> Heard:
+    """Write frames to a capture and return what an analysis says of it."""
+    frames = tuple(frames)
+    with CaptureWriter(str(path)) as writer:
+        for frame in frames:
+            writer.write(frame)
+    with open_capture(str(path), data=True) as capture:
+        return Heard(frames, analyze([capture], Analysis()))
 
 
 def test_every_rule_has_a_case() -> None:

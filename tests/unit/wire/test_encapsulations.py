@@ -41,10 +41,9 @@ def decoded(way: Encapsulation, frame: bytes) -> list[Decoded]:
 def unread(data: bytes, link_type: int = LinkType.ETHERNET, *, tunnels: bool = True) -> list[str]:
     """Return in words what is not looked into in a frame, which the sieve lets pass."""
     assert may_hold_message(data, link_type)
-    decoder = Decoder(tunnels=tunnels)
-    assert decoder.decode(Frame(data, 0, 1, link_type)) == ()
-    assert decoder.broken == 0
-    return [unread_text(what, count) for what, count in decoder.unread.items()]
+    found = Decoder(tunnels=tunnels).read(Frame(data, 0, 1, link_type))
+    assert not isinstance(found, Broken)
+    return [unread_text(found, 1)] if isinstance(found, Unread) else list(map(str, found))
 
 
 @pytest.mark.parametrize(("way", "family"), CASES)
@@ -78,11 +77,10 @@ WRONG: dict[str, Callable[[bytes], bytes]] = {
 def said(data: bytes, link_type: int, original: int | None = None) -> list[object]:
     """Return all findings on a frame, or where it broke."""
     decoder = Decoder(tunnels=True)
-    found = [*decoder.decode(Frame(data, 0, 1, link_type, original)), *decoder.finish()]
-    broken = decoder.first_broken
-    return [[(one.id, one.severity) for one in find(each)] for each in found] + [
-        broken and (broken.id, broken.reason)
-    ]
+    read = decoder.read(Frame(data, 0, 1, link_type, original))
+    found = [*(() if isinstance(read, Broken | Unread) else read), *decoder.finish()]
+    broken = (read.id, read.reason) if isinstance(read, Broken) else None
+    return [[(one.id, one.severity) for one in find(each)] for each in found] + [broken]
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -121,9 +119,10 @@ def test_every_prefix_is_read_without_harm(way: Encapsulation, family: int) -> N
     for length in range(len(whole)):
         decoder = Decoder(tunnels=True)
         frame = Frame(whole[:length], 0, 1, way.link_type)
-        found = [*decoder.decode(frame), *decoder.finish()]
-        assert len(found) <= 1
-        if found or decoder.broken or decoder.unread:
+        read = decoder.read(frame)
+        left = [*decoder.finish()]
+        assert isinstance(read, Broken | Unread) or len([*read, *left]) <= 1
+        if read or left:
             assert may_hold_message(frame.data, way.link_type)
 
 
@@ -280,11 +279,10 @@ def test_nesting_is_followed_to_a_depth_and_no_further() -> None:
 def test_tags_of_all_places_count_together() -> None:
     tag = b"\x81\x00\x00\x05"
     frame = V4[:12] + tag * 8 + b"\x89\x2f\0\x30\0\1" + tag + V4[12:]
-    decoder = Decoder()
+    found = Decoder().read(Frame(frame, 0, 1))
 
-    assert decoder.decode(Frame(frame, 0, 1)) == ()
-    assert isinstance(decoder.first_broken, Broken)
-    assert decoder.first_broken.id == "M-45"
+    assert isinstance(found, Broken)
+    assert found.id == "M-45"
 
 
 def test_every_ethertype_that_is_followed_has_a_case() -> None:

@@ -1,0 +1,73 @@
+"""AF_PACKET sockets, and what they are asked for while they hear nothing yet.
+
+Constants are those of linux/if_packet.h and asm-generic/socket.h.
+"""
+
+from __future__ import annotations
+
+import array
+import socket
+import struct
+
+from mldkit.errors import LinkError
+from mldkit.link.bpf import membership_filter
+
+SOL_PACKET = 263
+PACKET_STATISTICS = 6
+PACKET_AUXDATA = 8
+PACKET_IGNORE_OUTGOING = 23
+SO_TIMESTAMPNS = 64  # the form with 64-bit seconds on every machine
+MR_PROMISC = 1
+MR_ALLMULTI = 2
+_PACKET_ADD_MEMBERSHIP = 1
+_SO_ATTACH_FILTER = 26
+_SO_RCVBUFFORCE = 33
+
+
+def open_socket() -> socket.socket:
+    """Return a socket that hears nothing until it is bound; raise `LinkError` if we may not."""
+    try:
+        # Protocol 0 hears nothing until the socket is bound to one.
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    except PermissionError as error:
+        raise LinkError(
+            "no permission for packet sockets", hint="run it with sudo, or try mldkit demo"
+        ) from error
+    except OSError as error:
+        raise LinkError(f"no packet sockets: {error.strerror}") from error
+
+
+def hear_memberships_only(listener: socket.socket) -> None:
+    """Let only frames that may hold a membership message through."""
+    program = array.array("B", membership_filter())
+    address, octets = program.buffer_info()
+    descriptor = struct.pack("@HP", octets // 8, address)
+    listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, descriptor)
+
+
+def stamp_frames(listener: socket.socket) -> None:
+    """Have each frame come with its time, and with the VLAN tag that was taken out of it."""
+    listener.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    listener.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+
+
+def set_buffer(listener: socket.socket, octets: int) -> str | None:
+    """Set the receive buffer; return in words what there is instead, if it is smaller."""
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, octets)
+    except PermissionError:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, octets)
+        # The kernel doubles what is asked for, to pay for its own bookkeeping.
+        granted = listener.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // 2
+        if granted < octets:
+            return (
+                f"receive buffer of {granted >> 10} KiB instead of {octets >> 10} KiB: "
+                f"without CAP_NET_ADMIN it is limited by the sysctl net.core.rmem_max"
+            )
+    return None
+
+
+def add_membership(listener: socket.socket, index: int, kind: int) -> None:
+    """Have the device with this index receive more than it would (MR_ALLMULTI, MR_PROMISC)."""
+    request = struct.pack("@iHH8s", index, kind, 0, b"")
+    listener.setsockopt(SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
