@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from statistics import median_low
 from typing import TYPE_CHECKING
 
 from mldkit.protocol.variables import Variables, election_rank, variables_of
@@ -57,7 +56,7 @@ class Rhythm:
     def observed_ns(self) -> int | None:
         """Median of the intervals, in nanoseconds; None where there are none."""
         intervals = self.intervals
-        return median_low(intervals) if intervals else None
+        return sorted(intervals)[(len(intervals) - 1) // 2] if intervals else None
 
     def query(self, now_ns: int, variables: Variables) -> None:
         """Take in a query to everybody, and what its querier announced."""
