@@ -173,7 +173,8 @@ def print_table(
         same = merge > 0 and row[:merge] == previous[:merge]
         table.add_row(*([""] * merge + row[merge:] if same else row))
         previous = row
-    console = Console(highlight=False, markup=False)
+    # Without emoji: `:a:` and `:cd:` are parts of addresses.
+    console = Console(highlight=False, markup=False, emoji=False)
     console.width = columns or 10_000
     with console.capture() as capture:
         console.print(table)

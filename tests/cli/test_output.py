@@ -134,6 +134,21 @@ def test_no_table_breaks_an_address(
     assert has_sections == (columns < 120)
 
 
+@pytest.mark.parametrize("columns", [None, 60, 200])
+def test_a_part_of_an_address_is_no_emoji(
+    columns: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if columns is not None:
+        monkeypatch.setenv("COLUMNS", str(columns))
+    addresses = ["94:10:3e:cd:37:65", "ba:99:07:ab:3d:f9", "2001:db8:a:b:100::1"]
+
+    print_table(("device", "note"), [(address, "§") for address in addresses])
+    print_table(("device", "note"), [(address, "-") for address in addresses])
+
+    printed = capsys.readouterr().out.split()
+    assert [word for word in printed if ":" in word] == addresses * 2
+
+
 def test_columns_of_a_section_stand_below_their_headings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
