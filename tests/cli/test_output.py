@@ -149,6 +149,18 @@ def test_a_part_of_an_address_is_no_emoji(
     assert [word for word in printed if ":" in word] == addresses * 2
 
 
+def test_a_pipe_gets_the_table_of_a_wide_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_table(HEADINGS, ROWS, right={"from s"}, merge=2)
+    pipe = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "500")
+    print_table(HEADINGS, ROWS, right={"from s"}, merge=2)
+
+    assert pipe == capsys.readouterr().out
+    assert len(pipe.splitlines()) == 1 + len(ROWS)
+
+
 def test_columns_of_a_section_stand_below_their_headings(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
