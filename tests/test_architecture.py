@@ -13,6 +13,8 @@ SOURCES = sorted((ROOT / "mldkit").rglob("*.py"))
 EVERYTHING = SOURCES + sorted((ROOT / "tests").rglob("*.py")) + sorted(
     (ROOT / "captures").rglob("*.py")
 )  # fmt: skip
+MOST_ATTRIBUTES, MOST_METHODS = 12, 15
+"""Of a class; more of them are rows of data, or say at their head why they are so large."""
 STRANGERS = {"utils", "util", "helpers", "helper", "common", "misc", "base", "manager", "handler"}
 
 
@@ -33,6 +35,43 @@ def test_every_module_says_what_it_knows_and_is_named_for_a_noun(path: Path) -> 
     assert path.stem not in STRANGERS
     if path.name != "__init__.py" or path.read_text():
         assert ast.get_docstring(ast.parse(path.read_text()))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_large_class_says_why_it_is_one(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not isinstance(node, ast.ClassDef):
+            continue
+        attributes, methods = parts(node)
+        words = " ".join((ast.get_docstring(node) or "").split())
+        reason = re.search(r"more ([a-z ]+) than a class should, because", words)
+        said = reason[1] if reason is not None else ""
+        # What has hardly a method is no more than its fields say.
+        is_row = methods <= 2 and "row of data" in words
+        too_wide = attributes > MOST_ATTRIBUTES and not is_row and "attributes" not in said
+        too_long = methods > MOST_METHODS and "methods" not in said
+        assert not too_wide, (node.name, attributes)
+        assert not too_long, (node.name, methods)
+
+
+def parts(node: ast.ClassDef) -> tuple[int, int]:
+    """Return how many attributes and methods a class has: fields, and what is set on `self`."""
+    methods = [each for each in node.body if isinstance(each, ast.FunctionDef)]
+    fields = {
+        each.target.id
+        for each in node.body
+        if isinstance(each, ast.AnnAssign) and isinstance(each.target, ast.Name)
+    }
+    fields |= {
+        each.attr
+        for method in methods
+        for each in ast.walk(method)
+        if isinstance(each, ast.Attribute)
+        and isinstance(each.ctx, ast.Store)
+        and isinstance(each.value, ast.Name)
+        and each.value.id == "self"
+    }
+    return len(fields), len(methods)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

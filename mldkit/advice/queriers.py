@@ -86,7 +86,7 @@ ROWS = (
     ),
     Advice(
         "D-03",
-        "The acting querier changes again and again. Each change starts new questions, and a"
+        "The acting querier changes again and again. Each change brings new queries, and a"
         " router that takes over may not know yet who listens.",
         (warning("it changed three times or more within two query intervals"),),
         "let the others wait longer than the querier is silent, or let only one of them query",

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CaptureDigest:
-    """One capture in numbers; times in nanoseconds since the epoch."""
+    """One capture in numbers; times in nanoseconds since the epoch.
+
+    A row of data.
+    """
 
     file: str
     reason: str | None

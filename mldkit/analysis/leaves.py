@@ -138,7 +138,11 @@ class _Pending:
 
 
 class Leaves:
-    """The leaves of one link and family."""
+    """The leaves of one link and family.
+
+    It has more methods than a class should, because each thing that can follow a leave has one:
+    questions, reports, data, silence, the end.
+    """
 
     def __init__(
         self,

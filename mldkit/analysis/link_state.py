@@ -60,6 +60,9 @@ class LinkState:
     """What is known of one link and family: one attribute for each fold.
 
     It knows which message goes to which fold and in which order, and nothing else.
+
+    It has more attributes and methods than a class should, because each fold is one, and each
+    thing that can happen to a link.
     """
 
     def __init__(
@@ -314,7 +317,7 @@ class LinkState:
         responses = self.responses
         deadline_ns = mark.time_ns + self._lifetime_ns
         partial = responses.windows.asked_sources
-        # Nobody is recognised by the address that many may use at once.
+        # 0.0.0.0 may be the address of many hosts at once: it tells none of them.
         is_faultless = (
             not found and version == self.key.family.current_version and host != IPV4_UNSPECIFIED
         )

@@ -61,7 +61,11 @@ _NOBODY: dict[Host, Row] = {}
 
 
 class Memberships:
-    """The stays of one link and family."""
+    """The stays of one link and family.
+
+    It has more attributes and methods than a class should, because all that can happen to a stay
+    is done to one table, which nobody else changes.
+    """
 
     def __init__(self, link: LinkKey, listener: Listener) -> None:
         self._link = link

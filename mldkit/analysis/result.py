@@ -177,7 +177,10 @@ class StreamFacts:
 
 @dataclass(frozen=True, slots=True)
 class LinkFacts:
-    """What was found on one link and family."""
+    """What was found on one link and family.
+
+    A row of data, with what each fold found.
+    """
 
     key: LinkKey
     begun_ns: int

@@ -44,7 +44,11 @@ _SHOWING = (Query, RouterAdvertisement)
 
 
 class Routing:
-    """All links, and the way to them."""
+    """All links, and the way to them.
+
+    It has more attributes and methods than a class should, because it takes in each kind of frame
+    and all that is not of one link alone.
+    """
 
     def __init__(self, ledger: Ledger, intake: Intake, profile: str, listener: Listener) -> None:
         self._ledger = ledger

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.limits import MOST_TARGETS, TARGETS
-from mldkit.model.addresses import solicited_node, text
+from mldkit.model.addresses import link_local_of, solicited_node, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import counted, named
 from mldkit.wire.rules import INFO, WARNING
@@ -41,7 +41,6 @@ _AWAKE_NS = 300 * SECOND
 _POLL_NS = 60 * SECOND
 _LEAST = 3
 """MAX_MULTICAST_SOLICIT: after so many a host gives up (RFC 4861 §10)."""
-_LINK_LOCAL, _EUI_64 = b"\xfe\x80" + bytes(6), b"\xff\xfe"
 """How link-local addresses begin; in the middle of an identifier that was made of a MAC."""
 _MOST_MARKS = 1000
 _MOST_SOURCES = 64
@@ -195,6 +194,6 @@ class Solicitations:
     def _last_heard_ns(self, address: Address) -> int:
         """Return when an address was last heard, or the link-local one of the same card."""
         names = [address]
-        if address[11:13] == _EUI_64 and not address.startswith(_LINK_LOCAL):
-            names.append(_LINK_LOCAL + address[8:])
+        if (link_local := link_local_of(address)) is not None:
+            names.append(link_local)
         return max(max(self._heard.get(name, 0), self._last_report_ns(name)) for name in names)

@@ -31,6 +31,8 @@ class Stay(NamedTuple):
     """One stay of a host in a group, from its first report to its end.
 
     A named tuple, since there may be half a million.
+
+    A row of data.
     """
 
     group: Address
@@ -58,7 +60,10 @@ _values = attrgetter(*Stay._fields)
 
 
 class Row:
-    """A stay as it is being followed."""
+    """A stay as it is being followed.
+
+    A row of data, which many hands write into.
+    """
 
     __slots__ = (
         "answered",

@@ -68,7 +68,11 @@ class Return:
 
 @dataclass(slots=True)
 class Stream:
-    """The packets of one source to one group."""
+    """The packets of one source to one group.
+
+    It has more attributes than a class should, because it is one flat record of what is counted: a
+    capture may hold a great many.
+    """
 
     group: Address
     source: Address

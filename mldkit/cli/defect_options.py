@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from mldkit.cli.arguments import address, mac, octets, whole_number
 from mldkit.errors import UsageError
 from mldkit.model.family import IGMP, MLD, Family, family_of
+from mldkit.model.protocol_numbers import MAX_VLAN_TAGS
 from mldkit.wire.encode import encode_frame
-from mldkit.wire.ethernet import MAX_VLAN_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Collection

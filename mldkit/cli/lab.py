@@ -228,7 +228,7 @@ def _status(args: argparse.Namespace) -> int:
 def _capture(args: argparse.Namespace) -> int:
     from mldkit.lab import datagrams
     from mldkit.lab.evidence import frames
-    from mldkit.link.launcher import mldkit_command
+    from mldkit.link.own_command import mldkit_command
     from mldkit.render import lab as render
 
     lab = _running(args)
@@ -267,7 +267,7 @@ def _tell_ended_captures(args: argparse.Namespace, lab: Lab) -> None:
 def _follow(path: Path) -> int:
     """Decode what a capture has and gets, until the lab ends or somebody interrupts us."""
     from mldkit.lab.captures import growing
-    from mldkit.link.launcher import mldkit_command
+    from mldkit.link.own_command import mldkit_command
 
     end_in_order()
     # What decodes lives as long as we feed it, however we end.

@@ -32,9 +32,9 @@ from mldkit.craft.settings import parse_setting, set_field
 from mldkit.errors import UsageError
 from mldkit.model.addresses import Address, group_mac, is_multicast, mac_text, text
 from mldkit.model.family import family_of
+from mldkit.model.protocol_numbers import MAX_VLAN_TAGS
 
 _MAX_VLAN = 4095
-_MAX_TAGS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +83,9 @@ def apply(packet: Packet, defects: Defects) -> Packet:
 
 def set_vlan(packet: Packet, tags: Sequence[int]) -> None:
     """Replace the VLAN tags by `tags`, outer one first (IEEE 802.1Q, all tags 0x8100)."""
-    if len(tags) > _MAX_TAGS or not all(0 <= tag <= _MAX_VLAN for tag in tags):
+    if len(tags) > MAX_VLAN_TAGS or not all(0 <= tag <= _MAX_VLAN for tag in tags):
         given = ",".join(map(str, tags))
-        raise UsageError(f"vlan {given}: up to {_MAX_TAGS} numbers of 0 to {_MAX_VLAN}")
+        raise UsageError(f"vlan {given}: up to {MAX_VLAN_TAGS} numbers of 0 to {_MAX_VLAN}")
     inner = packet
     while isinstance(inner.payload, Dot1Q):
         inner = inner.payload

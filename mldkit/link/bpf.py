@@ -6,8 +6,7 @@ up to eight VLAN tags:
 
 - IPv4 with protocol 2, fragments included;
 - IPv6 with a hop-by-hop header, whatever follows (nearly always MLD);
-- IPv6 with a routing, fragment, authentication or destination header that is followed by ICMPv6
-  or by another extension header;
+- IPv6 with another extension header that is followed by ICMPv6 or by an extension header;
 - ICMPv6 directly behind the IPv6 header with a type of MLD or Multicast Router Discovery.
 
 A tag that the kernel has stripped is no longer in the octets that the filter reads, the type
@@ -26,8 +25,22 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.model.messages import MLD_TYPES
+from mldkit.model.protocol_numbers import (
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    FRAGMENT,
+    HOP_BY_HOP,
+    ICMPV6,
+    IGMP,
+    IPV6_EXTENSIONS,
+    MAX_VLAN_TAGS,
+    SMALLEST_ETHERTYPE,
+    VLAN_ETHERTYPES,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 # x is the number of octets that tags and SNAP have put between the addresses and the IP header.
 _LOAD_WORD = 0x40  # a = four octets at [x + k]
@@ -42,16 +55,13 @@ _JUMP_IF_EQUAL = 0x15
 _JUMP_IF_AT_LEAST = 0x35
 _RETURN = 0x06  # keep k octets of the frame, 0 drops it
 
-MAX_TAGS = 8
 WHOLE_FRAME = 0x40000
 
-_TAG_TYPES = (0x8100, 0x88A8, 0x9100, 0x9200)
-_EXTENSIONS = (0, 43, 44, 51, 60)
-_MLD_AND_MRD = (130, 131, 132, 143, 151, 152, 153)
-_ICMPV6 = 58
+_EXTENSIONS = (IPV6_EXTENSIONS | {FRAGMENT}) - {HOP_BY_HOP}
+_SNAP_START = 0xAAAA0300
 
 
-class Step(NamedTuple):
+class Instruction(NamedTuple):
     """One instruction; `then` and `otherwise` are labels, None is the next instruction."""
 
     code: int
@@ -60,13 +70,13 @@ class Step(NamedTuple):
     otherwise: str | None = None
 
 
-def assemble(lines: list[str | Step]) -> bytes:
+def assemble(lines: list[str | Instruction]) -> bytes:
     """Return the program: a string names the place of the next instruction.
 
     Jumps go forwards only, as the kernel demands of classic BPF.
     """
     places: dict[str | None, int] = {}
-    steps: list[Step] = []
+    steps: list[Instruction] = []
     for line in lines:
         if isinstance(line, str):
             places[line] = len(steps)
@@ -85,60 +95,60 @@ def assemble(lines: list[str | Step]) -> bytes:
 
 def membership_filter() -> bytes:
     """Return the program described above."""
-    lines: list[str | Step] = [Step(_SET_X, 0)]
-    for depth in range(MAX_TAGS + 1):
+    lines: list[str | Instruction] = [Instruction(_SET_X, 0)]
+    for depth in range(MAX_VLAN_TAGS + 1):
         lines += _ethernet_type(depth)
     lines += [
         "snap",
-        Step(_LOAD_WORD, 14),
-        Step(_JUMP_IF_EQUAL, 0xAAAA0300, None, "drop"),
-        Step(_LOAD_HALF, 18),
-        Step(_JUMP_IF_EQUAL, 0, None, "drop"),
+        Instruction(_LOAD_WORD, 14),
+        Instruction(_JUMP_IF_EQUAL, _SNAP_START, None, "drop"),
+        Instruction(_LOAD_HALF, 18),
+        Instruction(_JUMP_IF_EQUAL, 0, None, "drop"),
         *_shift(8),
-        Step(_LOAD_HALF, 12),
-        Step(_JUMP_IF_EQUAL, 0x0800, "ipv4"),
-        Step(_JUMP_IF_EQUAL, 0x86DD, "ipv6", "drop"),
+        Instruction(_LOAD_HALF, 12),
+        Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV4, "ipv4"),
+        Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV6, "ipv6", "drop"),
         "ipv4",
-        Step(_LOAD_BYTE, 14 + 9),
-        Step(_JUMP_IF_EQUAL, 2, "pass", "drop"),
+        Instruction(_LOAD_BYTE, 14 + 9),
+        Instruction(_JUMP_IF_EQUAL, IGMP, "pass", "drop"),
         "ipv6",
-        Step(_LOAD_BYTE, 14 + 6),
-        Step(_JUMP_IF_EQUAL, 0, "pass"),
-        Step(_JUMP_IF_EQUAL, _ICMPV6, "icmpv6"),
-        *_any_of(_EXTENSIONS[1:], "extension"),
-        Step(_JUMP, 0, "drop"),
+        Instruction(_LOAD_BYTE, 14 + 6),
+        Instruction(_JUMP_IF_EQUAL, HOP_BY_HOP, "pass"),
+        Instruction(_JUMP_IF_EQUAL, ICMPV6, "icmpv6"),
+        *_any_of(_EXTENSIONS, "extension"),
+        Instruction(_JUMP, 0, "drop"),
         "extension",
-        Step(_LOAD_BYTE, 14 + 40),
-        *_any_of((_ICMPV6, *_EXTENSIONS), "pass"),
-        Step(_JUMP, 0, "drop"),
+        Instruction(_LOAD_BYTE, 14 + 40),
+        *_any_of({ICMPV6, HOP_BY_HOP, *_EXTENSIONS}, "pass"),
+        Instruction(_JUMP, 0, "drop"),
         "icmpv6",
-        Step(_LOAD_BYTE, 14 + 40),
-        *_any_of(_MLD_AND_MRD, "pass"),
+        Instruction(_LOAD_BYTE, 14 + 40),
+        *_any_of(MLD_TYPES, "pass"),
         "drop",
-        Step(_RETURN, 0),
+        Instruction(_RETURN, 0),
         "pass",
-        Step(_RETURN, WHOLE_FRAME),
+        Instruction(_RETURN, WHOLE_FRAME),
     ]
     return assemble(lines)
 
 
-def _ethernet_type(depth: int) -> Iterator[str | Step]:
+def _ethernet_type(depth: int) -> Iterator[str | Instruction]:
     """Yield the decision on one type field; behind a tag it goes on to the next one."""
-    tagged = f"tag {depth}" if depth < MAX_TAGS else "drop"
-    yield Step(_LOAD_HALF, 12)
-    yield Step(_JUMP_IF_EQUAL, 0x0800, "ipv4")
-    yield Step(_JUMP_IF_EQUAL, 0x86DD, "ipv6")
-    yield from _any_of(_TAG_TYPES, tagged)
-    # Below 1536 the field is an 802.3 length.
-    yield Step(_JUMP_IF_AT_LEAST, 1536, "drop", "snap")
-    if depth < MAX_TAGS:
+    tagged = f"tag {depth}" if depth < MAX_VLAN_TAGS else "drop"
+    yield Instruction(_LOAD_HALF, 12)
+    yield Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV4, "ipv4")
+    yield Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV6, "ipv6")
+    yield from _any_of(VLAN_ETHERTYPES, tagged)
+    # Below that the field is an 802.3 length.
+    yield Instruction(_JUMP_IF_AT_LEAST, SMALLEST_ETHERTYPE, "drop", "snap")
+    if depth < MAX_VLAN_TAGS:
         yield tagged
         yield from _shift(4)
 
 
-def _shift(octets: int) -> tuple[Step, ...]:
-    return Step(_X_TO_A), Step(_ADD, octets), Step(_A_TO_X)
+def _shift(octets: int) -> tuple[Instruction, ...]:
+    return Instruction(_X_TO_A), Instruction(_ADD, octets), Instruction(_A_TO_X)
 
 
-def _any_of(values: tuple[int, ...], label: str) -> Iterator[Step]:
-    return (Step(_JUMP_IF_EQUAL, value, label) for value in values)
+def _any_of(values: Collection[int], label: str) -> Iterator[Instruction]:
+    return (Instruction(_JUMP_IF_EQUAL, value, label) for value in sorted(values))

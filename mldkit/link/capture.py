@@ -18,9 +18,9 @@ from mldkit.link import pcap, pcapng
 from mldkit.link.reading import (
     GZIP_MAGIC,
     WINDOW_OCTETS,
+    CaptureTally,
     GzipSource,
     PlainSource,
-    Tally,
     Window,
 )
 from mldkit.link.scan import Sieve, is_known
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mldkit.link.reading import Damage, PacketReader, Source
+    from mldkit.link.reading import Damage, OctetSource, PacketReader
     from mldkit.link.times import Times
     from mldkit.model.datagram import Frame
 
@@ -51,6 +51,9 @@ class Capture:
 
     Frames are numbered from 1 over all packets of the file, whatever their kind. Take frames
     from either `frames` or `candidates`, once.
+
+    It has more methods than a class should, because it is the door to a file of either format:
+    each hands on to the reader, the sieve or the times.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Capture:
         self.name = name
         self._raw = raw
         self._sieve = Sieve(data=data)
-        self._tally = Tally()
+        self._tally = CaptureTally()
         self._reader = _reader(name, raw, self._tally, window_octets, apart=apart)
 
     @property
@@ -229,10 +232,10 @@ def _open_hint(error: OSError) -> str | None:
 
 
 def _reader(
-    name: str, raw: io.RawIOBase, tally: Tally, octets: int, *, apart: bool
+    name: str, raw: io.RawIOBase, tally: CaptureTally, octets: int, *, apart: bool
 ) -> PacketReader:
     """Return the reader for what the file holds; raise CaptureError when it is no capture."""
-    source: Source = PlainSource(raw)
+    source: OctetSource = PlainSource(raw)
     window = Window(source, octets)
     window.require(pcap.HEADER_OCTETS)
     start = bytes(window.view[: window.filled])

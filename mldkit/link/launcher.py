@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-import mldkit
 from mldkit.errors import LinkError
+from mldkit.link.own_command import mldkit_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,25 +60,6 @@ def inside(namespace: str) -> Iterator[None]:
 
     with NetNS(nsname=namespace):
         yield
-
-
-def mldkit_command(*arguments: str) -> list[str]:
-    """Return the command that runs this very mldkit with `arguments`, in this interpreter."""
-    return module_command("mldkit", *arguments)
-
-
-def module_command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs a module of this very mldkit, in this interpreter.
-
-    `-m` would put the working directory first on the path, and with it any file there that has
-    the name of a module. That is left out, except where mldkit itself was found in that way.
-    """
-    options = []
-    if sys.flags.isolated:
-        options.append("-I")
-    elif Path(mldkit.__file__).parents[1] != Path.cwd():
-        options.append("-P")
-    return [sys.executable, *options, "-m", module, *arguments]
 
 
 def _names() -> str:

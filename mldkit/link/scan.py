@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from mldkit.link.layouts import layouts
 from mldkit.link.times import MESSAGE, OTHER, TO_GROUP
 from mldkit.model.datagram import LinkType
+from mldkit.model.messages import MLD_TYPES
 from mldkit.model.protocol_numbers import (
     ANSWERING_TUNNELS,
     ARPHRD_FRAME_RELAY,
@@ -22,8 +23,13 @@ from mldkit.model.protocol_numbers import (
     ENCAPSULATING_ETHERTYPES,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
+    FRAGMENT,
+    ICMPV6,
     IGMP,
     IP_TUNNELS,
+    IPV6_EXTENSIONS,
+    MAX_VLAN_TAGS,
+    SMALLEST_ETHERTYPE,
     UDP,
     UDP_TUNNELS,
     UNREAD_ETHERTYPES,
@@ -37,19 +43,14 @@ if TYPE_CHECKING:
 
     from mldkit.link.layouts import Layout
 
-_MAX_VLAN_TAGS = 8
 _SNAP = b"\xaa\xaa\x03"
 _NULL_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
 _VERSIONS = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
 _COOKED_ETHERNET, _COOKED_LLC, _COOKED_PPP = 3, 4, 7
-_SMALLEST_ETHERTYPE = 0x0600
 _FRAMED_DEVICES = (ARPHRD_FRAME_RELAY, ARPHRD_RADIOTAP)
 
-_FRAGMENT, _ICMPV6 = 44, 58
 _ADVERTISEMENT = 136
-_FRAGMENTED = frozenset((_FRAGMENT, _ICMPV6, UDP))
-_EXTENSIONS = frozenset((0, 43, 51, 60, 135, 139, 140))
-_MEMBERSHIP_TYPES = frozenset((130, 131, 132, 143, 151, 152, 153))
+_FRAGMENTED = frozenset((FRAGMENT, ICMPV6, UDP))
 _CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS))
 _TO_PORTS = frozenset(port.to_bytes(2, "big") for port in (*UDP_TUNNELS, *UNREAD_UDP_PORTS))
 _FROM_PORTS = frozenset(port.to_bytes(2, "big") for port in ANSWERING_TUNNELS)
@@ -106,16 +107,16 @@ def _ipv6_may_hold(data: bytes, at: int) -> bool:
     payload = at + 40
     if next_header == UDP:
         return _is_tunnel_port(data, payload)
-    if next_header in _EXTENSIONS:
+    if next_header in IPV6_EXTENSIONS:
         return True
-    if next_header == _ICMPV6:
-        return len(data) <= payload or data[payload] in _MEMBERSHIP_TYPES
-    if next_header == _FRAGMENT:
+    if next_header == ICMPV6:
+        return len(data) <= payload or data[payload] in MLD_TYPES
+    if next_header == FRAGMENT:
         claimed = data[at + 4] << 8 | data[at + 5]
         if len(data) < payload + 8 or 0 < claimed < 8:
             return True
         following = data[payload]
-        return following in _EXTENSIONS or following in _CARRIERS or following in _FRAGMENTED
+        return following in IPV6_EXTENSIONS or following in _CARRIERS or following in _FRAGMENTED
     return next_header in _CARRIERS
 
 
@@ -130,7 +131,7 @@ def _behind_ethertype(data: bytes, at: int) -> _Network:
     ethertype = data[at] << 8 | data[at + 1]
     while ethertype in VLAN_ETHERTYPES:
         at += 4
-        if len(data) < at + 2 or at > first + 4 * _MAX_VLAN_TAGS:
+        if len(data) < at + 2 or at > first + 4 * MAX_VLAN_TAGS:
             return _UNKNOWN
         ethertype = data[at] << 8 | data[at + 1]
     at += 2
@@ -178,7 +179,7 @@ def _sll2(data: bytes) -> _Network:
 def _has_frame(kind: int, protocol: int) -> bool:
     """Return whether behind a cooked header stands a frame that has a link header itself."""
     return protocol in (_COOKED_ETHERNET, _COOKED_PPP) or (
-        kind in _FRAMED_DEVICES and protocol < _SMALLEST_ETHERTYPE
+        kind in _FRAMED_DEVICES and protocol < SMALLEST_ETHERTYPE
     )
 
 
@@ -232,7 +233,7 @@ def _is_advertisement(data: bytes, ethertype: int, at: int) -> bool:
     return (
         ethertype == ETHERTYPE_IPV6
         and len(data) > at + 40
-        and data[at + 6] == _ICMPV6
+        and data[at + 6] == ICMPV6
         and data[at + 40] == _ADVERTISEMENT
     )
 

@@ -10,8 +10,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LinkError, UnsupportedError
-from mldkit.link.launcher import mldkit_command
 from mldkit.link.namespace import Sandbox
+from mldkit.link.own_command import mldkit_command
 from mldkit.model.addresses import text
 
 if TYPE_CHECKING:

@@ -19,6 +19,9 @@ IPV4_UNSPECIFIED: Address = bytes(4)
 IPV6_UNSPECIFIED: Address = bytes(16)
 
 _NEARLY_ZERO = bytes(12)
+_LINK_LOCAL = b"\xfe\x80" + bytes(6)
+_IN_MAC = b"\xff\xfe"
+"""In the middle of an interface identifier that was made from a MAC (modified EUI-64)."""
 _IPV4_MAPPED = bytes(10) + b"\xff\xff"
 
 
@@ -79,6 +82,18 @@ def is_unspecified(address: Address) -> bool:
 def is_link_local(address: Address) -> bool:
     """Return whether an IPv6 address lies in fe80::/10 (RFC 4291 §2.4)."""
     return len(address) == 16 and address[0] == 0xFE and address[1] & 0xC0 == 0x80
+
+
+def from_mac(mac: bytes) -> Address:
+    """Return the link-local address that follows from a MAC (RFC 4291, appendix A)."""
+    return _LINK_LOCAL + bytes((mac[0] ^ 2,)) + mac[1:3] + _IN_MAC + mac[3:]
+
+
+def link_local_of(address: Address) -> Address | None:
+    """Return the link-local address of the same MAC, where an address of another kind shows one."""
+    if address[11:13] != _IN_MAC or address.startswith(_LINK_LOCAL):
+        return None
+    return _LINK_LOCAL + address[8:]
 
 
 def scope(group: Address) -> int:

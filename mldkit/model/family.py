@@ -17,6 +17,8 @@ class Family:
     """The constants of one protocol. Two instances exist: `IGMP` and `MLD`.
 
     They are compared and hashed by identity: families are part of keys that every message needs.
+
+    A row of data.
     """
 
     name: str

@@ -52,6 +52,8 @@ KINDS: dict[tuple[int, int], tuple[str, int | None]] = {
     (6, MLD_MRD_TERMINATION): ("mrd-termination", None),
 }
 """Kind and version of each message by IP version and type; a query's length says its version."""
+MLD_TYPES = frozenset(kind for version, kind in KINDS if version == 6)
+"""ICMPv6 types of MLD and Multicast Router Discovery."""
 
 QUERY_EXTENSION_FLAG = 0x8
 """E flag among the four flag bits of a query (RFC 9279 §3)."""

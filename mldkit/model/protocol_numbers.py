@@ -6,6 +6,8 @@ it is told that something was not looked into.
 
 from __future__ import annotations
 
+SMALLEST_ETHERTYPE = 0x0600
+"""Smaller numbers in its place are the length of an 802.3 frame (IEEE 802.3 §3.2.6)."""
 ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_IPV6 = 0x86DD
 ETHERTYPE_ARP = 0x0806
@@ -26,6 +28,8 @@ ETHERTYPE_E_TAG = 0x893F
 ETHERTYPE_EDSA = 0xDADA
 """What Linux programs into switches that put an ethertype in front of their DSA tag."""
 VLAN_ETHERTYPES = frozenset((0x8100, 0x88A8, 0x9100))
+MAX_VLAN_TAGS = 8
+"""More tags on a frame are not read."""
 ENCAPSULATING_ETHERTYPES = frozenset(
     (
         ETHERTYPE_BRIDGED, ETHERTYPE_PPP, ETHERTYPE_MPLS, ETHERTYPE_MPLS_MULTICAST,
@@ -57,6 +61,13 @@ IP_TUNNELS = {
 """IP protocols of tunnels that can be looked into."""
 UNREAD_IP_PROTOCOLS = {ESP: "ESP", AUTHENTICATION: "AH", L2TP: "L2TPv3"}
 """IP protocols that can carry other packets and are not looked into."""
+
+HOP_BY_HOP, ROUTING, FRAGMENT, ICMPV6, DESTINATION_OPTIONS = 0, 43, 44, 58, 60
+MOBILITY, HIP, SHIM6 = 135, 139, 140
+IPV6_EXTENSIONS = frozenset(
+    (HOP_BY_HOP, ROUTING, AUTHENTICATION, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6)
+)
+"""Extension headers behind which the next one is looked for."""
 
 VXLAN_PORT, GENEVE_PORT, GTP_PORT, L2TP_PORT = 4789, 6081, 2152, 1701
 CAPWAP_PORT, TZSP_PORT, AYIYA_PORT = 5247, 37008, 5072

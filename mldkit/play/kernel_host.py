@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import errno
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from mldkit.link import clock, interfaces
 from mldkit.link.alarm import Alarm
 from mldkit.link.configuration import MAKES_FROM_MAC, MAKES_NONE, Configuration
 from mldkit.link.group_sockets import GroupSockets
-from mldkit.model.addresses import Address, is_link_local, is_unspecified
+from mldkit.model.addresses import Address, from_mac, is_link_local, is_unspecified
 from mldkit.model.family import IPV6_LEAST_MTU, MLD
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.play import host_acts
@@ -111,7 +112,8 @@ class KernelHost:
         # Before the silence: IPv6 tells its groups again at every change of a device
         # (net/ipv6/addrconf.c:addrconf_notify).
         self._generate_link_local()
-        self._wait_for(self._has_valid_addresses, "its addresses did not become valid")
+        is_valid = partial(_has_valid_addresses, script.interface)
+        self._wait_for(is_valid, "its addresses did not become valid")
         _await_silence(device, settled_ns)
         self._store({name: _USUAL[name] for name in _HASTY} | wished)
 
@@ -240,14 +242,10 @@ class KernelHost:
         routes = Path("/proc/thread-self/net/ipv6_route").read_text().splitlines()
         return any(line.startswith("ff00") and line.split()[-1] == name for line in routes)
 
-    def _has_valid_addresses(self) -> bool:
-        """Return whether no address is tentative, as each tells its group once it is valid."""
-        return all(entry.is_usable for entry in interfaces.addresses(self._script.interface))
 
-
-def from_mac(mac: bytes) -> Address:
-    """Return the link-local address that follows from a MAC (RFC 4291, appendix A)."""
-    return b"\xfe\x80" + bytes(6) + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:]
+def _has_valid_addresses(interface: str) -> bool:
+    """Return whether no address is tentative, as each tells its group once it is valid."""
+    return all(entry.is_usable for entry in interfaces.addresses(interface))
 
 
 def _await_silence(device: PacketSocket, until_ns: int) -> None:

@@ -11,8 +11,8 @@ import signal
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError
-from mldkit.link.launcher import module_command
 from mldkit.link.namespace import Sandbox
+from mldkit.link.own_command import module_command
 from mldkit.model.addresses import mac_text
 from mldkit.play import results
 from mldkit.play.real_time import tolerance_of

@@ -22,31 +22,26 @@ import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mldkit.errors import LinkError, MldkitError
-from mldkit.link import clock, interfaces, launcher
+from mldkit.link import clock, interfaces, launcher, stalls
 from mldkit.link.configuration import Configuration
 from mldkit.link.device import PacketSocket
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.play import results
 from mldkit.play.acting_querier import ActingQuerier
 from mldkit.play.kernel_host import KernelHost
-from mldkit.play.performance import STALL_NS, Performance, Stall
+from mldkit.play.performance import STALL_NS, Performance, ScriptStall
 from mldkit.play.real_time import RealTime, next_zero_ns
 from mldkit.play.responder_host import ResponderHost
 from mldkit.play.simulation import draws
 from mldkit.protocol.script import Script
 from mldkit.protocol.script_parser import parse_script
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _ROOM = Path("/run")
 """Of the sandbox; nobody else sees it."""
 _WATCH_NS = 2 * MILLISECOND
-_WAITS_FOR_WORK = Path("/proc/sys/vm/stat_refresh")
-"""Writing returns when a work item has run on each processor (mm/vmstat.c:vmstat_refresh)."""
 _BEHIND_TICK_NS = MILLISECOND // 4
 """A line at the very moment of a tick may find the kernel still in the jiffy before."""
 _APART_NS = 17 * MILLISECOND
@@ -200,43 +195,24 @@ def _hurry() -> None:
 
 
 def _watch(cpu: int) -> None:
-    """Note when this processor does not run an ordinary process that should run."""
-    os.sched_setaffinity(0, {cpu})
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, 0)
-    _note_stalls(str(cpu), lambda: None)
+    with (_ROOM / f"stalls-{cpu}").open("w") as notes:
+        stalls.watch_processor(cpu, notes, STALL_NS, period_ns=_WATCH_NS)
 
 
 def _watch_kernel_work() -> None:
-    """Note when work items wait, which processes that run in their place do not see."""
-    # Only root may, and only kernels for several processors have it.
-    with (
-        suppress(PermissionError, FileNotFoundError),
-        _WAITS_FOR_WORK.open("wb", buffering=0) as work,
-    ):
-        _note_stalls("work", lambda: work.write(b"1\n"))
+    with suppress(OSError), (_ROOM / "stalls-work").open("w") as notes:
+        stalls.watch_kernel_work(notes, STALL_NS, period_ns=_WATCH_NS)
 
 
-def _note_stalls(name: str, step: Callable[[], object]) -> None:
-    with (_ROOM / f"stalls-{name}").open("w") as file:
-        while True:
-            due_ns = clock.now_ns() + _WATCH_NS
-            clock.wait_ns(_WATCH_NS)
-            step()
-            now_ns = clock.now_ns()
-            if now_ns - due_ns > STALL_NS:
-                file.write(f"{due_ns} {now_ns}\n")
-                file.flush()
-
-
-def _stalls(zero_ns: int, end_ns: int) -> list[Stall]:
+def _stalls(zero_ns: int, end_ns: int) -> list[ScriptStall]:
     """Return the stalls of all processors between two times, in script time."""
     found = []
     for path in _ROOM.glob("stalls-*"):
-        for line in path.read_text().splitlines():
-            begin_ns, until_ns = map(int, line.split())
+        for begin_ns, until_ns in stalls.read(path.read_text().splitlines()):
             if until_ns >= zero_ns and begin_ns <= end_ns:
-                found.append(Stall(begin_ns - zero_ns, until_ns - zero_ns))
+                found.append(ScriptStall(begin_ns - zero_ns, until_ns - zero_ns))
     return sorted(found, key=lambda stall: stall.from_ns)
 
 

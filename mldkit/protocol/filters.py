@@ -66,7 +66,11 @@ NO_SOURCES: dict[Address, Source] = {}
 
 @dataclass(slots=True)
 class Membership:
-    """One group of one interface: `struct ifmcaddr6`, `struct ip_mc_list`."""
+    """One group of one interface: `struct ifmcaddr6`, `struct ip_mc_list`.
+
+    It has more attributes than a class should, because it is what the kernel keeps in one
+    structure, and every field is in its walk.
+    """
 
     group: Address
     mode: FilterMode

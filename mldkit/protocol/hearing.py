@@ -18,6 +18,7 @@ from mldkit.model import codes
 from mldkit.model.addresses import is_link_local, is_multicast, is_unspecified, scope
 from mldkit.model.family import DEFAULT_RESPONSE_NS, IGMP, MLD
 from mldkit.model.messages import LegacyReport, Query
+from mldkit.protocol.reception import is_from_link, is_intact
 from mldkit.protocol.transmitter import LIMITED_BROADCAST
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Hearing:
     def hear(self, decoded: Decoded, now_ns: int) -> None:
         """Take in a message of another node."""
         message = decoded.datagram.message
-        if decoded.checksum == "bad" or not self._is_delivered(decoded):
+        if not is_intact(decoded) or not self._is_delivered(decoded):
             return
         if isinstance(message, Query):
             if self._state.family is MLD:
@@ -87,9 +88,7 @@ class Hearing:
 
     def _hear_mld_query(self, decoded: Decoded, query: Query, now_ns: int) -> None:
         datagram, state = decoded.datagram, self._state
-        if not is_link_local(datagram.source) or datagram.hop_limit != 1:
-            return
-        if datagram.router_alert != 0:
+        if not is_from_link(datagram):
             return
         if not query.is_general and not is_multicast(query.group):
             return

@@ -35,7 +35,11 @@ _LONGEST_ANYCAST_PREFIX = 126
 
 
 class Ipv6Interface:
-    """What IPv6 adds to an interface; times are those of the calls, in nanoseconds."""
+    """What IPv6 adds to an interface; times are those of the calls, in nanoseconds.
+
+    It has more methods than a class should, because each thing that can happen to the interface,
+    its addresses and its proxies has one.
+    """
 
     def __init__(self, listener: Listener, transmitter: Transmitter, timers: Timers) -> None:
         self.listener = listener

@@ -23,7 +23,10 @@ def _known(means: str, kernel: str, rfc: str, shown: str, *, default: object) ->
 
 @dataclass(frozen=True, slots=True)
 class HostProfile:
-    """The behaviour of one kind of host in one family; the defaults are those of the RFCs."""
+    """The behaviour of one kind of host in one family; the defaults are those of the RFCs.
+
+    A row of data: what one kind of host does differently, a field for each.
+    """
 
     name: str
     family: Family

@@ -1,9 +1,13 @@
-"""What a router takes in at all: a message that must be dropped changes nothing.
+"""What a receiver must drop: such a message changes nothing.
 
 Malformed or wrong in its checksum, an MLD message that is not link-local with hop limit 1 and
 Router Alert 0, a General Query that names sources, a message for what is no group (RFC 9776
 §4.1 and §4.2, RFC 9777 §5.1, §5.2, §6.2 and §7.4). IGMP asks neither for the TTL nor for Router
 Alert (RFC 9776 §9.4 has them sent, not checked). In reports single records may fall away.
+
+`accepted` is the law for routers. Hosts share `is_intact` and `is_from_link`; the rest they check
+in the kernel's own order (`Hearing`), which takes values over from queries that it does not answer.
+The analysis has the same law in terms of findings (`analysis/facts.py`): it must name the rule.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from mldkit.model.messages import (
 
 if TYPE_CHECKING:
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Decoded
+    from mldkit.model.datagram import Datagram, Decoded
     from mldkit.model.messages import GroupRecord
 
 _BROKEN_HEADER, _REMARK = "V-25", "info"
@@ -41,20 +45,29 @@ def accepted(decoded: Decoded) -> Query | Report | LegacyReport | Leave | None:
     message = datagram.message
     if not isinstance(message, Query | Report | LegacyReport | Leave):
         return None
-    if decoded.checksum == "bad" or decoded.malformed is not None:
+    if decoded.malformed is not None or not is_intact(decoded):
         return None
-    if any(mark.id == _BROKEN_HEADER and mark.severity != _REMARK for mark in decoded.remarks):
+    if decoded.family is MLD and not is_from_link(datagram):
         return None
-    if decoded.family is MLD:
-        if datagram.hop_limit != 1 or datagram.router_alert != 0:
-            return None
-        if not is_link_local(datagram.source):
-            return None
     if isinstance(message, Query):
         return message if _is_sound(message) else None
     if isinstance(message, Report):
         return message
     return message if _is_for_routers(message.group) else None
+
+
+def is_intact(decoded: Decoded) -> bool:
+    """Return whether the checksums of a message and of its IPv4 header are right."""
+    if decoded.checksum == "bad":
+        return False
+    return not any(
+        mark.id == _BROKEN_HEADER and mark.severity != _REMARK for mark in decoded.remarks
+    )
+
+
+def is_from_link(datagram: Datagram) -> bool:
+    """Return whether an MLD message shows that it comes from this link (RFC 9777 §6.2, §7.4)."""
+    return datagram.hop_limit == 1 and datagram.router_alert == 0 and is_link_local(datagram.source)
 
 
 def is_accepted(record: GroupRecord) -> bool:

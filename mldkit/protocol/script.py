@@ -131,7 +131,10 @@ class Expectation:
 
 @dataclass(slots=True)
 class Script:
-    """A whole script."""
+    """A whole script.
+
+    A row of data: what the lines of a script say, a field for each kind of line.
+    """
 
     name: str
     text: str = ""

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
-from mldkit.model.addresses import consecutive, is_multicast, parse, text
+from mldkit.model.addresses import consecutive, from_mac, is_multicast, parse, text
 from mldkit.model.family import IGMP, MLD, Family, family_of
 from mldkit.protocol import settings
 from mldkit.protocol.host import Host, HostOptions
@@ -32,14 +32,13 @@ if TYPE_CHECKING:
 
 _FIRST_IPV4 = parse("169.254.1.1")
 _LAST_IPV4 = parse("169.254.254.255")
-_LINK_LOCAL = parse("fe80::")[:8]
 _IPV6_PREFIX, _IPV4_PREFIX = 64, 16
 _BOOT_SECONDS = 300
 """The count of ticks wraps at 32 bits so long after the boot (INITIAL_JIFFIES)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PopulationPlan:
     """What was asked for."""
 
     groups: tuple[GroupSpec, ...]
@@ -57,7 +56,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class SocketRequest:
     """One request of one socket."""
 
     socket: str
@@ -72,7 +71,7 @@ class Resident:
     host: Host
     mac: bytes
     addresses: tuple[Address, ...]
-    memberships: tuple[Membership, ...]
+    memberships: tuple[SocketRequest, ...]
 
     def boot(self, now_ns: int) -> None:
         """Switch it on: addresses, duplicate address detection, joins, all announced."""
@@ -98,7 +97,7 @@ class Population:
 
 
 def populate(
-    plan: Plan,
+    plan: PopulationPlan,
     interface_mac: bytes,
     mtu: int,
     split: Splitter,
@@ -121,7 +120,7 @@ def populate(
         own = [addresses[IGMP][number]] if IGMP in plan.families else []
         if MLD in plan.families:
             listed = addresses[MLD]
-            own.append(listed[number] if listed else _link_local(mac))
+            own.append(listed[number] if listed else from_mac(mac))
         memberships = shared if not plan.is_distinct else tuple(_own_memberships(plan, number))
         residents.append(Resident(host, mac, tuple(own), memberships))
     return Population(tuple(residents), draws)
@@ -131,7 +130,7 @@ def _teller(observe: Callable[[int, Event], None], number: int) -> Callable[[Eve
     return lambda event: observe(number, event)
 
 
-def _mac(plan: Plan, interface_mac: bytes, number: int) -> bytes:
+def _mac(plan: PopulationPlan, interface_mac: bytes, number: int) -> bytes:
     if plan.mac is not None:
         return _counted(plan.mac, number, "MAC")
     if number == 0:
@@ -146,11 +145,7 @@ def _counted(first: bytes, number: int, what: str) -> bytes:
     return value.to_bytes(len(first), "big")
 
 
-def _link_local(mac: bytes) -> Address:
-    return _LINK_LOCAL + bytes((mac[0] ^ 2,)) + mac[1:3] + b"\xff\xfe" + mac[3:6]
-
-
-def _addresses(plan: Plan, family: Family) -> tuple[Address, ...]:
+def _addresses(plan: PopulationPlan, family: Family) -> tuple[Address, ...]:
     """Return the addresses of all hosts; none for IPv6 where they follow the MAC."""
     given = next((known for known in plan.addresses if family_of(known) is family), None)
     if given is None and family is MLD:
@@ -167,17 +162,17 @@ def _addresses(plan: Plan, family: Family) -> tuple[Address, ...]:
     return found
 
 
-def _own_memberships(plan: Plan, number: int) -> Iterator[Membership]:
+def _own_memberships(plan: PopulationPlan, number: int) -> Iterator[SocketRequest]:
     """Give the requests of one host whose groups follow those of the host before it."""
     for known in _memberships(plan.groups):
         spec = plan.groups[int(known.socket.partition(".")[0])]
         group = _counted(known.group, number * len(spec.groups), "group")
         if not is_multicast(group):
             raise UsageError(f"the groups of host {number} run past the multicast addresses")
-        yield Membership(known.socket, group, known.sources)
+        yield SocketRequest(known.socket, group, known.sources)
 
 
-def _memberships(specs: tuple[GroupSpec, ...]) -> Iterator[Membership]:
+def _memberships(specs: tuple[GroupSpec, ...]) -> Iterator[SocketRequest]:
     """Give the requests for all groups, on as many sockets as the limits of one ask for."""
     for position, spec in enumerate(specs):
         limits = settings.defaults(family_of(spec.groups[0]))
@@ -187,7 +182,7 @@ def _memberships(specs: tuple[GroupSpec, ...]) -> Iterator[Membership]:
         while True:
             for index, group in enumerate(spec.groups):
                 socket = f"{position}.{layer}.{index // min(limits.max_memberships, 1 << 20)}"
-                yield Membership(socket, group, chunk)
+                yield SocketRequest(socket, group, chunk)
             layer += 1
             chunk = tuple(islice(sources, limits.max_sources))
             if not chunk:

@@ -22,6 +22,7 @@ from mldkit.link import clock
 from mldkit.link.runner import Runner
 from mldkit.model.units import MILLISECOND
 from mldkit.responder.frame_store import FrameStore
+from mldkit.responder.untold import Untold
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
@@ -35,14 +36,13 @@ if TYPE_CHECKING:
 
 _QUIET_NS = 2 * MILLISECOND
 """Other work is begun only if nothing is due for so long."""
-_MOST_UNTOLD = 100_000
 _HURRY_MATTERS = 16
 """From so many hosts on, those that answer first are served first."""
 _COLLECT_AFTER = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class MessageHeard:
     """A message arrived that hosts hear; times are monotonic."""
 
     time_ns: int
@@ -68,7 +68,7 @@ class Explained:
     event: Event
 
 
-ResponderEvent: TypeAlias = "Heard | Answered | Explained"
+ResponderEvent: TypeAlias = "MessageHeard | Answered | Explained"
 
 
 class Responder:
@@ -91,15 +91,11 @@ class Responder:
     ) -> None:
         self.queries = 0
         """Queries with a right checksum that hosts heard."""
-        self.left_out = 0
-        """Events that were not told because there was never time."""
         self.residents = population.residents
         self._draws = population.draws
         self._by_mac = {known.mac: i for i, known in enumerate(self.residents)}
         self._everybody = range(len(self.residents))
-        self._tell = tell
-        self._can_tell = can_tell
-        self._untold: deque[ResponderEvent] = deque()
+        self._untold = Untold(tell, can_tell)
         self._asleep = deque(self._everybody)
         self._unprepared: deque[int] = deque()
         self._store = FrameStore()
@@ -114,6 +110,11 @@ class Responder:
             on_sent=self._on_sent if tell is not None and tells_answers else None,
             on_idle=self._on_idle,
         )
+
+    @property
+    def left_out(self) -> int:
+        """Events that were not told because there was never time."""
+        return self._untold.left_out
 
     @property
     def lateness(self) -> Lateness:
@@ -133,7 +134,7 @@ class Responder:
 
     def explain(self, host: int, event: Event) -> None:
         """Tell why a host did something."""
-        self._put(Explained(host, event))
+        self._untold.put(Explained(host, event))
 
     def run(self, duration_ns: int | None = None, leave_after_ns: int | None = None) -> None:
         """Answer until the time is over or an exception ends it.
@@ -159,8 +160,7 @@ class Responder:
                     return
             self._runner.run(end_ns)
         finally:
-            while self._untold:
-                self._tell_one()
+            self._untold.tell_all()
             gc.unfreeze()
 
     def close(self) -> None:
@@ -192,19 +192,19 @@ class Responder:
     def _on_message(self, decoded: Decoded, now_ns: int) -> None:
         if decoded.kind == "query" and decoded.checksum != "bad":
             self.queries += 1
-        self._put(Heard(now_ns, decoded))
+        self._untold.put(MessageHeard(now_ns, decoded))
 
     def _on_sent(self, sent: list[tuple[Datagram, bytes]], intended_ns: int, sent_ns: int) -> None:
         for datagram, octets in sent:
-            self._put(Answered(sent_ns, sent_ns - intended_ns, datagram, octets))
+            self._untold.put(Answered(sent_ns, sent_ns - intended_ns, datagram, octets))
 
     def _on_idle(self, wake_ns: int | None) -> bool:
         """Do one piece of the work that can wait; return whether there was any and time for it."""
         if wake_ns is not None and wake_ns - clock.now_ns() < _QUIET_NS:
             return False
-        if self._untold and self._can_tell():
-            self._tell_one()
-        elif self._asleep:
+        if self._untold.tell_one():
+            return True
+        if self._asleep:
             index = self._asleep.popleft()
             self.residents[index].boot(self._runner.now_ns)
             self._unprepared.append(index)
@@ -219,16 +219,3 @@ class Responder:
         else:
             return False
         return True
-
-    def _put(self, told: ResponderEvent) -> None:
-        if self._tell is None:
-            return
-        if len(self._untold) < _MOST_UNTOLD:
-            self._untold.append(told)
-        else:
-            self.left_out += 1
-
-    def _tell_one(self) -> None:
-        told = self._untold.popleft()
-        if self._tell is not None:
-            self._tell(told)

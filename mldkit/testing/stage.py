@@ -37,7 +37,10 @@ _ROUTER, _HOST, _SOURCE = 1, 100, 200
 
 
 class Stage:
-    """Frames of one family on one link, in order of time."""
+    """Frames of one family on one link, in order of time.
+
+    It has more methods than a class should, because each message that somebody can send has one.
+    """
 
     def __init__(self, family: Family, *, vlan: tuple[int, ...] = ()) -> None:
         self.family = family

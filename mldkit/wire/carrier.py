@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.model.datagram import Unread
 from mldkit.model.protocol_numbers import (
     ANSWERING_TUNNELS,
+    DESTINATION_OPTIONS,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
+    FRAGMENT,
+    HOP_BY_HOP,
     IP_TUNNELS,
+    ROUTING,
     UDP,
     UDP_TUNNELS,
     UNREAD_IP_PROTOCOLS,
@@ -19,8 +23,7 @@ from mldkit.model.protocol_numbers import (
 if TYPE_CHECKING:
     from mldkit.wire.link_header import LinkHeader
 
-_FRAGMENT = 44
-_PASSED_OVER = frozenset((0, 43, 60))
+_PASSED_OVER = frozenset((HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS))
 """IPv6 headers that may stand in front of a tunnel (RFC 2473 §5.1)."""
 _MOST_HEADERS = 8
 _CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS))
@@ -95,7 +98,7 @@ def _behind_extensions(data: bytes, at: int, end: int, following: int) -> tuple[
     """Return what follows IPv6 extension headers, where, and the bits of a fragment header."""
     bits = 0
     for _ in range(_MOST_HEADERS):
-        if following == _FRAGMENT and end - at >= 8:
+        if following == FRAGMENT and end - at >= 8:
             bits = data[at + 2] << 8 | data[at + 3]
             length = 8
         elif following in _PASSED_OVER and end - at >= 8:

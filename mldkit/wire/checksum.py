@@ -6,6 +6,8 @@ The one's complement sum of 16-bit words is the number they form modulo 65,535, 
 
 from __future__ import annotations
 
+from mldkit.model.protocol_numbers import ICMPV6
+
 
 def ones_sum(data: bytes) -> int:
     """Return the sum of the 16-bit words of `data` modulo 65,535; odd octets are padded."""
@@ -16,7 +18,7 @@ def ones_sum(data: bytes) -> int:
 def pseudo_header_sum(source: bytes, destination: bytes, length: int) -> int:
     """Return the sum of the ICMPv6 pseudo-header (RFC 8200 §8.1) modulo 65,535."""
     number = int.from_bytes(source, "big") + int.from_bytes(destination, "big")
-    return (number + length + 58) % 0xFFFF
+    return (number + length + ICMPV6) % 0xFFFF
 
 
 def complement(total: int) -> int:

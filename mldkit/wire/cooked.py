@@ -16,6 +16,7 @@ from mldkit.model.protocol_numbers import (
     ARPHRD_FRAME_RELAY,
     ARPHRD_NETLINK,
     ARPHRD_RADIOTAP,
+    SMALLEST_ETHERTYPE,
     VLAN_ETHERTYPES,
 )
 from mldkit.wire.encapsulations import read_framed_ppp
@@ -24,7 +25,6 @@ from mldkit.wire.link_header import Found, Inner, LinkHeader, cut
 
 _ETHERNET, _LLC, _PPP = 3, 4, 7
 """What stands in the place of an ethertype (LINUX_SLL_P_ numbers)."""
-_SMALLEST_ETHERTYPE = 0x0600
 _FRAMES = {
     ARPHRD_FRAME_RELAY: LinkType.FRELAY,
     ARPHRD_RADIOTAP: LinkType.IEEE802_11_RADIOTAP,
@@ -41,7 +41,7 @@ def read_sll(data: bytes, start: int = 0) -> Found:
     length = min(data[start + 4] << 8 | data[start + 5], 8)
     source = data[start + 6 : start + 6 + length] or None
     protocol = data[start + 14] << 8 | data[start + 15]
-    if protocol >= _SMALLEST_ETHERTYPE and kind != ARPHRD_NETLINK:
+    if protocol >= SMALLEST_ETHERTYPE and kind != ARPHRD_NETLINK:
         return read_ethertype(data, start + 14, source, None)
     return _read_other(data, start + 16, kind, protocol, source)
 
@@ -56,7 +56,7 @@ def read_sll2(data: bytes, start: int = 0) -> Found:
     source = data[start + 12 : start + 12 + length] or None
     protocol = data[start] << 8 | data[start + 1]
     at = start + 20
-    if protocol < _SMALLEST_ETHERTYPE or kind == ARPHRD_NETLINK:
+    if protocol < SMALLEST_ETHERTYPE or kind == ARPHRD_NETLINK:
         return _read_other(data, at, kind, protocol, source)
     if protocol not in VLAN_ETHERTYPES:
         return follow(data, LinkHeader(protocol, at, end, source, None, ()))

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 from mldkit.model.datagram import Broken, Datagram, Decoded, Frame, Remark, Unread
 from mldkit.model.family import IGMP, MLD, Family
-from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMPV6
 from mldkit.wire import decode_igmp, decode_mld, ipv4, ipv6
 from mldkit.wire.carrier import Carrier, carrier_of
 from mldkit.wire.checksum import ones_sum, pseudo_header_sum
 from mldkit.wire.envelope import Fragment, Place
-from mldkit.wire.ipv6 import ICMPV6
 from mldkit.wire.link_header import LinkHeader, Stop
 from mldkit.wire.link_layer import read_link
 

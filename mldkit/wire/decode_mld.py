@@ -25,23 +25,11 @@ from mldkit.model.messages import (
 )
 from mldkit.wire.records import Reading, read_current_query, read_report
 
-MEMBERSHIP_TYPES = frozenset(
-    (
-        m.MLD_QUERY,
-        m.MLD_V1_REPORT,
-        m.MLD_DONE,
-        m.MLD_V2_REPORT,
-        m.MLD_MRD_ADVERTISEMENT,
-        m.MLD_MRD_SOLICITATION,
-        m.MLD_MRD_TERMINATION,
-    )
-)
-
 _PAIR = struct.Struct("!HH")
 
 
 def read(data: bytes, start: int, end: int, claimed: int) -> Reading:
-    """Read one MLD message whose type is one of `MEMBERSHIP_TYPES`."""
+    """Read one MLD message whose type is one of `MLD_TYPES`."""
     cut = claimed > end
     kind = data[start]
     octets = end - start

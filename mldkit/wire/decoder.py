@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.model.datagram import Broken, Decoded, Frame, Malformed, Remark, Unread
 from mldkit.model.family import MLD
-from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
-from mldkit.wire import decode_mld, ipv4, ipv6
+from mldkit.model.messages import MLD_TYPES
+from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMPV6
+from mldkit.wire import ipv4, ipv6
 from mldkit.wire.carrier import Carrier
 from mldkit.wire.decode import read_frame, read_packet
 from mldkit.wire.envelope import Fragment
 from mldkit.wire.fragments import Assembly, Reassembler
 from mldkit.wire.header_sums import HeaderSums
-from mldkit.wire.ipv6 import ICMPV6
 from mldkit.wire.link_header import LinkHeader
 
 if TYPE_CHECKING:
@@ -133,9 +133,7 @@ def _incomplete(assembly: Assembly) -> Decoded | None:
     kind = None
     if assembly.head is not None and fragment.payload_start < fragment.payload_end:
         kind = frame.data[fragment.payload_start]
-    if fragment.family is MLD and (
-        fragment.next_header != ICMPV6 or kind not in decode_mld.MEMBERSHIP_TYPES
-    ):
+    if fragment.family is MLD and (fragment.next_header != ICMPV6 or kind not in MLD_TYPES):
         return None
     first_frame, first_fragment = assembly.first
     start = first_fragment.payload_start

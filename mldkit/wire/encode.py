@@ -29,6 +29,7 @@ from mldkit.model.messages import (
     Report,
     RouterAdvertisement,
 )
+from mldkit.model.protocol_numbers import HOP_BY_HOP, ICMPV6
 from mldkit.wire.checksum import icmpv6_checksum, internet_checksum
 from mldkit.wire.extensions import write_extensions
 
@@ -206,12 +207,12 @@ def _ipv4(datagram: Datagram, octets: int) -> bytes:
 
 def _ipv6(datagram: Datagram, octets: int) -> bytes:
     alert = datagram.router_alert
-    extension = b"" if alert is None else struct.pack("!BBBBHBB", 58, 0, 5, 2, alert, 1, 0)
+    extension = b"" if alert is None else struct.pack("!BBBBHBB", ICMPV6, 0, 5, 2, alert, 1, 0)
     header = struct.pack(
         "!IHBB16s16s",
         6 << 28 | datagram.traffic_class << 20,
         len(extension) + octets,
-        58 if alert is None else 0,
+        ICMPV6 if alert is None else HOP_BY_HOP,
         datagram.hop_limit,
         datagram.source,
         datagram.destination,

@@ -25,7 +25,10 @@ class Place(NamedTuple):
 
 @dataclass(slots=True)
 class Fragment:
-    """One piece of a datagram (RFC 791 §3.2, RFC 8200 §4.5)."""
+    """One piece of a datagram (RFC 791 §3.2, RFC 8200 §4.5).
+
+    A row of data.
+    """
 
     family: Family
     datagram: Datagram

@@ -16,13 +16,13 @@ from mldkit.model.protocol_numbers import (
     ETHERTYPE_BRIDGED,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
+    MAX_VLAN_TAGS,
     UNREAD_ETHERTYPES,
     VLAN_ETHERTYPES,
 )
 from mldkit.wire.encapsulations import STEPS
 from mldkit.wire.link_header import NO_CIRCUIT, Found, LinkHeader, Stop, cut
 
-MAX_VLAN_TAGS = 8
 MAX_STEPS = 16
 """Encapsulations inside each other that are followed."""
 

@@ -12,27 +12,26 @@ from typing import TYPE_CHECKING
 from mldkit.model.addresses import text
 from mldkit.model.datagram import Datagram, Decoded, Frame, Remark
 from mldkit.model.family import MLD
-from mldkit.wire.decode_mld import MEMBERSHIP_TYPES
+from mldkit.model.messages import MLD_TYPES
+from mldkit.model.protocol_numbers import (
+    AUTHENTICATION,
+    DESTINATION_OPTIONS,
+    FRAGMENT,
+    HIP,
+    HOP_BY_HOP,
+    ICMPV6,
+    IPV6_EXTENSIONS,
+    MOBILITY,
+    ROUTING,
+    SHIM6,
+)
 from mldkit.wire.envelope import Fragment, Place
 from mldkit.wire.link_header import Stop
 
 if TYPE_CHECKING:
     from mldkit.wire.link_header import LinkHeader
 
-HOP_BY_HOP = 0
-ROUTING = 43
-FRAGMENT = 44
-AUTHENTICATION = 51
-ICMPV6 = 58
-DESTINATION_OPTIONS = 60
-MOBILITY = 135
-HIP = 139
-SHIM6 = 140
-
-_CHAINED = frozenset(
-    (HOP_BY_HOP, ROUTING, AUTHENTICATION, DESTINATION_OPTIONS, MOBILITY, HIP, SHIM6)
-)
-CHAIN = _CHAINED | {FRAGMENT, ICMPV6}
+CHAIN = IPV6_EXTENSIONS | {FRAGMENT, ICMPV6}
 """Next header values that can lead to a membership message."""
 _NAMES = {
     HOP_BY_HOP: "hop-by-hop options",
@@ -79,7 +78,7 @@ def read(frame: Frame, link: LinkHeader) -> Place | Fragment | Decoded | Stop | 
         and length > 8
         and data[start + 6] == HOP_BY_HOP
         and data[start + 40 : start + 48] in _USUAL_CHAIN
-        and data[start + 48] in MEMBERSHIP_TYPES
+        and data[start + 48] in MLD_TYPES
     ):
         datagram.router_alert = 0
         stop = start + 40 + length
@@ -122,7 +121,7 @@ class _Chain:
                 if found is not None:
                     return found
                 length = 8
-            elif next_header in _CHAINED:
+            elif next_header in IPV6_EXTENSIONS:
                 length = self._extension(next_header, at)
             else:
                 return None
@@ -133,7 +132,7 @@ class _Chain:
             at += length
         if at >= self.end:
             return self._stop(ICMPV6, at)
-        if data[at] not in MEMBERSHIP_TYPES:
+        if data[at] not in MLD_TYPES:
             return None
         if is_jumbo:
             self.remarks.append(Remark("M-06", "payload length 0: a jumbogram or a broken length"))

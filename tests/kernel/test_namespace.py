@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.errors import LinkError
-from mldkit.link.launcher import mldkit_command
 from mldkit.link.namespace import Sandbox
+from mldkit.link.own_command import mldkit_command
 from tests.kernel.descendants import namespaces, namespaces_of
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def test_nothing_is_left_when_the_holder_is_killed() -> None:
 
 
 ORDINARY = """
-from mldkit.link.launcher import mldkit_command
+from mldkit.link.own_command import mldkit_command
 from mldkit.link.namespace import Sandbox
 
 with Sandbox() as sandbox:

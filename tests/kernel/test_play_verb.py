@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mldkit.errors import LinkError
-from mldkit.link.launcher import module_command
 from mldkit.link.namespace import Sandbox
+from mldkit.link.own_command import module_command
 from mldkit.play import results
 from mldkit.protocol.script_parser import parse_script
 from tests.kernel.descendants import namespaces, namespaces_of

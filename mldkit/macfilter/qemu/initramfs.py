@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError
-from mldkit.link.launcher import module_command
+from mldkit.link.own_command import module_command
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.link.bpf import membership_filter
+from mldkit.model.datagram import Decoded, Frame
+from mldkit.wire.decode import decode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,6 +114,28 @@ def test_a_ninth_tag_and_frames_cut_anywhere_are_dropped(passes: Callable[[bytes
 
     assert not passes(MACS + b"\x91\0\0\x01" * 9 + MEMBERSHIP["IGMP"])
     assert next(length for length in range(1, len(frame)) if passes(frame[:length])) == 21
+
+
+@pytest.mark.parametrize("kind", range(256))
+def test_every_header_behind_which_the_decoder_looks_passes(
+    passes: Callable[[bytes], bool], kind: int
+) -> None:
+    for packet in (
+        ipv6(kind, extension(ICMPV6) + icmpv6(143)),
+        ipv6(ROUTING, extension(kind) + extension(ICMPV6) + icmpv6(143)),
+        ipv6(ICMPV6, icmpv6(kind)),
+    ):
+        is_message = isinstance(decode(Frame(MACS + packet, 0, 1)), Decoded)
+        assert passes(MACS + packet) or not is_message
+
+
+@pytest.mark.parametrize("number", range(0x600, 0x10000, 0x80))
+def test_only_tags_that_the_decoder_reads_are_passed_over(
+    passes: Callable[[bytes], bool], number: int
+) -> None:
+    frame = MACS + number.to_bytes(2, "big") + b"\0\5" + MEMBERSHIP["IGMP"]
+
+    assert passes(frame) == isinstance(decode(Frame(frame, 0, 1)), Decoded)
 
 
 def test_every_message_of_the_corpus_passes(passes: Callable[[bytes], bool], shared: Path) -> None:

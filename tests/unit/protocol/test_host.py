@@ -9,18 +9,27 @@ import pytest
 
 from mldkit.link.capture import open_capture
 from mldkit.model.addresses import parse
-from mldkit.model.datagram import Decoded, Frame
-from mldkit.model.family import MLD
-from mldkit.model.messages import Report
+from mldkit.model.datagram import Datagram, Decoded, Frame
+from mldkit.model.family import IGMP, MLD
+from mldkit.model.messages import Query, Report
 from mldkit.model.units import SECOND
 from mldkit.play import simulate
 from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.script_parser import parse_script
 from mldkit.protocol.timer import Draws, Grid, Timer, Timers
 from mldkit.wire.decode import decode
+from mldkit.wire.encode import encode_frame
 from mldkit.wire.split import split_report
 
 MAC = bytes.fromhex("020000000002")
+QUERY = Datagram(
+    source=parse("10.9.0.1"),
+    destination=IGMP.all_hosts,
+    hop_limit=1,
+    router_alert=0,
+    message=Query(3, IGMP.unspecified, 100),
+    link_source=bytes.fromhex("020000000001"),
+)
 GROUPS = [parse("ff05::1"), parse("239.1.1.1")]
 CAPTURES = sorted((Path(__file__).resolve().parents[3] / "captures").glob("*.pcapng"))
 HEADER = """\
@@ -184,3 +193,19 @@ def test_answers_that_are_due_at_once_come_in_the_order_of_the_walk() -> None:
 
     groups = [str(event.decoded.datagram.message) for event in sent]
     assert groups[:3] == ["report 1 ff15::3", "report 1 ff15::2", "report 1 ff15::1"]
+
+
+@pytest.mark.parametrize("octet", [0, 1], ids=["whole", "header damaged"])
+def test_a_packet_whose_ipv4_header_is_damaged_is_not_delivered(octet: int) -> None:
+    """The kernel drops it before IGMP sees it (net/ipv4/ip_input.c:ip_rcv_core)."""
+    host = make_host("rfc")
+    while host.deadline_ns is not None:
+        host.poll(host.deadline_ns)
+    query = bytearray(encode_frame(QUERY))
+    query[14 + 5] ^= octet  # identification, which the checksum covers
+
+    found = decode(Frame(bytes(query)))
+    assert isinstance(found, Decoded)
+    host.receive(found, 100 * SECOND)
+
+    assert (host.deadline_ns is None) == bool(octet)

@@ -1,0 +1,111 @@
+"""What `join` prints: what was joined, each datagram that arrived, and what became of the link.
+
+::
+
+    text     a line for each group specification, and for each datagram
+    ndjson   an object for each group, and for each datagram
+    json     one document at the end
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from mldkit.link import clock
+from mldkit.model.addresses import text
+from mldkit.model.units import SECOND
+from mldkit.render.terminal import note
+
+if TYPE_CHECKING:
+    import argparse
+
+    from mldkit.join import JoinPlan
+    from mldkit.link.datagrams import Received
+    from mldkit.model.notation import GroupSpec
+
+SCHEMA = "mldkit.join/1"
+_READINESS = {
+    False: "is down: the memberships stay, but nothing is sent or heard until it is up",
+    True: "is up again: the kernel announces the memberships",
+}
+
+
+class JoinOutput:
+    """Says what happens in the format that was asked for, each line at once."""
+
+    def __init__(self, args: argparse.Namespace, plan: JoinPlan) -> None:
+        self._args = args
+        self._format = args.format
+        self._plan = plan
+        self._interface = plan.interface
+        self._joined: list[dict[str, object]] = []
+        self._datagrams: list[dict[str, object]] = []
+        self._start_ns = 0
+
+    def joined(self) -> None:
+        """Say what was joined."""
+        self._start_ns = clock.wall_ns()
+        for spec in self._plan.groups:
+            blocked = [text(source) for source in self._plan.blocked_in(spec)]
+            if self._format == "text":
+                print(_joined_line(spec, blocked, self._interface))
+            for group in spec.groups if self._format != "text" else ():
+                entry: dict[str, object] = {
+                    "interface": self._interface,
+                    "group": text(group),
+                    "filter_mode": "INCLUDE" if spec.sources else "EXCLUDE",
+                    "sources": [text(source) for source in spec.sources] or blocked,
+                }
+                self._joined.append(entry)
+                if self._format == "ndjson":
+                    print(json.dumps({"event": "joined", **entry}))
+        sys.stdout.flush()
+
+    def changed(self, is_ready: bool) -> None:  # noqa: FBT001 (it is what is told)
+        """Say that the interface is down, or up again."""
+        note(self._args, f"note: {self._interface} {_READINESS[is_ready]}")
+
+    def received(self, received: Received) -> None:
+        """Say that a datagram arrived."""
+        seconds, nanoseconds = divmod(received.time_ns, SECOND)
+        entry: dict[str, object] = {
+            "time": f"{seconds}.{nanoseconds:09d}",
+            "source": text(received.source),
+            "group": text(received.group),
+            "port": received.port,
+            "length": received.length,
+        }
+        if self._format == "text":
+            after = (received.time_ns - self._start_ns) / SECOND
+            print(
+                f"{after:10.6f} s  {entry['source']} > {entry['group']} "
+                f"port {received.port}, {received.length} octets"
+            )
+        elif self._format == "ndjson":
+            print(json.dumps({"event": "datagram", **entry}))
+        else:
+            self._datagrams.append(entry)
+        sys.stdout.flush()
+
+    def finish(self) -> None:
+        """Complete the document."""
+        if self._format == "json":
+            document = {
+                "schema": SCHEMA,
+                "interface": self._interface,
+                "joined": self._joined,
+                "datagrams": self._datagrams,
+            }
+            print(json.dumps(document, indent=2))
+
+
+def _joined_line(spec: GroupSpec, blocked: list[str], interface: str) -> str:
+    groups = text(spec.groups[0])
+    if len(spec.groups) > 1:
+        groups += f" to {text(spec.groups[-1])} ({len(spec.groups)} groups)"
+    line = f"joined {groups} on {interface}"
+    if spec.sources:
+        return f"{line} from {', '.join(map(text, spec.sources))}"
+    return f"{line} from any source" + (f" but {', '.join(blocked)}" if blocked else "")
