@@ -190,13 +190,19 @@ def _print_text(
     args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
 ) -> int:
     emit = line_printer()
+    is_styled = sys.stdout.isatty()
     base_ns = None
     code = 0
     for judged in _messages(args, capture, interrupt):
         if base_ns is None:
             base_ns = judged.decoded.frame.time_ns
-        for line, style in message_lines(judged, base_ns):
-            emit(line, style)
+        lines = message_lines(judged, base_ns)
+        if is_styled:
+            for line, style in lines:
+                emit(line, style)
+        else:
+            # One call for all lines of a message is a twentieth of the whole command.
+            print("\n".join([line for line, _ in lines]))
         code = code or int(judged.has_error)
     return code
 
