@@ -158,7 +158,7 @@ def _together(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_analysis_json(result, interrupted=interrupt.came)
         elif args.format == "text":
-            print_analysis(result, _groups(args) or ())
+            print_analysis(result, _groups(args) or (), _hosts(args) or ())
     if interrupt.came:
         length_s = (result.ended_ns - result.begun_ns) / SECOND
         say(f"interrupted: this is what the first {length_s:,.1f} s show")
