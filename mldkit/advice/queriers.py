@@ -114,8 +114,8 @@ ROWS = (
         " between.",
         (
             warning(
-                "in three or more intervals the median is off by more than a tenth of what is"
-                " announced"
+                "of three or more intervals most are off by more than a tenth of what is"
+                " announced, and so is the median"
             ),
         ),
         "set an interval that the message can carry, and the same one everywhere",

@@ -15,6 +15,7 @@ from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, hosts_text, interval_text, named
+from mldkit.render.cuts import about_cuts, is_unreadable
 from mldkit.render.explain import cure_line
 from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import harm_text, incidents
@@ -49,14 +50,17 @@ def _answers(result: AnalysisResult, packets: int) -> list[str]:
     if not links:
         return [f"None of the {counted(messages, 'message')} is on a link that was chosen."]
     shown = links[:_MOST_LINKS]
-    about = [[*_about_querier(link), *_about_members(link, result)] for link in shown]
+    about = [_about_link(link, result) for link in shown]
     seen_from = vantage_lines(shown)
     pauses = about_pauses(result)
     serious = len({(one.id, one.link) for one in result.findings if one.severity != INFO})
     taken = sum(map(len, about)) + (len(links) > len(shown)) + min(serious, _LEAST_FINDINGS) + 1
     taken += len(pauses) + len(seen_from) + bool(serious)
     # What happened in between, as far as there is room for it: of each link the gravest first.
-    happened = [incidents(link, result.findings) for link in shown]
+    happened = [
+        [] if is_unreadable(link, result.findings) else incidents(link, result.findings)
+        for link in shown
+    ]
     for rank in range(max(map(len, happened))):
         for number, lines in enumerate(happened):
             if rank < len(lines) and taken < MOST_LINES:
@@ -70,6 +74,15 @@ def _answers(result: AnalysisResult, packets: int) -> list[str]:
     answers += pauses
     answers += _about_findings(result.findings, max(MOST_LINES - len(answers) - 1, 1))
     return answers[:MOST_LINES]
+
+
+def _about_link(link: LinkFacts, result: AnalysisResult) -> list[str]:
+    """Return who queries and who listens, as far as the messages are not cut."""
+    cut = about_cuts(link, result.findings)
+    if cut is not None and is_unreadable(link, result.findings):
+        return [cut]
+    lines = [*_about_querier(link), *_about_members(link, result)]
+    return lines if cut is None else [*lines, cut]
 
 
 def about_queriers(result: AnalysisResult) -> list[str]:

@@ -43,6 +43,9 @@ def read(frame: Frame, link: LinkHeader) -> Place | Fragment | Decoded | Stop | 
     if header < 20:
         return _broken(frame, datagram, start, f"the header claims {header} octets, 20 are needed")
     if header > octets:
+        if frame.is_cut:
+            reason = f"the capture kept {octets} of {header} octets of the IPv4 header"
+            return _broken(frame, datagram, start, reason, "M-03")
         reason = f"the frame ends after {octets} of {header} octets of the IPv4 header"
         return _broken(frame, datagram, start, reason)
     claimed = start + (data[start + 2] << 8 | data[start + 3])
@@ -81,8 +84,10 @@ def _datagram(data: bytes, start: int, end: int, link: LinkHeader) -> Datagram:
     )
 
 
-def _broken(frame: Frame, datagram: Datagram, start: int, reason: str) -> Decoded:
-    malformed = Malformed("M-02", reason, start)
+def _broken(
+    frame: Frame, datagram: Datagram, start: int, reason: str, rule: str = "M-02"
+) -> Decoded:
+    malformed = Malformed(rule, reason, start)
     return Decoded(frame, IGMP, datagram, None, start, 0, "unknown", None, malformed)
 
 

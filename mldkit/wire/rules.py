@@ -99,10 +99,11 @@ def hop_limit(decoded: Decoded) -> Outcome:
 
 
 def no_router_alert(decoded: Decoded) -> Outcome:
-    """V-04; IGMPv1 never had the option, and a broken IPv4 header does not show its options."""
+    """V-04; IGMPv1 never had the option, and a broken or cut IPv4 header does not show it."""
     if decoded.datagram.router_alert is not None:
         return None
-    if decoded.malformed is not None and decoded.malformed.id == "M-02":
+    malformed = decoded.malformed
+    if malformed is not None and not decoded.length and malformed.id in ("M-02", "M-03"):
         return None
     if decoded.family is IGMP and decoded.version == 1:
         return None

@@ -88,6 +88,11 @@ def stream_stops_in_silence(stage: Stage) -> None:
     stage.report(312, "IS_EX", 2, host=2)
 
 
+def joins_on_two_vlans(stage: Stage) -> None:
+    stage.report(1, "TO_EX", 1, vlan=(10,))
+    stage.report(1.0002, "TO_EX", 1, vlan=(20,))
+
+
 def only_flooded(stage: Stage) -> None:
     for at in (0, 300):
         stage.records(at, [GroupRecord(RecordType.IS_EX, parse("224.0.0.251"))])
@@ -274,6 +279,7 @@ ON_A_LINK: dict[Raised, Tell] = {
     ("D-48", "warning"): member_sends_back,
 }
 IN_MLD: dict[Raised, Tell] = {
+    ("D-30", "info"): joins_on_two_vlans,
     ("D-38", "info"): neighbour_asked_for(begin=True),
     ("D-38", "warning"): neighbour_asked_for(begin=False),
 }
