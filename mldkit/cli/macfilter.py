@@ -10,7 +10,7 @@ from mldkit.cli.arguments import add_format, mac, whole_number
 from mldkit.errors import UsageError
 from mldkit.macfilter.devices import EXACT, find_device
 from mldkit.macfilter.receive_filter import ReceiveFilter
-from mldkit.macfilter.subject import Subject
+from mldkit.macfilter.subject import FilterSubject
 from mldkit.model.addresses import group_mac, mac_text, parse_mac, text
 from mldkit.model.notation import parse_group_spec
 from mldkit.render.macfilter import SCHEMA, frame_json, frame_lines
@@ -93,11 +93,11 @@ def run(args: argparse.Namespace) -> int:
     return macfilter_check.run(args) if args.job == "check" else _explain(args)
 
 
-def _subjects(value: str) -> tuple[Subject, ...]:
+def _subjects(value: str) -> tuple[FilterSubject, ...]:
     """Type of `GROUP[+COUNT]` or a MAC."""
     if value.count(":") == 5 or value.count("-") == 5:
         try:
-            return (Subject(value, parse_mac(value), None),)
+            return (FilterSubject(value, parse_mac(value), None),)
         except ValueError:
             pass  # an IPv6 group may have five colons too
     try:
@@ -107,7 +107,8 @@ def _subjects(value: str) -> tuple[Subject, ...]:
         raise argparse.ArgumentTypeError(error.message + hint) from error
     single = len(spec.groups) == 1
     return tuple(
-        Subject(value if single else text(group), group_mac(group), group) for group in spec.groups
+        FilterSubject(value if single else text(group), group_mac(group), group)
+        for group in spec.groups
     )
 
 
@@ -135,7 +136,7 @@ def _explain(args: argparse.Namespace) -> int:
     return 0
 
 
-def _filter(args: argparse.Namespace, device: Device, joined: list[Subject]) -> ReceiveFilter:
+def _filter(args: argparse.Namespace, device: Device, joined: list[FilterSubject]) -> ReceiveFilter:
     for address in args.unicast:
         if address[0] & 1:
             raise UsageError(f"--unicast {mac_text(address)}: this is a group address")

@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
     from mldkit.macfilter.devices import Device
     from mldkit.macfilter.receive_filter import ReceiveFilter
-    from mldkit.macfilter.subject import Subject
+    from mldkit.macfilter.subject import FilterSubject
 
 SCHEMA = "mldkit.macfilter/1"
 _SHOWN = 4
 
 
-def frame_json(subject: Subject, receive_filter: ReceiveFilter, wanted: int) -> dict[str, Any]:
+def frame_json(
+    subject: FilterSubject, receive_filter: ReceiveFilter, wanted: int
+) -> dict[str, Any]:
     """Return the object of one frame, with up to `wanted` groups that share its fate."""
     verdict = receive_filter.accepts(subject.mac)
     sharing = groups_of(subject.mac)
@@ -43,7 +45,7 @@ def frame_json(subject: Subject, receive_filter: ReceiveFilter, wanted: int) -> 
     return entry
 
 
-def frame_lines(subject: Subject, frame: dict[str, Any], device: Device) -> Iterator[str]:
+def frame_lines(subject: FilterSubject, frame: dict[str, Any], device: Device) -> Iterator[str]:
     """Yield what people read about one frame."""
     yield f"{subject.given}  {frame['mac']}" if subject.group else subject.given
     where = "an exact list" if device is EXACT else device.id
