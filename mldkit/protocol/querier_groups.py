@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.protocol.older_versions import OlderVersions
-from mldkit.protocol.querier_asking import Asking
+from mldkit.protocol.querier_asking import LastMemberAsking
 from mldkit.protocol.querier_events import MembershipChanged
 from mldkit.protocol.querier_filter import NOTHING, RouterFilter
 from mldkit.protocol.timer import Timer
@@ -62,7 +62,7 @@ class _Group:
 
     address: Address
     filter: RouterFilter
-    asking: Asking
+    asking: LastMemberAsking
     timer: Timer
     current_version: int
     host: Address = b""
@@ -232,7 +232,7 @@ class Groups:
     def _made(self, address: Address) -> _Group:
         family = self._election.settings.family
         state = RouterFilter()
-        asking = Asking(address, state, self._election, self._timers, self._send)
+        asking = LastMemberAsking(address, state, self._election, self._timers, self._send)
 
         def end(now_ns: int) -> None:
             before = group.seen(now_ns)
