@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from mldkit.advice import captures, data, devices, frames, hosts, leaves, queriers
@@ -33,6 +32,9 @@ def named_rule(name: str) -> Rule | None:
 
 def near_names(name: str) -> list[str]:
     """Return the ids that look most like a name that is none."""
+    # Only who mistypes a name needs it.
+    from difflib import get_close_matches
+
     return get_close_matches(name.strip().upper(), sorted(_BY_NAME), _MOST_NEAR, cutoff=0.5)
 
 

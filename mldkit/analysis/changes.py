@@ -145,7 +145,7 @@ class Changes:
             if is_same and (since_ns <= _COMPLETE_NS or change.times < change.wanted):
                 change.times += 1
                 change.last_ns = mark.time_ns
-                if since_ns > _LATEST_REPEAT_NS:
+                if since_ns > _LATEST_REPEAT_NS and not self._is_told(host, mark):
                     detail = f"{record} was repeated after {since_ns / SECOND:.1f} s"
                     self._tell(host, f"{detail} instead of within 1 s", mark)
                 return
@@ -169,10 +169,16 @@ class Changes:
 
     def _judge(self, host: Host, change: _Change, until: str = "") -> None:
         """D-10."""
-        if change.times != change.wanted and not change.is_mixed:
+        if change.times == change.wanted or change.is_mixed:
+            return
+        if not self._is_told(host, change.mark):
             times = "once" if change.times == 1 else f"{change.times} times"
             detail = f"{change.record} was sent {times}{until}, robustness is {change.wanted}"
             self._tell(host, detail, change.mark)
+
+    def _is_told(self, host: Host, mark: Mark) -> bool:
+        """Take in one more case of a host that does so again and again, if it is one."""
+        return self._ledger.again("D-10", self._link, mark, host_address(host))
 
     def _tell(self, host: Host, detail: str, mark: Mark) -> None:
         address = host_address(host)

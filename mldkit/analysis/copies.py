@@ -108,7 +108,7 @@ class Copies:
         if len(datagram.source) == 4 and self._identifications.is_again(decoded, mark):
             self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
             return True
-        if any(datagram.vlan):
+        if datagram.vlan and any(datagram.vlan):
             self._look_for_vlan_copy(decoded, mark)
         if datagram.hop_limit != 1 or self._odd:
             self._look_for_loop(decoded, mark)

@@ -127,6 +127,19 @@ class Ledger:
             self._tell(entry)
         return entry
 
+    def again(self, rule: str, link: LinkKey | None, mark: Mark, host: Address) -> bool:
+        """Take in one more case of what a host does wrong, of which nobody needs the words.
+
+        Return False where it is the first one, whose words are told.
+        """
+        entry = self._entries.get((rule, mark.capture, link, host, b""))
+        if entry is None or RANK[BY_ID[rule].severity] < RANK[entry.severity]:
+            return False
+        entry.count += 1
+        if mark.frame and len(entry.frames) < _MOST_FRAMES:
+            entry.frames.append(mark.frame)
+        return True
+
     def amend(
         self, rule: str, link: LinkKey | None, detail: str, weight: int, severity: str
     ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from statistics import median_low
 from typing import TYPE_CHECKING
 
 from mldkit.protocol.variables import Variables, election_rank, variables_of
@@ -65,7 +64,7 @@ class Rhythm:
         kept = [one for one in intervals if is_about(one, interval_ns)]
         if 2 * len(kept) >= len(intervals):
             intervals = kept
-        return median_low(intervals) if intervals else None
+        return sorted(intervals)[(len(intervals) - 1) // 2] if intervals else None
 
     def query(self, now_ns: int, variables: Variables) -> None:
         """Take in a query to everybody, and what its querier announced."""

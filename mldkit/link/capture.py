@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError
-from mldkit.link import pcap, pcapng
+from mldkit.link import pcap
 from mldkit.link.reading import (
     GZIP_MAGIC,
     WINDOW_OCTETS,
@@ -250,12 +250,17 @@ def _reader(
         raise CaptureError(f"{name}: is empty, not even a file header", hint=_HINT)
     if start[:4] in pcap.MAGICS and len(start) >= pcap.HEADER_OCTETS:
         return pcap.PcapReader(window, tally)
+    # Who reads the other format would wait for it to be loaded.
+    from mldkit.link import pcapng
+
     if start[:4] == pcapng.MAGIC and pcapng.has_byte_order(start):
         return pcapng.PcapngReader(window, tally, apart=apart)
     raise _not_a_capture(name, start)
 
 
 def _not_a_capture(name: str, start: bytes) -> CaptureError:
+    from mldkit.link import pcapng
+
     magics = (*pcap.MAGICS, pcapng.MAGIC)
     if len(start) < pcap.HEADER_OCTETS and any(magic.startswith(start[:4]) for magic in magics):
         problem = f"ends after {len(start)} octets, inside the file header"

@@ -12,7 +12,6 @@ Every parser raises `UsageError` with one line that quotes what was given.
 from __future__ import annotations
 
 import re
-from decimal import Decimal
 from typing import NamedTuple
 
 from mldkit.errors import UsageError
@@ -54,6 +53,9 @@ def parse_duration(value: str) -> int:
     match = _DURATION.fullmatch(value.strip())
     if match is None:
         raise UsageError(f"{value!r} is not a duration", hint="write 10s, 500ms, or seconds as 2.5")
+    # Nearly no command has a duration, and all would wait for it to be loaded.
+    from decimal import Decimal
+
     duration = Decimal(match[1]) * _UNITS[match[2]]
     if duration > _LONGEST_NS:
         raise UsageError(f"{shortened(value)!r} is longer than {_LONGEST_NS // SECOND} s")

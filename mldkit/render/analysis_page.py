@@ -15,9 +15,9 @@ from mldkit.analysis.stays import CAPTURE_END, EXPIRY
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import clock_text, counted, delay_text, seconds_text, short_names
+from mldkit.render.advice_page import fold
 from mldkit.render.analysis_page_style import style_sheet
 from mldkit.render.devices import HEADINGS, device_rows
-from mldkit.render.explain import fold
 from mldkit.render.for_people import for_people
 from mldkit.render.incidents import data_after_leaves
 from mldkit.render.summary import summary

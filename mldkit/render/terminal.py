@@ -6,10 +6,10 @@ the same octets whatever the terminal is.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mldkit.model.printing import printable as printable
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 _CONTINUATION = 4
 _GAP = "  "
-_encode = json.JSONEncoder(separators=(", ", ": ")).encode
+
+
+@cache
+def _encoder() -> Callable[[Any], str]:
+    # Text would wait for it to be loaded.
+    import json
+
+    return json.JSONEncoder(separators=(", ", ": ")).encode
 
 
 def note(args: argparse.Namespace, text: str) -> None:
@@ -68,7 +75,7 @@ def broken_at(text: str, columns: int, indent: int) -> str:
 
 def print_json(document: Any) -> None:  # noqa: ANN401 (whatever JSON can say)
     """Print one JSON document on one line and flush it: a reader may be waiting."""
-    print(_encode(document), flush=True)
+    print(_encoder()(document), flush=True)
 
 
 def print_json_members(members: Iterable[tuple[str, Any]]) -> None:
@@ -76,23 +83,23 @@ def print_json_members(members: Iterable[tuple[str, Any]]) -> None:
 
     The octets are those of `print_json` of the whole, without the whole in memory.
     """
-    write = sys.stdout.write
+    write, encode = sys.stdout.write, _encoder()
     write("{")
     for index, (name, value) in enumerate(members):
-        write(f"{', ' if index else ''}{_encode(name)}: ")
+        write(f"{', ' if index else ''}{encode(name)}: ")
         if isinstance(value, Iterator):
             write("[")
             for number, item in enumerate(value):
-                write(f", {_encode(item)}" if number else _encode(item))
+                write(f", {encode(item)}" if number else encode(item))
             write("]")
         else:
-            write(_encode(value))
+            write(encode(value))
     print("}", flush=True)
 
 
 def json_text(document: Any) -> str:  # noqa: ANN401
     """Return the JSON text of `document` on one line."""
-    return _encode(document)
+    return _encoder()(document)
 
 
 def line_printer() -> Callable[..., None]:

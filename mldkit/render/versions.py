@@ -76,9 +76,12 @@ def _speakers(link: LinkFacts) -> tuple[dict[bytes, _Speaker], set[Address]]:
     first_ns: dict[bytes, int] = {}
     groups: set[Address] = set()
     for row in link.stays:
-        older = [change for change in row.changes if (change.version or 0) < current]
-        newer = (change.time_ns for change in row.changes if change not in older)
-        first_ns[row.host] = min(first_ns.get(row.host, NEVER_NS), min(newer, default=NEVER_NS))
+        older = []
+        for change in row.changes:
+            if (change.version or 0) < current:
+                older.append(change)
+            elif change.time_ns < first_ns.get(row.host, NEVER_NS):
+                first_ns[row.host] = change.time_ns
         if older:
             lowest = min(change.version or 0 for change in older)
             begun_ns, turned_ns = older[0].time_ns, older[-1].time_ns
@@ -90,7 +93,7 @@ def _speakers(link: LinkFacts) -> tuple[dict[bytes, _Speaker], set[Address]]:
             if is_reportable(row.group):
                 groups.add(row.group)
     for host, speaker in speakers.items():
-        speaker.current_ns = first_ns[host]
+        speaker.current_ns = first_ns.get(host, NEVER_NS)
     return speakers, groups
 
 

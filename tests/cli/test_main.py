@@ -5,12 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import shlex
+import struct
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mldkit.cli.main import VERBS, main
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -103,6 +108,24 @@ def test_decode_of_a_capture_loads_neither_scapy_nor_rich() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stderr.strip() == "[]"
+
+
+def test_text_of_a_capture_loads_nothing_of_json_and_only_the_format_of_the_file(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "empty.pcap"
+    file.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+    for verb in ("decode", "analyze"):
+        code = (
+            "import sys\nfrom mldkit.cli.main import main\n"
+            f"main(['-q', {verb!r}, {str(file)!r}])\n"
+            "names = {'decimal', 'difflib', 'html', 'json', 'mldkit.link.pcapng', 'statistics'}\n"
+            "print(sorted(names & set(sys.modules)), file=sys.stderr)"
+        )
+        program = [sys.executable, "-c", code]
+        done = subprocess.run(program, capture_output=True, text=True, check=True)
+
+        assert done.stderr.strip() == "[]"
 
 
 @pytest.mark.parametrize(("defect", "loaded"), [((), "[]"), (("--hop-limit", "9"), "['scapy']")])

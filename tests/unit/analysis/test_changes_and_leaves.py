@@ -37,6 +37,19 @@ def test_a_change_that_is_not_sent_robustness_times_is_d10(
         assert diagnosis.finding("D-10").severity == "info"
 
 
+def test_a_host_that_repeats_no_change_is_told_once_in_the_words_of_the_first(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    for number in range(3):
+        stage.report(10 + 4 * number, "TO_EX", number + 1)
+
+    entry = diagnose(stage, 60).finding("D-10")
+
+    assert entry.count == 3
+    assert entry.frames == (1, 2, 3)
+    assert "1) was sent once" in entry.detail
+
+
 def test_repeats_further_apart_than_a_second_are_d10(stage: Stage, diagnose: Diagnose) -> None:
     stage.report(20, "TO_EX", 1)
     stage.report(21.5, "TO_EX", 1)
