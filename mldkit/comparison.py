@@ -38,7 +38,7 @@ _MOST_ALIKE, _MOST_DIFFERENCES = 64, 1_000_000
 _ENVELOPE = ("hop_limit", "traffic_class", "router_alert", "vlan", "link_source", "destination")
 
 
-class Seen(NamedTuple):
+class CapturedMessage(NamedTuple):
     """A message of one capture."""
 
     frame: int
@@ -79,16 +79,16 @@ class Comparison:
     offset_ns: int | None
     """Clock of B minus clock of A, delay included; None where no message tells it."""
     matched: int = 0
-    only_a: list[Seen] = field(default_factory=list)
-    only_b: list[Seen] = field(default_factory=list)
+    only_a: list[CapturedMessage] = field(default_factory=list)
+    only_b: list[CapturedMessage] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
-    elsewhere: list[Seen] = field(default_factory=list)
+    elsewhere: list[CapturedMessage] = field(default_factory=list)
     """Of `only_b`: reports and leaves of hosts that A never heard, behind other ports. A snooping
     switch sends them to routers only (RFC 4541 §2.1.1)."""
     proxies: list[Proxy] = field(default_factory=list)
     """Who of `only_b` reports in place of hosts of `only_a`."""
-    outside_a: list[Seen] = field(default_factory=list)
-    outside_b: list[Seen] = field(default_factory=list)
+    outside_a: list[CapturedMessage] = field(default_factory=list)
+    outside_b: list[CapturedMessage] = field(default_factory=list)
     """Of `only_a` and `only_b`: what lies outside the time of the other capture."""
 
 
@@ -119,10 +119,10 @@ def compare_captures(side_a: Side, side_b: Side, *, tunnels: bool = False) -> Co
     return result
 
 
-def read_messages(frames: Iterable[Frame], *, tunnels: bool = False) -> list[Seen]:
+def read_messages(frames: Iterable[Frame], *, tunnels: bool = False) -> list[CapturedMessage]:
     """Return the membership messages of a capture, copies of a span port left out."""
     decoder = Decoder(tunnels=tunnels)
-    found: list[Seen] = []
+    found: list[CapturedMessage] = []
     recent: dict[bytes, int] = {}
     for frame in frames:
         for decoded in decoder.decode(frame):
@@ -132,17 +132,17 @@ def read_messages(frames: Iterable[Frame], *, tunnels: bool = False) -> list[See
             before_ns = recent.get(frame.data)
             recent[frame.data] = time_ns
             if before_ns is None or not 0 <= time_ns - before_ns <= COPY_NS:
-                found.append(Seen(decoded.frame.number, time_ns, decoded))
+                found.append(CapturedMessage(decoded.frame.number, time_ns, decoded))
     return found
 
 
-def compare(side_a: list[Seen], side_b: list[Seen]) -> Comparison:
+def compare(side_a: list[CapturedMessage], side_b: list[CapturedMessage]) -> Comparison:
     """Match the messages of two captures."""
     by_content_a, by_content_b = _by(side_a, content), _by(side_b, content)
     result = Comparison(_offset(by_content_a, by_content_b))
     offset_ns = result.offset_ns or 0
-    left_a: list[Seen] = []
-    left_b: list[Seen] = []
+    left_a: list[CapturedMessage] = []
+    left_b: list[CapturedMessage] = []
     for key in by_content_a.keys() | by_content_b.keys():
         pairs, rest_a, rest_b = _pair(
             by_content_a.get(key, []), by_content_b.get(key, []), offset_ns
@@ -170,18 +170,18 @@ def compare(side_a: list[Seen], side_b: list[Seen]) -> Comparison:
     return result
 
 
-def proxies(only_a: Iterable[Seen], strangers: Iterable[Seen]) -> list[Proxy]:
+def proxies(only_a: Iterable[CapturedMessage], strangers: Iterable[CapturedMessage]) -> list[Proxy]:
     """Return who reports to B for the groups of hosts whose reports do not come through.
 
     A host behind another port may be member of the same groups, and a switch may hold back what
     it has made needless. So it takes somebody without an address (a switch needs none), or one
     that speaks for all groups of A in an older version than the hosts there.
     """
-    wanted: dict[Address, list[Seen]] = defaultdict(list)
+    wanted: dict[Address, list[CapturedMessage]] = defaultdict(list)
     for seen in only_a:
         for record in _records(seen):
             wanted[record.group].append(seen)
-    by_source: dict[Address, list[Seen]] = defaultdict(list)
+    by_source: dict[Address, list[CapturedMessage]] = defaultdict(list)
     for seen in strangers:
         if seen.decoded.kind == "report":
             by_source[seen.decoded.datagram.source].append(seen)
@@ -190,7 +190,7 @@ def proxies(only_a: Iterable[Seen], strangers: Iterable[Seen]) -> list[Proxy]:
 
 
 def _proxy(
-    source: Address, reports: list[Seen], wanted: Mapping[Address, list[Seen]]
+    source: Address, reports: list[CapturedMessage], wanted: Mapping[Address, list[CapturedMessage]]
 ) -> Proxy | None:
     told = {record.group for seen in reports for record in _records(seen)}
     groups = sorted(told & wanted.keys())
@@ -219,7 +219,7 @@ def _proxy(
     )
 
 
-def _records(seen: Seen) -> Iterator[GroupRecord]:
+def _records(seen: CapturedMessage) -> Iterator[GroupRecord]:
     """Give what a report asks for; leaves ask for nothing."""
     message = seen.decoded.datagram.message
     if isinstance(message, LegacyReport):
@@ -231,8 +231,8 @@ def _records(seen: Seen) -> Iterator[GroupRecord]:
 
 
 def outside(
-    messages: Iterable[Seen], first_ns: int | None, last_ns: int | None, offset_ns: int
-) -> list[Seen]:
+    messages: Iterable[CapturedMessage], first_ns: int | None, last_ns: int | None, offset_ns: int
+) -> list[CapturedMessage]:
     """Return what came before the first packet of the other capture or after its last.
 
     Nothing shows that the other side was looked at then. `offset_ns` is what has to be added to
@@ -243,12 +243,12 @@ def outside(
     return [seen for seen in messages if not first_ns <= seen.time_ns + offset_ns <= last_ns]
 
 
-def _place(seen: Seen) -> tuple[int, int]:
+def _place(seen: CapturedMessage) -> tuple[int, int]:
     """Return where in its capture a message is; one frame may hold several, in tunnels."""
     return seen.frame, seen.time_ns
 
 
-def content(seen: Seen) -> Hashable:
+def content(seen: CapturedMessage) -> Hashable:
     """Return what two sides of a switch must agree in."""
     decoded = seen.decoded
     datagram = decoded.datagram
@@ -257,20 +257,22 @@ def content(seen: Seen) -> Hashable:
     return datagram.source, decoded.type, datagram.message
 
 
-def _sender(seen: Seen) -> Hashable:
+def _sender(seen: CapturedMessage) -> Hashable:
     """Return what is left in common when a message was changed."""
     datagram = seen.decoded.datagram
     return datagram.source, seen.decoded.kind, datagram.destination
 
 
-def _by(messages: list[Seen], key: object) -> dict[Hashable, list[Seen]]:
-    found: dict[Hashable, list[Seen]] = defaultdict(list)
+def _by(messages: list[CapturedMessage], key: object) -> dict[Hashable, list[CapturedMessage]]:
+    found: dict[Hashable, list[CapturedMessage]] = defaultdict(list)
     for seen in messages:
         found[key(seen)].append(seen)  # type: ignore[operator]
     return found
 
 
-def _offset(side_a: dict[Hashable, list[Seen]], side_b: dict[Hashable, list[Seen]]) -> int | None:
+def _offset(
+    side_a: dict[Hashable, list[CapturedMessage]], side_b: dict[Hashable, list[CapturedMessage]]
+) -> int | None:
     differences = [
         side_b[key][0].time_ns - found[0].time_ns
         for key, found in side_a.items()
@@ -282,7 +284,7 @@ def _offset(side_a: dict[Hashable, list[Seen]], side_b: dict[Hashable, list[Seen
 
 
 def _usual_offset(
-    side_a: dict[Hashable, list[Seen]], side_b: dict[Hashable, list[Seen]]
+    side_a: dict[Hashable, list[CapturedMessage]], side_b: dict[Hashable, list[CapturedMessage]]
 ) -> int | None:
     """Return the difference that most messages agree on, where all of them come again and again.
 
@@ -309,12 +311,14 @@ def _usual_offset(
 
 
 def _pair(
-    side_a: list[Seen], side_b: list[Seen], offset_ns: int
-) -> tuple[list[tuple[Seen, Seen]], list[Seen], list[Seen]]:
+    side_a: list[CapturedMessage], side_b: list[CapturedMessage], offset_ns: int
+) -> tuple[
+    list[tuple[CapturedMessage, CapturedMessage]], list[CapturedMessage], list[CapturedMessage]
+]:
     """Pair in order of time what lies within the window; return the pairs and both rests."""
-    pairs: list[tuple[Seen, Seen]] = []
-    rest_a: list[Seen] = []
-    rest_b: list[Seen] = []
+    pairs: list[tuple[CapturedMessage, CapturedMessage]] = []
+    rest_a: list[CapturedMessage] = []
+    rest_b: list[CapturedMessage] = []
     others = list(side_b)
     position = 0
     for seen in side_a:
@@ -331,7 +335,7 @@ def _pair(
 
 
 def _match_changed(
-    left_a: list[Seen], left_b: list[Seen], offset_ns: int, result: Comparison
+    left_a: list[CapturedMessage], left_b: list[CapturedMessage], offset_ns: int, result: Comparison
 ) -> None:
     """Match what is left by sender, kind and destination; the rest is on one side only."""
     by_sender_a, by_sender_b = (_by(sorted(left, key=_place), _sender) for left in (left_a, left_b))
@@ -344,7 +348,7 @@ def _match_changed(
             result.changed.append(Changed(one.frame, other.frame, fields))
 
 
-def _differences(one: Seen, other: Seen) -> tuple[str, ...]:
+def _differences(one: CapturedMessage, other: CapturedMessage) -> tuple[str, ...]:
     """Return the fields of the envelope that differ; a VLAN tag may be taken off on the way."""
     first, second = one.decoded.datagram, other.decoded.datagram
     return tuple(
@@ -355,7 +359,7 @@ def _differences(one: Seen, other: Seen) -> tuple[str, ...]:
     )
 
 
-def _message_differences(one: Seen, other: Seen) -> Iterator[str]:
+def _message_differences(one: CapturedMessage, other: CapturedMessage) -> Iterator[str]:
     first, second = one.decoded.datagram.message, other.decoded.datagram.message
     if type(first) is not type(second) or first is None:
         yield "message"

@@ -51,7 +51,7 @@ QUERY = ("query", "-i", "eth0", "--max-response", "1s", "-w", CAPTURE)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class DemoStep:
     """One act: what it is for, the commands, and what they printed."""
 
     title: str
@@ -80,7 +80,7 @@ class Demo:
         """Whether a user namespace was needed."""
         return self._sandbox.is_rootless
 
-    def steps(self) -> Iterator[Step]:
+    def steps(self) -> Iterator[DemoStep]:
         """Give each step when it is done."""
         yield self._build()
         yield self._join()
@@ -89,7 +89,7 @@ class Demo:
         yield self._decode()
         yield self._analyze()
 
-    def _build(self) -> Step:
+    def _build(self) -> DemoStep:
         commands = self._ip(NETWORK)
         for name in ADDRESSES:
             commands += self._ip("link set eth0 addrgenmode none\nlink set eth0 up", name)
@@ -98,7 +98,7 @@ class Demo:
         for name, (ipv4, ipv6) in ADDRESSES.items():
             addresses = f"address add {ipv4} dev eth0\naddress add {ipv6} dev eth0 nodad"
             commands += self._ip(addresses, name)
-        return Step(
+        return DemoStep(
             "two network namespaces with a link between them",
             tuple(f"ip {command}" for command in commands),
         )
@@ -123,7 +123,7 @@ class Demo:
             clock.wait_ns(20 * MILLISECOND)
         raise LinkError(f"the link of {name} did not come up")
 
-    def _join(self) -> Step:
+    def _join(self) -> DemoStep:
         arguments = ("--netns", "host", "join", "-i", "eth0", *GROUPS)
         child = self._sandbox.spawn(mldkit_command(*arguments))
         lines = []
@@ -133,17 +133,17 @@ class Demo:
                 complaint = self._sandbox.stop(child)
                 raise LinkError(f"the host could not join: {complaint}".strip())
             lines.append(line)
-        return Step(
+        return DemoStep(
             "the host joins groups with sockets of the kernel", (_shown(arguments),), tuple(lines)
         )
 
-    def _query(self) -> Step:
+    def _query(self) -> DemoStep:
         return self._run(
             "General Queries of both families, and what the kernel's host side answers",
             ("--netns", "querier", *QUERY),
         )
 
-    def _filter(self) -> Step:
+    def _filter(self) -> DemoStep:
         """Read which hardware addresses the joins put into the receive filter of the device."""
         command = ("ip", "netns", "exec", "host", "cat", "/proc/net/dev_mcast")
         done = self._sandbox.run(command, timeout=30)
@@ -163,27 +163,27 @@ class Demo:
             f"{entry['mac']}  {entry['group'] or 'joined by the kernel itself'}"
             for entry in entries
         ]
-        return Step(
+        return DemoStep(
             "the MAC addresses that the joins put into the host's receive filter",
             (" ".join(command),),
             tuple(lines),
             entries,
         )
 
-    def _decode(self) -> Step:
+    def _decode(self) -> DemoStep:
         return self._run("the capture of it all, decoded", ("decode", CAPTURE))
 
-    def _analyze(self) -> Step:
+    def _analyze(self) -> DemoStep:
         return self._run("what the doctor makes of that capture", ("analyze", CAPTURE))
 
-    def _run(self, title: str, arguments: tuple[str, ...]) -> Step:
+    def _run(self, title: str, arguments: tuple[str, ...]) -> DemoStep:
         extra = ("--json",) if self._as_data else ()
         done = self._sandbox.run(mldkit_command(*arguments, *extra), timeout=60)
         if done.returncode not in (0, 1):
             raise LinkError(_complaint(done))
         lines = [*done.stdout.splitlines(), *done.stderr.splitlines()]
         data = json.loads(done.stdout) if self._as_data else None
-        return Step(title, (_shown(arguments),), tuple(lines), data)
+        return DemoStep(title, (_shown(arguments),), tuple(lines), data)
 
 
 def _shown(arguments: tuple[str, ...]) -> str:

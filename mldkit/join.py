@@ -2,7 +2,7 @@
 
 ::
 
-    what is asked for -> wishes -> Memberships -> held until the time is over -> left
+    what is asked for -> wishes -> HeldMemberships -> held until the time is over -> left
                                        |
                      datagrams of these groups and wanted sources, where they are received
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 from mldkit.link import clock, datagrams
 from mldkit.link.interfaces import find
 from mldkit.link.link_watch import LinkWatch
-from mldkit.link.membership import Memberships, Wish
+from mldkit.link.membership import HeldMemberships, Wish
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Member:
         with ExitStack() as opened:
             interface = find(plan.interface)
             self._link = opened.enter_context(LinkWatch(interface))
-            self._memberships = opened.enter_context(Memberships(interface, opener))
+            self._memberships = opened.enter_context(HeldMemberships(interface, opener))
             for wish in plan.wishes():
                 self._memberships.join(wish)
             receivers = _receivers(plan, self._memberships)
@@ -123,7 +123,7 @@ class Member:
         return self._memberships.wants(received.group, received.source)
 
 
-def _receivers(plan: JoinPlan, memberships: Memberships) -> list[socket.socket]:
+def _receivers(plan: JoinPlan, memberships: HeldMemberships) -> list[socket.socket]:
     """Return the sockets to read: those that joined, or one a family that gets every port."""
     if not plan.receives:
         return []

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mldkit.model.messages import GroupRecord
 
 
-class Device(Protocol):
+class AskingDevice(Protocol):
     """What a query needs of a link."""
 
     def send(self, frame: bytes) -> None:
@@ -145,7 +145,7 @@ class Asker:
 
     def __init__(
         self,
-        device: Device,
+        device: AskingDevice,
         now_ns: Callable[[], int],
         on_answer: Callable[[Answer], None] | None = None,
     ) -> None:
@@ -258,7 +258,7 @@ def _is_same_vlan(one: Decoded, other: Decoded) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Expectation:
+class ExpectedMember:
     """`[SOURCE@]GROUP[@MAC]`: somebody, or this MAC, listens to the group."""
 
     text: str

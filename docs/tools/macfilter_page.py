@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.macfilter.devices import DEVICES, Device, Fallback, Kind
+from mldkit.macfilter.devices import DEVICES, Device, Fallback, SortingPlace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,9 +31,9 @@ def _rows() -> Iterator[str]:
 
 
 def _filter(device: Device) -> tuple[str, str, str, str, str]:
-    if device.kind is Kind.NO_FILTER:
+    if device.kind is SortingPlace.NO_FILTER:
         return "no filter", "-", "-", "-", "-"
-    if device.kind is Kind.OUTSIDE:
+    if device.kind is SortingPlace.OUTSIDE:
         return "outside of the guest", "-", "-", "-", "-"
     rule = device.rule
     return (

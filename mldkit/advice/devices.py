@@ -83,7 +83,7 @@ ROWS = (
         " see who listens, and what hosts say about sources is lost.",
         (
             warning("a source-specific group is among those that it reports"),
-            info("it answered at two questions and more, for groups that need no sources"),
+            info("it answered two queries or more, for groups that need no sources"),
         ),
         "let the switch pass the reports of its hosts on, or report in the newest version",
         (

@@ -13,10 +13,10 @@ ROWS = (
         " at once.",
         (
             error("no specific query followed within 10 s"),
-            warning("the first one came only after the time that the questions may take"),
+            warning("the first one came only after the time that the queries may take"),
             info(
                 "it came within that time but not at once, or fewer times than usual, or the"
-                " group is flooded whoever is member, or the questions do not pass where the"
+                " group is flooded whoever is member, or the queries do not pass where the"
                 " capture was taken, or the stream stopped with the leave of the only member: fast"
                 " leave"
             ),

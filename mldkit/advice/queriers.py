@@ -86,7 +86,7 @@ ROWS = (
     ),
     Advice(
         "D-03",
-        "The acting querier changes again and again. Each change starts new questions, and a"
+        "The acting querier changes again and again. Each change brings new queries, and a"
         " router that takes over may not know yet who listens.",
         (warning("it changed three times or more within two query intervals"),),
         "let the others wait longer than the querier is silent, or let only one of them query",
@@ -114,8 +114,8 @@ ROWS = (
         " between.",
         (
             warning(
-                "in three or more intervals the median is off by more than a tenth of what is"
-                " announced"
+                "of three or more intervals most are off by more than a tenth of what is"
+                " announced, and so is the median"
             ),
         ),
         "set an interval that the message can carry, and the same one everywhere",

@@ -317,7 +317,7 @@ class LinkState:
         responses = self.responses
         deadline_ns = mark.time_ns + self._lifetime_ns
         partial = responses.windows.asked_sources
-        # Nobody is recognised by the address that many may use at once.
+        # 0.0.0.0 may be the address of many hosts at once: it tells none of them.
         is_faultless = (
             not found and version == self.key.family.current_version and host != IPV4_UNSPECIFIED
         )

@@ -54,8 +54,16 @@ class Rhythm:
 
     @property
     def observed_ns(self) -> int | None:
-        """Median of the intervals, in nanoseconds; None where there are none."""
+        """Median of the intervals, in nanoseconds; None where there are none.
+
+        Where half of them and more are as announced, that is the interval: the others are those of
+        a restart, or of a change of the topology.
+        """
         intervals = self.intervals
+        interval_ns = self._variables.interval_ns
+        kept = [one for one in intervals if is_about(one, interval_ns)]
+        if 2 * len(kept) >= len(intervals):
+            intervals = kept
         return sorted(intervals)[(len(intervals) - 1) // 2] if intervals else None
 
     def query(self, now_ns: int, variables: Variables) -> None:
@@ -127,6 +135,11 @@ class Querier:
         self.variables = variables_of(query)
         if query.interval_ns is not None:
             self.announced_ns = query.interval_ns
+
+
+def is_about(observed_ns: int, announced_ns: int) -> bool:
+    """Return whether an interval is as announced: no more than a tenth away."""
+    return abs(observed_ns - announced_ns) * 10 <= announced_ns
 
 
 def _repeat_limit_ns(variables: Variables) -> int:

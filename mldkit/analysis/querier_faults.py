@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.querier import LEAST_INTERVALS
+from mldkit.analysis.querier import LEAST_INTERVALS, is_about
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import interval_text
@@ -50,7 +50,7 @@ def off_interval(querier: Querier) -> str | None:
         return None
     if len(querier.rhythm.intervals) < LEAST_INTERVALS:
         return None
-    if abs(observed_ns - announced_ns) * 10 <= announced_ns:
+    if is_about(observed_ns, announced_ns):
         return None
     return (
         f"{text(querier.address)} announces {announced_ns / SECOND:g} s"

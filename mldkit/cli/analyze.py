@@ -13,7 +13,7 @@ from mldkit.analysis.intake import EVERYTHING, Wanted
 from mldkit.analysis.sites import sites_of
 from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
-from mldkit.cli.interrupt import INTERRUPTED, Interrupt
+from mldkit.cli.interrupt import INTERRUPTED, SignalInterrupt
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import Capture, open_capture
 from mldkit.model.units import SECOND
@@ -141,7 +141,7 @@ def _together(args: argparse.Namespace) -> int:
         from mldkit.cli import analysis_files
 
         analysis_files.check(args)
-    interrupt = Interrupt()
+    interrupt = SignalInterrupt()
     with interrupt.heard(), ExitStack() as stack:
         with interrupt.reading():  # opening a pipe waits for who writes
             captures = _open(args, stack)
@@ -158,7 +158,7 @@ def _together(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_analysis_json(result, interrupted=interrupt.came)
         elif args.format == "text":
-            print_analysis(result, _groups(args) or ())
+            print_analysis(result, _groups(args) or (), _hosts(args) or ())
     if interrupt.came:
         length_s = (result.ended_ns - result.begun_ns) / SECOND
         say(f"interrupted: this is what the first {length_s:,.1f} s show")
@@ -205,7 +205,7 @@ def _chosen(args: argparse.Namespace, result: AnalysisResult) -> AnalysisResult:
 
 
 def _analyze(
-    args: argparse.Namespace, captures: list[Capture], interrupt: Interrupt
+    args: argparse.Namespace, captures: list[Capture], interrupt: SignalInterrupt
 ) -> AnalysisResult:
     analysis = _prepared(args)
     order = EventOrder(_event_printer(args), 0 if "-" in args.files else MOST_WAITING)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import TUNNELS_HELP, add_format, octets, whole_number
 from mldkit.cli.decode_frame import LINK_NAMES, print_frame, print_frame_of
-from mldkit.cli.interrupt import INTERRUPTED, Interrupt
+from mldkit.cli.interrupt import INTERRUPTED, SignalInterrupt
 from mldkit.errors import UsageError
 from mldkit.link.capture import STANDARD_INPUT, open_capture
 from mldkit.model.datagram import Broken, Frame, Unread
@@ -88,7 +88,7 @@ def run(args: argparse.Namespace) -> int:
     with open_capture(args.file) as capture:
         if args.frame is not None:
             return print_frame_of(args, capture)
-        interrupt = Interrupt()
+        interrupt = SignalInterrupt()
         with reading(args, capture), interrupt.heard():
             code = _PRINTERS[args.format](args, capture, interrupt)
         report_damage(args, [capture])
@@ -102,7 +102,7 @@ def _run_hex(args: argparse.Namespace) -> int:
             raise UsageError("argument --frame: --hex gives frame 1 only")
         return print_frame(args, frame, Decoder(tunnels=args.tunnels).read(frame))
     source = _HexFrame(frame)
-    return _PRINTERS[args.format](args, source, Interrupt())
+    return _PRINTERS[args.format](args, source, SignalInterrupt())
 
 
 class _HexFrame:
@@ -121,7 +121,7 @@ class _HexFrame:
 
 
 def _messages(
-    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: SignalInterrupt
 ) -> Iterator[Judged]:
     """Give the messages of the capture and say at the end what could not be recognised."""
     decoder = Decoder(tunnels=args.tunnels)
@@ -187,22 +187,28 @@ class _Unreadable:
 
 
 def _print_text(
-    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: SignalInterrupt
 ) -> int:
     emit = line_printer()
+    is_styled = sys.stdout.isatty()
     base_ns = None
     code = 0
     for judged in _messages(args, capture, interrupt):
         if base_ns is None:
             base_ns = judged.decoded.frame.time_ns
-        for line, style in message_lines(judged, base_ns):
-            emit(line, style)
+        lines = message_lines(judged, base_ns)
+        if is_styled:
+            for line, style in lines:
+                emit(line, style)
+        else:
+            # One call for all lines of a message is a twentieth of the whole command.
+            print("\n".join([line for line, _ in lines]))
         code = code or int(judged.has_error)
     return code
 
 
 def _print_ndjson(
-    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: SignalInterrupt
 ) -> int:
     code = 0
     write = sys.stdout.write
@@ -214,7 +220,7 @@ def _print_ndjson(
 
 
 def _print_json(
-    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: Interrupt
+    args: argparse.Namespace, capture: Capture | _HexFrame, interrupt: SignalInterrupt
 ) -> int:
     """Print one document, message by message: a capture may be larger than the memory."""
     head = json_text({"schema": "mldkit.decode/1", "file": capture.name})
@@ -236,7 +242,7 @@ def _print_json(
     return code
 
 
-_PRINTERS: dict[str, Callable[[argparse.Namespace, Capture | _HexFrame, Interrupt], int]] = {
+_PRINTERS: dict[str, Callable[[argparse.Namespace, Capture | _HexFrame, SignalInterrupt], int]] = {
     "text": _print_text,
     "json": _print_json,
     "ndjson": _print_ndjson,

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format
-from mldkit.link.machine import Check, Status, checks, core_works, sandbox_works
+from mldkit.link.machine import MachineCheck, Status, checks, core_works, sandbox_works
 from mldkit.render.terminal import broken_at, output_columns
 
 if TYPE_CHECKING:
@@ -52,14 +52,14 @@ def run(args: argparse.Namespace) -> int:
     return 0 if works else _MISSING_CORE
 
 
-def _verdict(found: list[Check], *, works: bool) -> str:
+def _verdict(found: list[MachineCheck], *, works: bool) -> str:
     if not works:
         return "the core does not work here"
     # The demonstration needs a sandbox, which the own interfaces of a machine do without.
     return "the core works: try mldkit demo" if sandbox_works(found) else "the core works"
 
 
-def _entry(check: Check) -> dict[str, str | None]:
+def _entry(check: MachineCheck) -> dict[str, str | None]:
     return {
         "name": check.name,
         "status": check.status.value,
@@ -68,7 +68,7 @@ def _entry(check: Check) -> dict[str, str | None]:
     }
 
 
-def _line(check: Check) -> str:
+def _line(check: MachineCheck) -> str:
     columns = output_columns() or len(check.seen + (check.advice or "")) + 2 * _SEEN_AT
     seen = f"{check.status.value:8} {check.name:38} {check.seen}"
     lines = [broken_at(seen, columns, _SEEN_AT)]

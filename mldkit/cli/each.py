@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.digest import CaptureDigest, digest
 from mldkit.analysis.engine import Analysis, analyze
-from mldkit.cli.interrupt import INTERRUPTED, Interrupt
+from mldkit.cli.interrupt import INTERRUPTED, SignalInterrupt
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link.capture import open_capture
 from mldkit.render.damage import unread_reason
@@ -35,7 +35,7 @@ def run(
     for option in _NOT_HERE:
         if getattr(args, option):
             raise UsageError(f"argument --each: not with --{option}")
-    interrupt = Interrupt()
+    interrupt = SignalInterrupt()
     rows: list[CaptureDigest] = []
     with interrupt.heard():
         for file in interrupt.cut(_files(args.files)):
@@ -77,7 +77,7 @@ def _row(
     file: str,
     analysis: Analysis,
     choose: Callable[[AnalysisResult], AnalysisResult],
-    interrupt: Interrupt,
+    interrupt: SignalInterrupt,
 ) -> CaptureDigest:
     try:
         with open_capture(file, data=not args.no_data, apart=True) as capture:

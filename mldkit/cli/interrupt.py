@@ -25,7 +25,7 @@ def end_in_order() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-class Interrupt:
+class SignalInterrupt:
     """Whether somebody wants the command to end: a first signal cuts nothing but reading short."""
 
     def __init__(self) -> None:

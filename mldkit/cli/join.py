@@ -20,7 +20,7 @@ from mldkit.errors import LinkError, UsageError
 from mldkit.join import JoinPlan, Member, concerns
 from mldkit.model.addresses import is_multicast, text
 from mldkit.model.words import counted
-from mldkit.render.join import Output
+from mldkit.render.join import JoinOutput
 from mldkit.render.progress import waiting
 from mldkit.render.terminal import detail, note
 
@@ -97,7 +97,7 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
     # A signal to end is an interrupt too: the groups are left and the document is completed.
     end_in_order()
     plan = JoinPlan(args.interface, args.groups, args.block, args.receive, args.port)
-    output = Output(args, plan)
+    output = JoinOutput(args, plan)
     code = 0
     failure = None
     try:

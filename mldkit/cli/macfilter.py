@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mldkit.cli import macfilter_check
 from mldkit.cli.arguments import add_format, mac, whole_number
 from mldkit.errors import UsageError
-from mldkit.macfilter.collide import colliding, groups_of, number_of_groups
 from mldkit.macfilter.devices import EXACT, find_device
-from mldkit.macfilter.receive_filter import Passage, ReceiveFilter
-from mldkit.model.addresses import group_mac, mac_text, parse_mac, scope, text
+from mldkit.macfilter.receive_filter import ReceiveFilter
+from mldkit.macfilter.subject import FilterSubject
+from mldkit.model.addresses import group_mac, mac_text, parse_mac, text
 from mldkit.model.notation import parse_group_spec
+from mldkit.render.macfilter import SCHEMA, frame_json, frame_lines
 from mldkit.render.terminal import note, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from mldkit.macfilter.devices import Device
-    from mldkit.model.addresses import Address
 
-SCHEMA = "mldkit.macfilter/1"
 _MOST_COLLISIONS = 65536
-_SHOWN = 4
 
 EXAMPLES = """\
 examples:
@@ -33,15 +28,6 @@ examples:
   mldkit macfilter explain ff15::4321:1234 --nic 8139cp --joined ff15::1+33
   mldkit macfilter explain 33:33:43:21:12:34 --nic igb --collide 5
 """
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Subject:
-    """One thing to explain: a group, or a MAC address alone."""
-
-    given: str
-    mac: bytes
-    group: Address | None
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -107,11 +93,11 @@ def run(args: argparse.Namespace) -> int:
     return macfilter_check.run(args) if args.job == "check" else _explain(args)
 
 
-def _subjects(value: str) -> tuple[_Subject, ...]:
+def _subjects(value: str) -> tuple[FilterSubject, ...]:
     """Type of `GROUP[+COUNT]` or a MAC."""
     if value.count(":") == 5 or value.count("-") == 5:
         try:
-            return (_Subject(value, parse_mac(value), None),)
+            return (FilterSubject(value, parse_mac(value), None),)
         except ValueError:
             pass  # an IPv6 group may have five colons too
     try:
@@ -121,7 +107,8 @@ def _subjects(value: str) -> tuple[_Subject, ...]:
         raise argparse.ArgumentTypeError(error.message + hint) from error
     single = len(spec.groups) == 1
     return tuple(
-        _Subject(value if single else text(group), group_mac(group), group) for group in spec.groups
+        FilterSubject(value if single else text(group), group_mac(group), group)
+        for group in spec.groups
     )
 
 
@@ -130,13 +117,13 @@ def _explain(args: argparse.Namespace) -> int:
     joined = [subject for given in args.joined for subject in given]
     receive_filter = _filter(args, device, joined)
     subjects = [subject for given in args.subjects for subject in given]
-    frames = [_frame(subject, receive_filter, args.collide) for subject in subjects]
+    frames = [frame_json(subject, receive_filter, args.collide) for subject in subjects]
     if args.nic is None:
         note(args, "no --nic: an exact list without limits, which few devices have")
     if not joined and not args.promisc and not args.allmulti:
         note(args, "nothing is joined: name with --joined what the device was given")
     for subject in joined:
-        if not _is_loaded(subject):
+        if not subject.is_loaded:
             note(args, f"{subject.given} is never given to a device: its scope is below 2")
     if args.format == "json":
         print_json({"schema": SCHEMA, "nic": device.id, "frames": frames})
@@ -145,15 +132,15 @@ def _explain(args: argparse.Namespace) -> int:
             if args.format == "ndjson":
                 print_json({"nic": device.id, **frame})
             else:
-                print("\n".join(_lines(subject, frame, device)))
+                print("\n".join(frame_lines(subject, frame, device)))
     return 0
 
 
-def _filter(args: argparse.Namespace, device: Device, joined: list[_Subject]) -> ReceiveFilter:
+def _filter(args: argparse.Namespace, device: Device, joined: list[FilterSubject]) -> ReceiveFilter:
     for address in args.unicast:
         if address[0] & 1:
             raise UsageError(f"--unicast {mac_text(address)}: this is a group address")
-    loaded = [subject for subject in joined if _is_loaded(subject)]
+    loaded = [subject for subject in joined if subject.is_loaded]
     names = {subject.mac: subject.given for subject in reversed(loaded)}
     return ReceiveFilter(
         device=device,
@@ -164,64 +151,3 @@ def _filter(args: argparse.Namespace, device: Device, joined: list[_Subject]) ->
         all_multicast=args.allmulti,
         names=names,
     )
-
-
-def _is_loaded(subject: _Subject) -> bool:
-    """Return whether the kernel loads a group (net/ipv6/mcast.c:igmp6_group_added)."""
-    return subject.group is None or len(subject.group) == 4 or scope(subject.group) >= 2
-
-
-def _frame(subject: _Subject, receive_filter: ReceiveFilter, wanted: int) -> dict[str, Any]:
-    verdict = receive_filter.accepts(subject.mac)
-    sharing = groups_of(subject.mac)
-    if subject.group is not None:
-        sharing = (subject.group, *(group for group in sharing if group != subject.group))
-    entry: dict[str, Any] = {
-        "input": subject.given,
-        "mac": mac_text(subject.mac),
-        "groups": [text(group) for group in sharing],
-        "verdict": str(verdict.outcome),
-        "reason": verdict.reason,
-        "bit": verdict.bit,
-        "groups_in_all": number_of_groups(subject.mac),
-        "after_the_filter": _after(subject, verdict.outcome),
-    }
-    if wanted:
-        rule = receive_filter.device.rule
-        hopeless = rule is not None and verdict.bit is None
-        found = [] if hopeless else colliding(rule, subject.mac, subject.group, wanted)
-        entry["collisions"] = [text(group) for group in found]
-    return entry
-
-
-def _after(subject: _Subject, outcome: Passage) -> str | None:
-    """Return what the IP layer does with a frame for a group that hosts must not receive."""
-    if subject.group is None or outcome is Passage.DROPPED:
-        return None
-    if len(subject.group) == 16 and scope(subject.group) < 2:
-        return "dropped by the IPv6 layer: scope 0 and 1 never come from a link"
-    return None
-
-
-def _lines(subject: _Subject, frame: dict[str, Any], device: Device) -> Iterator[str]:
-    """Yield what people read about one frame."""
-    yield f"{subject.given}  {frame['mac']}" if subject.group else subject.given
-    where = "an exact list" if device is EXACT else device.id
-    yield f"  {where}: {frame['verdict']}, {frame['reason']}"
-    if frame["after_the_filter"]:
-        yield f"  then {frame['after_the_filter']}"
-    if frame["bit"] is not None and device.rule is not None:
-        yield f"  hash bit {device.rule.shown(frame['bit'])} of {device.rule.table_bits}"
-    others = [
-        group for group in frame["groups"] if subject.group is None or group != frame["groups"][0]
-    ]
-    if others:
-        more = ", ..." if frame["groups_in_all"] > _SHOWN + 1 else ""
-        count = frame["groups_in_all"]
-        number = "2^88" if count > 32 else str(count)
-        yield f"  same MAC: {', '.join(others[:_SHOWN])}{more} ({number} groups in all)"
-    else:
-        yield "  no group has this MAC"
-    if frame.get("collisions"):
-        what = "same bit" if device.rule is not None else "same MAC"
-        yield f"  {what}: {', '.join(frame['collisions'])}"

@@ -79,14 +79,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1, LARGEST_ROBUSTNESS),
         default=2,
         metavar="N",
-        help="queries of a start, questions after a leave, lost intervals (default: 2)",
+        help="how often a query is sent at the start and after a leave, and how many may be lost"
+        " (Robustness Variable; default: 2)",
     )
     parser.add_argument(
         "--last-member-interval",
         type=duration,
         metavar="TIME",
         default=SECOND,
-        help="time between questions after a leave, and to answer them (default: 1s)",
+        help="time between the queries after a leave, in which hosts have to answer (default: 1s)",
     )
     parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
     parser.add_argument(
@@ -184,11 +185,11 @@ def _settings(args: argparse.Namespace, family: Family, version: int) -> Querier
 def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     from mldkit.link.device import PacketSocket
     from mldkit.querier import QuerierJob
-    from mldkit.render.querier import Output
+    from mldkit.render.querier import QuerierOutput
 
     # `timeout`, labs and service managers end it so: what was learned is worth as much.
     end_in_order()
-    output = Output(args)
+    output = QuerierOutput(args)
     code = 0
     failure: MldkitError | None = None
     lower: tuple[Standing, ...] = ()

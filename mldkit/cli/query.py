@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from mldkit.model.family import Family
     from mldkit.model.messages import Query
     from mldkit.origin import Origin
-    from mldkit.query import Answer, Asker, Expectation, QueryResult, Schedule
+    from mldkit.query import Answer, Asker, ExpectedMember, QueryResult, Schedule
 
 EPILOG = """\
 examples:
@@ -59,9 +59,9 @@ exit codes: 0 done, 1 an expected answer is missing, 2 wrong usage,
 """
 
 
-def _expectation(value: str) -> Expectation:
+def _expectation(value: str) -> ExpectedMember:
     """Return `[SOURCE@]GROUP[@MAC]`; six colon-separated pairs after the last @ are a MAC."""
-    from mldkit.query import Expectation
+    from mldkit.query import ExpectedMember
 
     rest, mac = value, None
     head, at, tail = value.rpartition("@")
@@ -76,7 +76,7 @@ def _expectation(value: str) -> Expectation:
         raise argparse.ArgumentTypeError(error.message) from error
     if len(spec.groups) > 1 or len(spec.sources) > 1:
         raise argparse.ArgumentTypeError(f"{value!r}: one group and at most one source")
-    return Expectation(value, spec.groups[0], spec.sources[0] if spec.sources else None, mac)
+    return ExpectedMember(value, spec.groups[0], spec.sources[0] if spec.sources else None, mac)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

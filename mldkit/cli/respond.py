@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
-    from mldkit.render.respond import Output
-    from mldkit.responder.population import Plan
+    from mldkit.render.respond import RespondOutput
+    from mldkit.responder.population import PopulationPlan
     from mldkit.responder.responder import Responder
 
 EPILOG = """\
@@ -169,10 +169,12 @@ def run(args: argparse.Namespace) -> int:
         return _respond(args, plan, device, stack)
 
 
-def _respond(args: argparse.Namespace, plan: Plan, device: PacketSocket, stack: ExitStack) -> int:
-    from mldkit.render.respond import Output
+def _respond(
+    args: argparse.Namespace, plan: PopulationPlan, device: PacketSocket, stack: ExitStack
+) -> int:
+    from mldkit.render.respond import RespondOutput
 
-    output = Output(args, plan)
+    output = RespondOutput(args, plan)
     responder = _make(args, plan, device, output, stack)
     output.started(responder)
     failure: MldkitError | None = None
@@ -190,7 +192,11 @@ def _respond(args: argparse.Namespace, plan: Plan, device: PacketSocket, stack: 
 
 
 def _make(
-    args: argparse.Namespace, plan: Plan, device: PacketSocket, output: Output, stack: ExitStack
+    args: argparse.Namespace,
+    plan: PopulationPlan,
+    device: PacketSocket,
+    output: RespondOutput,
+    stack: ExitStack,
 ) -> Responder:
     """Return the responder, with its hosts switched on if they are warm."""
     from mldkit.responder.population import populate
@@ -228,8 +234,8 @@ def _make(
     return responder
 
 
-def _plan(args: argparse.Namespace) -> Plan:
-    from mldkit.responder.population import Plan
+def _plan(args: argparse.Namespace) -> PopulationPlan:
+    from mldkit.responder.population import PopulationPlan
 
     for known in args.addresses:
         _check_address(known)
@@ -252,7 +258,7 @@ def _plan(args: argparse.Namespace) -> Plan:
             raise UsageError(
                 f"argument --address: {text(known)} is of no use, as no IPv{version} group is named"
             )
-    return Plan(
+    return PopulationPlan(
         tuple(args.groups),
         tuple(family for family in (IGMP, MLD) if family in families),
         secrets.randbits(32) if args.seed is None else args.seed,

@@ -11,11 +11,7 @@ from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import add_format, add_interface, duration
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.model.words import counted
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
-from mldkit.render.analysis_json import event_json
-from mldkit.render.left_out import left_out_text
-from mldkit.render.message_json import Json, time_text
 from mldkit.render.terminal import json_text, note, print_json
 
 if TYPE_CHECKING:
@@ -24,6 +20,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.result import AnalysisResult
     from mldkit.cli.watch_exec import Commands
+    from mldkit.render.message_json import Json
     from mldkit.render.watch_table import LiveTable
     from mldkit.watch import Watch, WatchEvent
 
@@ -40,7 +37,6 @@ events: join leave change expire querier finding link
 exit codes: 0 done, 1 a finding of severity error, 3 no permission or interface, 130 interrupted
 """
 
-SCHEMA = "mldkit.watch/1"
 MOST_EVENTS = 100_000
 """In the one document of --json."""
 _BUSY_NS = 50 * MILLISECOND
@@ -162,48 +158,23 @@ class _Session:
 
     def sum_up(self) -> None:
         """Print the document of --json, and one line for people."""
-        watch = self.watch
-        length_ns = self._machine.now_ns() - self._begun_ns
-        line = (
-            f"{length_ns / SECOND:.1f} s: {counted(watch.messages, 'message')},"
-            f" {counted(watch.events, 'event')}, {counted(watch.errors, 'error')},"
-            f" {counted(watch.dropped, 'packet')} dropped by the kernel"
-        )
-        if self._commands is not None:
-            line += f"; commands: {self._commands.counts}"
-        left_out = [left_out_text(item) for item in watch.analysis.left_out()]
-        if self.result is not None:
-            from mldkit.render.summary import about_queriers
+        from mldkit.render.watch import closing_lines, watch_json
 
-            for each in about_queriers(self.result) or ["no IGMP and no MLD message was heard"]:
-                note(self._args, each)
-        for each in left_out:
-            note(self._args, f"note: {each}")
-        note(self._args, line)
+        watch = self.watch
+        counts = None if self._commands is None else self._commands.counts
+        length_ns = self._machine.now_ns() - self._begun_ns
+        for line in closing_lines(watch, self.result, length_ns, counts):
+            note(self._args, line)
         if self._args.format == "json":
-            counts = None if self._commands is None else self._commands.counts
-            print_json(
-                {
-                    "schema": SCHEMA,
-                    "interface": watch.interface,
-                    "messages": watch.messages,
-                    "dropped": watch.dropped,
-                    "events": self._events,
-                    "events_left_out": self._left_out,
-                    "left_out": left_out,
-                    "commands": counts
-                    and {
-                        name: getattr(counts, name)
-                        for name in ("started", "failed", "killed", "dropped")
-                    },
-                }
-            )
+            print_json(watch_json(watch, self._events, self._left_out, counts))
 
     def _take(self, event: WatchEvent) -> None:
         if self._table is not None:
             self._table.tell(event)
         if self._is_terminal and self._commands is None:
             return
+        from mldkit.render.watch import told_json
+
         document = told_json(event)
         if self._args.format == "json":
             if len(self._events) < MOST_EVENTS:
@@ -230,23 +201,3 @@ class _Session:
         from mldkit.link.capture_writer import CaptureWriter
 
         return stack.enter_context(CaptureWriter(self._args.write)).write
-
-
-def told_json(event: WatchEvent) -> Json:
-    """Return the JSON object of an event, of hosts and queriers or of the link itself."""
-    from mldkit.watch import LinkEvent
-
-    if not isinstance(event, LinkEvent):
-        return event_json(event)
-    nothing = ("family", "host", "mac", "version", "group", "filter_mode", "sources", "finding")
-    return {
-        "event": "link",
-        "time": time_text(event.time_ns),
-        "captures": [],
-        "interface": event.interface,
-        "vlan": [],
-        **dict.fromkeys(nothing),
-        "state": event.state,
-        "dropped": event.dropped,
-        "detail": event.text,
-    }

@@ -22,7 +22,7 @@ from scapy.packet import NoPayload, Packet, Padding, Raw
 from mldkit.craft import layers_igmp as igmp
 from mldkit.craft import layers_mld as mld
 from mldkit.craft.layers_loopback import layer_of
-from mldkit.craft.message import Kind, MembershipMessage, Record
+from mldkit.craft.message import MembershipMessage, MessageKind, Record
 from mldkit.errors import BuildError, UsageError
 from mldkit.model import addresses
 from mldkit.model import messages as m
@@ -222,17 +222,17 @@ def message_of(layer: Packet) -> m.Message:
     if isinstance(layer, igmp.IGMPv3Report | mld.MLDv2Report):
         records = tuple(_record(item) for item in layer.records if isinstance(item, Record))
         return m.Report(records, layer.flags, layer.code, _extensions(layer), trailing)
-    if layer.kind is Kind.ADVERTISEMENT:
+    if layer.kind is MessageKind.ADVERTISEMENT:
         times = (layer.advertisement_interval, layer.query_interval)
         return m.RouterAdvertisement(*times, layer.robustness, trailing)
-    if layer.kind is Kind.SOLICITATION:
+    if layer.kind is MessageKind.SOLICITATION:
         return m.RouterSolicitation(layer.code, trailing)
-    if layer.kind is Kind.TERMINATION:
+    if layer.kind is MessageKind.TERMINATION:
         return m.RouterTermination(layer.code, trailing)
-    if layer.kind is Kind.OTHER:
+    if layer.kind is MessageKind.OTHER:
         return m.Other(layer.type, bytes(layer.original))
     code, reserved = _mld_fields(layer)
-    return (m.LegacyReport if layer.kind is Kind.REPORT else m.Leave)(
+    return (m.LegacyReport if layer.kind is MessageKind.REPORT else m.Leave)(
         version=layer.version,
         group=addresses.parse(layer.group),
         max_response_code=layer.max_response_code,

@@ -40,8 +40,8 @@ from mldkit.craft.fields import (
 )
 from mldkit.craft.message import (
     IGMPv3Record,
-    Kind,
     MembershipMessage,
+    MessageKind,
     query_fields,
     report_fields,
     with_checksum,
@@ -123,7 +123,7 @@ class IGMPQuery(IGMPMessage):
 
     name = "IGMP query"
     match_subclass = True
-    kind = Kind.QUERY
+    kind = MessageKind.QUERY
     least_octets = IGMP.report_octets
     fields_desc = [
         _type(m.IGMP_QUERY),
@@ -172,7 +172,7 @@ class IGMPv2Report(IGMPMessage):
     """IGMPv2 Membership Report (RFC 2236 §2)."""
 
     name = "IGMPv2 report"
-    kind = Kind.REPORT
+    kind = MessageKind.REPORT
     version = 2
     least_octets = IGMP.report_octets
     fields_desc = [
@@ -196,7 +196,7 @@ class IGMPv2Leave(IGMPv2Report):
     """IGMPv2 Leave Group (RFC 2236 §2)."""
 
     name = "IGMPv2 leave"
-    kind = Kind.LEAVE
+    kind = MessageKind.LEAVE
     type = m.IGMP_LEAVE
 
 
@@ -204,7 +204,7 @@ class IGMPv3Report(IGMPMessage):
     """IGMPv3 Membership Report (RFC 9776 §4.2)."""
 
     name = "IGMPv3 report"
-    kind = Kind.REPORT
+    kind = MessageKind.REPORT
     version = 3
     least_octets = IGMP.report_octets
     fields_desc = [
@@ -219,7 +219,7 @@ class IGMPRouterAdvertisement(IGMPMessage):
     """Multicast Router Advertisement over IPv4 (RFC 4286 §3)."""
 
     name = "IGMP router advertisement"
-    kind = Kind.ADVERTISEMENT
+    kind = MessageKind.ADVERTISEMENT
     least_octets = 8
     fields_desc = [
         _type(m.IGMP_MRD_ADVERTISEMENT),
@@ -235,7 +235,7 @@ class IGMPRouterSolicitation(IGMPMessage):
     """Multicast Router Solicitation over IPv4 (RFC 4286 §4)."""
 
     name = "IGMP router solicitation"
-    kind = Kind.SOLICITATION
+    kind = MessageKind.SOLICITATION
     fields_desc = [
         _type(m.IGMP_MRD_SOLICITATION),
         XByteField("code", 0),
@@ -248,7 +248,7 @@ class IGMPRouterTermination(IGMPRouterSolicitation):
     """Multicast Router Termination over IPv4 (RFC 4286 §5)."""
 
     name = "IGMP router termination"
-    kind = Kind.TERMINATION
+    kind = MessageKind.TERMINATION
     type = m.IGMP_MRD_TERMINATION
 
 
@@ -274,9 +274,9 @@ LAYERS: dict[int, Any] = {
 
 def destination(message: IGMPMessage) -> str:
     """Return where `message` is sent to (RFC 9776 §4.1.12 and §4.2.15, RFC 2236 §9, RFC 4286)."""
-    if message.kind in {Kind.ADVERTISEMENT, Kind.TERMINATION}:
+    if message.kind in {MessageKind.ADVERTISEMENT, MessageKind.TERMINATION}:
         return text(IGMP.all_snoopers)
-    if message.kind in {Kind.LEAVE, Kind.SOLICITATION}:
+    if message.kind in {MessageKind.LEAVE, MessageKind.SOLICITATION}:
         return text(IGMP.all_routers)
     if isinstance(message, IGMPv3Report):
         return text(IGMP.reports)

@@ -50,8 +50,8 @@ from mldkit.craft.fields import (
     TrailingField,
 )
 from mldkit.craft.message import (
-    Kind,
     MembershipMessage,
+    MessageKind,
     MLDv2Record,
     query_fields,
     report_fields,
@@ -151,7 +151,7 @@ class MLDQuery(MLDMessage):
 
     name = "MLD query"
     match_subclass = True
-    kind = Kind.QUERY
+    kind = MessageKind.QUERY
     least_octets = _VERSION_1_OCTETS
     fields_desc = [*_head(m.MLD_QUERY), *_body(_time_code(floating=False)), TrailingField()]
 
@@ -180,7 +180,7 @@ class MLDv1Report(MLDMessage):
     """MLDv1 Multicast Listener Report (RFC 2710 §3)."""
 
     name = "MLDv1 report"
-    kind = Kind.REPORT
+    kind = MessageKind.REPORT
     version = 1
     least_octets = _VERSION_1_OCTETS
     fields_desc = [
@@ -194,7 +194,7 @@ class MLDv1Done(MLDv1Report):
     """MLDv1 Multicast Listener Done (RFC 2710 §3)."""
 
     name = "MLDv1 done"
-    kind = Kind.LEAVE
+    kind = MessageKind.LEAVE
     type = m.MLD_DONE
 
 
@@ -202,7 +202,7 @@ class MLDv2Report(MLDMessage):
     """MLDv2 Multicast Listener Report (RFC 9777 §5.2)."""
 
     name = "MLDv2 report"
-    kind = Kind.REPORT
+    kind = MessageKind.REPORT
     version = 2
     least_octets = MLD.report_octets
     fields_desc = [
@@ -215,7 +215,7 @@ class MLDRouterAdvertisement(MLDMessage):
     """Multicast Router Advertisement over IPv6 (RFC 4286 §3)."""
 
     name = "MLD router advertisement"
-    kind = Kind.ADVERTISEMENT
+    kind = MessageKind.ADVERTISEMENT
     least_octets = 8
     fields_desc = [
         *_head(m.MLD_MRD_ADVERTISEMENT, ByteField("advertisement_interval", 20)),
@@ -229,7 +229,7 @@ class MLDRouterSolicitation(MLDMessage):
     """Multicast Router Solicitation over IPv6 (RFC 4286 §4)."""
 
     name = "MLD router solicitation"
-    kind = Kind.SOLICITATION
+    kind = MessageKind.SOLICITATION
     fields_desc = [*_head(m.MLD_MRD_SOLICITATION), TrailingField()]
 
 
@@ -237,7 +237,7 @@ class MLDRouterTermination(MLDRouterSolicitation):
     """Multicast Router Termination over IPv6 (RFC 4286 §5)."""
 
     name = "MLD router termination"
-    kind = Kind.TERMINATION
+    kind = MessageKind.TERMINATION
     type = m.MLD_MRD_TERMINATION
 
 
@@ -282,10 +282,10 @@ LAYERS: dict[int, Any] = {
 
 def destination(message: Any) -> str:
     """Return where `message` is sent to (RFC 9777 §5.1.15 and §5.2.15, RFC 2710 §5, RFC 4286)."""
-    kind = getattr(message, "kind", Kind.OTHER)
-    if kind in {Kind.ADVERTISEMENT, Kind.TERMINATION}:
+    kind = getattr(message, "kind", MessageKind.OTHER)
+    if kind in {MessageKind.ADVERTISEMENT, MessageKind.TERMINATION}:
         return text(MLD.all_snoopers)
-    if kind in {Kind.LEAVE, Kind.SOLICITATION}:
+    if kind in {MessageKind.LEAVE, MessageKind.SOLICITATION}:
         return text(MLD.all_routers)
     if isinstance(message, MLDv2Report):
         return text(MLD.reports)

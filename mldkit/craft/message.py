@@ -41,7 +41,7 @@ from mldkit.model.messages import (
 from mldkit.model.units import SECOND
 
 
-class Kind(Enum):
+class MessageKind(Enum):
     """What a message is for, whatever its family and version."""
 
     QUERY = "query"
@@ -123,7 +123,9 @@ def _ending(extension_flag: int) -> list[Any]:
     """Return what follows the last list: extensions behind their flag, or any octets."""
     return [
         ExtensionListField(
-            "extensions", Extension, has_extensions=lambda pkt: bool(pkt.flags & extension_flag)
+            "extensions",
+            Extension,
+            has_extensions=lambda pkt: bool(pkt.flags & extension_flag),
         ),
         TrailingField(),
     ]
@@ -160,7 +162,7 @@ def with_checksum(octets: bytes, checksum: int) -> bytes:
 class MembershipMessage(Packet):  # type: ignore[misc]
     """A message whose checksum stands at octet 2 and covers everything behind the IP headers."""
 
-    kind = Kind.OTHER
+    kind = MessageKind.OTHER
     version: int | None = None
 
     @property
@@ -185,9 +187,9 @@ class MembershipMessage(Packet):  # type: ignore[misc]
         """Return whether this is a report on what `other` asks, or an advertisement solicited."""
         if not isinstance(other, MembershipMessage):
             return False
-        if (self.kind, other.kind) == (Kind.ADVERTISEMENT, Kind.SOLICITATION):
+        if (self.kind, other.kind) == (MessageKind.ADVERTISEMENT, MessageKind.SOLICITATION):
             return True
-        if (self.kind, other.kind) != (Kind.REPORT, Kind.QUERY):
+        if (self.kind, other.kind) != (MessageKind.REPORT, MessageKind.QUERY):
             return False
         return other.group in {"0.0.0.0", "::", *self.groups()}
 
@@ -196,7 +198,7 @@ class MembershipMessage(Packet):  # type: ignore[misc]
         words = [self.name]
         if "records" in self.fieldtype:
             words += [r.mysummary() for r in self.records if isinstance(r, Record)]
-        elif self.kind is Kind.QUERY and self.group in {"0.0.0.0", "::"}:
+        elif self.kind is MessageKind.QUERY and self.group in {"0.0.0.0", "::"}:
             words.append("general")
         elif "group" in self.fieldtype:
             words.append(self.group)

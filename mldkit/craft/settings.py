@@ -48,7 +48,7 @@ class SettingError(UsageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class FieldSetting:
     """One field and what it is to hold."""
 
     layer: str
@@ -71,17 +71,17 @@ class ItemOctets(Raw):  # type: ignore[misc]
         return 0
 
 
-def parse_setting(given: str) -> Setting:
+def parse_setting(given: str) -> FieldSetting:
     """Return the parts of `LAYER[N].FIELD=VALUE`; raises UsageError when it has another form."""
     match = _SETTING.fullmatch(given)
     if match is None:
         raise SettingError(
             f"{given!r} is not LAYER.FIELD=VALUE", hint="for example IGMPv3Query.qrv=7"
         )
-    return Setting(match[1], int(match[2] or 0), match[3], match[4])
+    return FieldSetting(match[1], int(match[2] or 0), match[3], match[4])
 
 
-def set_field(packet: Packet, setting: Setting) -> None:
+def set_field(packet: Packet, setting: FieldSetting) -> None:
     """Set one field of `packet`; raises UsageError for unknown names and values that do not fit."""
     named = [layer for layer in layers(packet) if type(layer).__name__ == setting.layer]
     if not named:
@@ -113,7 +113,7 @@ def _inner(field: Field) -> Field:
     return field
 
 
-def _value(field: Field, setting: Setting) -> Any:
+def _value(field: Field, setting: FieldSetting) -> Any:
     try:
         return _read(field, setting.value, setting)
     except UsageError as error:
@@ -122,7 +122,7 @@ def _value(field: Field, setting: Setting) -> Any:
         raise SettingError(f"{setting}: {setting.value!r} is no value for {field.name}") from error
 
 
-def _read(field: Field, value: str, setting: Setting) -> Any:
+def _read(field: Field, value: str, setting: FieldSetting) -> Any:
     if isinstance(field, FieldListField):
         return [_read(field.field, part, setting) for part in value.split(",") if part]
     if isinstance(field, PacketListField):

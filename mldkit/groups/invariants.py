@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from mldkit.link.kernel import Kernel
-    from mldkit.link.kernel_devices import Device
+    from mldkit.link.kernel_devices import KernelDevice
     from mldkit.link.kernel_tables import ListedGroup, ListedMac
     from mldkit.model.addresses import Address
 
 Packets = Counter[tuple[int, bytes]] | None
 
 
-def check(state: Kernel, devices: Sequence[Device], packets: Packets) -> Iterator[Invariant]:
+def check(state: Kernel, devices: Sequence[KernelDevice], packets: Packets) -> Iterator[Invariant]:
     """Yield the invariants of these devices, the text saying what was compared."""
     for device in devices:
         entries = [entry for entry in state.groups if entry.index == device.index]
@@ -84,7 +84,7 @@ def _synchronised_with(state: Kernel, entry: ListedMac) -> Iterator[str]:
             yield f"{upper.name} above"
 
 
-def _macs_are_listed(state: Kernel, device: Device, loaded: Sequence[Address]) -> Invariant:
+def _macs_are_listed(state: Kernel, device: KernelDevice, loaded: Sequence[Address]) -> Invariant:
     listed = {m.mac for m in state.macs if m.index == device.index}
     missing = [group for group in loaded if group_mac(group) not in listed]
     statement = f"{device.name}: the MAC of each of {len(loaded)} loaded groups is in its list"
@@ -92,7 +92,7 @@ def _macs_are_listed(state: Kernel, device: Device, loaded: Sequence[Address]) -
 
 
 def _references_add_up(
-    state: Kernel, device: Device, loaded: Sequence[Address], packets: Packets
+    state: Kernel, device: KernelDevice, loaded: Sequence[Address], packets: Packets
 ) -> Invariant:
     by_groups = Counter(map(group_mac, loaded))
     entries = [m for m in state.macs if m.index == device.index]
@@ -116,14 +116,14 @@ def _without_hand(entry: ListedMac) -> ListedMac:
     return type(entry)(entry.index, entry.mac, entry.references, 0)
 
 
-def _small_scopes_stay_out(device: Device, entries: Sequence[ListedGroup]) -> Invariant:
+def _small_scopes_stay_out(device: KernelDevice, entries: Sequence[ListedGroup]) -> Invariant:
     small = [e for e in entries if len(e.group) == 16 and scope(e.group) < 2]
     loaded = [text(e.group) for e in small if e.flags and "loaded" in e.flags]
     statement = f"{device.name}: none of {len(small)} groups of scope 0 and 1 is loaded"
     return _invariant(statement, loaded)
 
 
-def _dump_agrees(state: Kernel, devices: Sequence[Device]) -> Iterator[Invariant]:
+def _dump_agrees(state: Kernel, devices: Sequence[KernelDevice]) -> Iterator[Invariant]:
     indexes = {device.index for device in devices}
     for octets, name in ((4, "IPv4"), (16, "IPv6")):
         if octets not in state.joined:

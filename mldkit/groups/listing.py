@@ -18,7 +18,15 @@ from mldkit.errors import LinkError
 from mldkit.groups.invariants import check, surplus_text
 from mldkit.groups.merge import merge
 from mldkit.groups.reasons import kernel_reasons
-from mldkit.groups.row import InterfaceState, Kind, Listing, OtherMac, Process, Reason, Row
+from mldkit.groups.row import (
+    GroupRow,
+    ListedInterface,
+    Listing,
+    OtherMac,
+    Process,
+    Reason,
+    ReasonKind,
+)
 from mldkit.link import clock, kernel, kernel_devices, kernel_sockets
 from mldkit.link.kernel import SourceLists
 from mldkit.link.kernel_sockets import Sockets
@@ -29,8 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from mldkit.link.kernel import Kernel
-    from mldkit.link.kernel_devices import Device
-    from mldkit.link.kernel_sockets import SocketFilter, Wanted
+    from mldkit.link.kernel_devices import KernelDevice
+    from mldkit.link.kernel_sockets import KernelFilter, Wanted
     from mldkit.link.kernel_tables import ListedGroup
     from mldkit.model.addresses import Address
 
@@ -127,18 +135,20 @@ class _Joiner:
         self._now_ns = now_ns
         self._references = {(m.index, m.mac): m.references for m in state.macs}
         self._sources = SourceLists(state)
-        self._sockets: dict[Wanted, list[SocketFilter]] = defaultdict(list)
+        self._sockets: dict[Wanted, list[KernelFilter]] = defaultdict(list)
         for one in sockets.filters:
             self._sockets[one.index, one.group].append(one)
 
-    def rows(self, device: Device) -> list[Row]:
+    def rows(self, device: KernelDevice) -> list[GroupRow]:
         listed = [entry for entry in self._state.groups if entry.index == device.index]
         by_mac: dict[bytes, list[Address]] = defaultdict(list)
         for entry in listed if device.maps_groups else ():
             by_mac[group_mac(entry.group)].append(entry.group)
         return [self._row(entry, device, by_mac) for entry in listed]
 
-    def _row(self, entry: ListedGroup, device: Device, by_mac: dict[bytes, list[Address]]) -> Row:
+    def _row(
+        self, entry: ListedGroup, device: KernelDevice, by_mac: dict[bytes, list[Address]]
+    ) -> GroupRow:
         sockets = self._sockets[entry.index, entry.group]
         reasons = kernel_reasons(self._state, entry, device)
         of_kernel = sum(reason.users for reason in reasons)
@@ -151,7 +161,7 @@ class _Joiner:
         left = entry.users - of_kernel - len(sockets)
         ticks = entry.timer_ticks
         mac = group_mac(entry.group) if device.maps_groups else None
-        return Row(
+        return GroupRow(
             interface=device.name,
             group=entry.group,
             users=entry.users,
@@ -187,10 +197,11 @@ def filter_text(is_exclude: bool | None, sources: Sequence[Address] | None) -> s
     return f"only {listed}" if sources else "no source"
 
 
-def _socket_reason(one: SocketFilter) -> Reason:
+def _socket_reason(one: KernelFilter) -> Reason:
     wants = filter_text(one.is_exclude, one.sources)
     return Reason(
-        Kind.SOCKET, f"{one.process} (process {one.pid}, descriptor {one.descriptor}): {wants}"
+        ReasonKind.SOCKET,
+        f"{one.process} (process {one.pid}, descriptor {one.descriptor}): {wants}",
     )
 
 
@@ -199,26 +210,26 @@ def _unknown(left: int, users: int) -> tuple[Reason, ...]:
         return ()
     share = "its user is" if users == 1 else f"{left} of {users} users are"
     detail = f"{share} not visible: a process that may not be looked into, or a kernel driver"
-    return (Reason(Kind.UNKNOWN, detail, users=left),)
+    return (Reason(ReasonKind.UNKNOWN, detail, users=left),)
 
 
-def _processes(sockets: Sequence[SocketFilter]) -> tuple[Process, ...]:
-    by_pid: dict[int, list[SocketFilter]] = defaultdict(list)
+def _processes(sockets: Sequence[KernelFilter]) -> tuple[Process, ...]:
+    by_pid: dict[int, list[KernelFilter]] = defaultdict(list)
     for one in sockets:
         by_pid[one.pid].append(one)
     return tuple(Process(pid, held[0].process, tuple(held)) for pid, held in by_pid.items())
 
 
-def _state(state: Kernel, device: Device) -> InterfaceState:
+def _state(state: Kernel, device: KernelDevice) -> ListedInterface:
     version = next((d.version for d in state.igmp_devices if d.index == device.index), None)
-    return InterfaceState(
+    return ListedInterface(
         device.name, device.is_up, device.kind, version, device.promiscuity, device.allmulti
     )
 
 
 def _other_macs(
     state: Kernel,
-    devices: Collection[Device],
+    devices: Collection[KernelDevice],
     packets: Counter[tuple[int, bytes]] | None,
 ) -> list[OtherMac]:
     by_index = {device.index: device for device in devices}

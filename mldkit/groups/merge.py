@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mldkit.link.kernel_sockets import SocketFilter
+    from mldkit.link.kernel_sockets import KernelFilter
     from mldkit.link.kernel_tables import ListedSource
     from mldkit.model.addresses import Address
 
@@ -34,7 +34,7 @@ def merge(
     users: int,
     *,
     by_kernel: int,
-    sockets: Sequence[SocketFilter],
+    sockets: Sequence[KernelFilter],
     listed: Sequence[ListedSource] | None,
 ) -> Merged:
     """Return the merged filter of a group with `users` users, `by_kernel` of them the kernel.
@@ -46,7 +46,7 @@ def merge(
     return _of_some(users, by_kernel, sockets, listed)
 
 
-def _of_all(by_kernel: int, sockets: Sequence[SocketFilter]) -> Merged:
+def _of_all(by_kernel: int, sockets: Sequence[KernelFilter]) -> Merged:
     included = dict.fromkeys(s for each in sockets if not each.is_exclude for s in each.sources)
     excluding = [each.sources for each in sockets if each.is_exclude]
     if not excluding and not by_kernel:
@@ -60,7 +60,7 @@ def _of_all(by_kernel: int, sockets: Sequence[SocketFilter]) -> Merged:
 def _of_some(
     users: int,
     by_kernel: int,
-    sockets: Sequence[SocketFilter],
+    sockets: Sequence[KernelFilter],
     listed: Sequence[ListedSource] | None,
 ) -> Merged:
     excluding = by_kernel + sum(each.is_exclude for each in sockets)

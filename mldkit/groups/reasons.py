@@ -20,7 +20,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from mldkit.groups.row import Kind, Reason
+from mldkit.groups.row import Reason, ReasonKind
 from mldkit.model.addresses import parse, solicited_node, text
 from mldkit.model.well_known import well_known_name
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from mldkit.link.interfaces import InterfaceAddress
     from mldkit.link.kernel import Kernel
-    from mldkit.link.kernel_devices import Device
+    from mldkit.link.kernel_devices import KernelDevice
     from mldkit.link.kernel_tables import ListedAnycast, ListedGroup
     from mldkit.model.addresses import Address
 
@@ -47,28 +47,30 @@ _SOLICITED_NODE = parse("ff02::1:ff00:0")[:13]
 _SNOOPERS = {parse("224.0.0.106"), parse("ff02::6a")}
 
 
-def kernel_reasons(kernel: Kernel, entry: ListedGroup, device: Device) -> tuple[Reason, ...]:
+def kernel_reasons(kernel: Kernel, entry: ListedGroup, device: KernelDevice) -> tuple[Reason, ...]:
     """Return the reasons that need no process, each with the users it accounts for."""
     reasons = list(_of_addresses(kernel, entry, device))
     group = entry.group
     if group in _ALL_NODES:
-        reasons.append(Reason(Kind.ALL_NODES, _ALL_NODES[group]))
+        reasons.append(Reason(ReasonKind.ALL_NODES, _ALL_NODES[group]))
     if group in _ROUTERS and entry.index in kernel.forwarding:
-        reasons.append(Reason(Kind.FORWARDING, f"this interface forwards: {_ROUTERS[group]}"))
+        reasons.append(Reason(ReasonKind.FORWARDING, f"this interface forwards: {_ROUTERS[group]}"))
     if group in _SNOOPERS and device.kind == "bridge":
-        reasons.append(Reason(Kind.WELL_KNOWN, "all snoopers: the bridge snoops (RFC 4286)"))
+        reasons.append(Reason(ReasonKind.WELL_KNOWN, "all snoopers: the bridge snoops (RFC 4286)"))
     for tunnel in kernel.devices.values():
         if tunnel.tunnel_group == group and tunnel.tunnel_lower == entry.index and tunnel.is_up:
             reasons.append(
-                Reason(Kind.SOCKET, f"{tunnel.kind} device {tunnel.name}, a socket of the kernel")
+                Reason(
+                    ReasonKind.SOCKET, f"{tunnel.kind} device {tunnel.name}, a socket of the kernel"
+                )
             )
     name = None if reasons else well_known_name(group)
     if name:
-        reasons.append(Reason(Kind.WELL_KNOWN, name, users=0))
+        reasons.append(Reason(ReasonKind.WELL_KNOWN, name, users=0))
     return tuple(reasons)
 
 
-def _of_addresses(kernel: Kernel, entry: ListedGroup, device: Device) -> Iterator[Reason]:
+def _of_addresses(kernel: Kernel, entry: ListedGroup, device: KernelDevice) -> Iterator[Reason]:
     group = entry.group
     if not group.startswith(_SOLICITED_NODE):
         return
@@ -78,13 +80,15 @@ def _of_addresses(kernel: Kernel, entry: ListedGroup, device: Device) -> Iterato
             # Also while it is tentative, and after it was found to be a duplicate.
             failed, waits = address.is_dad_failed, address.is_tentative
             state = " (a duplicate)" if failed else " (tentative)" if waits else ""
-            yield Reason(Kind.SOLICITED_NODE, f"own address {text(address.address)}{state}")
+            yield Reason(ReasonKind.SOLICITED_NODE, f"own address {text(address.address)}{state}")
     for listed in kernel.anycast:
         if listed.index == device.index and solicited_node(listed.address) == group:
-            yield Reason(Kind.ANYCAST, _anycast(listed, own))
+            yield Reason(ReasonKind.ANYCAST, _anycast(listed, own))
     for proxied in kernel.proxies.get(device.index, ()):
         if solicited_node(proxied) == group:
-            yield Reason(Kind.PROXY, f"solicited-node of the proxied neighbour {text(proxied)}")
+            yield Reason(
+                ReasonKind.PROXY, f"solicited-node of the proxied neighbour {text(proxied)}"
+            )
 
 
 def _anycast(listed: ListedAnycast, own: list[InterfaceAddress]) -> str:

@@ -10,11 +10,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mldkit.link.kernel_sockets import SocketFilter
+    from mldkit.link.kernel_sockets import KernelFilter
     from mldkit.model.addresses import Address
 
 
-class Kind(StrEnum):
+class ReasonKind(StrEnum):
     """Why somebody listens to a group."""
 
     ALL_NODES = "all-nodes"
@@ -31,7 +31,7 @@ class Kind(StrEnum):
 class Reason:
     """One reason, and how many of the group's users it accounts for."""
 
-    kind: Kind
+    kind: ReasonKind
     detail: str
     users: int = 1
     """0 for a mere name."""
@@ -43,11 +43,11 @@ class Process:
 
     pid: int
     name: str
-    sockets: tuple[SocketFilter, ...]
+    sockets: tuple[KernelFilter, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GroupRow:
     """One group of one interface.
 
     A row of data, as it is printed.
@@ -77,7 +77,7 @@ class Row:
     @property
     def unexplained_users(self) -> int:
         """Return how many users nothing visible accounts for."""
-        return sum(r.users for r in self.reasons if r.kind is Kind.UNKNOWN)
+        return sum(r.users for r in self.reasons if r.kind is ReasonKind.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Invariant:
 
 
 @dataclass(frozen=True, slots=True)
-class InterfaceState:
+class ListedInterface:
     """What the heading of an interface says."""
 
     name: str
@@ -117,8 +117,8 @@ class InterfaceState:
 class Listing:
     """Everything at one moment."""
 
-    interfaces: tuple[InterfaceState, ...]
-    rows: tuple[Row, ...]
+    interfaces: tuple[ListedInterface, ...]
+    rows: tuple[GroupRow, ...]
     other_macs: tuple[OtherMac, ...]
     invariants: tuple[Invariant, ...]
     macs: dict[tuple[str, bytes], int]

@@ -28,7 +28,7 @@ from mldkit.model.units import MILLISECOND, SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from mldkit.groups.row import Row
+    from mldkit.groups.row import GroupRow
     from mldkit.model.addresses import Address
 
 # linux/rtnetlink.h
@@ -49,7 +49,7 @@ class EventKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class GroupsEvent:
     """One change."""
 
     kind: EventKind
@@ -59,9 +59,9 @@ class Event:
     group: Address | None
     """None for an entry of the device's list."""
     mac: bytes | None
-    row: Row | None
+    row: GroupRow | None
     """The group after the event, before it where it has been left; None: it lived too short."""
-    before: Row | None
+    before: GroupRow | None
     """The group before a change."""
     references: tuple[int, int] | None
     """Of the MAC, before and after, for an entry of the device's list."""
@@ -79,7 +79,7 @@ MembershipNotice = tuple[EventKind, str, bytes]
 
 def changes(
     interface: str | None, *, start: Listing, duration_ns: int | None
-) -> Iterator[tuple[Listing, list[Event]]]:
+) -> Iterator[tuple[Listing, list[GroupsEvent]]]:
     """Yield each listing that differs from the one before, with the events between them.
 
     Ends after `duration_ns`, or never. An interface that goes leaves its groups and is waited for.
@@ -106,7 +106,7 @@ def changes(
 
 def compare(
     before: Listing, after: Listing, told: list[MembershipNotice], time_ns: int
-) -> list[Event]:
+) -> list[GroupsEvent]:
     """Return what happened between two listings, given what the kernel told meanwhile."""
     old = {(row.interface, row.group): row for row in before.rows}
     new = {(row.interface, row.group): row for row in after.rows}
@@ -132,7 +132,7 @@ def compare(
         references = (before.macs.get((name, mac), 0), after.macs.get((name, mac), 0))
         if references[0] != references[1]:
             kind = EventKind.DEVICE_LIST
-            events.append(Event(kind, time_ns, name, None, mac, None, None, references))
+            events.append(GroupsEvent(kind, time_ns, name, None, mac, None, None, references))
     return events
 
 
@@ -140,14 +140,14 @@ def _group_event(
     kind: EventKind,
     time_ns: int,
     key: tuple[str, Address],
-    row: Row | None,
+    row: GroupRow | None,
     *,
-    before: Row | None = None,
-) -> Event:
-    return Event(kind, time_ns, *key, row.mac if row else None, row, before, None)
+    before: GroupRow | None = None,
+) -> GroupsEvent:
+    return GroupsEvent(kind, time_ns, *key, row.mac if row else None, row, before, None)
 
 
-def _facts(row: Row) -> tuple[object, ...]:
+def _facts(row: GroupRow) -> tuple[object, ...]:
     """Return what counts as a change; timers and reporters change with every query."""
     lasting = None if row.flags is None else set(row.flags) - _FLEETING_FLAGS
     owners = tuple(r for r in row.reasons if r.users)

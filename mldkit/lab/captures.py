@@ -69,7 +69,7 @@ def growing(file: Path) -> Iterator[bytes]:
                 clock.wait_ns(_POLL_NS)
 
 
-class Tap:
+class LinkCapture:
     """One link that is being captured into the working directory."""
 
     def __init__(self, interface: str, link: str, held: ExitStack) -> None:

@@ -22,7 +22,7 @@ _FOLDER = re.compile(r"([0-9]{2})-([a-z][a-z0-9-]*)")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LabEntry:
     """One lab of the catalogue."""
 
     id: str
@@ -44,7 +44,7 @@ class Entry:
         return topology.load(self.folder)
 
 
-def entries() -> tuple[Entry, ...]:
+def entries() -> tuple[LabEntry, ...]:
     """Return all labs, by number."""
     root = Path(os.environ.get(FOLDER_VARIABLE) or Path(__file__).with_name("lessons"))
     try:
@@ -55,11 +55,11 @@ def entries() -> tuple[Entry, ...]:
     for folder in folders:
         match = _FOLDER.fullmatch(folder.name)
         if match:
-            found.append(Entry(match[2], int(match[1]), folder.resolve()))
+            found.append(LabEntry(match[2], int(match[1]), folder.resolve()))
     return tuple(found)
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> LabEntry:
     """Return the lab with this id, folder name or number; raise `UsageError` that lists them."""
     for entry in entries():
         is_number = name.isdecimal() and int(name) == entry.number

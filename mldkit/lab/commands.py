@@ -40,7 +40,7 @@ _NODE_SYSCTLS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LabCommands:
     """The commands, as a person would type them."""
 
     create: tuple[str, ...]
@@ -53,9 +53,9 @@ class Plan:
         return self.create + self.connect + self.setup
 
 
-def build(topology: Topology) -> Plan:
+def build(topology: Topology) -> LabCommands:
     """Return the commands that build the network of a lab."""
-    return Plan(
+    return LabCommands(
         create=(
             *(f"ip netns add {name}" for name in topology.nodes),
             *_links(topology),

@@ -26,7 +26,7 @@ _ETHERNET_OCTETS, _IPV6_OCTETS, _UDP_OCTETS = 14, 40, 8
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class LabDatagram:
     """One datagram to a group, as a link or a device had it."""
 
     frame: Frame
@@ -40,12 +40,12 @@ class Sent:
 class Flow:
     """The datagrams of one source to one group and port, so far."""
 
-    first: Sent
-    last: Sent
+    first: LabDatagram
+    last: LabDatagram
     count: int = 1
 
 
-def datagrams(seen: Iterable[Frame]) -> Iterator[Sent]:
+def datagrams(seen: Iterable[Frame]) -> Iterator[LabDatagram]:
     """Give the UDP datagrams to groups among frames."""
     for frame in seen:
         found = _read(frame)
@@ -53,7 +53,7 @@ def datagrams(seen: Iterable[Frame]) -> Iterator[Sent]:
             yield found
 
 
-def flows(sent: Iterable[Sent]) -> list[Flow]:
+def flows(sent: Iterable[LabDatagram]) -> list[Flow]:
     """Return the flows in the order in which they began."""
     found: dict[tuple[Address, Address, int], Flow] = {}
     for datagram in sent:
@@ -65,7 +65,7 @@ def flows(sent: Iterable[Sent]) -> list[Flow]:
     return list(found.values())
 
 
-def _read(frame: Frame) -> Sent | None:
+def _read(frame: Frame) -> LabDatagram | None:
     data = frame.data
     kind, at = data[12:14], _ETHERNET_OCTETS
     if kind == b"\x86\xdd" and data[at + 6 : at + 7] == bytes([_UDP]):
@@ -78,4 +78,4 @@ def _read(frame: Frame) -> Sent | None:
         return None
     if len(data) < at + _UDP_OCTETS or not is_multicast(group):
         return None
-    return Sent(frame, source, group, int.from_bytes(data[at + 2 : at + 4]), hops)
+    return LabDatagram(frame, source, group, int.from_bytes(data[at + 2 : at + 4]), hops)

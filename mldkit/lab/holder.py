@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LabError, LinkError, MldkitError, UnsupportedError
 from mldkit.lab import commands
-from mldkit.lab.captures import Tap
+from mldkit.lab.captures import LinkCapture
 from mldkit.lab.lab import PROGRAMS
 from mldkit.lab.state import USED
 from mldkit.lab.topology import load
 from mldkit.link import clock
 from mldkit.link.interfaces import find, interfaces
 from mldkit.link.launcher import inside
-from mldkit.link.membership import Memberships, Wish
+from mldkit.link.membership import HeldMemberships, Wish
 from mldkit.link.namespace import environment
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -39,7 +39,7 @@ from mldkit.model.units import MILLISECOND, SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.lab.topology import Stream
+    from mldkit.lab.topology import LabStream
 
 IDLE_NS = 2 * 3600 * SECOND
 _LOOK_AROUND_NS = 2 * SECOND
@@ -74,8 +74,8 @@ class Holder:
         self._folder = folder
         self._topology = load(folder)
         self._held = held
-        self._taps: dict[int, Tap] = {}
-        self._senders: list[tuple[Stream, socket.socket]] = []
+        self._taps: dict[int, LinkCapture] = {}
+        self._senders: list[tuple[LabStream, socket.socket]] = []
 
     def build(self) -> None:
         """Make the network; raise `UnsupportedError` where this machine lacks something."""
@@ -92,7 +92,7 @@ class Holder:
             _install(tool, self._folder)
         for join in self._topology.joins:
             with inside(join.node):
-                memberships = self._held.enter_context(Memberships(find(join.interface)))
+                memberships = self._held.enter_context(HeldMemberships(find(join.interface)))
                 for spec in join.groups:
                     for group in spec.groups:
                         memberships.join(Wish(group, spec.sources))
@@ -135,7 +135,7 @@ class Holder:
 
     def _capture(self, node: str, interface: str, name: str) -> None:
         with inside(node):
-            tap = Tap(interface, name, self._held)
+            tap = LinkCapture(interface, name, self._held)
         self._taps[tap.fileno()] = tap
 
     def _wait_for_carriers(self) -> None:
@@ -237,7 +237,7 @@ def _install(tool: str, folder: Path) -> None:
     program.chmod(0o755)
 
 
-def _sender(stream: Stream) -> socket.socket:
+def _sender(stream: LabStream) -> socket.socket:
     index = find(stream.interface).index
     if len(stream.group) == 4:
         sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -256,7 +256,7 @@ def _sender(stream: Stream) -> socket.socket:
     return sender
 
 
-def _payload(stream: Stream) -> bytes:
+def _payload(stream: LabStream) -> bytes:
     return f"stream of {stream.node}".encode()
 
 

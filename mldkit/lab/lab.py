@@ -47,7 +47,7 @@ from mldkit.link.own_command import module_command
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mldkit.lab.catalogue import Entry
+    from mldkit.lab.catalogue import LabEntry
     from mldkit.lab.topology import Topology
 
 PROGRAMS = "/run/lab"
@@ -70,7 +70,7 @@ class Lab:
     """One running lab."""
 
     state: State
-    entry: Entry
+    entry: LabEntry
 
     @cached_property
     def topology(self) -> Topology:
@@ -174,7 +174,7 @@ class Lab:
         return done.stdout
 
 
-def start(entry: Entry) -> Lab:
+def start(entry: LabEntry) -> Lab:
     """Build a lab and leave it running."""
     _refuse_inside()
     topology = entry.topology()
@@ -214,7 +214,7 @@ def _refuse_inside() -> None:
         raise LabError("this shell is inside a lab", hint="leave it first: exit")
 
 
-def _hold(entry: Entry, topology: Topology) -> State:
+def _hold(entry: LabEntry, topology: Topology) -> State:
     """Start the holder, wait until the lab is built, write its state and let it go on."""
     program = module_command("mldkit.lab.holder", str(entry.folder))
     # Elsewhere the working directory is another one, from which mldkit may have been found.
@@ -269,7 +269,7 @@ def _hold(entry: Entry, topology: Topology) -> State:
     raise UnsupportedError(f"no namespaces for a lab: {complaint}", hint=what_forbids())
 
 
-def _refuse_failure(entry: Entry, reply: dict[str, Any]) -> None:
+def _refuse_failure(entry: LabEntry, reply: dict[str, Any]) -> None:
     """Raise what the holder said, if that is no success."""
     if "error" not in reply:
         return

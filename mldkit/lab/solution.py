@@ -19,14 +19,14 @@ from mldkit.lab.state import DEFAULT_VARIABLE
 from mldkit.link.own_command import mldkit_command
 
 if TYPE_CHECKING:
-    from mldkit.lab.catalogue import Entry
+    from mldkit.lab.catalogue import LabEntry
     from mldkit.lab.lab import Lab
 
 _FILE = "solution.sh"
 _ROLE = "solution"
 
 
-def read(entry: Entry) -> str:
+def read(entry: LabEntry) -> str:
     """Return the commands."""
     try:
         return (entry.folder / _FILE).read_text(encoding="utf-8")

@@ -94,7 +94,7 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True)
-class Stream:
+class LabStream:
     """Datagrams that the lab itself sends."""
 
     node: str
@@ -120,7 +120,7 @@ class Topology:
     nodes: dict[str, Node]
     links: tuple[Link, ...]
     joins: tuple[Join, ...]
-    streams: tuple[Stream, ...]
+    streams: tuple[LabStream, ...]
     tools: tuple[str, ...]
 
     def interfaces(self, node: str) -> tuple[str, ...]:
@@ -372,7 +372,7 @@ def _join(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Join:
     return Join(node, interface, groups)
 
 
-def _stream(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Stream:
+def _stream(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> LabStream:
     node, interface = _place(table, nodes, links)
     try:
         group = notation.parse_group(table.text("group"))
@@ -385,7 +385,7 @@ def _stream(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Stream:
         raise table.wrong("every", "is less than 1 ms")
     if source is not None and len(source) != len(group):
         raise table.wrong("source", "is not of the family of the group")
-    return Stream(
+    return LabStream(
         node=node,
         interface=interface,
         group=group,

@@ -61,7 +61,7 @@ _EXTENSIONS = (IPV6_EXTENSIONS | {FRAGMENT}) - {HOP_BY_HOP}
 _SNAP_START = 0xAAAA0300
 
 
-class Step(NamedTuple):
+class Instruction(NamedTuple):
     """One instruction; `then` and `otherwise` are labels, None is the next instruction."""
 
     code: int
@@ -70,13 +70,13 @@ class Step(NamedTuple):
     otherwise: str | None = None
 
 
-def assemble(lines: list[str | Step]) -> bytes:
+def assemble(lines: list[str | Instruction]) -> bytes:
     """Return the program: a string names the place of the next instruction.
 
     Jumps go forwards only, as the kernel demands of classic BPF.
     """
     places: dict[str | None, int] = {}
-    steps: list[Step] = []
+    steps: list[Instruction] = []
     for line in lines:
         if isinstance(line, str):
             places[line] = len(steps)
@@ -95,60 +95,60 @@ def assemble(lines: list[str | Step]) -> bytes:
 
 def membership_filter() -> bytes:
     """Return the program described above."""
-    lines: list[str | Step] = [Step(_SET_X, 0)]
+    lines: list[str | Instruction] = [Instruction(_SET_X, 0)]
     for depth in range(MAX_VLAN_TAGS + 1):
         lines += _ethernet_type(depth)
     lines += [
         "snap",
-        Step(_LOAD_WORD, 14),
-        Step(_JUMP_IF_EQUAL, _SNAP_START, None, "drop"),
-        Step(_LOAD_HALF, 18),
-        Step(_JUMP_IF_EQUAL, 0, None, "drop"),
+        Instruction(_LOAD_WORD, 14),
+        Instruction(_JUMP_IF_EQUAL, _SNAP_START, None, "drop"),
+        Instruction(_LOAD_HALF, 18),
+        Instruction(_JUMP_IF_EQUAL, 0, None, "drop"),
         *_shift(8),
-        Step(_LOAD_HALF, 12),
-        Step(_JUMP_IF_EQUAL, ETHERTYPE_IPV4, "ipv4"),
-        Step(_JUMP_IF_EQUAL, ETHERTYPE_IPV6, "ipv6", "drop"),
+        Instruction(_LOAD_HALF, 12),
+        Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV4, "ipv4"),
+        Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV6, "ipv6", "drop"),
         "ipv4",
-        Step(_LOAD_BYTE, 14 + 9),
-        Step(_JUMP_IF_EQUAL, IGMP, "pass", "drop"),
+        Instruction(_LOAD_BYTE, 14 + 9),
+        Instruction(_JUMP_IF_EQUAL, IGMP, "pass", "drop"),
         "ipv6",
-        Step(_LOAD_BYTE, 14 + 6),
-        Step(_JUMP_IF_EQUAL, HOP_BY_HOP, "pass"),
-        Step(_JUMP_IF_EQUAL, ICMPV6, "icmpv6"),
+        Instruction(_LOAD_BYTE, 14 + 6),
+        Instruction(_JUMP_IF_EQUAL, HOP_BY_HOP, "pass"),
+        Instruction(_JUMP_IF_EQUAL, ICMPV6, "icmpv6"),
         *_any_of(_EXTENSIONS, "extension"),
-        Step(_JUMP, 0, "drop"),
+        Instruction(_JUMP, 0, "drop"),
         "extension",
-        Step(_LOAD_BYTE, 14 + 40),
+        Instruction(_LOAD_BYTE, 14 + 40),
         *_any_of({ICMPV6, HOP_BY_HOP, *_EXTENSIONS}, "pass"),
-        Step(_JUMP, 0, "drop"),
+        Instruction(_JUMP, 0, "drop"),
         "icmpv6",
-        Step(_LOAD_BYTE, 14 + 40),
+        Instruction(_LOAD_BYTE, 14 + 40),
         *_any_of(MLD_TYPES, "pass"),
         "drop",
-        Step(_RETURN, 0),
+        Instruction(_RETURN, 0),
         "pass",
-        Step(_RETURN, WHOLE_FRAME),
+        Instruction(_RETURN, WHOLE_FRAME),
     ]
     return assemble(lines)
 
 
-def _ethernet_type(depth: int) -> Iterator[str | Step]:
+def _ethernet_type(depth: int) -> Iterator[str | Instruction]:
     """Yield the decision on one type field; behind a tag it goes on to the next one."""
     tagged = f"tag {depth}" if depth < MAX_VLAN_TAGS else "drop"
-    yield Step(_LOAD_HALF, 12)
-    yield Step(_JUMP_IF_EQUAL, ETHERTYPE_IPV4, "ipv4")
-    yield Step(_JUMP_IF_EQUAL, ETHERTYPE_IPV6, "ipv6")
+    yield Instruction(_LOAD_HALF, 12)
+    yield Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV4, "ipv4")
+    yield Instruction(_JUMP_IF_EQUAL, ETHERTYPE_IPV6, "ipv6")
     yield from _any_of(VLAN_ETHERTYPES, tagged)
     # Below that the field is an 802.3 length.
-    yield Step(_JUMP_IF_AT_LEAST, SMALLEST_ETHERTYPE, "drop", "snap")
+    yield Instruction(_JUMP_IF_AT_LEAST, SMALLEST_ETHERTYPE, "drop", "snap")
     if depth < MAX_VLAN_TAGS:
         yield tagged
         yield from _shift(4)
 
 
-def _shift(octets: int) -> tuple[Step, ...]:
-    return Step(_X_TO_A), Step(_ADD, octets), Step(_A_TO_X)
+def _shift(octets: int) -> tuple[Instruction, ...]:
+    return Instruction(_X_TO_A), Instruction(_ADD, octets), Instruction(_A_TO_X)
 
 
-def _any_of(values: Collection[int], label: str) -> Iterator[Step]:
-    return (Step(_JUMP_IF_EQUAL, value, label) for value in sorted(values))
+def _any_of(values: Collection[int], label: str) -> Iterator[Instruction]:
+    return (Instruction(_JUMP_IF_EQUAL, value, label) for value in sorted(values))

@@ -18,9 +18,9 @@ from mldkit.link import pcap
 from mldkit.link.reading import (
     GZIP_MAGIC,
     WINDOW_OCTETS,
+    CaptureTally,
     GzipSource,
     PlainSource,
-    Tally,
     Window,
 )
 from mldkit.link.scan import Sieve, is_known
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from mldkit.link.reading import Damage, PacketReader, Source
+    from mldkit.link.reading import Damage, OctetSource, PacketReader
     from mldkit.link.times import Times
     from mldkit.model.datagram import Frame
 
@@ -68,7 +68,7 @@ class Capture:
         self.name = name
         self._raw = raw
         self._sieve = Sieve(data=data)
-        self._tally = Tally()
+        self._tally = CaptureTally()
         self._reader = _reader(name, raw, self._tally, window_octets, apart=apart)
 
     @property
@@ -232,10 +232,10 @@ def _open_hint(error: OSError) -> str | None:
 
 
 def _reader(
-    name: str, raw: io.RawIOBase, tally: Tally, octets: int, *, apart: bool
+    name: str, raw: io.RawIOBase, tally: CaptureTally, octets: int, *, apart: bool
 ) -> PacketReader:
     """Return the reader for what the file holds; raise CaptureError when it is no capture."""
-    source: Source = PlainSource(raw)
+    source: OctetSource = PlainSource(raw)
     window = Window(source, octets)
     window.require(pcap.HEADER_OCTETS)
     start = bytes(window.view[: window.filled])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Datagram, Decoded
 
 
-class Machine(Protocol):
+class StateMachine(Protocol):
     """Rules over time: `mldkit.protocol.host.Host` is one, a querier another."""
 
     @property
@@ -54,7 +54,7 @@ class Crowd:
 
     def __init__(
         self,
-        machines: Sequence[Machine],
+        machines: Sequence[StateMachine],
         audience: Callable[[Decoded], Sequence[int]] | None = None,
     ) -> None:
         self._machines = tuple(machines)

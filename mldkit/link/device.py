@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 from mldkit.errors import LinkError, MldkitError
 from mldkit.link import clock, interfaces
 from mldkit.link import packet_options as options
-from mldkit.link.packet_reader import PacketReader
+from mldkit.link.packet_reader import SocketReader
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ class PacketSocket:
         self._held: Frame | None = None
         self._listener = listener = options.open_socket()
         self._sender = options.open_socket()
-        self._reader = PacketReader(listener, interface)
+        self._reader = SocketReader(listener, interface)
         try:
             if not everything:
                 options.hear_memberships_only(listener)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from mldkit.errors import LinkError
 from mldkit.link import kernel_tables, netlink
 from mldkit.link.interfaces import addresses_by_index
-from mldkit.link.kernel_devices import Device, devices
+from mldkit.link.kernel_devices import KernelDevice, devices
 from mldkit.model.addresses import Address
 from mldkit.model.units import SECOND
 
@@ -58,7 +58,7 @@ _NDA_DST = 1
 class Kernel:
     """One reading of everything."""
 
-    devices: dict[int, Device]
+    devices: dict[int, KernelDevice]
     """By index."""
     igmp_devices: tuple[ListedDevice, ...]
     groups: tuple[ListedGroup, ...]

@@ -45,7 +45,7 @@ _MEMBERSHIP = struct.Struct("=IIHH32s")
 
 
 @dataclass(frozen=True, slots=True)
-class Device:
+class KernelDevice:
     """One device with what matters for its multicast list."""
 
     index: int
@@ -67,7 +67,7 @@ class Device:
     """How many want every multicast frame; None before Linux 6.0, which does not tell."""
 
 
-def devices() -> dict[int, Device]:
+def devices() -> dict[int, KernelDevice]:
     """Return the devices of this network namespace by index."""
     found = {}
     for entry in netlink.dump(netlink.GET_LINK, family=AF_UNSPEC, fixed_octets=_LINK_HEADER.size):
@@ -76,7 +76,7 @@ def devices() -> dict[int, Device]:
         kind = _string(info.get(_INFO_KIND, b""))
         data = dict(netlink.attributes(info.get(_INFO_DATA, b""))) if kind == "vxlan" else {}
         here = _IFLA_LINK_NETNSID not in entry.attributes
-        found[index] = Device(
+        found[index] = KernelDevice(
             index=index,
             name=_string(entry.attributes[_IFLA_IFNAME]),
             is_up=bool(flags & _IFF_UP),

@@ -45,7 +45,7 @@ _OTHER_TABLES = {"unix": 6, "netlink": 9, "packet": 8, "tcp": 9, "tcp6": 9}
 
 
 @dataclass(frozen=True, slots=True)
-class SocketFilter:
+class KernelFilter:
     """What one socket wants of one group on one interface."""
 
     index: int
@@ -61,7 +61,7 @@ class SocketFilter:
 class Sockets:
     """What could be seen of the sockets of this machine."""
 
-    filters: tuple[SocketFilter, ...]
+    filters: tuple[KernelFilter, ...]
     blind: bool
     """Some processes could not be looked into: there may be more filters."""
 
@@ -94,7 +94,7 @@ class _Search:
         self._cookie = _own_cookie()
         # A socket is one user however many descriptors there are for it.
         self._seen = _sockets_of_other_kinds()
-        self.found: list[SocketFilter] = []
+        self.found: list[KernelFilter] = []
         self.blind = False
 
     def look_into(self, pid: int) -> None:
@@ -148,7 +148,7 @@ class _Search:
                     answer = question.ask(self._libc, duplicate.fileno())
                     if answer is not None:
                         of_group = (question.index, question.group)
-                        self.found.append(SocketFilter(*of_group, pid, name, descriptor, *answer))
+                        self.found.append(KernelFilter(*of_group, pid, name, descriptor, *answer))
 
     def _could_join(self, duplicate: socket.socket) -> tuple[int, ...]:
         """Return the lengths of the addresses of the groups that it may be a member of."""

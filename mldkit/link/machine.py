@@ -53,7 +53,7 @@ class Status(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class MachineCheck:
     """One thing that was looked at."""
 
     name: str
@@ -63,7 +63,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class MachineSetting:
     """A sysctl that changes what is seen on the wire or how much can be joined."""
 
     name: str
@@ -73,18 +73,18 @@ class Setting:
 
 
 SETTINGS = (
-    Setting("net/ipv4/igmp_qrv", "2", "times a change is reported"),
-    Setting("net/ipv6/mld_qrv", "2", "times a change is reported"),
-    Setting("net/ipv4/igmp_max_memberships", None, "IPv4 groups a socket"),
-    Setting("net/ipv4/igmp_max_msf", None, "IPv4 sources a group and socket"),
-    Setting("net/ipv6/mld_max_msf", None, "IPv6 sources a group and socket"),
-    Setting("net/ipv4/igmp_link_local_mcast_reports", "1", "1: 224.0.0.x is reported too"),
-    Setting("net/core/optmem_max", None, "octets for the memberships of a socket"),
-    Setting("net/core/rmem_max", None, "octets of receive buffer without privilege"),
+    MachineSetting("net/ipv4/igmp_qrv", "2", "times a change is reported"),
+    MachineSetting("net/ipv6/mld_qrv", "2", "times a change is reported"),
+    MachineSetting("net/ipv4/igmp_max_memberships", None, "IPv4 groups a socket"),
+    MachineSetting("net/ipv4/igmp_max_msf", None, "IPv4 sources a group and socket"),
+    MachineSetting("net/ipv6/mld_max_msf", None, "IPv6 sources a group and socket"),
+    MachineSetting("net/ipv4/igmp_link_local_mcast_reports", "1", "1: 224.0.0.x is reported too"),
+    MachineSetting("net/core/optmem_max", None, "octets for the memberships of a socket"),
+    MachineSetting("net/core/rmem_max", None, "octets of receive buffer without privilege"),
 )
 
 
-def checks() -> Iterator[Check]:
+def checks() -> Iterator[MachineCheck]:
     """Yield every check, the important ones first."""
     yield from packages()
     yield packet_sockets()
@@ -97,40 +97,42 @@ def checks() -> Iterator[Check]:
     yield from map(setting, SETTINGS)
     for program, advice in OPTIONAL_PROGRAMS.items():
         path = _which(program)
-        yield Check(
+        yield MachineCheck(
             program, Status.OK if path else Status.MISSING, path or "not installed",
             None if path else advice,
         )  # fmt: skip
 
 
-def core_works(found: list[Check]) -> bool:
+def core_works(found: list[MachineCheck]) -> bool:
     """Return whether the main jobs can be done here, if need be in a sandbox."""
     good = {check.name for check in found if check.status is Status.OK}
     own = "packet sockets" in good
     return good.issuperset(PACKAGES) and (own or sandbox_works(found))
 
 
-def sandbox_works(found: list[Check]) -> bool:
+def sandbox_works(found: list[MachineCheck]) -> bool:
     """Return whether a network of namespaces can be made here, as the demonstration needs it."""
     good = {check.name for check in found if check.status is Status.OK}
     return {"sandbox", "packet sockets in a sandbox", "veth"} <= good
 
 
-def packages() -> Iterator[Check]:
+def packages() -> Iterator[MachineCheck]:
     """Yield Python and the packages mldkit depends on, by their metadata."""
-    yield Check("python", Status.OK, platform.python_version())
+    yield MachineCheck("python", Status.OK, platform.python_version())
     for name in PACKAGES:
         try:
             version = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            yield Check(name, Status.MISSING, "not installed", f"pip install {name}")
+            yield MachineCheck(name, Status.MISSING, "not installed", f"pip install {name}")
             continue
         least = _least_version(name)
         if _numbers(version) < _numbers(least):
             advice = f"pip install '{name}>={least}'"
-            yield Check(name, Status.MISSING, f"{version}, {least} is needed at least", advice)
+            yield MachineCheck(
+                name, Status.MISSING, f"{version}, {least} is needed at least", advice
+            )
         else:
-            yield Check(name, Status.OK, version)
+            yield MachineCheck(name, Status.OK, version)
 
 
 def _least_version(package: str) -> str:
@@ -152,32 +154,32 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, found[0].split("."))) if found else ()
 
 
-def packet_sockets() -> Check:
+def packet_sockets() -> MachineCheck:
     """Try a packet socket in the namespace of this process."""
     name = "packet sockets"
     try:
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0).close()
     except PermissionError:
-        return Check(
+        return MachineCheck(
             name, Status.MISSING, "no permission on this machine's own interfaces",
             "run mldkit with sudo; mldkit demo and the labs do without",
         )  # fmt: skip
     except OSError as error:
-        return Check(name, Status.MISSING, f"{error.strerror}", "load the module af_packet")
-    return Check(name, Status.OK, "on this machine's own interfaces")
+        return MachineCheck(name, Status.MISSING, f"{error.strerror}", "load the module af_packet")
+    return MachineCheck(name, Status.OK, "on this machine's own interfaces")
 
 
-def sandbox() -> Iterator[Check]:
+def sandbox() -> Iterator[MachineCheck]:
     """Make a throw-away sandbox, and in it one link of each type and a packet socket."""
     yield _user_namespaces()
     try:
         held = Sandbox()
     except LinkError as error:
-        yield Check("sandbox", Status.MISSING, error.message, error.hint)
+        yield MachineCheck("sandbox", Status.MISSING, error.message, error.hint)
         return
     with held:
         how = "in a user namespace" if held.is_rootless else "as root"
-        yield Check("sandbox", Status.OK, f"namespaces can be made {how}")
+        yield MachineCheck("sandbox", Status.OK, f"namespaces can be made {how}")
         raw = held.run([sys.executable, "-c", _TRY_PACKET_SOCKET])
         yield _tried("packet sockets in a sandbox", raw, "allow CAP_NET_RAW")
         for kind, command in _LINK_COMMANDS.items():
@@ -188,66 +190,66 @@ def sandbox() -> Iterator[Check]:
             yield _tried(kind, done, advice)
 
 
-def iproute2() -> Check:
+def iproute2() -> MachineCheck:
     """Ask `ip` for its version."""
     path = _which("ip")
     if path is None:
-        return Check("iproute2", Status.MISSING, "no program ip", "apt install iproute2")
+        return MachineCheck("iproute2", Status.MISSING, "no program ip", "apt install iproute2")
     done = subprocess.run([path, "-V"], capture_output=True, text=True, check=False)  # noqa: S603
     match = re.search(r"iproute2-([\w.]+)", done.stdout)
-    return Check("iproute2", Status.OK, match[1] if match else done.stdout.strip())
+    return MachineCheck("iproute2", Status.OK, match[1] if match else done.stdout.strip())
 
 
-def kernel() -> Check:
+def kernel() -> MachineCheck:
     """Return the version of the running kernel."""
     release = platform.release()
     version = tuple(int(word) for word in re.findall(r"\d+", release)[:2])
     if version < (5, 1):  # 64-bit stamps of packet sockets
-        return Check("kernel", Status.MISSING, release, "mldkit needs Linux 5.1")
-    return Check("kernel", Status.OK, release)
+        return MachineCheck("kernel", Status.MISSING, release, "mldkit needs Linux 5.1")
+    return MachineCheck("kernel", Status.OK, release)
 
 
-def tick() -> Check:
+def tick() -> MachineCheck:
     """Return HZ, by which the kernel's own answers are rounded."""
     tick_ns = clock.tick_ns()
-    return Check(
+    return MachineCheck(
         "HZ", Status.OK, f"{round(SECOND / tick_ns)} (timers step by {tick_ns / 1e6:g} ms)"
     )
 
 
-def setting(wanted: Setting) -> Check:
+def setting(wanted: MachineSetting) -> MachineCheck:
     """Read one sysctl; some exist in the initial network namespace only."""
     name = wanted.name.replace("/", ".")
     try:
         value = Path("/proc/sys", wanted.name).read_text().strip()
     except OSError:
-        return Check(name, Status.UNKNOWN, "not to be seen in this network namespace")
+        return MachineCheck(name, Status.UNKNOWN, "not to be seen in this network namespace")
     seen = f"{value} ({wanted.meaning})"
     if wanted.usual is None or value == wanted.usual:
-        return Check(name, Status.OK, seen)
-    return Check(name, Status.CHANGED, seen, f"sysctl -w {name}={wanted.usual}")
+        return MachineCheck(name, Status.OK, seen)
+    return MachineCheck(name, Status.CHANGED, seen, f"sysctl -w {name}={wanted.usual}")
 
 
-def forced_version(directory: str, name: str) -> Check:
+def forced_version(directory: str, name: str) -> MachineCheck:
     """Tell the interfaces on which an old version is forced; `all` and `default` count too."""
     values = {}
     for path in sorted(Path("/proc/sys", directory).glob(f"*/{name}")):
         values[path.parent.name] = path.read_text().strip()
     forced = {where: value for where, value in values.items() if value != "0"}
     if not values:
-        return Check(name, Status.UNKNOWN, "this kernel does not have it")
+        return MachineCheck(name, Status.UNKNOWN, "this kernel does not have it")
     if not forced:
-        return Check(name, Status.OK, "0 everywhere (as the querier asks)")
+        return MachineCheck(name, Status.OK, "0 everywhere (as the querier asks)")
     seen = ", ".join(f"{where}: {value}" for where, value in forced.items())
     first = f"{directory}/{next(iter(forced))}/{name}".replace("/", ".")
-    return Check(name, Status.CHANGED, seen, f"sysctl -w {first}=0")
+    return MachineCheck(name, Status.CHANGED, seen, f"sysctl -w {first}=0")
 
 
-def _user_namespaces() -> Check:
+def _user_namespaces() -> MachineCheck:
     name = "user namespaces"
     program = _which("unshare")
     if program is None:
-        return Check(name, Status.MISSING, "no program unshare", "apt install util-linux")
+        return MachineCheck(name, Status.MISSING, "no program unshare", "apt install util-linux")
     done = subprocess.run(  # noqa: S603
         [program, "--user", "--map-root-user", "--net", "true"],
         capture_output=True, text=True, check=False,
@@ -257,11 +259,11 @@ def _user_namespaces() -> Check:
     )
 
 
-def _tried(name: str, done: subprocess.CompletedProcess[str], advice: str) -> Check:
+def _tried(name: str, done: subprocess.CompletedProcess[str], advice: str) -> MachineCheck:
     if done.returncode == 0:
-        return Check(name, Status.OK, "tried, works")
+        return MachineCheck(name, Status.OK, "tried, works")
     last = done.stderr.strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-    return Check(name, Status.MISSING, last[0], advice)
+    return MachineCheck(name, Status.MISSING, last[0], advice)
 
 
 def _which(program: str) -> str | None:

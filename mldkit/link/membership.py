@@ -1,7 +1,7 @@
 """Memberships of this kernel, held by sockets that really joined.
 
 The kernel keeps a list per socket and reports the union, so what one socket cannot hold another
-one can: `Memberships` opens as many as it takes. The limits that show, per socket:
+one can: `HeldMemberships` opens as many as it takes. The limits that show, per socket:
 
 - net.ipv4.igmp_max_memberships (20) groups and net.ipv4.igmp_max_msf (10) sources a group,
 - net.ipv6.mld_max_msf (64) sources a group, net.core.optmem_max octets for all of it.
@@ -52,7 +52,7 @@ class Wish:
         return source in self.sources if self.sources else source not in self.blocked
 
 
-class Memberships:
+class HeldMemberships:
     """Joins groups on one interface and holds them until it is closed.
 
     `open_socket` makes the sockets from an address family; the default ones never receive.

@@ -51,7 +51,7 @@ _SOL_NETLINK = 270
 _ADD_MEMBERSHIP = 1
 
 
-class Entry(NamedTuple):
+class NetlinkEntry(NamedTuple):
     """One message of a dump: its fixed part and its attributes by number."""
 
     fixed: bytes
@@ -73,7 +73,7 @@ def dump(
     fixed_octets: int,
     question: bytes | None = None,
     protocol: int = ROUTE,
-) -> list[Entry]:
+) -> list[NetlinkEntry]:
     """Return all entries of `request`; `fixed_octets` is the size of their fixed part.
 
     `question` is the fixed part of the request where it says more than the family. The kernel
@@ -81,7 +81,7 @@ def dump(
     """
     body = bytes((family,)).ljust(fixed_octets, b"\0") if question is None else question
     message = _HEADER.pack(_HEADER.size + len(body), request, _REQUEST_DUMP, 1, 0) + body
-    entries: list[Entry] = []
+    entries: list[NetlinkEntry] = []
     for _ in range(_ATTEMPTS):
         entries.clear()
         with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as channel:
@@ -90,7 +90,7 @@ def dump(
             for flags, payload in _answers(channel):
                 consistent = consistent and not flags & _INTERRUPTED
                 entries.append(
-                    Entry(payload[:fixed_octets], dict(attributes(payload[fixed_octets:])))
+                    NetlinkEntry(payload[:fixed_octets], dict(attributes(payload[fixed_octets:])))
                 )
         if consistent:
             break

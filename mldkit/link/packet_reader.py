@@ -23,7 +23,7 @@ _VLAN_POSITION = 12
 _DEFAULT_TAG_TYPE = 0x8100
 
 
-class PacketReader:
+class SocketReader:
     """Reads the frames of one socket, which it numbers."""
 
     def __init__(self, listener: socket.socket, interface: str) -> None:

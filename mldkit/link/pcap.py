@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from mldkit.link.layouts import Layout
-    from mldkit.link.reading import Tally, Window
+    from mldkit.link.reading import CaptureTally, Window
     from mldkit.link.scan import Sieve
 
 HEADER_OCTETS = 24
@@ -59,7 +59,7 @@ def link_type(field: int) -> int:
 class PcapReader:
     """Reads packets from a window that stands at the file header."""
 
-    def __init__(self, window: Window, tally: Tally) -> None:
+    def __init__(self, window: Window, tally: CaptureTally) -> None:
         """Read the header, whose octets are in the window."""
         self._window = window
         self._tally = tally

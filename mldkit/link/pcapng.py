@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from mldkit.link.layouts import Layout
-    from mldkit.link.reading import Damage, Tally, Window
+    from mldkit.link.reading import CaptureTally, Damage, Window
     from mldkit.link.scan import Sieve
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
@@ -73,7 +73,7 @@ class PcapngReader:
     share the window and the interfaces of a section.
     """
 
-    def __init__(self, window: Window, tally: Tally, *, apart: bool = False) -> None:
+    def __init__(self, window: Window, tally: CaptureTally, *, apart: bool = False) -> None:
         """Start with the window at the first block, of which 12 octets are there.
 
         `apart` gives interfaces names of their own where captures of the same time were put

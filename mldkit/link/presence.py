@@ -38,7 +38,7 @@ BUFFER_OCTETS = 64 << 20
 UP, DOWN, MISSING = "up", "down", "missing"
 
 
-class Device(Protocol):
+class ListeningDevice(Protocol):
     """What is asked of a packet socket."""
 
     interface: Interface
@@ -71,7 +71,7 @@ class Machine(Protocol):
     def look(self) -> Interface | None:
         """Return the interface as it is now, None where there is none of that name."""
 
-    def open(self) -> Device:
+    def open(self) -> ListeningDevice:
         """Return a socket on the interface; raise InterfaceDown or LinkError."""
 
 
@@ -91,7 +91,7 @@ class ThisMachine:
                 return each
         return None
 
-    def open(self) -> Device:
+    def open(self) -> ListeningDevice:
         """Return a socket on the interface; raise InterfaceDown or LinkError."""
         return PacketSocket(self._interface, buffer_octets=BUFFER_OCTETS)
 
@@ -134,7 +134,7 @@ class Presence:
         """`up`, `down` or `missing`."""
         self.dropped = 0
         """Packets that the kernel has thrown away so far, over all sockets."""
-        self.device: Device | None = None
+        self.device: ListeningDevice | None = None
         self._dropped_before = 0
         self._machine = machine
         self._on_change = on_change
@@ -197,7 +197,7 @@ class Presence:
             self.state, words = following
             self._on_change(words)
 
-    def _check(self, device: Device) -> None:
+    def _check(self, device: ListeningDevice) -> None:
         """Look whether the interface is up, has a carrier, is gone, or another one by now.
 
         What is up and still the same is left to the socket, which tells of its end in order.
@@ -213,7 +213,7 @@ class Presence:
         elif found.is_running:
             self._see(_Sign.READY)
 
-    def _lose(self, device: Device, sign: _Sign) -> None:
+    def _lose(self, device: ListeningDevice, sign: _Sign) -> None:
         self.count_drops()
         self._dropped_before = self.dropped
         device.close()

@@ -45,7 +45,7 @@ class Damage:
 
 
 @dataclass(slots=True)
-class Tally:
+class CaptureTally:
     """Facts about a capture that grow while it is read."""
 
     packets: int = 0
@@ -95,7 +95,7 @@ class PacketReader(Protocol):
         """
 
 
-class Source(Protocol):
+class OctetSource(Protocol):
     """Octets in order."""
 
     problem: str | None
@@ -127,7 +127,7 @@ class PlainSource:
 class GzipSource:
     """The contents of a gzip file, which may have several members (RFC 1952 §2.2)."""
 
-    def __init__(self, inner: Source, start: bytes) -> None:
+    def __init__(self, inner: OctetSource, start: bytes) -> None:
         self._inner = inner
         self._pending = start
         self._chunk = memoryview(bytearray(_COMPRESSED_CHUNK))
@@ -188,14 +188,14 @@ class _Ended:
 
     problem: str | None = None
 
-    def read_into(self, view: memoryview) -> int:  # noqa: ARG002 (the signature of Source)
+    def read_into(self, view: memoryview) -> int:  # noqa: ARG002 (the signature of OctetSource)
         return 0
 
 
 class Window:
     """The part of the file that is in memory."""
 
-    def __init__(self, source: Source, octets: int = WINDOW_OCTETS) -> None:
+    def __init__(self, source: OctetSource, octets: int = WINDOW_OCTETS) -> None:
         self._source = source
         self._buffer = bytearray(octets)
         self.view = memoryview(self._buffer)

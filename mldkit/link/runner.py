@@ -26,7 +26,7 @@ from mldkit.link.lateness import Lateness
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from mldkit.link.crowd import Machine
+    from mldkit.link.crowd import StateMachine
     from mldkit.link.device import PacketSocket
     from mldkit.model.datagram import Datagram, Decoded, Frame
 
@@ -40,9 +40,9 @@ class Runner:
     """Drives one machine, or many, over one device until it is stopped.
 
     `device`    what it listens to and sends on; stays open. Its interface must be up.
-    `machine`   what is driven: one `Machine` or a sequence of them (`mldkit.link.crowd`). The owner
-                may change them between two runs (`host.sockets.join(..., runner.now_ns)`) and in
-                callbacks of `watch`; elsewhere `refresh` makes it known.
+    `machine`   what is driven: one `StateMachine` or a sequence of them (`mldkit.link.crowd`). The
+                owner may change them between two runs (`host.sockets.join(..., runner.now_ns)`)
+                and in callbacks of `watch`; elsewhere `refresh` makes it known.
     `decode`    frame to messages: `mldkit.wire.decoder.Decoder().decode`.
     `encode`    datagram to octets: `mldkit.wire.encode.encode_frame`.
     `audience`  message to the positions of the machines that hear it, those in a hurry first;
@@ -75,7 +75,7 @@ class Runner:
     def __init__(
         self,
         device: PacketSocket,
-        machine: Machine | Sequence[Machine],
+        machine: StateMachine | Sequence[StateMachine],
         *,
         decode: Callable[[Frame], Iterable[Decoded]],
         encode: Callable[[Datagram], bytes],

@@ -20,11 +20,11 @@ from mldkit.errors import LinkError, UnsupportedError
 from mldkit.link import clock
 from mldkit.link.namespace import environment
 from mldkit.macfilter.devices import find_device
-from mldkit.macfilter.observe import Membership, Observer
-from mldkit.macfilter.probes import Layer, Mode, Probe, Station
+from mldkit.macfilter.observe import MembershipSocket, Observer
+from mldkit.macfilter.probes import Layer, Mode, Probe, ReceivingInterface
 from mldkit.macfilter.receive_filter import BROADCAST, Verdict
 from mldkit.macfilter.snooping import SnoopingPort
-from mldkit.macfilter.stage import HOST_MAC, PacketCable, Proof, Stage, ip, set_up, silence
+from mldkit.macfilter.stage import HOST_MAC, FilterStage, PacketCable, Proof, ip, set_up, silence
 from mldkit.macfilter.trial import Trial
 from mldkit.model.addresses import group_mac, parse, parse_mac, text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -47,7 +47,7 @@ _QUERIER_NS = 15 * SECOND
 _WAIT_NS = 50 * MILLISECOND
 
 
-class BridgeVehicle(Stage):
+class BridgeVehicle(FilterStage):
     """The interface under test is the host's end of the port with members."""
 
     def __init__(self, groups: Iterable[Address], seed: int) -> None:
@@ -101,8 +101,10 @@ class BridgeVehicle(Stage):
         frames = self.trial(state, Mode.DEFAULT, _by(port))
         # Broadcast goes everywhere; a control for a group would have to be dropped here.
         control = Probe("control", BROADCAST, self.groups[0])
-        trial = Trial(state, Mode.DEFAULT, Station(_EMPTY), frames.predict, frames.probes, control)
-        membership = Membership("e3", ())
+        trial = Trial(
+            state, Mode.DEFAULT, ReceivingInterface(_EMPTY), frames.predict, frames.probes, control
+        )
+        membership = MembershipSocket("e3", ())
         try:
             with Observer("e3", membership, Mode.DEFAULT) as observer:
                 self.proof.results += self.runner.run(trial, observer)

@@ -40,7 +40,7 @@ class Fallback(StrEnum):
     OFF = "filter off"
 
 
-class Kind(StrEnum):
+class SortingPlace(StrEnum):
     """Where the frames of an interface are sorted out."""
 
     FILTER = "filter"
@@ -59,7 +59,7 @@ class Device:
     id: str
     covers: str
     aliases: tuple[str, ...] = ()
-    kind: Kind = Kind.FILTER
+    kind: SortingPlace = SortingPlace.FILTER
     exact: int | None = 0
     """Slots for exact multicast addresses, filled in list order; None: as many as there are."""
     rule: HashRule | None = None
@@ -235,13 +235,13 @@ DEVICES: tuple[Device, ...] = (
         "ipvlan", "ipvlan l2", exact=None,
         undisclosed="ipvlan looks at a 256-bit hash that is keyed with a number drawn at boot",
     ),
-    Device("veth", "veth pairs", kind=Kind.NO_FILTER),
-    Device("dummy", "dummy", kind=Kind.NO_FILTER),
-    Device("netdevsim", "netdevsim", kind=Kind.NO_FILTER),
-    Device("tun", "tun and tap as they are", kind=Kind.NO_FILTER),
-    Device("ena", "Amazon ENA", kind=Kind.OUTSIDE),
-    Device("gve", "Google virtual NIC", kind=Kind.OUTSIDE),
-    Device("xen-netfront", "Xen", aliases=("vif",), kind=Kind.OUTSIDE),
+    Device("veth", "veth pairs", kind=SortingPlace.NO_FILTER),
+    Device("dummy", "dummy", kind=SortingPlace.NO_FILTER),
+    Device("netdevsim", "netdevsim", kind=SortingPlace.NO_FILTER),
+    Device("tun", "tun and tap as they are", kind=SortingPlace.NO_FILTER),
+    Device("ena", "Amazon ENA", kind=SortingPlace.OUTSIDE),
+    Device("gve", "Google virtual NIC", kind=SortingPlace.OUTSIDE),
+    Device("xen-netfront", "Xen", aliases=("vif",), kind=SortingPlace.OUTSIDE),
 )  # fmt: skip
 
 _BY_NAME = {name: device for device in DEVICES for name in (device.id, *device.aliases)}

@@ -21,7 +21,7 @@ from mldkit.errors import LinkError
 from mldkit.link import clock, datagrams
 from mldkit.link.device import PacketSocket
 from mldkit.link.interfaces import find
-from mldkit.link.membership import Memberships, Wish
+from mldkit.link.membership import HeldMemberships, Wish
 from mldkit.macfilter.probes import PORT, Layer, Mode, number_of
 from mldkit.model.units import MILLISECOND
 
@@ -35,7 +35,7 @@ _DEPTH = {Layer.NONE: 0, Layer.DEVICE: 1, Layer.IP: 2, Layer.SOCKET: 3}
 
 
 @dataclass(slots=True)
-class Seen:
+class Observation:
     """What was seen of the frames of one batch, by number."""
 
     layers: dict[int, Layer] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class Seen:
             self.layers[number] = layer
 
 
-class Membership:
+class MembershipSocket:
     """A socket's memberships on an interface, and a socket beside it that has joined nothing."""
 
     def __init__(self, interface: str, groups: Iterable[Address]) -> None:
@@ -61,7 +61,7 @@ class Membership:
         groups = tuple(groups)
         families = sorted({len(group) for group in groups})
         with self._held:
-            joined = self._held.enter_context(Memberships(find(interface), of_port))
+            joined = self._held.enter_context(HeldMemberships(find(interface), of_port))
             for group in groups:
                 joined.join(Wish(group))
             self.joined = tuple(joined.sockets())
@@ -82,7 +82,7 @@ class Membership:
 class Observer:
     """Watches an interface in one mode; the flags end with it, even by `kill -9`."""
 
-    def __init__(self, interface: str, membership: Membership, mode: Mode) -> None:
+    def __init__(self, interface: str, membership: MembershipSocket, mode: Mode) -> None:
         self._membership = membership
         self._device = PacketSocket(
             interface,
@@ -99,7 +99,7 @@ class Observer:
         """Stop, and give the flags of the mode back."""
         self._device.close()
 
-    def collect(self, seen: Seen) -> None:
+    def collect(self, seen: Observation) -> None:
         """Take everything that waits on any socket."""
         while (frame := self._device.receive(clock.now_ns())) is not None:
             if not frame.outgoing:

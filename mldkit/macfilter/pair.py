@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from mldkit.errors import LinkError, UsageError
 from mldkit.link import interfaces, netlink
 from mldkit.link.own_command import mldkit_command
-from mldkit.macfilter.devices import Device, Kind, find_device
+from mldkit.macfilter.devices import Device, SortingPlace, find_device
 from mldkit.macfilter.probes import Mode, Sender
-from mldkit.macfilter.stage import SENDER, Proof, Stage
+from mldkit.macfilter.stage import SENDER, FilterStage, Proof
 from mldkit.model.addresses import parse, parse_mac
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class RemoteCable:
         return self._child.stdout.readline().strip() if self._child.stdout else ""
 
 
-class PairVehicle(Stage):
+class PairVehicle(FilterStage):
     """An interface of this namespace and its peer in another one."""
 
     def __init__(
@@ -104,7 +104,7 @@ class PairVehicle(Stage):
         """Try it as it is, with our groups, in each mode."""
         promiscuous, all_multicast = flags_of_others(self.interface)
         notes = self.proof.notes
-        if self.device.kind is Kind.NO_FILTER:
+        if self.device.kind is SortingPlace.NO_FILTER:
             notes.append(f"{self.device.id} has no receive filter: this proves nothing about one")
         if promiscuous:
             notes.append(f"{self.interface} is promiscuous already: it filters nothing now")

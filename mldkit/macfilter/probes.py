@@ -75,7 +75,7 @@ class Probe:
 
 
 @dataclass(frozen=True, slots=True)
-class Station:
+class ReceivingInterface:
     """The receiving interface as far as it decides how deep a frame gets."""
 
     mac: bytes
@@ -133,7 +133,7 @@ def number_of(data: bytes) -> int | None:
 
 
 def choose(
-    station: Station,
+    station: ReceivingInterface,
     listed: Collection[bytes],
     rule: HashRule | None,
     chance: Random,

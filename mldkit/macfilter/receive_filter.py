@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from mldkit.macfilter.devices import EXACT, Device, Fallback, Kind
+from mldkit.macfilter.devices import EXACT, Device, Fallback, SortingPlace
 from mldkit.model.addresses import mac_text
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class ReceiveFilter:
     def accepts(self, mac: bytes) -> Verdict:
         """Return what the device does with a frame to `mac`."""
         device = self.device
-        if device.kind is Kind.NO_FILTER:
+        if device.kind is SortingPlace.NO_FILTER:
             return Verdict(Passage.PASSES, f"{device.id} has no receive filter", None)
         rule = device.rule
         is_group = bool(mac[0] & 1)
@@ -113,7 +113,7 @@ class ReceiveFilter:
             if known is None:
                 known = state.strangers[bit] = self._doubted(self._multicast(mac, bit))
             return known
-        if device.kind is Kind.OUTSIDE:
+        if device.kind is SortingPlace.OUTSIDE:
             reason = f"{device.id} gets no list of groups: the filter is outside of this machine"
             return Verdict(Passage.UNKNOWN, reason, None)
         return self._doubted(self._multicast(mac, bit))

@@ -18,10 +18,18 @@ from mldkit.link.device import PacketSocket
 from mldkit.link.interfaces import find
 from mldkit.link.kernel_tables import parse_dev_mcast
 from mldkit.link.namespace import environment
-from mldkit.macfilter.observe import Membership, Observer
-from mldkit.macfilter.probes import ALL_HOSTS, Layer, Mode, Probe, Sender, Station, choose
+from mldkit.macfilter.observe import MembershipSocket, Observer
+from mldkit.macfilter.probes import (
+    ALL_HOSTS,
+    Layer,
+    Mode,
+    Probe,
+    ReceivingInterface,
+    Sender,
+    choose,
+)
 from mldkit.macfilter.receive_filter import ReceiveFilter
-from mldkit.macfilter.trial import Cable, Runner, Trial, TrialResult
+from mldkit.macfilter.trial import Cable, Trial, TrialResult, TrialRunner
 from mldkit.model.addresses import group_mac, parse, parse_mac, solicited_node, text
 from mldkit.model.units import SECOND
 
@@ -77,7 +85,7 @@ class PacketCable:
         """Do nothing."""
 
 
-class Stage:
+class FilterStage:
     """What vehicles share: groups that are joined, what is sent, what was seen."""
 
     def __init__(self, name: str, interface: str, groups: Iterable[Address], seed: int) -> None:
@@ -87,8 +95,8 @@ class Stage:
         self.chance = Random(seed)  # noqa: S311 (frames to try, no secrets)
         self.held = ExitStack()
         self.cable: Cable
-        self.runner: Runner
-        self.membership: Membership
+        self.runner: TrialRunner
+        self.membership: MembershipSocket
         self._before = ExitStack()
         self.device: Device
         self.own = HOST_MAC
@@ -98,26 +106,26 @@ class Stage:
         """Use a cable for all that follows, to the end of the stage."""
         self.held.callback(cable.close)
         self.cable = cable
-        self.runner = Runner(cable, sender)
+        self.runner = TrialRunner(cable, sender)
 
     def join(self, groups: Sequence[Address]) -> None:
         """Hold exactly these groups."""
         before, self._before = self._before, ExitStack()
         self.groups = tuple(groups)
-        self.membership = Membership(self.interface, groups)
+        self.membership = MembershipSocket(self.interface, groups)
         self._before.callback(self.membership.close)
         self.held.callback(self.membership.close)
         # Afterwards, so that what is in both never leaves the list.
         before.close()
 
-    def station(self) -> Station:
+    def station(self) -> ReceivingInterface:
         """Return how deep frames get on the interface."""
         families = {len(group) for group in self.groups}
         by_kernel = {group for group in ALL_HOSTS if len(group) in families}
         if 16 in families:
             by_kernel |= {solicited_node(a) for a in self.addresses if len(a) == 16}
         joined = frozenset(self.groups)
-        return Station(self.own, joined, frozenset(by_kernel) - joined)
+        return ReceivingInterface(self.own, joined, frozenset(by_kernel) - joined)
 
     def listed(self) -> tuple[bytes, ...]:
         """Return the multicast list of the interface as the kernel has it now, in its order."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mldkit.link import clock
-from mldkit.macfilter.observe import Seen
+from mldkit.macfilter.observe import Observation
 from mldkit.macfilter.probes import Layer, Mode
 from mldkit.macfilter.receive_filter import Passage
 from mldkit.model.addresses import group_mac, mac_text, text
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mldkit.macfilter.observe import Observer
-    from mldkit.macfilter.probes import Probe, Sender, Station
+    from mldkit.macfilter.probes import Probe, ReceivingInterface, Sender
     from mldkit.macfilter.receive_filter import Verdict
 
 _BATCH = 64
@@ -48,7 +48,7 @@ class Trial:
 
     state: str
     mode: Mode
-    station: Station
+    station: ReceivingInterface
     predict: Callable[[Probe], Verdict]
     probes: tuple[Probe, ...]
     control: Probe
@@ -110,7 +110,7 @@ class TrialResult:
         }
 
 
-class Runner:
+class TrialRunner:
     """Carries out trials over one cable; numbers go on from trial to trial."""
 
     def __init__(self, cable: Cable, sender: Sender) -> None:
@@ -159,7 +159,7 @@ class Runner:
 
     def _round(
         self, trial: Trial, probes: Sequence[Probe], observer: Observer
-    ) -> tuple[list[int], Seen]:
+    ) -> tuple[list[int], Observation]:
         *numbers, control = self._send((*probes, trial.control))
         wanted = trial.station.layer(trial.control)
         return numbers, self._watch(observer, control, clock.now_ns() + _CONTROL_NS, wanted)
@@ -171,9 +171,11 @@ class Runner:
         self._cable.send(frames)
         return numbers
 
-    def _watch(self, observer: Observer, control: int, deadline_ns: int, wanted: Layer) -> Seen:
+    def _watch(
+        self, observer: Observer, control: int, deadline_ns: int, wanted: Layer
+    ) -> Observation:
         """Collect until the control frame was seen where it must be, and once more after that."""
-        seen = Seen()
+        seen = Observation()
         while True:
             self._cable.carry()
             observer.collect(seen)

@@ -15,10 +15,10 @@ import math
 from typing import TYPE_CHECKING, Any, Protocol
 
 from mldkit.macfilter.devices import find_device
-from mldkit.macfilter.observe import Membership
+from mldkit.macfilter.observe import MembershipSocket
 from mldkit.macfilter.probes import Mode, Probe
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, Verdict
-from mldkit.macfilter.stage import PacketCable, Proof, Stage, ip, set_up, silence
+from mldkit.macfilter.stage import FilterStage, PacketCable, Proof, ip, set_up, silence
 from mldkit.macfilter.tap import Tap
 from mldkit.model.addresses import group_mac, parse
 
@@ -58,7 +58,7 @@ class TapCable(PacketCable):
             pass
 
 
-class TapVehicle(Stage):
+class TapVehicle(FilterStage):
     """Every verdict is known, down to the bit."""
 
     def __init__(self, groups: Iterable[Address], seed: int) -> None:
@@ -94,7 +94,7 @@ class TapVehicle(Stage):
         self._nic.set_filter(addresses, all_multicast=mode is Mode.ALLMULTICAST)
 
 
-class MacvlanVehicle(Stage):
+class MacvlanVehicle(FilterStage):
     """What is listed passes; the rest is unknown one by one and known in numbers."""
 
     def __init__(self, groups: Iterable[Address], seed: int) -> None:
@@ -131,7 +131,7 @@ class MacvlanVehicle(Stage):
         was left, so it stays in the filter until the next change.
         """
         group = _LEFT[len(self.groups[0])]
-        Membership(self.interface, (group,)).close()
+        MembershipSocket(self.interface, (group,)).close()
         self._left = (Probe("left", group_mac(group), group),)
         results = self.try_state("after a leave", (Mode.DEFAULT,), extra=self._left)
         passes = any(result.passed for result in results if result.probe.kind == "left")
@@ -150,7 +150,7 @@ class MacvlanVehicle(Stage):
         self.proof.statements.append(few_strangers(state, len(self.listed()) + 1, 256, strangers))
 
 
-class VethVehicle(Stage):
+class VethVehicle(FilterStage):
     """No filter: frames that arrive prove nothing about filters."""
 
     def __init__(self, groups: Iterable[Address], seed: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
-from socket import AF_INET6, inet_ntop
+from socket import AF_INET6, inet_ntoa, inet_ntop
 from typing import TypeAlias
 
 Address: TypeAlias = bytes
@@ -42,7 +42,7 @@ def text(address: Address) -> str:
     Other lengths, which no decoder makes, come back as hexadecimal.
     """
     if len(address) == 4:
-        return "%d.%d.%d.%d" % tuple(address)  # noqa: UP031 (a third of the cost of join)
+        return inet_ntoa(address)
     if len(address) != 16:
         return address.hex()
     if address.startswith(_IPV4_MAPPED):

@@ -9,7 +9,7 @@
               IF          a device on a wire
 """
 
-from mldkit.play.performance import Judgement, Performance, Played, Reason, Stall, judge
+from mldkit.play.performance import Judgement, Performance, Played, Reason, ScriptStall, judge
 from mldkit.play.simulation import ZERO_TICK_MULTIPLE, simulate
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "Performance",
     "Played",
     "Reason",
-    "Stall",
+    "ScriptStall",
     "judge",
     "simulate",
 ]

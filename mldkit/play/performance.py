@@ -55,7 +55,7 @@ Reason: TypeAlias = "Event | AccountLine"
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
+class ScriptStall:
     """A time in which this machine ran nothing of ours although it should have."""
 
     from_ns: int
@@ -81,7 +81,7 @@ class Performance:
     """When each action really happened."""
     events: list[Played] = field(default_factory=list)
     reasons: list[Reason] = field(default_factory=list)
-    stalls: list[Stall] = field(default_factory=list)
+    stalls: list[ScriptStall] = field(default_factory=list)
     outcomes: list[Judgement] = field(default_factory=list)
     broke_off: str = ""
     """Why the play ended before its end; empty when it did not."""

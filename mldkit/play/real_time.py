@@ -24,7 +24,7 @@ from mldkit.play.performance import (
     STALL_NS,
     Performance,
     Played,
-    Stall,
+    ScriptStall,
     judge,
     refused,
 )
@@ -124,7 +124,7 @@ class RealTime:
         done_ns = clock.now_ns() - self._zero_ns
         if done_ns - began_ns > STALL_NS:
             # Some time in between it really happened; other work held the lock that it needs.
-            self._performance.stalls.append(Stall(began_ns, done_ns))
+            self._performance.stalls.append(ScriptStall(began_ns, done_ns))
         return began_ns
 
     def _send(self, frame: bytes, who: str) -> int:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from mldkit.link import clock
 from mldkit.link.runner import Runner
 from mldkit.play import host_acts
-from mldkit.play.performance import STALL_NS, AccountLine, Stall
+from mldkit.play.performance import STALL_NS, AccountLine, ScriptStall
 from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.timer import Grid
 from mldkit.wire.decoder import Decoder
@@ -35,7 +35,7 @@ class ResponderHost:
     def __init__(self, script: Script, device: PacketSocket, chance: Chance) -> None:
         self._interface = script.interface
         self._reasons: list[Event] = []
-        self._late: list[Stall] = []
+        self._late: list[ScriptStall] = []
         options = HostOptions(
             script.hosts[0].mac,
             script.profile,
@@ -76,10 +76,10 @@ class ResponderHost:
         """Return why timers were set and messages sent, in times after `zero_ns`."""
         return [AccountLine(reason.time_ns - zero_ns, str(reason)) for reason in self._reasons]
 
-    def stalls_since(self, zero_ns: int) -> list[Stall]:
+    def stalls_since(self, zero_ns: int) -> list[ScriptStall]:
         """Return when messages were sent late, in times after `zero_ns`."""
-        return [Stall(late.from_ns - zero_ns, late.until_ns - zero_ns) for late in self._late]
+        return [ScriptStall(late.from_ns - zero_ns, late.until_ns - zero_ns) for late in self._late]
 
     def _note_lateness(self, _sent: object, intended_ns: int, sent_ns: int) -> None:
         if sent_ns - intended_ns > STALL_NS:
-            self._late.append(Stall(intended_ns, sent_ns))
+            self._late.append(ScriptStall(intended_ns, sent_ns))

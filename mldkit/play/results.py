@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError, MldkitError, UsageError
 from mldkit.model.datagram import Decoded, Frame
-from mldkit.play.performance import AccountLine, Performance, Played, Stall, judge
+from mldkit.play.performance import AccountLine, Performance, Played, ScriptStall, judge
 from mldkit.protocol.script_words import ScriptError
 from mldkit.wire.decode import decode
 
@@ -66,6 +66,6 @@ def from_text(text: str, script: Script, tolerance_ns: int) -> Performance:
         if isinstance(decoded, Decoded):
             performance.events.append(Played(time_ns, who, decoded))
     performance.reasons += [AccountLine(time_ns, text) for time_ns, text in told["reasons"]]
-    performance.stalls += [Stall(from_ns, until_ns) for from_ns, until_ns in told["stalls"]]
+    performance.stalls += [ScriptStall(from_ns, until_ns) for from_ns, until_ns in told["stalls"]]
     performance.outcomes = judge(performance, tolerance_ns)
     return performance

@@ -32,7 +32,7 @@ from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.play import results
 from mldkit.play.acting_querier import ActingQuerier
 from mldkit.play.kernel_host import KernelHost
-from mldkit.play.performance import STALL_NS, Performance, Stall
+from mldkit.play.performance import STALL_NS, Performance, ScriptStall
 from mldkit.play.real_time import RealTime, next_zero_ns
 from mldkit.play.responder_host import ResponderHost
 from mldkit.play.simulation import draws
@@ -206,13 +206,13 @@ def _watch_kernel_work() -> None:
         stalls.watch_kernel_work(notes, STALL_NS, period_ns=_WATCH_NS)
 
 
-def _stalls(zero_ns: int, end_ns: int) -> list[Stall]:
+def _stalls(zero_ns: int, end_ns: int) -> list[ScriptStall]:
     """Return the stalls of all processors between two times, in script time."""
     found = []
     for path in _ROOM.glob("stalls-*"):
         for begin_ns, until_ns in stalls.read(path.read_text().splitlines()):
             if until_ns >= zero_ns and begin_ns <= end_ns:
-                found.append(Stall(begin_ns - zero_ns, until_ns - zero_ns))
+                found.append(ScriptStall(begin_ns - zero_ns, until_ns - zero_ns))
     return sorted(found, key=lambda stall: stall.from_ns)
 
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.model.messages import GroupRecord, RecordType
-from mldkit.protocol.filters import Departed, FilterMode, Membership, Source
+from mldkit.protocol.filters import Departed, FilterMode, FilterSource, Membership
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -146,7 +146,7 @@ def _mode_change(membership: Membership) -> GroupRecord:
     return GroupRecord(RecordType.TO_IN, membership.group, _addresses(told))
 
 
-def _answers(membership: Membership, source: Source, kind: RecordType) -> bool:
+def _answers(membership: Membership, source: FilterSource, kind: RecordType) -> bool:
     if membership.is_restricted and not source.is_marked:
         return False
     if membership.mode is FilterMode.INCLUDE:
@@ -156,15 +156,15 @@ def _answers(membership: Membership, source: Source, kind: RecordType) -> bool:
     return membership.is_excluded(source)
 
 
-def _addresses(sources: Iterable[Source]) -> tuple[Address, ...]:
+def _addresses(sources: Iterable[FilterSource]) -> tuple[Address, ...]:
     return tuple(source.address for source in sources)
 
 
-def _untold(sources: Iterable[Source]) -> tuple[Source, ...]:
+def _untold(sources: Iterable[FilterSource]) -> tuple[FilterSource, ...]:
     return tuple(source for source in sources if source.repeats)
 
 
-def _count(sources: Iterable[Source]) -> None:
+def _count(sources: Iterable[FilterSource]) -> None:
     for source in sources:
         if source.repeats:
             source.repeats -= 1

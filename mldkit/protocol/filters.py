@@ -39,7 +39,7 @@ _NONE = (0, 0)
 _ONE = ((1, 0), (0, 1))
 
 
-class Change(Enum):
+class FilterChange(Enum):
     """What a request did to the state of a group."""
 
     NOTHING = "nothing"
@@ -48,7 +48,7 @@ class Change(Enum):
 
 
 @dataclass(slots=True)
-class Source:
+class FilterSource:
     """One source of a group: how many sockets exclude and include it, and what is to be told."""
 
     address: Address
@@ -60,7 +60,7 @@ class Source:
     """Reports that still tell of its change."""
 
 
-NO_SOURCES: dict[Address, Source] = {}
+NO_SOURCES: dict[Address, FilterSource] = {}
 """The sources of every group that has none; never put anything into it."""
 
 
@@ -76,9 +76,9 @@ class Membership:
     mode: FilterMode
     users: int = 1
     counts: Counts = _NONE
-    sources: dict[Address, Source] = field(default_factory=lambda: NO_SOURCES)
+    sources: dict[Address, FilterSource] = field(default_factory=lambda: NO_SOURCES)
     """Active sources in the order of their arrival."""
-    dropped: tuple[Source, ...] = ()
+    dropped: tuple[FilterSource, ...] = ()
     """Sources that have gone and are still to be told, newest first."""
     repeats: int = 0
     """Reports that still tell of the change of mode."""
@@ -107,11 +107,11 @@ class Membership:
         """Whether the answer to a query for sources is pending, or was lost on the way."""
         return self.is_restricted or any(source.is_marked for source in self.sources.values())
 
-    def is_excluded(self, source: Source) -> bool:
+    def is_excluded(self, source: FilterSource) -> bool:
         """Return whether every excluding socket shuts `source` out and none wants it."""
         return source.counts[_EXCLUDE] == self.counts[_EXCLUDE] and not source.counts[_INCLUDE]
 
-    def is_active(self, source: Source) -> bool:
+    def is_active(self, source: FilterSource) -> bool:
         """Return whether `source` belongs to the list that the current mode tells."""
         if self.excludes:
             return self.is_excluded(source)
@@ -119,7 +119,7 @@ class Membership:
 
     def add(
         self, mode: FilterMode, sources: Iterable[Address], robustness: int, *, joins: bool
-    ) -> Change:
+    ) -> FilterChange:
         """Add sources of one socket, and the socket itself if it `joins` with this mode."""
         self._remember()
         did_exclude = self.mode is FilterMode.EXCLUDE
@@ -129,7 +129,7 @@ class Membership:
             if not self.sources:
                 # What groups without sources share stays empty.
                 self.sources = {}
-            source = self.sources.setdefault(address, Source(address))
+            source = self.sources.setdefault(address, FilterSource(address))
             source.counts = _counted(source.counts, mode, 1)
         if did_exclude != self.excludes:
             if self.excludes:
@@ -137,7 +137,7 @@ class Membership:
             elif self.counts[_INCLUDE]:
                 self.mode = FilterMode.INCLUDE
             return self._change_mode(robustness)
-        return Change.SOURCES if self._compare(robustness) else Change.NOTHING
+        return FilterChange.SOURCES if self._compare(robustness) else FilterChange.NOTHING
 
     def remove(
         self,
@@ -147,7 +147,7 @@ class Membership:
         *,
         leaves: bool,
         keeps: bool,
-    ) -> Change:
+    ) -> FilterChange:
         """Remove sources of one socket, and the socket itself if it `leaves`.
 
         Sources that go are kept to be told about only if `keeps`: not in older versions.
@@ -155,13 +155,15 @@ class Membership:
         self._remember()
         if leaves:
             if not self.counts[mode]:
-                return Change.NOTHING
+                return FilterChange.NOTHING
             self.counts = _counted(self.counts, mode, -1)
         gone = [self._remove_one(mode, address, robustness, keeps=keeps) for address in sources]
         if self.mode is FilterMode.EXCLUDE and not self.excludes and self.counts[_INCLUDE]:
             self.mode = FilterMode.INCLUDE
             return self._change_mode(robustness)
-        return Change.SOURCES if self._compare(robustness) or any(gone) else Change.NOTHING
+        return (
+            FilterChange.SOURCES if self._compare(robustness) or any(gone) else FilterChange.NOTHING
+        )
 
     def _remove_one(
         self, mode: FilterMode, address: Address, robustness: int, *, keeps: bool
@@ -183,11 +185,11 @@ class Membership:
         for source in self.sources.values():
             source.was_active = self.is_active(source)
 
-    def _change_mode(self, robustness: int) -> Change:
+    def _change_mode(self, robustness: int) -> FilterChange:
         self.repeats = robustness
         for source in self.sources.values():
             source.repeats = 0
-        return Change.MODE
+        return FilterChange.MODE
 
     def _compare(self, robustness: int) -> bool:
         """Note which sources became active or inactive; return whether any did."""
@@ -204,7 +206,7 @@ class Membership:
                 changed = True
         return changed
 
-    def _drop_copy(self, source: Source, robustness: int) -> None:
+    def _drop_copy(self, source: FilterSource, robustness: int) -> None:
         for gone in self.dropped:
             if gone.address == source.address:
                 gone.repeats = robustness
@@ -246,8 +248,8 @@ class Departed:
     mode: FilterMode
     repeats: int
     is_reportable: bool
-    sources: dict[Address, Source] = field(default_factory=lambda: NO_SOURCES)
-    dropped: tuple[Source, ...] = ()
+    sources: dict[Address, FilterSource] = field(default_factory=lambda: NO_SOURCES)
+    dropped: tuple[FilterSource, ...] = ()
 
 
 def _counted(counts: Counts, mode: FilterMode, step: int) -> Counts:

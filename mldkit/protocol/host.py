@@ -24,7 +24,7 @@ from mldkit.protocol.compatibility import Learned
 from mldkit.protocol.filters import FilterMode
 from mldkit.protocol.interface_state import InterfaceState
 from mldkit.protocol.ipv6_interface import Ipv6Interface
-from mldkit.protocol.listener import Listener
+from mldkit.protocol.listener import GroupListener
 from mldkit.protocol.profile import profiles
 from mldkit.protocol.sockets import SocketTable
 from mldkit.protocol.timer import Chance, Grid, Timers
@@ -68,7 +68,7 @@ class Host:
         grid = options.grid if on_ticks else Grid(1_000_000_000, wheel=False)
         self._timers = Timers(grid, chance, observe)
         self._transmitter = Transmitter(options.mac, split, options.mtu, observe=observe)
-        self._listeners: dict[int, Listener] = {}
+        self._listeners: dict[int, GroupListener] = {}
         for profile in profiles(options.profile):
             if profile.family not in options.families:
                 continue
@@ -80,7 +80,7 @@ class Host:
                 self._transmitter,
                 Learned(profile, grid, settings),
             )
-            self._listeners[profile.family.ip_version] = Listener(state)
+            self._listeners[profile.family.ip_version] = GroupListener(state)
         self.sockets = SocketTable(self._listener)
         self._ipv6: Ipv6Interface | None = None
         if MLD in options.families:
@@ -244,7 +244,7 @@ class Host:
 
     # Inside
 
-    def _listener(self, family: Family) -> Listener:
+    def _listener(self, family: Family) -> GroupListener:
         listener = self._listeners.get(family.ip_version)
         if listener is None:
             raise UsageError(f"the host has no IPv{family.ip_version}")

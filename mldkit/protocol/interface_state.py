@@ -1,6 +1,6 @@
 """The groups of one family on one interface, and what was learned from queriers.
 
-A `Listener` owns it and changes its groups. It lends it to its parts: `Hearing` learns from
+A `GroupListener` owns it and changes its groups. It lends it to its parts: `Hearing` learns from
 queries, `Answers` tells the state of groups, `ChangeReports` their changes.
 """
 

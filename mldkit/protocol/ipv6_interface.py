@@ -25,7 +25,7 @@ from mldkit.protocol.filters import FilterMode
 from mldkit.protocol.transmitter import OwnAddress
 
 if TYPE_CHECKING:
-    from mldkit.protocol.listener import Listener
+    from mldkit.protocol.listener import GroupListener
     from mldkit.protocol.timer import Timers
     from mldkit.protocol.transmitter import Transmitter
 
@@ -41,7 +41,7 @@ class Ipv6Interface:
     its addresses and its proxies has one.
     """
 
-    def __init__(self, listener: Listener, transmitter: Transmitter, timers: Timers) -> None:
+    def __init__(self, listener: GroupListener, transmitter: Transmitter, timers: Timers) -> None:
         self.listener = listener
         self._transmitter = transmitter
         self._timers = timers

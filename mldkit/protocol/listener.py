@@ -17,7 +17,7 @@ from mldkit.model.family import MLD
 from mldkit.model.messages import Leave, LegacyReport
 from mldkit.protocol.answers import Answers
 from mldkit.protocol.change_reports import ChangeReports
-from mldkit.protocol.filters import Change, FilterMode, Membership
+from mldkit.protocol.filters import FilterChange, FilterMode, Membership
 from mldkit.protocol.hearing import Hearing
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mldkit.protocol.interface_state import InterfaceState
 
 
-class Listener:
+class GroupListener:
     """One family of a host: it owns the state of the interface, and lends it to its parts."""
 
     __slots__ = ("_answers", "_changes", "_hearing", "_profile", "state")
@@ -150,8 +150,8 @@ class Listener:
 
     # Telling
 
-    def _note(self, change: Change, now_ns: int) -> None:
-        if change is not Change.NOTHING:
+    def _note(self, change: FilterChange, now_ns: int) -> None:
+        if change is not FilterChange.NOTHING:
             self._changes.start(now_ns)
 
     def _announce(self, membership: Membership, now_ns: int) -> None:

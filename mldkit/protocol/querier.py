@@ -20,7 +20,7 @@ from mldkit.model.datagram import Datagram
 from mldkit.model.messages import Leave, LegacyReport, Query, Report
 from mldkit.model.units import SECOND
 from mldkit.protocol.election import Election
-from mldkit.protocol.querier_groups import Groups
+from mldkit.protocol.querier_groups import ROOM, Groups, Room
 from mldkit.protocol.reception import accepted, is_accepted
 from mldkit.protocol.timer import Grid, Timer, Timers
 
@@ -58,6 +58,7 @@ class Querier:
         mac: bytes,
         addresses: Mapping[Address, QuerierSettings],
         observe: Observer = None,
+        room: Room = ROOM,
     ) -> None:
         """Make a querier that asks from each of `addresses`, one of a family at most."""
         self.mac = mac
@@ -67,7 +68,7 @@ class Querier:
         self._sides: dict[Family, _Side] = {}
         for address, settings in addresses.items():
             election = Election(settings, address, self._timers, self._send, observe)
-            groups = Groups(election, self._timers, self._send, observe)
+            groups = Groups(election, self._timers, self._send, observe, room)
             self._sides[settings.family] = _Side(election, groups)
 
     @property

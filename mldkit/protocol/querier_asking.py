@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
     from mldkit.protocol.election import Election
-    from mldkit.protocol.querier_filter import Asked, RouterFilter
+    from mldkit.protocol.querier_filter import DueQueries, RouterFilter
     from mldkit.protocol.timer import Timers
 
 
-class Asking:
+class LastMemberAsking:
     """The queries for one group that are still to be sent."""
 
     __slots__ = (
@@ -62,7 +62,7 @@ class Asking:
         election = self._election
         return election.variables.robustness * election.settings.last_member_interval_ns
 
-    def begin(self, asked: Asked, now_ns: int) -> None:
+    def begin(self, asked: DueQueries, now_ns: int) -> None:
         """Ask, if this is the querier and its version can say so."""
         if not self._may_ask(now_ns):
             return

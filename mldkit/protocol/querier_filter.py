@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 _STOPPED = 0
 
 
-class Asked(NamedTuple):
+class DueQueries(NamedTuple):
     """What a record makes the querier ask: Q(G), Q(G,sources), both or nothing."""
 
     group: bool = False
     sources: tuple[Address, ...] = ()
 
 
-NOTHING = Asked()
+NOTHING = DueQueries()
 
 
 @dataclass(slots=True)
@@ -93,7 +93,9 @@ class RouterFilter:
             if self.sources.get(source, 0) > until_ns:
                 self.sources[source] = until_ns
 
-    def apply(self, kind: int, sources: Iterable[Address], now_ns: int, lifetime_ns: int) -> Asked:
+    def apply(
+        self, kind: int, sources: Iterable[Address], now_ns: int, lifetime_ns: int
+    ) -> DueQueries:
         """Take in one record and return what is to be asked; other types change nothing."""
         listed = dict.fromkeys(sources)
         until_ns = now_ns + lifetime_ns
@@ -114,13 +116,15 @@ class RouterFilter:
         for source in listed:
             self.sources[source] = until_ns
 
-    def _to_include(self, listed: dict[Address, None], until_ns: int) -> Asked:
+    def _to_include(self, listed: dict[Address, None], until_ns: int) -> DueQueries:
         """Ask for A-B, or X-A and the group: somebody else may still want them."""
         doubtful = tuple(source for source in self.running if source not in listed)
         self._want(listed, until_ns)
-        return Asked(self.exclude, doubtful)
+        return DueQueries(self.exclude, doubtful)
 
-    def _exclude(self, listed: dict[Address, None], until_ns: int, *, is_change: bool) -> Asked:
+    def _exclude(
+        self, listed: dict[Address, None], until_ns: int, *, is_change: bool
+    ) -> DueQueries:
         """INCLUDE: EXCLUDE (A*B,B-A). EXCLUDE: EXCLUDE (A-Y,Y*A), new sources in doubt."""
         known = self.sources
         fresh_ns = _STOPPED
@@ -128,11 +132,11 @@ class RouterFilter:
             fresh_ns = self.ends_ns if is_change else until_ns
         self.sources = {source: known.get(source, fresh_ns) for source in listed}
         self.exclude, self.ends_ns = True, until_ns
-        return Asked(sources=self.running) if is_change else NOTHING
+        return DueQueries(sources=self.running) if is_change else NOTHING
 
-    def _block(self, listed: dict[Address, None]) -> Asked:
+    def _block(self, listed: dict[Address, None]) -> DueQueries:
         """Ask for A*B, or A-Y, of which new ones are in doubt from now on."""
         if self.exclude:
             for source in listed:
                 self.sources.setdefault(source, self.ends_ns)
-        return Asked(sources=tuple(source for source in listed if self.sources.get(source)))
+        return DueQueries(sources=tuple(source for source in listed if self.sources.get(source)))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.protocol.older_versions import OlderVersions
-from mldkit.protocol.querier_asking import Asking
+from mldkit.protocol.querier_asking import LastMemberAsking
 from mldkit.protocol.querier_events import MembershipChanged
 from mldkit.protocol.querier_filter import NOTHING, RouterFilter
 from mldkit.protocol.timer import Timer
@@ -34,11 +34,16 @@ if TYPE_CHECKING:
     from mldkit.protocol.timer import Timers
 
 
-MOST_GROUPS = 65_536
-"""Of one family. A link that reports more is under attack, and what is kept of it has an end."""
-MOST_SOURCES = 65_536
-"""Of all groups of one family together."""
-MOST_SOURCES_OF_GROUP = 1024
+class Room(NamedTuple):
+    """How much is kept of one family: a link that reports more is under attack."""
+
+    groups: int = 65_536
+    sources: int = 65_536
+    """Of all groups together."""
+    sources_of_group: int = 1024
+
+
+ROOM = Room()
 _NO_SOURCES: frozenset[Address] = frozenset()
 
 
@@ -57,7 +62,7 @@ class _Group:
 
     address: Address
     filter: RouterFilter
-    asking: Asking
+    asking: LastMemberAsking
     timer: Timer
     current_version: int
     host: Address = b""
@@ -106,8 +111,10 @@ class Groups:
         timers: Timers,
         send: Callable[[Query, int], None],
         observe: Observer = None,
+        room: Room = ROOM,
     ) -> None:
         self._election = election
+        self._room = room
         self._timers = timers
         self._send = send
         self._observe = observe
@@ -212,20 +219,20 @@ class Groups:
     def _has_room(self, group: _Group | None, sources: tuple[Address, ...]) -> bool:
         if group is None:
             known: dict[Address, int] = {}
-            if len(self._groups) >= MOST_GROUPS:
+            if len(self._groups) >= self._room.groups:
                 return False
         else:
             known = group.filter.sources
         fresh = len(sources) if not known else sum(source not in known for source in sources)
         if not fresh:
             return True
-        is_small = len(known) + fresh <= MOST_SOURCES_OF_GROUP
-        return is_small and self._source_count + fresh <= MOST_SOURCES
+        is_small = len(known) + fresh <= self._room.sources_of_group
+        return is_small and self._source_count + fresh <= self._room.sources
 
     def _made(self, address: Address) -> _Group:
         family = self._election.settings.family
         state = RouterFilter()
-        asking = Asking(address, state, self._election, self._timers, self._send)
+        asking = LastMemberAsking(address, state, self._election, self._timers, self._send)
 
         def end(now_ns: int) -> None:
             before = group.seen(now_ns)

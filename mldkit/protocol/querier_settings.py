@@ -91,7 +91,7 @@ class QuerierSettings:
 
     @property
     def startup_interval_ns(self) -> int:
-        """Time between the queries of a start (RFC 9776 §8.6, RFC 9777 §9.6)."""
+        """Startup Query Interval: time between the first queries (RFC 9776 §8.6, RFC 9777 §9.6)."""
         return self.variables.interval_ns // 4
 
     @property

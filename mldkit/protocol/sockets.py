@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mldkit.model.family import Family
-    from mldkit.protocol.listener import Listener
+    from mldkit.protocol.listener import GroupListener
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Socket:
 
     __slots__ = ("_filters", "_listener")
 
-    def __init__(self, listener: Listener) -> None:
+    def __init__(self, listener: GroupListener) -> None:
         self._listener = listener
         self._filters: dict[Address, SocketFilter] = {}
 
@@ -160,7 +160,7 @@ class SocketTable:
 
     __slots__ = ("_listener", "_sockets")
 
-    def __init__(self, listener: Callable[[Family], Listener]) -> None:
+    def __init__(self, listener: Callable[[Family], GroupListener]) -> None:
         self._listener = listener
         self._sockets: dict[tuple[str, int], Socket] = {}
 

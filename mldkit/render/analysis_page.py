@@ -14,7 +14,7 @@ from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import CAPTURE_END, EXPIRY
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.model.words import clock_text, counted, seconds_text, short_names
+from mldkit.model.words import clock_text, counted, delay_text, seconds_text, short_names
 from mldkit.render.advice_page import fold
 from mldkit.render.analysis_page_style import style_sheet
 from mldkit.render.devices import HEADINGS, device_rows
@@ -231,8 +231,8 @@ def _leaves(result: AnalysisResult) -> Iterator[str]:
                     ("", place(link.key)),
                     ("number", f"{leaves.count:,}"),
                     ("number", f"{leaves.asked:,}"),
-                    ("number", _milliseconds(leaves.delays.median_ns)),
-                    ("number", _milliseconds(leaves.delays.longest_ns)),
+                    ("number", _delay(leaves.delays.median_ns)),
+                    ("number", _delay(leaves.delays.longest_ns)),
                     ("number", _seconds(max(after, default=None))),
                 ]
             )
@@ -312,6 +312,10 @@ def _end(row: Stay) -> str:
 
 def _milliseconds(value_ns: int | None) -> str:
     return "-" if value_ns is None else f"{value_ns / MILLISECOND:,.1f} ms"
+
+
+def _delay(value_ns: int | None) -> str:
+    return "-" if value_ns is None else delay_text(value_ns)
 
 
 def _seconds(value_ns: int | None) -> str:

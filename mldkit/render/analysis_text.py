@@ -40,8 +40,10 @@ _MOST_ALIKE = 10
 _MOST_FRAMES_SHOWN = 6
 
 
-def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> None:
-    """Print what was found; `groups` are those that somebody asked about."""
+def print_analysis(
+    result: AnalysisResult, groups: Iterable[Address] = (), hosts: Iterable[Address] = ()
+) -> None:
+    """Print what was found; `groups` and `hosts` are those that somebody asked about."""
     emit = line_printer()
     result = for_people(result)
     for line in summary(result, result.known_packets):
@@ -49,6 +51,8 @@ def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> No
     reported = {stay.group for _, stay in result.stays()}
     for group in sorted(set(groups) - reported)[:_MOST_ALIKE]:
         emit(f"Nobody reported to be a member of {text(group)}.", "yellow")
+    for host in sorted(set(hosts) - _heard(result))[:_MOST_ALIKE]:
+        emit(f"No message of {text(host)} was heard.", "yellow")
     _print_queriers(result)
     _print_rows(result)
     _print_streams(result)
@@ -62,6 +66,14 @@ def print_analysis(result: AnalysisResult, groups: Iterable[Address] = ()) -> No
     if hint is not None:
         emit("")
         emit(hint, "bold")
+
+
+def _heard(result: AnalysisResult) -> set[Address]:
+    """Return who sent a message that is told of: members, queriers, and who is blamed for one."""
+    heard = {host_address(stay.host) for _, stay in result.stays()}
+    heard.update(one.address for link in result.links for one in link.queriers.known)
+    heard.update(entry.host for entry in result.findings)
+    return heard.union(*(device.addresses for device in result.devices))
 
 
 def _print_findings(

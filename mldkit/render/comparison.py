@@ -14,7 +14,7 @@ from mldkit.render.message_text import summary_text
 from mldkit.render.terminal import json_text, line_printer, print_json
 
 if TYPE_CHECKING:
-    from mldkit.comparison import Comparison, Proxy, Seen
+    from mldkit.comparison import CapturedMessage, Comparison, Proxy
 
 SCHEMA = "mldkit.compare/1"
 _MOST_RECORDS = 4
@@ -84,7 +84,7 @@ def _lines(result: Comparison) -> list[Json]:
     return lines + list(document["changed"])
 
 
-def _records(seen: Seen) -> str:
+def _records(seen: CapturedMessage) -> str:
     message = seen.decoded.datagram.message
     if not isinstance(message, Report):
         return ""

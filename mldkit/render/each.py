@@ -60,7 +60,8 @@ def print_each(rows: Sequence[CaptureDigest]) -> None:
     wrong = sum(row.counts[0] > 0 for row in rows)
     unread = sum(not row.is_readable for row in rows)
     parts = [f"{wrong} with errors"] + ([f"{unread} not readable"] if unread else [])
-    print(f"{counted(len(rows), 'capture')}: {', '.join(parts)}")
+    # What is not readable is no capture, or none any more.
+    print(f"{counted(len(rows), 'file' if unread else 'capture')}: {', '.join(parts)}")
 
 
 def _cells(row: CaptureDigest, name: str) -> tuple[str, ...]:

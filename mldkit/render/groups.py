@@ -16,7 +16,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from mldkit.groups.listing import filter_text
-from mldkit.groups.row import Kind
+from mldkit.groups.row import ReasonKind
 from mldkit.groups.watch import EventKind
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
@@ -25,9 +25,9 @@ from mldkit.render.terminal import line_printer, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from mldkit.groups.row import InterfaceState, Listing, OtherMac, Process, Row
-    from mldkit.groups.watch import Event
-    from mldkit.link.kernel_sockets import SocketFilter
+    from mldkit.groups.row import GroupRow, ListedInterface, Listing, OtherMac, Process
+    from mldkit.groups.watch import GroupsEvent
+    from mldkit.link.kernel_sockets import KernelFilter
     from mldkit.render.message_json import Json
 
 _HEADINGS = ("group", "users", "wants", "MAC", "refs", "timer")
@@ -65,7 +65,7 @@ def rows_document(listing: Listing) -> Json:
     }
 
 
-def row_json(row: Row) -> Json:
+def row_json(row: GroupRow) -> Json:
     """Return the JSON object of one group."""
     return {
         "interface": row.interface,
@@ -85,7 +85,7 @@ def row_json(row: Row) -> Json:
     }
 
 
-def event_json(event: Event) -> Json:
+def event_json(event: GroupsEvent) -> Json:
     """Return the JSON object of one change."""
     seconds, nanoseconds = divmod(event.time_ns, SECOND)
     before, after = event.references or (None, None)
@@ -122,7 +122,7 @@ def print_listing(listing: Listing) -> None:
     sys.stdout.flush()
 
 
-def print_events(events: Sequence[Event], start_ns: int) -> None:
+def print_events(events: Sequence[GroupsEvent], start_ns: int) -> None:
     """Print changes, a line each, with the time since the watch began at wall time `start_ns`."""
     say = line_printer()
     for event in events:
@@ -135,7 +135,7 @@ def _width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
 
 
-def _heading(interface: InterfaceState) -> str:
+def _heading(interface: ListedInterface) -> str:
     facts = ["up" if interface.is_up else "down"]
     facts += [interface.kind] if interface.kind else []
     if interface.igmp_version is not None:
@@ -148,7 +148,7 @@ def _heading(interface: InterfaceState) -> str:
 
 
 def _lines(
-    rows: Sequence[Row], others: Sequence[OtherMac], width: int
+    rows: Sequence[GroupRow], others: Sequence[OtherMac], width: int
 ) -> Iterator[tuple[str, str]]:
     cells = [_HEADINGS, *map(_cells, rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
@@ -180,7 +180,7 @@ def _lines(
         )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: GroupRow) -> tuple[str, ...]:
     wants = filter_text(row.is_exclude, row.sources)
     if len(wants) > _WIDEST_FILTER:
         wants = f"{'all but' if row.is_exclude else 'only'} {len(row.sources or ())} sources"
@@ -190,10 +190,10 @@ def _cells(row: Row) -> tuple[str, ...]:
     return text(row.group), str(row.users), wants, mac, references, timer
 
 
-def _remarks(row: Row) -> Iterator[str]:
+def _remarks(row: GroupRow) -> Iterator[str]:
     """Yield the reasons and what else is worth a line of its own."""
     for reason in row.reasons:
-        named = reason.kind in (Kind.SOCKET, Kind.UNKNOWN)
+        named = reason.kind in (ReasonKind.SOCKET, ReasonKind.UNKNOWN)
         yield printable(f"{reason.kind.value}: {reason.detail}" if not named else reason.detail)
     if len(filter_text(row.is_exclude, row.sources)) > _WIDEST_FILTER:
         yield filter_text(row.is_exclude, row.sources)
@@ -220,7 +220,7 @@ def _wrapped(remark: str, width: int) -> list[str]:
     )
 
 
-def _event_line(event: Event) -> str:
+def _event_line(event: GroupsEvent) -> str:
     if event.references is not None and event.mac is not None:
         before, after = event.references
         where = f"{mac_text(event.mac)} in the device's list"
@@ -236,7 +236,7 @@ def _event_line(event: Event) -> str:
     return f"{line}, {wants}: {owners}"
 
 
-def _difference(before: Row, after: Row) -> str:
+def _difference(before: GroupRow, after: GroupRow) -> str:
     parts = []
     if before.users != after.users:
         parts.append(f"users {before.users} -> {after.users}")
@@ -259,7 +259,7 @@ def _process_json(process: Process) -> Json:
     }
 
 
-def _socket_json(one: SocketFilter) -> Json:
+def _socket_json(one: KernelFilter) -> Json:
     return {
         "descriptor": one.descriptor,
         "filter_mode": _mode(one.is_exclude),

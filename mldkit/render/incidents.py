@@ -91,7 +91,7 @@ def _asked_text(link: LinkFacts, slowest: str) -> str:
         line = f"{which} {tally.heard:,} {many} were asked about, after {slowest} at most"
     after = data_after_leaves(link)
     if after:
-        line += f"; data went on for {max(after.values()) / SECOND:.1f} s"
+        line += f"; data went on for {delay_text(max(after.values()))}"
         line += " at most" if len(after) > 1 else " after it"
     return line
 

@@ -32,7 +32,7 @@ _READINESS = {
 }
 
 
-class Output:
+class JoinOutput:
     """Says what happens in the format that was asked for, each line at once."""
 
     def __init__(self, args: argparse.Namespace, plan: JoinPlan) -> None:

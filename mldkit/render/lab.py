@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable, Sequence
 
-    from mldkit.lab.catalogue import Entry
+    from mldkit.lab.catalogue import LabEntry
     from mldkit.lab.checks import CheckResult
     from mldkit.lab.datagrams import Flow
     from mldkit.lab.state import State
@@ -27,7 +27,7 @@ _MARKS = {
 _MOST_FRAMES = 8
 
 
-def print_list(args: argparse.Namespace, entries: Iterable[Entry], alive: set[str]) -> None:
+def print_list(args: argparse.Namespace, entries: Iterable[LabEntry], alive: set[str]) -> None:
     """Print the catalogue."""
     labs: list[dict[str, Any]] = []
     for entry in entries:

@@ -41,7 +41,7 @@ _NOTHING = (
 )  # fmt: skip
 
 
-class Output:
+class QuerierOutput:
     """Says what happens in the format that was asked for."""
 
     def __init__(self, args: argparse.Namespace) -> None:

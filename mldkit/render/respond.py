@@ -23,14 +23,14 @@ from mldkit.protocol.events import Sent
 from mldkit.render.message_json import Json, message_json, time_text
 from mldkit.render.message_text import summary_text
 from mldkit.render.terminal import line_printer, note, print_json
-from mldkit.responder.responder import Answered, Explained, Heard
+from mldkit.responder.responder import Answered, Explained, MessageHeard
 from mldkit.wire.decode import decode
 from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
     import argparse
 
-    from mldkit.responder.population import Plan, Resident
+    from mldkit.responder.population import PopulationPlan, Resident
     from mldkit.responder.responder import Responder, ResponderEvent
 
 SCHEMA = "mldkit.respond/1"
@@ -39,10 +39,10 @@ _MOST_TALKATIVE = 10
 _MOST_EVENTS = 10_000
 
 
-class Output:
+class RespondOutput:
     """Says what happens in the format that was asked for."""
 
-    def __init__(self, args: argparse.Namespace, plan: Plan) -> None:
+    def __init__(self, args: argparse.Namespace, plan: PopulationPlan) -> None:
         self._args = args
         self._plan = plan
         self._format = args.format
@@ -126,7 +126,7 @@ class Output:
     # Text
 
     def _print(self, told: ResponderEvent) -> None:
-        if isinstance(told, Heard):
+        if isinstance(told, MessageHeard):
             datagram = told.decoded.datagram
             line = f"heard {text(datagram.source)} > {text(datagram.destination)}"
             self._line(told.time_ns, f"{line}  {summary_text(told.decoded)}", "")
@@ -170,7 +170,7 @@ class Output:
     # JSON
 
     def _entry(self, told: ResponderEvent) -> Json:
-        if isinstance(told, Heard):
+        if isinstance(told, MessageHeard):
             return {"event": "heard", "message": message_json(judge(told.decoded))}
         if isinstance(told, Answered):
             wall_ns = told.time_ns - self._wall_offset_ns

@@ -5,6 +5,7 @@ Is there a querier and who, who fights it, who listens, what expired, what is wr
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.result import AnalysisResult, LinkFacts, QuerierFacts
+    from mldkit.analysis.stays import Stay
     from mldkit.model.addresses import Address
 
 MOST_LINES = 10
@@ -261,11 +263,14 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
     line = f"{who} in {counted(len(groups), 'group')}"
     current = link.key.family.current_version
     older = {row.host for row in rows if row.version != current}
+    suppressed = _suppressed(rows, current)
+    expired = sum(row.ended_by == EXPIRY for row in rows) - suppressed
     extra = [
         f"{count} {word}"
         for word, count in (
             ("left", sum(row.ended_by == LEAVE for row in rows)),
-            ("expired", sum(row.ended_by == EXPIRY for row in rows)),
+            ("expired", expired),
+            ("silent while others reported", suppressed),
         )
         if count
     ]
@@ -278,6 +283,30 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
         extra.append(answers + _late_text(link, result))
     name = place(link.key)
     return [f"{name}: {line}" + (f"; {', '.join(extra)}." if extra else ".")]
+
+
+def _suppressed(rows: Sequence[Stay], current: int) -> int:
+    """Return how many stays in an older version ended without a word while others reported.
+
+    In the older versions a report of one member silences the others (RFC 2236 §3, RFC 2710 §4),
+    and no router forgets the group.
+    """
+    ended: dict[Address, list[int]] = {}
+    for row in rows:
+        if row.ended_by == EXPIRY and row.version != current:
+            ended.setdefault(row.group, []).append(row.to_ns)
+    begins: dict[Address, list[int]] = {group: [] for group in ended}
+    until: dict[Address, list[int]] = {group: [] for group in ended}
+    for row in sorted(rows, key=lambda row: row.from_ns):
+        if row.group in ended:
+            latest = until[row.group]
+            begins[row.group].append(row.from_ns)
+            latest.append(max(row.to_ns, latest[-1] if latest else 0))
+    return sum(
+        until[group][bisect_right(begins[group], to_ns) - 1] > to_ns
+        for group, ends in ended.items()
+        for to_ns in ends
+    )
 
 
 def _late_text(link: LinkFacts, result: AnalysisResult) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MOST_FRAMES = 6
 _PLACES = {
     LINK: "a place where everything on the link passes",
-    PORT: "a port of a snooping switch, where questions to hosts behind other ports do not pass",
+    PORT: "a port of a snooping switch, where queries to hosts behind other ports do not pass",
     ROUTER_PORT: "a port between a snooping switch and a router",
     BRIDGE: "the own interface of a Linux bridge, which asks its ports elsewhere",
 }

@@ -38,7 +38,7 @@ _BOOT_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PopulationPlan:
     """What was asked for."""
 
     groups: tuple[GroupSpec, ...]
@@ -56,7 +56,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class SocketRequest:
     """One request of one socket."""
 
     socket: str
@@ -71,7 +71,7 @@ class Resident:
     host: Host
     mac: bytes
     addresses: tuple[Address, ...]
-    memberships: tuple[Membership, ...]
+    memberships: tuple[SocketRequest, ...]
 
     def boot(self, now_ns: int) -> None:
         """Switch it on: addresses, duplicate address detection, joins, all announced."""
@@ -97,7 +97,7 @@ class Population:
 
 
 def populate(
-    plan: Plan,
+    plan: PopulationPlan,
     interface_mac: bytes,
     mtu: int,
     split: Splitter,
@@ -130,7 +130,7 @@ def _teller(observe: Callable[[int, Event], None], number: int) -> Callable[[Eve
     return lambda event: observe(number, event)
 
 
-def _mac(plan: Plan, interface_mac: bytes, number: int) -> bytes:
+def _mac(plan: PopulationPlan, interface_mac: bytes, number: int) -> bytes:
     if plan.mac is not None:
         return _counted(plan.mac, number, "MAC")
     if number == 0:
@@ -145,7 +145,7 @@ def _counted(first: bytes, number: int, what: str) -> bytes:
     return value.to_bytes(len(first), "big")
 
 
-def _addresses(plan: Plan, family: Family) -> tuple[Address, ...]:
+def _addresses(plan: PopulationPlan, family: Family) -> tuple[Address, ...]:
     """Return the addresses of all hosts; none for IPv6 where they follow the MAC."""
     given = next((known for known in plan.addresses if family_of(known) is family), None)
     if given is None and family is MLD:
@@ -162,17 +162,17 @@ def _addresses(plan: Plan, family: Family) -> tuple[Address, ...]:
     return found
 
 
-def _own_memberships(plan: Plan, number: int) -> Iterator[Membership]:
+def _own_memberships(plan: PopulationPlan, number: int) -> Iterator[SocketRequest]:
     """Give the requests of one host whose groups follow those of the host before it."""
     for known in _memberships(plan.groups):
         spec = plan.groups[int(known.socket.partition(".")[0])]
         group = _counted(known.group, number * len(spec.groups), "group")
         if not is_multicast(group):
             raise UsageError(f"the groups of host {number} run past the multicast addresses")
-        yield Membership(known.socket, group, known.sources)
+        yield SocketRequest(known.socket, group, known.sources)
 
 
-def _memberships(specs: tuple[GroupSpec, ...]) -> Iterator[Membership]:
+def _memberships(specs: tuple[GroupSpec, ...]) -> Iterator[SocketRequest]:
     """Give the requests for all groups, on as many sockets as the limits of one ask for."""
     for position, spec in enumerate(specs):
         limits = settings.defaults(family_of(spec.groups[0]))
@@ -182,7 +182,7 @@ def _memberships(specs: tuple[GroupSpec, ...]) -> Iterator[Membership]:
         while True:
             for index, group in enumerate(spec.groups):
                 socket = f"{position}.{layer}.{index // min(limits.max_memberships, 1 << 20)}"
-                yield Membership(socket, group, chunk)
+                yield SocketRequest(socket, group, chunk)
             layer += 1
             chunk = tuple(islice(sources, limits.max_sources))
             if not chunk:

@@ -42,7 +42,7 @@ _COLLECT_AFTER = 50_000
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class MessageHeard:
     """A message arrived that hosts hear; times are monotonic."""
 
     time_ns: int
@@ -68,7 +68,7 @@ class Explained:
     event: Event
 
 
-ResponderEvent: TypeAlias = "Heard | Answered | Explained"
+ResponderEvent: TypeAlias = "MessageHeard | Answered | Explained"
 
 
 class Responder:
@@ -192,7 +192,7 @@ class Responder:
     def _on_message(self, decoded: Decoded, now_ns: int) -> None:
         if decoded.kind == "query" and decoded.checksum != "bad":
             self.queries += 1
-        self._untold.put(Heard(now_ns, decoded))
+        self._untold.put(MessageHeard(now_ns, decoded))
 
     def _on_sent(self, sent: list[tuple[Datagram, bytes]], intended_ns: int, sent_ns: int) -> None:
         for datagram, octets in sent:

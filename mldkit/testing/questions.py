@@ -275,7 +275,11 @@ STORIES: tuple[Callable[[], list[Frame]], ...] = (
 
 
 def write_captures(folder: Path) -> None:
-    """Write every story to a file of its own; raise CaptureError where that cannot be done."""
+    """Write every story to a file of its own; raise CaptureError where that cannot be done.
+
+    The folder is made where it is missing.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
     for story in STORIES:
         name = story.__name__.replace("_", "-") + ".pcapng"
         with CaptureWriter(str(folder / name)) as writer:

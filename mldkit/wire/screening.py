@@ -1,8 +1,9 @@
 """Whether a report or query is plain, so that no rule has anything to say on it.
 
-Nearly every one is, and asking each rule about each record costs more than reading it. One
-pass asks for anything that any of them could mind; it may say no too often, never yes. Groups
-and source lists come again and again, so those once found harmless are remembered.
+Nearly every one is, and asking each rule about each record costs more than reading it. One pass
+looks for anything that any of them could mind. Where it is not sure it answers "not plain", and the
+rules are asked; "plain" is always right. Groups and source lists come again and again, so those
+once found harmless are remembered.
 """
 
 from __future__ import annotations

@@ -121,7 +121,7 @@ def test_the_table_says_what_a_person_asks_first(folder: Path, capsys: Output) -
     assert "5 min" in lines[1]
     assert "D-25" in lines[1]
     assert "not readable: is not a capture" in "\n".join(lines)
-    assert lines[-1] == "7 captures: 1 with errors, 2 not readable"
+    assert lines[-1] == "7 files: 1 with errors, 2 not readable"
 
 
 def test_the_exit_code_is_that_of_the_captures(folder: Path, capsys: Output) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mldkit.cli.main import main
-from mldkit.link.machine import SETTINGS, Check, Status, core_works, packages
+from mldkit.link.machine import SETTINGS, MachineCheck, Status, core_works, packages
 
 if TYPE_CHECKING:
     from tests.conftest import Link, Ordinary
@@ -104,7 +104,7 @@ def test_the_doctor_never_loads_scapy_or_rich() -> None:
 def test_the_core_is_the_packages_and_packet_sockets_somewhere(
     good: tuple[str, ...], works: bool
 ) -> None:
-    assert core_works([Check(name, Status.OK, "") for name in good]) == works
+    assert core_works([MachineCheck(name, Status.OK, "") for name in good]) == works
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_the_demonstration_is_named_where_it_can_run(
     good: tuple[str, ...],
     verdict: str,
 ) -> None:
-    found = [Check(name, Status.OK, "") for name in good]
+    found = [MachineCheck(name, Status.OK, "") for name in good]
     monkeypatch.setattr("mldkit.cli.doctor.checks", lambda: iter(found))
 
     main(["doctor"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.analysis.engine import Analysis
-from mldkit.cli.interrupt import Interrupt
+from mldkit.cli.interrupt import SignalInterrupt
 from mldkit.cli.main import main
 from mldkit.link.capture import Capture
 from mldkit.model.datagram import Decoded
@@ -105,7 +105,7 @@ def test_what_was_read_is_decoded(
 
 
 def test_a_second_interrupt_ends_at_once() -> None:
-    interrupt = Interrupt()
+    interrupt = SignalInterrupt()
 
     with interrupt.heard():
         signal.raise_signal(signal.SIGINT)

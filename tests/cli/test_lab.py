@@ -66,14 +66,14 @@ def test_a_lab_is_named_by_id_number_or_folder(
 
 
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
-def test_a_lesson_is_plain_ascii(entry: catalogue.Entry) -> None:
+def test_a_lesson_is_plain_ascii(entry: catalogue.LabEntry) -> None:
     assert entry.readme.isascii()
 
 
 @pytest.mark.parametrize("columns", [60, 80])
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
 def test_a_lesson_on_a_narrow_terminal_keeps_its_words_and_its_commands(
-    entry: catalogue.Entry, columns: int
+    entry: catalogue.LabEntry, columns: int
 ) -> None:
     page = lesson.folded(entry.readme, columns)
 

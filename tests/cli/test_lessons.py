@@ -20,7 +20,7 @@ IN_BLOCK = re.compile(r"^ {4,}(.*\bmldkit .*)$", re.MULTILINE)
 PLACES = {"QUESTION VALUE": "mac 1", "NODE": "h1", "LAB": "join", "GROUP": "ff15::1", "...": ""}
 
 
-def commands(entry: catalogue.Entry) -> Iterator[list[str]]:
+def commands(entry: catalogue.LabEntry) -> Iterator[list[str]]:
     """Give each `mldkit` command of a lesson as words, also one that another one runs on a node."""
     text = re.sub(r"(?:\\|(?<=\|))\n *", " ", entry.readme)
     prose = " ".join(text.split())
@@ -43,7 +43,7 @@ def commands(entry: catalogue.Entry) -> Iterator[list[str]]:
 
 
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
-def test_every_command_of_a_lesson_is_one(entry: catalogue.Entry) -> None:
+def test_every_command_of_a_lesson_is_one(entry: catalogue.LabEntry) -> None:
     found = list(commands(entry))
     assert [words for words in found if words[:2] == ["lab", "answer"]]
     assert ["lab", "check"] in found

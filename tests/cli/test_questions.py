@@ -29,7 +29,7 @@ def examples() -> Iterator[tuple[str, list[str]]]:
 
 @pytest.fixture(scope="module")
 def captures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("questions")
+    folder = tmp_path_factory.mktemp("questions") / "made by it"
     write_captures(folder)
     for recording in (ROOT / "captures").glob("*.pcapng"):
         (folder / recording.name).symlink_to(recording)

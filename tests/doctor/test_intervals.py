@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
+
+import pytest
 
 if TYPE_CHECKING:
     from mldkit.testing.stage import Stage
@@ -45,3 +48,26 @@ def test_an_interval_of_0_is_what_is_on_the_wire(stage: Stage, doctor: Doctor) -
     assert told.document["queriers"][0]["interval_s"]["announced"] == 0
     assert told.severity("D-05") == "info"
     assert "D-04" not in told.ids
+
+
+@pytest.mark.parametrize(
+    ("gaps", "every"),
+    [
+        # A start, a restart in the middle of an interval, a change of the topology.
+        ((31.25, 125, 125, 18.75, 31.25, 125), None),
+        ((125, 125, 125, 50, 75, 125, 125), None),
+        ((125, 125, 125, 60, 60, 125), None),
+        ((125, 125, 125, 60, 60, 60, 125), "60 s"),
+    ],
+)
+def test_a_restart_in_between_is_no_other_interval(
+    stage: Stage, doctor: Doctor, gaps: tuple[float, ...], every: str | None
+) -> None:
+    for at in (0, *accumulate(gaps)):
+        stage.query(at)
+        stage.report(at + 1, "IS_EX", 1)
+
+    told = doctor(stage)
+
+    assert ("D-04" in told.ids) == (every is not None)
+    assert f"asks every {every or '125 s'}" in told.first

@@ -158,3 +158,28 @@ def test_where_no_data_come_reports_may_not_come_here_either(
     assert told.severity("D-07") == severity
     if severity == "info":
         assert "a switch does not let its reports come here any more" in told.text
+
+
+def test_who_is_silent_while_another_one_reports_has_not_expired(
+    stage: Stage, doctor: Doctor
+) -> None:
+    for round_ in range(8):
+        stage.query(125 * round_, version=stage.family.current_version - 1)
+        stage.older_report(125 * round_ + 3, 1, host=1 if round_ == 1 else 2)
+
+    told = doctor(stage)
+
+    assert "1 silent while others reported" in told.text
+    assert "1 expired" not in told.text
+
+
+def test_the_last_one_that_is_not_heard_any_more_has_expired(stage: Stage, doctor: Doctor) -> None:
+    for round_ in range(8):
+        stage.query(125 * round_, version=stage.family.current_version - 1)
+        if round_ < 3:
+            stage.older_report(125 * round_ + 3, 1, host=1 + round_ % 2)
+
+    told = doctor(stage)
+
+    assert "1 expired" in told.text
+    assert "silent while others reported" in told.text

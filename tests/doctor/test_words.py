@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.cli.main import main
+from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text
@@ -111,3 +112,13 @@ def test_cards_of_one_kind_are_told_apart(
     for name in ("Ethernet (5C0A19B1)", "Ethernet (77FF19B1)", "eth0"):
         assert f"IGMP on {name}: querier is" in text
     assert "Office" not in text
+
+
+def test_a_host_that_was_asked_about_and_not_heard_is_named(stage: Stage, doctor: Doctor) -> None:
+    stage.query(0)
+    stage.report(3, "IS_EX", 1)
+    absent, present = text(stage.host(9)), text(stage.host(1))
+
+    assert f"No message of {absent} was heard." in doctor(stage, "--host", absent).text
+    assert "was heard" not in doctor(stage, "--host", present).text
+    assert "was heard" not in doctor(stage, "--host", text(stage.router())).text

@@ -14,7 +14,7 @@ from mldkit.model.addresses import parse, text
 from tests.kernel.group_listing import details, held, joined, kinds, listing, made, rows
 
 if TYPE_CHECKING:
-    from mldkit.groups.row import Row
+    from mldkit.groups.row import GroupRow
     from tests.conftest import Link, Namespace, Ordinary
 
 pytestmark = pytest.mark.netns
@@ -32,7 +32,7 @@ def seen_by_nobody(namespace: Namespace, ordinary: Ordinary) -> dict[str, dict[s
     return {row["group"]: row for row in document["groups"]}
 
 
-def taken(namespace: Namespace) -> dict[str, Row]:
+def taken(namespace: Namespace) -> dict[str, GroupRow]:
     with namespace.entered():
         return {text(row.group): row for row in take("eth1").rows}
 

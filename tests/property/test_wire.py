@@ -112,7 +112,7 @@ def test_a_frame_that_the_capture_cut_is_never_malformed(datagram: Datagram, mis
     found = decode(Frame(kept, 0, 1, original_length=len(whole)))
 
     if isinstance(found, Decoded) and found.malformed is not None:
-        assert found.malformed.id == "M-02", "only a cut header stops the reading"
+        assert found.malformed.id == "M-03", "what stops the reading is the cut"
     if isinstance(found, Decoded) and kept != whole:
         assert found.checksum == "unknown"
         assert not any(finding.id == "V-01" for finding in find(found))

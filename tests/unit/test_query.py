@@ -12,7 +12,7 @@ from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, LegacyReport, Message, Query, RecordType, Report
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.query import Asker, Expectation, QueryResult, Schedule
+from mldkit.query import Asker, ExpectedMember, QueryResult, Schedule
 from mldkit.wire.encode import encode_frame
 
 MAC = bytes.fromhex("020000000002")
@@ -239,7 +239,7 @@ def test_expectations_look_at_group_source_and_mac(
         is_in(parse("232.1.1.1"), "10.0.0.9"),
     )
     result = ask([(50, sent(Report(records), "224.0.0.22", "10.9.0.2"))], QUERY4)
-    wanted = Expectation("", parse(group), parse(source) if source else None, mac)
+    wanted = ExpectedMember("", parse(group), parse(source) if source else None, mac)
 
     assert wanted.is_met(result.hosts()) is expected
 

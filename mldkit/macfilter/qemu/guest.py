@@ -28,7 +28,7 @@ from mldkit.link.interfaces import find
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.probes import Mode, Probe
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
-from mldkit.macfilter.stage import PacketCable, Proof, Stage
+from mldkit.macfilter.stage import FilterStage, PacketCable, Proof
 from mldkit.model.addresses import group_mac, parse, solicited_node
 from mldkit.model.units import MILLISECOND, SECOND
 
@@ -52,7 +52,7 @@ _ADD_MEMBERSHIP = 1
 _UNICAST = 3
 
 
-class QemuVehicle(Stage):
+class QemuVehicle(FilterStage):
     """Every verdict is known; the device hashes unicast too, which the driver never asked for."""
 
     def __init__(self, groups: Iterable[Address], seed: int) -> None:

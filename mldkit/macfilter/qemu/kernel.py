@@ -38,7 +38,7 @@ _GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
-class Kernel:
+class GuestKernel:
     """What a guest boots."""
 
     release: str
@@ -47,7 +47,7 @@ class Kernel:
     module: bytes
 
 
-def find_kernel() -> Kernel:
+def find_kernel() -> GuestKernel:
     """Return the kernel that `MLDKIT_KERNEL` names, or one of this machine.
 
     Raises `UnsupportedError` where there is none with the module e1000e.
@@ -63,7 +63,7 @@ def find_kernel() -> Kernel:
         for other, module in found.items():
             of_release = _MODULE.search(other)
             if of_release and of_release[1] == match[1]:
-                return Kernel(match[1], unpacked(image), _plain_module(module))
+                return GuestKernel(match[1], unpacked(image), _plain_module(module))
     raise UnsupportedError(f"qemu: no kernel with the module e1000e in {named}", hint=_HINT)
 
 

@@ -29,7 +29,7 @@ from mldkit.errors import LinkError, UnsupportedError
 from mldkit.link import clock
 from mldkit.macfilter.qemu import initramfs
 from mldkit.macfilter.qemu.guest import READY, REPORT
-from mldkit.macfilter.qemu.kernel import Kernel, find_kernel
+from mldkit.macfilter.qemu.kernel import GuestKernel, find_kernel
 from mldkit.macfilter.stage import HOST_MAC, SENDER
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
@@ -107,7 +107,7 @@ def _arguments(image: int, system: int) -> list[str]:
 
 
 def _report(
-    child: subprocess.Popen[bytes], console: IO[bytes], kernel: Kernel, started_ns: int
+    child: subprocess.Popen[bytes], console: IO[bytes], kernel: GuestKernel, started_ns: int
 ) -> dict[str, Any]:
     """Read what the guest says to its end."""
     watchdog = threading.Timer(_LIMIT_SECONDS, child.kill)

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from mldkit.groups.listing import join
-from mldkit.groups.row import Kind, Listing
+from mldkit.groups.row import Listing, ReasonKind
 from mldkit.groups.watch import EventKind, compare
 from mldkit.link.interfaces import InterfaceAddress
 from mldkit.link.kernel import Kernel
-from mldkit.link.kernel_devices import Device
-from mldkit.link.kernel_sockets import SocketFilter, Sockets
+from mldkit.link.kernel_devices import KernelDevice
+from mldkit.link.kernel_sockets import KernelFilter, Sockets
 from mldkit.link.kernel_tables import ListedGroup, parse_dev_mcast, parse_igmp, parse_igmp6
 from mldkit.model.addresses import Address, parse
 from mldkit.model.units import SECOND
@@ -47,7 +47,7 @@ def address(value: str) -> InterfaceAddress:
 def recorded() -> Kernel:
     devices, igmp = parse_igmp(IGMP, order="little")
     groups = igmp + parse_igmp6(IGMP6)
-    device = Device(11, "eth1", True, True, "veth", None, None, None)
+    device = KernelDevice(11, "eth1", True, True, "veth", None, None, None)
     return Kernel(
         devices={11: device},
         igmp_devices=devices,
@@ -65,7 +65,7 @@ def recorded() -> Kernel:
     )
 
 
-def listing_of(state: Kernel, *sockets: SocketFilter) -> Listing:
+def listing_of(state: Kernel, *sockets: KernelFilter) -> Listing:
     seen = Sockets(sockets, blind=False)
     return join(state, seen, packets=Counter(), now_ns=7 * SECOND)
 
@@ -81,7 +81,7 @@ def test_what_was_recorded_holds_together() -> None:
     row = listing.rows[0]
     assert (row.users, row.timer_ns, row.age_ns) == (2, 4_990_000_000, 2 * SECOND)
     assert (row.unexplained_users, row.processes) == (2, None)
-    assert [reason.kind for reason in listing.rows[2].reasons] == [Kind.SOLICITED_NODE] * 2
+    assert [reason.kind for reason in listing.rows[2].reasons] == [ReasonKind.SOLICITED_NODE] * 2
     assert listing.rows[2].processes == ()
 
 
@@ -126,8 +126,8 @@ def test_a_listing_of_an_interface_that_is_down_asks_nothing_of_the_device_list(
     assert broken(replace(state, devices={11: down}, macs=())) == []
 
 
-def socket(pid: int, group: str, *sources: Address) -> SocketFilter:
-    return SocketFilter(11, parse(group), pid, "program", 3, not sources, sources)
+def socket(pid: int, group: str, *sources: Address) -> KernelFilter:
+    return KernelFilter(11, parse(group), pid, "program", 3, not sources, sources)
 
 
 def test_a_notified_group_of_which_both_listings_know_nothing_was_there_nevertheless() -> None:

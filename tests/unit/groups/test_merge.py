@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mldkit.groups.merge import merge
-from mldkit.link.kernel_sockets import SocketFilter
+from mldkit.link.kernel_sockets import KernelFilter
 from mldkit.link.kernel_tables import ListedSource
 from mldkit.model.addresses import parse
 
@@ -22,11 +22,11 @@ SOURCES = tuple(parse(f"10.0.0.{number}") for number in range(1, 5))
 STRANGER = parse("10.9.9.9")
 
 
-def user(*, is_exclude: bool, sources: Sequence[Address]) -> SocketFilter:
-    return SocketFilter(11, GROUP, 1, "program", 3, is_exclude, tuple(sources))
+def user(*, is_exclude: bool, sources: Sequence[Address]) -> KernelFilter:
+    return KernelFilter(11, GROUP, 1, "program", 3, is_exclude, tuple(sources))
 
 
-def listed_by_the_kernel(users: Sequence[SocketFilter]) -> tuple[ListedSource, ...]:
+def listed_by_the_kernel(users: Sequence[KernelFilter]) -> tuple[ListedSource, ...]:
     """Return what mcfilter shows: every source somebody names, with both counts."""
     found = []
     for source in SOURCES:
@@ -37,7 +37,7 @@ def listed_by_the_kernel(users: Sequence[SocketFilter]) -> tuple[ListedSource, .
     return tuple(found)
 
 
-def wants(one: SocketFilter, source: Address) -> bool:
+def wants(one: KernelFilter, source: Address) -> bool:
     return (source not in one.sources) if one.is_exclude else (source in one.sources)
 
 
@@ -54,7 +54,7 @@ users_and_kernel = st.tuples(st.lists(filters, max_size=4), st.integers(0, 2)).f
 
 @given(users_and_kernel)
 def test_the_filter_of_all_users_wants_exactly_what_any_of_them_wants(
-    both: tuple[list[SocketFilter], int],
+    both: tuple[list[KernelFilter], int],
 ) -> None:
     sockets, by_kernel = both
     merged = merge(len(sockets) + by_kernel, by_kernel=by_kernel, sockets=sockets, listed=None)
@@ -69,7 +69,7 @@ def test_the_filter_of_all_users_wants_exactly_what_any_of_them_wants(
 
 @given(users_and_kernel, st.data())
 def test_a_filter_told_from_a_part_of_the_users_is_the_true_one_or_unknown(
-    both: tuple[list[SocketFilter], int], data: st.DataObject
+    both: tuple[list[KernelFilter], int], data: st.DataObject
 ) -> None:
     sockets, by_kernel = both
     count = len(sockets) + by_kernel

@@ -49,7 +49,7 @@ def test_every_setting_that_a_lab_depends_on_is_set() -> None:
 
 @pytest.mark.skipif(not shutil.which("sh"), reason="no shell")
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
-def test_the_printed_commands_are_a_script_that_a_shell_takes(entry: catalogue.Entry) -> None:
+def test_the_printed_commands_are_a_script_that_a_shell_takes(entry: catalogue.LabEntry) -> None:
     script = "\n".join(commands.build(entry.topology()).lines)
 
     subprocess.run(["sh", "-n", "-c", script], check=True)

@@ -138,7 +138,7 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("entry", catalogue.entries(), ids=lambda entry: entry.id)
 def test_each_lab_has_a_lesson_hints_and_a_check_for_every_question(
-    entry: catalogue.Entry,
+    entry: catalogue.LabEntry,
 ) -> None:
     found = entry.topology()
 

@@ -11,13 +11,15 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Packet
 
 from mldkit.macfilter.hashes import CRC_HIGH_6
-from mldkit.macfilter.probes import Layer, Probe, Sender, Station, choose, number_of
+from mldkit.macfilter.probes import Layer, Probe, ReceivingInterface, Sender, choose, number_of
 from mldkit.macfilter.receive_filter import BROADCAST
 from mldkit.model.addresses import group_mac, parse, parse_mac, text
 
 OWN = parse_mac("02:00:00:00:00:02")
 JOINED = (parse("239.1.2.3"), parse("ff15::4321:1234"))
-STATION = Station(OWN, frozenset(JOINED), frozenset(map(parse, ("224.0.0.1", "ff02::1"))))
+STATION = ReceivingInterface(
+    OWN, frozenset(JOINED), frozenset(map(parse, ("224.0.0.1", "ff02::1")))
+)
 SENDER = Sender(parse_mac("02:00:00:00:00:01"), parse("10.9.0.1"), parse("fe80::1"))
 STRANGER = parse_mac("02:00:00:00:00:99")
 OTHER_MAC = parse_mac("01:00:5e:7f:7f:7f")

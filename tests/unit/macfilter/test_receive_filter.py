@@ -8,7 +8,7 @@ import zlib
 import pytest
 
 from mldkit.errors import UsageError
-from mldkit.macfilter.devices import DEVICES, EXACT, Device, Fallback, Kind, find_device
+from mldkit.macfilter.devices import DEVICES, EXACT, Device, Fallback, SortingPlace, find_device
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
 from mldkit.model.addresses import group_mac, parse, parse_mac
 
@@ -17,7 +17,7 @@ STRANGER = parse_mac("02:00:00:00:99:99")
 SOURCE = random.Random(8)
 MANY = tuple(b"\x33\x33" + SOURCE.randbytes(4) for _ in range(12_000))
 FOREIGN = tuple(b"\x01\x00\x5e" + SOURCE.randbytes(3) for _ in range(400))
-FILTERING = [device for device in DEVICES if device.kind is Kind.FILTER]
+FILTERING = [device for device in DEVICES if device.kind is SortingPlace.FILTER]
 
 
 def macs(*groups: str) -> tuple[bytes, ...]:
@@ -50,7 +50,7 @@ def test_flags_open_every_device(device: Device) -> None:
         assert groups.accepts(mac).outcome is Passage.PASSES
     if device.promiscuity_opens_unicast:
         assert everything.accepts(STRANGER).outcome is Passage.PASSES
-    if device.kind is not Kind.NO_FILTER and not device.hashes_unicast:
+    if device.kind is not SortingPlace.NO_FILTER and not device.hashes_unicast:
         assert groups.accepts(STRANGER).outcome is Passage.DROPPED
 
 

@@ -10,7 +10,7 @@ from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.messages import GroupRecord, RecordType, Report
 from mldkit.model.units import MILLISECOND
 from mldkit.play import results
-from mldkit.play.performance import AccountLine, Performance, Played, Stall, judge
+from mldkit.play.performance import AccountLine, Performance, Played, ScriptStall, judge
 from mldkit.play.sandboxed import refuse_initial_settings
 from mldkit.protocol.script_parser import parse_script
 from mldkit.protocol.script_words import ScriptError
@@ -87,7 +87,7 @@ def test_a_stall_counts_only_where_it_could_have_mattered() -> None:
     (expectation,) = performance.script.expectations
 
     for begin_ms, end_ms, matters in ((980, 990, False), (995, 1001, True), (1200, 1210, False)):
-        performance.stalls = [Stall(begin_ms * MILLISECOND, end_ms * MILLISECOND)]
+        performance.stalls = [ScriptStall(begin_ms * MILLISECOND, end_ms * MILLISECOND)]
         assert performance.was_hindered(expectation, 8 * MILLISECOND) is matters
 
 
@@ -95,7 +95,7 @@ def test_a_performance_survives_the_way_between_two_processes() -> None:
     line = "0.0 join 239.1.2.3\n+0..1 expect TO_EX(239.1.2.3)\n"
     performance = performed(line, told(12))
     performance.reasons.append(AccountLine(5, "because"))
-    performance.stalls.append(Stall(1, 2))
+    performance.stalls.append(ScriptStall(1, 2))
 
     again = results.from_text(results.to_text(performance), performance.script, 0)
 

@@ -11,6 +11,7 @@ from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, Recor
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier import Querier
 from mldkit.protocol.querier_events import Elected, MembershipChanged
+from mldkit.protocol.querier_groups import ROOM, Room
 from mldkit.protocol.querier_settings import QuerierSettings
 from mldkit.protocol.variables import Variables
 from mldkit.wire.decode import decode
@@ -41,6 +42,7 @@ class Router:
         variables: Variables | None = None,
         mtu: int = 1500,
         starts: bool = True,
+        room: Room = ROOM,
     ) -> None:
         self.family = family
         self.now_ns = 0
@@ -49,7 +51,7 @@ class Router:
         self.settings = QuerierSettings(
             family, version or family.current_version, variables or Variables(), mtu=mtu
         )
-        self.querier = Querier(MAC, {self.router(own): self.settings}, self.events.append)
+        self.querier = Querier(MAC, {self.router(own): self.settings}, self.events.append, room)
         if starts:
             self.querier.start(0)
             self.run(0)

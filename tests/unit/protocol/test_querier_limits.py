@@ -8,7 +8,7 @@ import pytest
 
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import GroupRecord, RecordType, Report
-from mldkit.protocol.querier_groups import MOST_GROUPS, MOST_SOURCES, MOST_SOURCES_OF_GROUP
+from mldkit.protocol.querier_groups import Room
 from tests.unit.protocol.router import Router
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 RECORDS = 180
 """That fit a report of IGMP."""
+ROOM = Room(groups=1000, sources=1024, sources_of_group=256)
+"""As the default, but filled in no time."""
 SOURCES = 64
 
 
@@ -47,12 +49,12 @@ def kept_sources(router: Router) -> int:
 
 
 def test_groups_beyond_all_measure_are_left_out_and_room_comes_back() -> None:
-    router = Router(IGMP)
-    spoofed = [GroupRecord(RecordType.IS_EX, one) for one in groups(router, MOST_GROUPS + 100)]
+    router = Router(IGMP, room=ROOM)
+    spoofed = [GroupRecord(RecordType.IS_EX, one) for one in groups(router, ROOM.groups + 100)]
 
     flood(router, spoofed, at_once=RECORDS)
 
-    assert len(list(router.querier.members(router.now_ns))) == MOST_GROUPS
+    assert len(list(router.querier.members(router.now_ns))) == ROOM.groups
     assert router.querier.left_out == 100
 
     router.run(200)
@@ -66,8 +68,8 @@ def test_groups_beyond_all_measure_are_left_out_and_room_comes_back() -> None:
 
 
 def test_sources_of_one_group_have_an_end(family: Family) -> None:
-    router = Router(family)
-    sources = list(groups(router, MOST_SOURCES_OF_GROUP + SOURCES))
+    router = Router(family, room=ROOM)
+    sources = list(groups(router, ROOM.sources_of_group + SOURCES))
     group = router.group(1)
 
     flood(
@@ -79,19 +81,19 @@ def test_sources_of_one_group_have_an_end(family: Family) -> None:
         at_once=1,
     )
 
-    assert kept_sources(router) == MOST_SOURCES_OF_GROUP
+    assert kept_sources(router) == ROOM.sources_of_group
     assert router.querier.left_out == 1
 
 
 def test_sources_of_all_groups_have_an_end_and_are_forgotten_with_them(family: Family) -> None:
-    router = Router(family)
+    router = Router(family, room=ROOM)
     sources = tuple(groups(router, SOURCES))
-    count = MOST_SOURCES // SOURCES
+    count = ROOM.sources // SOURCES
     spoofed = [GroupRecord(RecordType.ALLOW, one, sources) for one in groups(router, count + 2)]
 
     flood(router, spoofed, at_once=1)
 
-    assert kept_sources(router) == MOST_SOURCES
+    assert kept_sources(router) == ROOM.sources
     assert router.querier.left_out == 2
     router.run(300)
     flood(router, spoofed[-2:], at_once=1)

@@ -12,7 +12,7 @@ from mldkit.model.family import IGMP, MLD
 from mldkit.model.notation import parse_group_spec
 from mldkit.protocol.profile import PROFILE_NAMES
 from mldkit.responder.draws import DrawTable
-from mldkit.responder.population import Plan, populate
+from mldkit.responder.population import PopulationPlan, populate
 from mldkit.wire.split import split_report
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ INTERFACE_MAC = bytes.fromhex("52540012abcd")
 
 
 def population(*groups: str, **options: object) -> Population:
-    plan = Plan(tuple(map(parse_group_spec, groups)), (IGMP, MLD), 1, **options)  # type: ignore[arg-type]
+    plan = PopulationPlan(tuple(map(parse_group_spec, groups)), (IGMP, MLD), 1, **options)  # type: ignore[arg-type]
     return populate(plan, INTERFACE_MAC, 1500, split_report)
 
 
