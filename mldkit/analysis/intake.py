@@ -119,7 +119,7 @@ class Intake:
             if mark.time_ns - before_ns >= LEAST_GAP_NS:
                 taken += feed.take_breaks(frame.number, shift_ns)
             feed.frames += 1
-            if type(found) is Broken:
+            if isinstance(found, Broken):
                 # It may be no message at all.
                 self._ledger.add(found.id, None, mark, found.reason, severity="info")
             elif found:

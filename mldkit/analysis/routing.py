@@ -73,7 +73,7 @@ class Routing:
     def route(self, taken: Iterable[Taken | Break]) -> None:
         """Pass each on to its link."""
         for item in taken:
-            if type(item) is Break:
+            if isinstance(item, Break):
                 self._break(item)
                 continue
             key, message, frame, mark, header = item
