@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli import macfilter_check
 from mldkit.cli.arguments import add_format, mac, whole_number
+from mldkit.cli.help_width import HelpFormatter
 from mldkit.errors import UsageError
 from mldkit.macfilter.devices import EXACT, find_device
 from mldkit.macfilter.receive_filter import ReceiveFilter
@@ -33,13 +34,12 @@ examples:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs below `macfilter`."""
     jobs = parser.add_subparsers(dest="job", metavar="JOB", required=True, title="jobs")
-    layout = argparse.RawDescriptionHelpFormatter
     explain = jobs.add_parser(
         "explain",
         help="tell whether a frame passes a device's filter, and why",
         description="Tell whether a frame passes a device's filter, and why. Needs no root.",
         epilog=EXAMPLES,
-        formatter_class=layout,
+        formatter_class=HelpFormatter,
     )
     _configure_explain(explain)
     check = jobs.add_parser(
@@ -47,7 +47,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="send marked frames and compare what arrives with the prediction",
         description="Send marked frames and compare what arrives with the prediction.",
         epilog=macfilter_check.EXAMPLES,
-        formatter_class=layout,
+        formatter_class=HelpFormatter,
     )
     macfilter_check.configure(check)
 

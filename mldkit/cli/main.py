@@ -18,6 +18,7 @@ import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mldkit import __version__
+from mldkit.cli.help_width import HelpFormatter
 from mldkit.cli.interrupt import INTERRUPTED
 from mldkit.errors import MldkitError
 from mldkit.render import streams
@@ -103,7 +104,7 @@ def build_parser(verb: str | None = None) -> Parser:
         prog="mldkit",
         description="Build, send, read and explain MLDv2 and IGMPv3 at the packet level.",
         epilog="mldkit VERB --help has examples. Start with: mldkit demo",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mldkit {__version__}")
@@ -125,7 +126,7 @@ def build_parser(verb: str | None = None) -> Parser:
             name,
             help=summary,
             description=summary[0].upper() + summary[1:] + ".",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=HelpFormatter,
         )
         if verb in (None, name):
             importlib.import_module(f"mldkit.cli.{name}").configure(child)

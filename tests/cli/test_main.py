@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import os
 import shlex
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mldkit.cli.help_width import HelpFormatter
 from mldkit.cli.main import VERBS, main
 
 if TYPE_CHECKING:
@@ -115,11 +117,12 @@ def test_text_of_a_capture_loads_nothing_of_json_and_only_the_format_of_the_file
 ) -> None:
     file = tmp_path / "empty.pcap"
     file.write_bytes(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
+    unneeded = {"decimal", "difflib", "html", "json", "mldkit.link.pcapng", "shutil", "statistics"}
     for verb in ("decode", "analyze"):
         code = (
             "import sys\nfrom mldkit.cli.main import main\n"
             f"main(['-q', {verb!r}, {str(file)!r}])\n"
-            "names = {'decimal', 'difflib', 'html', 'json', 'mldkit.link.pcapng', 'statistics'}\n"
+            f"names = {unneeded!r}\n"
             "print(sorted(names & set(sys.modules)), file=sys.stderr)"
         )
         program = [sys.executable, "-c", code]
@@ -140,6 +143,17 @@ def test_a_query_loads_scapy_for_deliberate_defects_only(
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stderr.strip() == loaded
+
+
+@pytest.mark.parametrize("columns", ["40", "132", "0", "-5", "wide", ""])
+def test_help_is_as_wide_as_argparse_has_it(columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    text = " ".join(["words"] * 60)
+    usual, own = argparse.HelpFormatter("mldkit"), HelpFormatter("mldkit")
+    for formatter in (usual, own):
+        formatter.add_usage(None, [argparse.Action([f"--{text}"], "word")], [])
+
+    assert own.format_help() == usual.format_help()
 
 
 def test_no_verb_prints_the_help_and_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
