@@ -121,9 +121,10 @@ def test_an_old_version_makes_the_hosts_fall_back(link: Link, tmp_path: Path) ->
     querier = begin(
         link.near, *QUICK, "--version", "igmp2", "--version", "mld1", "-w", str(capture)
     )
-    four = _wait_for_group(querier, "join", "239.1.2.3")
-    six = _wait_for_group(querier, "join", "ff15::1:2")
-    assert (four["version"], six["version"]) == (2, 1)
+    # On a slow machine the first report may still be of the current version: a change follows then.
+    four = _wait_for(querier, group="239.1.2.3", version=2, filter_mode="EXCLUDE")
+    six = _wait_for(querier, group="ff15::1:2", version=1, filter_mode="EXCLUDE")
+    assert {four["event"], six["event"]} <= {"join", "change"}
     # net/ipv4/igmp.c:igmp_mc_seq_show
     rows = link.far.read("/proc/net/igmp").splitlines()
     assert next(row.split()[-1] for row in rows if f"{link.interface} " in row) == "V2"
