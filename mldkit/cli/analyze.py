@@ -15,6 +15,7 @@ from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, SignalInterrupt
 from mldkit.errors import CaptureError, UsageError
+from mldkit.link import clock
 from mldkit.link.capture import Capture, open_capture
 from mldkit.model.units import SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
@@ -158,7 +159,7 @@ def _together(args: argparse.Namespace) -> int:
         if args.format == "json":
             print_analysis_json(result, interrupted=interrupt.came)
         elif args.format == "text":
-            print_analysis(result, _groups(args) or (), _hosts(args) or ())
+            print_analysis(result, clock.wall_ns(), _groups(args) or (), _hosts(args) or ())
     if interrupt.came:
         length_s = (result.ended_ns - result.begun_ns) / SECOND
         say(f"interrupted: this is what the first {length_s:,.1f} s show")

@@ -12,7 +12,7 @@ from mldkit.model.words import seconds_text, short_names
 from mldkit.render.devices import print_devices
 from mldkit.render.explain import what_to_do
 from mldkit.render.flapping import folded
-from mldkit.render.for_people import for_people
+from mldkit.render.for_people import day_text, for_people
 from mldkit.render.summary import summary
 from mldkit.render.terminal import (
     SEVERITY_STYLES,
@@ -41,13 +41,23 @@ _MOST_FRAMES_SHOWN = 6
 
 
 def print_analysis(
-    result: AnalysisResult, groups: Iterable[Address] = (), hosts: Iterable[Address] = ()
+    result: AnalysisResult,
+    today_ns: int,
+    groups: Iterable[Address] = (),
+    hosts: Iterable[Address] = (),
 ) -> None:
-    """Print what was found; `groups` and `hosts` are those that somebody asked about."""
+    """Print what was found; `groups` and `hosts` are those that somebody asked about.
+
+    `today_ns` is the time now, in nanoseconds since the epoch: of another day the date is told.
+    """
     emit = line_printer()
     result = for_people(result)
-    for line in summary(result, result.known_packets):
+    lines = summary(result, result.known_packets)
+    for line in lines:
         emit(printable(line))
+    told = [*lines, *(entry.detail for entry in result.findings)]
+    if (day := day_text(told, result, today_ns)) is not None:
+        emit(day, "dim")
     reported = {stay.group for _, stay in result.stays()}
     for group in sorted(set(groups) - reported)[:_MOST_ALIKE]:
         emit(f"Nobody reported to be a member of {text(group)}.", "yellow")

@@ -12,13 +12,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mldkit.model.units import SECOND
+from mldkit.model.words import clock_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.result import AnalysisResult
 
 _DEVICE = re.compile(r"\\Device\\(?:NPF_)?\{?([0-9A-Fa-f]{8})[-0-9A-Fa-f]*\}?")
 _DATE = re.compile(r"\b\d{4}-\d\d-\d\d (?=\d\d:\d\d:\d\d UTC)")
+_TIME = re.compile(r"\b\d\d:\d\d:\d\d UTC")
 _DAY_NS = 86_400 * SECOND
 
 
@@ -64,6 +68,17 @@ def without_dates(text: str, result: AnalysisResult) -> str:
     """Return text without the dates of its times, where all of a capture is of one day."""
     is_one_day = result.begun_ns // _DAY_NS == result.ended_ns // _DAY_NS
     return _DATE.sub("", text) if is_one_day else text
+
+
+def day_text(lines: Iterable[str], result: AnalysisResult, today_ns: int) -> str | None:
+    """Return of which day the times in some lines are, None where everybody takes it for granted.
+
+    That is so on the day itself, where no time is told, and where every time has its date.
+    """
+    days = {result.begun_ns // _DAY_NS, result.ended_ns // _DAY_NS}
+    if len(days) > 1 or today_ns // _DAY_NS in days or not any(map(_TIME.search, lines)):
+        return None
+    return f"Times are of {clock_text(result.begun_ns).split(' ', 1)[0]}, UTC."
 
 
 def _names(result: AnalysisResult) -> dict[str, str]:

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.cli.main import main
+from mldkit.link import clock
 from mldkit.model.addresses import text
 from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text
-from mldkit.testing.stage import Stage
+from mldkit.testing.stage import BEGIN_NS, Stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +41,10 @@ def test_a_capture_of_one_day_needs_no_date(stage: Stage, doctor: Doctor) -> Non
     told = doctor(stage)
 
     assert "nobody queried for 700 s, from 22:13:20 UTC on" in told.text
-    assert "2023-11-14" not in told.text
+    # The day is said once, and no time has it.
+    assert [line for line in told.text.splitlines() if "2023-11-14" in line] == [
+        "Times are of 2023-11-14, UTC."
+    ]
 
 
 def test_past_midnight_every_time_has_its_date(stage: Stage, doctor: Doctor) -> None:
@@ -122,3 +126,18 @@ def test_a_host_that_was_asked_about_and_not_heard_is_named(stage: Stage, doctor
     assert f"No message of {absent} was heard." in doctor(stage, "--host", absent).text
     assert "was heard" not in doctor(stage, "--host", present).text
     assert "was heard" not in doctor(stage, "--host", text(stage.router())).text
+
+
+def test_the_day_is_told_of_times_that_are_not_of_today(
+    stage: Stage, doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for at in (0, 125, 250, 375):
+        stage.query(at)
+    stage.report(3, "IS_EX", 1)
+
+    # The member falls silent, and it is said when it was last heard.
+    # 2023-11-14, when the stage begins.
+    assert "UTC" in doctor(stage).text
+    assert "Times are of 2023-11-14, UTC." in doctor(stage).text
+    monkeypatch.setattr(clock, "wall_ns", lambda: BEGIN_NS + SECOND)
+    assert "Times are of" not in doctor(stage).text
