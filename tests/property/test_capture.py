@@ -15,9 +15,12 @@ from hypothesis import strategies as st
 from mldkit.link.capture import open_capture
 from mldkit.link.scan import goes_to_group, may_hold_message
 from mldkit.model.datagram import Broken, Frame, LinkType, Unread
+from mldkit.model.protocol_numbers import ETHERTYPE_IPV6
 from mldkit.testing.tunnels import ALL
 from mldkit.wire.decode import decode
 from mldkit.wire.decoder import Decoder
+from mldkit.wire.link_header import LinkHeader
+from mldkit.wire.link_layer import read_link
 
 ETHERTYPES = (
     4,
@@ -194,6 +197,18 @@ def test_sweeping_gives_what_a_look_at_every_frame_gives(capture: Invented, wind
     ]
 
 
+def is_advertisement(frame: Frame) -> bool:
+    """Return whether a frame is a Neighbor Advertisement (RFC 4861 §4.4), as the decoder reads it.
+
+    It answers a solicitation, so who wants to know what was not answered has to see it.
+    """
+    link = read_link(frame.data, frame.link_type)
+    if not isinstance(link, LinkHeader) or link.ethertype != ETHERTYPE_IPV6:
+        return False
+    packet = frame.data[link.offset :]
+    return len(packet) > 40 and (packet[6], packet[40]) == (58, 136)
+
+
 @settings(deadline=None, max_examples=100)
 @given(captures(), windows)
 def test_with_data_packets_to_groups_are_given_too(capture: Invented, window: int) -> None:
@@ -204,7 +219,8 @@ def test_with_data_packets_to_groups_are_given_too(capture: Invented, window: in
 
     def is_wanted(frame: Frame) -> bool:
         is_message = may_hold_message(frame.data, frame.link_type)
-        return is_message or goes_to_group(frame.data, frame.link_type)
+        to_group = goes_to_group(frame.data, frame.link_type)
+        return is_message or to_group or is_advertisement(frame)
 
     everything = read(capture.octets, 1 << 16, all_frames=True)
     assert chosen == [frame for frame in everything if is_wanted(frame)]
