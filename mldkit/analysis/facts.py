@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mldkit.model.addresses import IPV4_UNSPECIFIED, Address
+from mldkit.model.datagram import LinkType
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.wire.rules import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.model.datagram import Circuit, Decoded
+    from mldkit.model.datagram import Circuit, Decoded, Frame
     from mldkit.model.family import Family
     from mldkit.wire.validity import Finding
 
@@ -32,6 +33,9 @@ REPEATED_NS = OLDER_UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
 NEVER_NS = 1 << 63
 LATEST_NS = 1 << 62
 """February 2116: what claims to be later, beyond what a pcap file can say, has no time."""
+_SLL2 = int(LinkType.LINUX_SLL2)
+# A key is made for every message: without the Python level of a named tuple's constructor.
+_new = tuple.__new__
 
 
 def believable(times: Iterable[int | None]) -> list[int]:
@@ -55,6 +59,22 @@ class LinkKey(NamedTuple):
 def link_vlan(tags: tuple[int, ...]) -> tuple[int, ...]:
     """Return the VLAN stack of the link on which a frame with these tags is."""
     return tuple(tag for tag in tags if tag) if 0 in tags else tags
+
+
+def interface_of(frame: Frame) -> str | None:
+    """Return the name of the interface; devices of a capture of all devices have numbers."""
+    if frame.interface is None and frame.link_type == _SLL2:
+        return f"if{int.from_bytes(frame.data[4:8])}"
+    return frame.interface
+
+
+def link_of(decoded: Decoded) -> LinkKey:
+    """Return the link that a message was seen on."""
+    datagram = decoded.datagram
+    vlan = datagram.vlan and link_vlan(datagram.vlan)
+    place = interface_of(decoded.frame), vlan, decoded.family, datagram.circuit, ""
+    key: LinkKey = _new(LinkKey, place)
+    return key
 
 
 class Mark(NamedTuple):

@@ -9,9 +9,8 @@ from mldkit.analysis.admission import Admission
 from mldkit.analysis.control_packets import read_beacon, read_control
 from mldkit.analysis.data_packets import read_data
 from mldkit.analysis.devices import Shown, devices
-from mldkit.analysis.facts import LinkKey, Mark, believable
+from mldkit.analysis.facts import LinkKey, Mark, believable, interface_of
 from mldkit.analysis.feed import Break
-from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.neighbourhood import Neighbourhood
 from mldkit.analysis.pauses import Pauses
