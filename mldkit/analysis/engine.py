@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.part import Part
-    from mldkit.analysis.sittings import Source
+    from mldkit.analysis.source import Source
     from mldkit.model.datagram import Frame
 
 Item = TypeVar("Item")

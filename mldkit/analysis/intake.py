@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mldkit.analysis.facts import LinkKey
-    from mldkit.analysis.feed import Break, Source
+    from mldkit.analysis.feed import Break
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.source import Source
     from mldkit.model.datagram import Decoded, Frame
     from mldkit.wire.link_header import LinkHeader
 

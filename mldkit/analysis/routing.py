@@ -15,6 +15,7 @@ from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.neighbourhood import Neighbourhood
 from mldkit.analysis.pauses import Pauses
 from mldkit.analysis.sealing import seal_link
+from mldkit.analysis.sittings import is_break
 from mldkit.analysis.traffic import Traffic
 from mldkit.analysis.vantage import Vantages
 from mldkit.model.family import IGMP, family_of
@@ -278,7 +279,7 @@ class Routing:
                 link.keep_trace()
         elif sittings is not None and capture not in link.captures:
             begin_ns, end_ns = sittings.begin_ns(capture, key.interface), self.end_ns(link)
-            if end_ns is not None and begin_ns is not None and sittings.is_break(end_ns, begin_ns):
+            if end_ns is not None and begin_ns is not None and is_break(end_ns, begin_ns):
                 link.skip(Mark(0, 0, end_ns), begin_ns)
         link.captures.add(capture)
         return link
