@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mldkit.model.addresses import IPV4_UNSPECIFIED, Address
 from mldkit.model.datagram import LinkType
-from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.units import SECOND
+from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR
 
 if TYPE_CHECKING:
@@ -27,9 +28,8 @@ OLDER_UNSOLICITED_INTERVAL_NS = 10 * SECOND
 (RFC 2236 §8.10, RFC 2710 §7.10; net/ipv4/igmp.c)."""
 LAST_MEMBER_INTERVAL_NS = SECOND
 """Last Member Query Interval (RFC 9776 §8.8, RFC 9777 §9.8)."""
-MARGIN_NS = 30 * MILLISECOND
-REPEATED_NS = OLDER_UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
-"""Until when the same change is a repeat: timers of a kernel run late by as much as an eighth."""
+REPEATED_NS = latest_ns(OLDER_UNSOLICITED_INTERVAL_NS)
+"""Until when the same change is a repeat."""
 NEVER_NS = 1 << 63
 LATEST_NS = 1 << 62
 """February 2116: what claims to be later, beyond what a pcap file can say, has no time."""
