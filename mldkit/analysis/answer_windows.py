@@ -39,6 +39,8 @@ class Asked(NamedTuple):
     time_ns: int
     limit_ns: int
     """Until when answers are in time."""
+    response_ns: int
+    """The maximum response time."""
     early: bool
     """Whether an answer within a millisecond is suspicious."""
 
@@ -139,7 +141,7 @@ class AnswerWindows:
             and query.version == self._link.family.current_version
             and query.max_response_ns >= _EARLY_RESPONSE_NS
         )
-        asked = Asked(now_ns, limit_ns, suspicious)
+        asked = Asked(now_ns, limit_ns, query.max_response_ns, suspicious)
         if not query.is_general:
             self._open_specific(Specific(asked, query.group, mark, query.sources))
             return

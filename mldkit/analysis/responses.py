@@ -101,7 +101,7 @@ class Responses:
         delay_ns = mark.time_ns - asked.time_ns
         self.delays.add(delay_ns, late=late)
         if self.delays.trace is not None:
-            self.delays.trace.delay(delay_ns, asked.limit_ns - asked.time_ns)
+            self.delays.trace.delay(delay_ns, asked.response_ns)
         if late:
             self._tell_late(host, station, asked, delay_ns, mark)
         elif asked.early and delay_ns < _EARLY_NS:
