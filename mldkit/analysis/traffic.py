@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.stays import Row
+    from mldkit.analysis.stays import Row, Stay
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
 
@@ -259,7 +259,7 @@ def over_text(stream: Stream, *, is_certain: bool) -> str:
     return detail
 
 
-def wants(row: Row, source: Address) -> bool:
+def wants(row: Row | Stay, source: Address) -> bool:
     """Return whether the filter of a member lets a source through."""
     return row.exclude != (source in row.sources)
 
