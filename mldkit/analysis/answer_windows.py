@@ -119,7 +119,7 @@ class AnswerWindows:
         """Until when a report may be the answer, however late, to a question that was seen: twice
         the time that it allows. Before the first question anything may be an answer."""
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
         self._specific_order: deque[Specific] = deque()

@@ -77,7 +77,7 @@ class Changes:
         self._recent: dict[Host, _Recent] = {}
         self._swept_ns = begun_ns
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
 
     def report(
         self,

@@ -19,6 +19,7 @@ from mldkit.model.datagram import Broken
 from mldkit.model.messages import Other
 from mldkit.model.units import SECOND
 from mldkit.wire.decoder import Decoder
+from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -121,7 +122,7 @@ class Intake:
             feed.frames += 1
             if isinstance(found, Broken):
                 # It may be no message at all.
-                self._ledger.add(found.id, None, mark, found.reason, severity="info")
+                self._ledger.add(found.id, None, mark, found.reason, severity=INFO)
             elif found:
                 feed.messages += 1
                 for decoded in found:

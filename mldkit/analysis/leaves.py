@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
-    from mldkit.analysis.silent_members import Streams
     from mldkit.analysis.stays import Left
+    from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query

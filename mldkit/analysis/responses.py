@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
-    from mldkit.analysis.silent_members import Streams
     from mldkit.analysis.stays import Row
+    from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Station, Vantage
 
 _EARLY_NS = MILLISECOND

@@ -16,11 +16,15 @@ from mldkit.analysis.result import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mldkit.analysis.facts import Mark
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.neighbourhood import Neighbourhood
     from mldkit.analysis.querier import Querier
     from mldkit.analysis.streams import Stream
     from mldkit.analysis.traffic import Traffic
+    from mldkit.model.addresses import Address
 
 
 def seal_link(
@@ -70,16 +74,17 @@ def _queriers(link: LinkState) -> QueriersFacts:
             unseen=tuple(silence.unseen),
             dropped=silence.dropped,
         ),
-        older=tuple(
-            OlderQuerier(address, version, mark.time_ns)
-            for address, (version, mark) in link.compatibility.older_queriers.items()
-        ),
-        older_of_groups=tuple(
-            OlderQuerier(address, version, mark.time_ns)
-            for address, (version, mark) in link.compatibility.older_group_queriers.items()
-        ),
+        older=_older(link.compatibility.older_queriers),
+        older_of_groups=_older(link.compatibility.older_group_queriers),
         dropped=tuple(link.dropped_queries.items()),
         elsewhere=link.asked_elsewhere,
+    )
+
+
+def _older(queriers: Mapping[Address, tuple[int, Mark]]) -> tuple[OlderQuerier, ...]:
+    return tuple(
+        OlderQuerier(address, version, mark.time_ns)
+        for address, (version, mark) in queriers.items()
     )
 
 
