@@ -77,6 +77,19 @@ def link_of(decoded: Decoded) -> LinkKey:
     return key
 
 
+def place_text(interface: str | None, vlan: tuple[int, ...], circuit: tuple[Circuit, ...]) -> str:
+    """Return a link in words, whatever the family: `eth0, VLAN 5 in 100`; empty for no words."""
+    names = [interface] if interface else []
+    if vlan:
+        names.append(f"VLAN {vlan_text(vlan)}")
+    return ", ".join([*names, *map(str, circuit)])
+
+
+def vlan_text(vlan: tuple[int, ...]) -> str:
+    """Return VLAN tags in words; the outer one comes first in a frame."""
+    return " in ".join(map(str, reversed(vlan)))
+
+
 class Mark(NamedTuple):
     """Where and when something was seen."""
 

@@ -205,7 +205,7 @@ class Routing:
     def _data(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         packet = read_data(frame, header)
         if packet is None:
-            self._control(frame, mark)
+            self._control(frame, header, mark)
             return
         place = interface_of(frame), packet.vlan, packet.circuit, len(packet.group)
         traffic = self._places.get(place)
@@ -234,9 +234,9 @@ class Routing:
             traffic = self.traffic[key] = Traffic(key, self._ledger, link)
         return traffic
 
-    def _control(self, frame: Frame, mark: Mark) -> None:
+    def _control(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         """Take in a frame that is neither a message nor data."""
-        packet = read_control(frame)
+        packet = read_control(frame, header)
         access_point = read_beacon(frame) if packet is None else None
         if packet is None and access_point is None:
             return
