@@ -1,4 +1,14 @@
-"""Which link a message or a data packet belongs to, and who looks at that link."""
+"""Which link a frame belongs to, and who looks at that link.
+
+::
+
+    membership message     -> LinkState      one of each link and family
+    data to a group        -> Traffic        beside it
+    hello, NDP, beacon     -> Neighbourhood  beside it; some messages show devices too
+    gap in what comes      -> Pauses         which says what it was, and stops the clocks of links
+
+What only the end shows of links side by side is judged in `close`.
+"""
 
 from __future__ import annotations
 
