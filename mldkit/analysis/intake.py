@@ -90,7 +90,7 @@ class Intake:
         """Until when time has passed on a live link, whatever came."""
 
     @property
-    def duplicates(self) -> dict[int, int]:
+    def duplicates(self) -> Counter[int]:
         """Frames that came twice, in each capture."""
         found: Counter[int] = Counter()
         for copies in self._copies.values():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.result import (
+    CaptureFacts,
     LeavesFacts,
     LinkFacts,
     OlderQuerier,
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Mark
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.neighbourhood import Neighbourhood
+    from mldkit.analysis.part import Part
     from mldkit.analysis.querier import Querier
+    from mldkit.analysis.source import Source
     from mldkit.analysis.streams import Stream
     from mldkit.analysis.traffic import Traffic
     from mldkit.model.addresses import Address
@@ -55,6 +59,27 @@ def seal_link(
         ),
         vantage=link.vantage.assumed(),
         trace=None if link.trace is None else link.trace.seal(),
+    )
+
+
+def seal_capture(
+    number: int, part: Part | None, duplicates: int, source: Source | None
+) -> CaptureFacts:
+    """Return one capture and what it contributed; a live link has no source."""
+    facts = CaptureFacts(number, 0 if part is None else part.messages, duplicates)
+    if part is not None:
+        facts = replace(facts, unread=tuple(part.unread.most_common()), broken=part.broken)
+    if source is None:
+        return facts
+    return replace(
+        facts,
+        name=source.name,
+        packets=source.packets,
+        first_ns=source.first_ns,
+        last_ns=source.last_ns,
+        damage=source.damage,
+        descriptions=tuple(source.descriptions.items()),
+        foreign=source.packets - source.known_packets,
     )
 
 
