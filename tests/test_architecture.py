@@ -87,3 +87,11 @@ def test_nothing_loads_all_of_scapy() -> None:
     for path in EVERYTHING:
         if path != Path(__file__):
             assert not re.search(r"(from|import) scapy\.all\b", path.read_text()), path
+
+
+def test_the_design_names_every_module_of_the_analysis_once() -> None:
+    section = (ROOT / "docs" / "design.md").read_text().partition("Modules of `analysis` by")[2]
+    table = [line for line in section.partition("\n## ")[0].splitlines() if line.startswith("|")]
+    named = [name for line in table for name in re.findall("`([a-z_]+)`", line.split("|")[2])]
+    modules = [path.stem for path in (ROOT / "mldkit" / "analysis").glob("[a-z]*.py")]
+    assert sorted(named) == sorted(modules)

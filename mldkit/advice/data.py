@@ -66,11 +66,13 @@ ROWS = (
     ),
     Advice(
         "D-43",
-        "A member named the source that it wants. That one is silent, and another one sends to the"
-        " same group, from which the member gets nothing.",
+        "A member named the source that it wants. Nothing of that one comes, because it stopped or"
+        " because something cut it off, and another one sends to the same group, from which the"
+        " member gets nothing.",
         (
             warning(
-                "the wanted source is silent while one that no member asked for sends to the group"
+                "nothing comes of the wanted source while one that no member asked for sends to the"
+                " group"
             ),
             info("data come from a source that no member wants, or that the member excludes"),
         ),

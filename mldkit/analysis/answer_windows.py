@@ -39,6 +39,8 @@ class Asked(NamedTuple):
     time_ns: int
     limit_ns: int
     """Until when answers are in time."""
+    response_ns: int
+    """The maximum response time."""
     early: bool
     """Whether an answer within a millisecond is suspicious."""
 
@@ -117,7 +119,7 @@ class AnswerWindows:
         """Until when a report may be the answer, however late, to a question that was seen: twice
         the time that it allows. Before the first question anything may be an answer."""
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
         self._specific_order: deque[Specific] = deque()
@@ -139,7 +141,7 @@ class AnswerWindows:
             and query.version == self._link.family.current_version
             and query.max_response_ns >= _EARLY_RESPONSE_NS
         )
-        asked = Asked(now_ns, limit_ns, suspicious)
+        asked = Asked(now_ns, limit_ns, query.max_response_ns, suspicious)
         if not query.is_general:
             self._open_specific(Specific(asked, query.group, mark, query.sources))
             return

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import Mark
+from mldkit.analysis.facts import Mark, vlan_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,7 +56,7 @@ def _trunk(link: LinkKey) -> tuple[object, ...]:
 
 def _listed(links: list[LinkKey]) -> str:
     """Return in words where queries come: `on VLAN 311, 312 and 4 more`, `without a tag`."""
-    tags = [_tags(link) for link in links if link.vlan]
+    tags = [vlan_text(link.vlan) for link in links if link.vlan]
     names = ", ".join(tags[:_MOST_NAMED])
     if len(tags) > _MOST_NAMED:
         names += f" and {len(tags) - _MOST_NAMED} more"
@@ -65,8 +65,4 @@ def _listed(links: list[LinkKey]) -> str:
 
 
 def _place(link: LinkKey) -> str:
-    return f"on VLAN {_tags(link)}" if link.vlan else "without a tag"
-
-
-def _tags(link: LinkKey) -> str:
-    return " in ".join(map(str, reversed(link.vlan)))
+    return f"on VLAN {vlan_text(link.vlan)}" if link.vlan else "without a tag"

@@ -51,15 +51,13 @@ class Audience:
         self.explained: set[int] = set()
         """Streams, by identity, of which it is known why they stopped."""
 
-    def was_seen(self, from_ns: int, until_ns: int) -> bool:
-        """Return whether somebody looked all the time, and somebody queried when it began.
-
-        What stops in a silence of the querier is told with that silence.
-        """
-        silence = self.traffic.state.queriers.silence
-        return not any(
-            begun_ns < until_ns and from_ns < ended_ns for begun_ns, ended_ns in silence.unseen
-        ) and not any(begun_ns < from_ns < ended_ns for begun_ns, ended_ns in silence.times)
+    def pauses(self, stream: Stream) -> list[tuple[Pause, bool]]:
+        """Return when a stream paused while somebody looked, and whether it did not go on."""
+        pauses = [(pause, False) for pause in stream.pauses]
+        end_ns = self.end.time_ns
+        if stream.is_running and is_pause(end_ns - stream.last_ns, stream.gap_ns):
+            pauses.append((Pause(stream.last_ns, end_ns, gap_ns=stream.gap_ns), True))
+        return [one for one in pauses if self._was_seen(one[0].from_ns, one[0].until_ns)]
 
     def others(self, stream: Stream, pause: Pause) -> list[Stream]:
         """Return some streams to the same group that went on when one had stopped."""
@@ -78,3 +76,13 @@ class Audience:
                 is_certain = stream.over.severity == WARNING
                 stream.over.detail = over_text(stream, is_certain=is_certain)
                 stream.over.weight = stream.last_ns - stream.left_ns
+
+    def _was_seen(self, from_ns: int, until_ns: int) -> bool:
+        """Return whether somebody looked all the time, and somebody queried when it began.
+
+        What stops in a silence of the querier is told with that silence.
+        """
+        silence = self.traffic.state.queriers.silence
+        return not any(
+            begun_ns < until_ns and from_ns < ended_ns for begun_ns, ended_ns in silence.unseen
+        ) and not any(begun_ns < from_ns < ended_ns for begun_ns, ended_ns in silence.times)

@@ -19,7 +19,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import (
-    MARGIN_NS,
     REPEATED_NS,
     UNSOLICITED_INTERVAL_NS,
     host_address,
@@ -28,6 +27,7 @@ from mldkit.analysis.limits import CHANGED, MOST_CHANGED
 from mldkit.model.addresses import text
 from mldkit.model.messages import RecordType
 from mldkit.model.units import SECOND
+from mldkit.protocol.exchange import latest_ns
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mldkit.model.messages import GroupRecord
 
 FLOOD_RECORDS = 1000
-_LATEST_REPEAT_NS = UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
+_LATEST_REPEAT_NS = latest_ns(UNSOLICITED_INTERVAL_NS)
 _COMPLETE_NS = 3 * UNSOLICITED_INTERVAL_NS
 """What was sent as often as it should be, and comes again later than that, is told anew."""
 _FIRST_CHANGE = RecordType.TO_IN
@@ -77,7 +77,7 @@ class Changes:
         self._recent: dict[Host, _Recent] = {}
         self._swept_ns = begun_ns
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
 
     def report(
         self,

@@ -17,10 +17,11 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import MARGIN_NS, host_address
+from mldkit.analysis.facts import host_address
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import delay_text
+from mldkit.protocol.exchange import LATE_MARGIN_NS
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
@@ -61,7 +62,7 @@ class Churn:
         key = row.host, row.group
         now_ns = mark.time_ns
         run = self._runs.get(key)
-        if run is None or now_ns - run.last_ns > LONGEST_PERIOD_NS + MARGIN_NS:
+        if run is None or now_ns - run.last_ns > LONGEST_PERIOD_NS + LATE_MARGIN_NS:
             if run is None and len(self._runs) >= _SWEEP_AT:
                 self._sweep(now_ns)
                 if len(self._runs) >= _MOST:

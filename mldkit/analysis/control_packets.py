@@ -58,10 +58,13 @@ class ControlPacket(NamedTuple):
     """Of DHCPv6: message type and transaction."""
 
 
-def read_control(frame: Frame) -> ControlPacket | None:
-    """Return the packet in `frame`, None where it shows nothing of this kind."""
+def read_control(frame: Frame, header: LinkHeader | None = None) -> ControlPacket | None:
+    """Return the packet in `frame`, None where it shows nothing of this kind.
+
+    `header` is what stands in front of it, where that was read before.
+    """
     data = frame.data
-    link = read_link(data, frame.link_type)
+    link = header or read_link(data, frame.link_type)
     if not isinstance(link, LinkHeader):
         return None
     at, place = link.offset, (link_vlan(link.vlan), link.circuit, link.source)

@@ -10,11 +10,10 @@ must not forward it.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import LinkKey, Mark, link_vlan
 from mldkit.analysis.identifications import Identifications
 from mldkit.model.addresses import is_link_local, is_unspecified, text
 from mldkit.model.datagram import LinkType
@@ -24,13 +23,9 @@ from mldkit.model.words import delay_text
 from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
-    from typing import TypeAlias
-
+    from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Entry, Ledger
     from mldkit.model.datagram import Decoded
-
-    Key: TypeAlias = tuple[str | None, bytes]
-    """The interface, and the octets of a frame."""
 
 COPY_NS = MILLISECOND
 STORM_NS = 100 * MILLISECOND
@@ -63,25 +58,25 @@ class _Burst:
 
 
 class Copies:
-    """Compares each message with those shortly before it, over all links."""
+    """Compares each message with those shortly before it, over all links of one interface."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._frames: dict[Key, int | _Burst] = {}
-        """When each frame was seen, since the last turn."""
-        self._before: dict[Key, int | _Burst] = {}
+        self._frames: dict[bytes, int | _Burst] = {}
+        """When the octets of each frame were seen, since the last turn."""
+        self._before: dict[bytes, int | _Burst] = {}
         """The same of the time before that, as long as a storm lasts."""
         self._turned_ns = 0
         self._bursts: list[_Burst] = []
         """Those with copies that are not told yet."""
-        self._order: deque[tuple[int, Key]] = deque(maxlen=_MOST_COMPARED)
+        self._order: deque[tuple[int, bytes]] = deque(maxlen=_MOST_COMPARED)
         self._odd: dict[bytes, int] = {}
         self._odd_order: deque[tuple[int, bytes]] = deque()
         self._identifications = Identifications(ledger)
-        self.duplicates: dict[int, int] = {}
+        self.duplicates: Counter[int] = Counter()
         """Copies in each capture."""
 
-    def is_copy(self, decoded: Decoded, mark: Mark) -> bool:
+    def is_copy(self, decoded: Decoded, link: LinkKey, mark: Mark) -> bool:
         """Return whether the same frame was seen just before, or comes back from a loop."""
         frame = decoded.frame
         if frame.time_ns is None:
@@ -96,22 +91,21 @@ class Copies:
         if frame.link_type == LinkType.LINUX_SLL:
             # One frame on a bridge and on its port: only whether it came or went differs.
             data = data[_PACKET_TYPE:]
-        key = (frame.interface, data)
-        seen = frames.get(key) or self._before.get(key)
-        if seen is not None and self._is_again(seen, key, decoded, mark):
-            self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
+        seen = frames.get(data) or self._before.get(data)
+        if seen is not None and self._is_again(seen, data, decoded, link, mark):
+            self.duplicates[mark.capture] += 1
             return True
         if seen is None:
-            frames[key] = now_ns
-        self._order.append((now_ns, key))
+            frames[data] = now_ns
+        self._order.append((now_ns, data))
         datagram = decoded.datagram
-        if len(datagram.source) == 4 and self._identifications.is_again(decoded, mark):
-            self.duplicates[mark.capture] = self.duplicates.get(mark.capture, 0) + 1
+        if len(datagram.source) == 4 and self._identifications.is_again(decoded, link, mark):
+            self.duplicates[mark.capture] += 1
             return True
         if datagram.vlan and any(datagram.vlan):
-            self._look_for_vlan_copy(decoded, mark)
+            self._look_for_vlan_copy(decoded, data, link, mark)
         if datagram.hop_limit != 1 or self._odd:
-            self._look_for_loop(decoded, mark)
+            self._look_for_loop(decoded, data, link, mark)
         return False
 
     def finish(self) -> None:
@@ -135,21 +129,23 @@ class Copies:
                     self._tell_copies(burst)
             self._bursts = going_on
 
-    def _is_again(self, seen: int | _Burst, key: Key, decoded: Decoded, mark: Mark) -> bool:
+    def _is_again(
+        self, seen: int | _Burst, data: bytes, decoded: Decoded, link: LinkKey, mark: Mark
+    ) -> bool:
         """Take in octets that were seen before; return whether they are no new message."""
         now_ns = mark.time_ns
         burst = seen if isinstance(seen, _Burst) else _Burst(seen, seen, latest=_times(seen))
         after_ns = now_ns - burst.last_ns
         if after_ns > STORM_NS:
             burst = _Burst(now_ns, now_ns, latest=_times(now_ns))
-            self._frames[key] = now_ns
+            self._frames[data] = now_ns
             return False
-        self._frames[key] = burst
+        self._frames[data] = burst
         burst.frames += 1
         burst.last_ns = now_ns
         burst.latest.append(now_ns)
         if burst.found is None and _is_storm(burst):
-            self._begin_storm(burst, decoded, mark)
+            self._begin_storm(burst, decoded, link, mark)
         if burst.found is not None:
             if burst.frames > burst.found.weight:
                 burst.found.weight, burst.found.detail = burst.frames, _storm_text(burst)
@@ -168,15 +164,15 @@ class Copies:
             self._ledger.add("M-56", None, mark, "the same octets within a millisecond")
         burst.copies.clear()
 
-    def _begin_storm(self, burst: _Burst, decoded: Decoded, mark: Mark) -> None:
+    def _begin_storm(self, burst: _Burst, decoded: Decoded, link: LinkKey, mark: Mark) -> None:
         """D-34, an error: switches that send frames around stop working altogether."""
         burst.found = self._ledger.add(
-            "D-34", _link(decoded), mark, _storm_text(burst), host=decoded.datagram.source
+            "D-34", link, mark, _storm_text(burst), host=decoded.datagram.source
         )
         # They are no copies of a span port.
         burst.copies.clear()
 
-    def _look_for_vlan_copy(self, decoded: Decoded, mark: Mark) -> None:
+    def _look_for_vlan_copy(self, decoded: Decoded, data: bytes, link: LinkKey, mark: Mark) -> None:
         """D-30; queriers of trunks ask every VLAN at once, so queries are left out.
 
         So are cooked captures of all devices: a VLAN's own device and the one below both have it.
@@ -184,15 +180,15 @@ class Copies:
         if decoded.kind == "query" or decoded.frame.link_type in _COOKED:
             return
         tags = " ".join(map(str, decoded.datagram.vlan))
-        if self._follows(decoded, hop_limit_differs=False):
+        if self._follows(decoded, data, hop_limit_differs=False):
             detail = f"the same message also on VLAN {tags}"
             if _is_of_each_link(decoded):
                 detail += "; a host on both VLANs that acts on both at once does the same"
-                self._tell(decoded, mark, detail, INFO)
+                self._tell(decoded, link, mark, detail, INFO)
             else:
-                self._tell(decoded, mark, detail)
+                self._tell(decoded, link, mark, detail)
 
-    def _look_for_loop(self, decoded: Decoded, mark: Mark) -> None:
+    def _look_for_loop(self, decoded: Decoded, data: bytes, link: LinkKey, mark: Mark) -> None:
         """D-30; messages with hop limit 1, nearly all, are remembered for a millisecond only."""
         datagram = decoded.datagram
         order, odd = self._odd_order, self._odd
@@ -202,25 +198,22 @@ class Copies:
         key = datagram.source + datagram.destination + decoded.frame.data[decoded.offset :]
         before = odd.get(key)
         came_back = before is not None and before == hops + 1
-        if came_back or (hops == 0 and self._follows(decoded, hop_limit_differs=True)):
-            self._tell(decoded, mark, f"came back with hop limit {hops}")
+        if came_back or (hops == 0 and self._follows(decoded, data, hop_limit_differs=True)):
+            self._tell(decoded, link, mark, f"came back with hop limit {hops}")
         if hops != 1:
             odd[key] = hops
             order.append((mark.time_ns, key))
             if len(order) > _MOST_FRAMES:
                 odd.pop(order.popleft()[1], None)
 
-    def _follows(self, decoded: Decoded, *, hop_limit_differs: bool) -> bool:
-        """Return whether the message was seen just before with other headers."""
-        data = decoded.frame.data
-        payload, source = data[decoded.offset :], data[6:12]
+    def _follows(self, decoded: Decoded, data: bytes, *, hop_limit_differs: bool) -> bool:
+        """Return whether the message in these octets was seen just before with other headers."""
+        payload, source = decoded.frame.data[decoded.offset :], data[6:12]
         since_ns = (decoded.frame.time_ns or 0) - COPY_NS
-        for seen_ns, (interface, other) in reversed(self._order):
+        for seen_ns, other in reversed(self._order):
             if seen_ns < since_ns:
                 break
-            if other is data or interface != decoded.frame.interface:
-                continue
-            if not other.endswith(payload):
+            if other is data or not other.endswith(payload):
                 continue
             if hop_limit_differs:
                 return len(other) == len(data)
@@ -228,10 +221,12 @@ class Copies:
                 return True
         return False
 
-    def _tell(self, decoded: Decoded, mark: Mark, detail: str, severity: str | None = None) -> None:
+    def _tell(
+        self, decoded: Decoded, link: LinkKey, mark: Mark, detail: str, severity: str | None = None
+    ) -> None:
         source = decoded.datagram.source
         detail = f"{text(source)}: {detail}"
-        self._ledger.add("D-30", _link(decoded), mark, detail, host=source, severity=severity)
+        self._ledger.add("D-30", link, mark, detail, host=source, severity=severity)
 
 
 def _is_of_each_link(decoded: Decoded) -> bool:
@@ -261,9 +256,3 @@ def _storm_text(burst: _Burst) -> str:
 
 def _times(time_ns: int) -> deque[int]:
     return deque((time_ns,), maxlen=STORM_FRAMES)
-
-
-def _link(decoded: Decoded) -> LinkKey:
-    datagram = decoded.datagram
-    vlan = link_vlan(datagram.vlan)
-    return LinkKey(decoded.frame.interface, vlan, decoded.family, datagram.circuit)

@@ -72,6 +72,5 @@ def digest(result: AnalysisResult, reason: str | None = None) -> CaptureDigest:
         queriers_heard=len(known),
         hosts=len({host_address(stay.host) for link in links for stay in link.stays}),
         counts=(counts[ERROR], counts[WARNING], counts[INFO]),
-        worst=next((entry for entry in result.findings if entry.severity != INFO), None)
-        or next(iter(result.findings), None),
+        worst=next(iter(result.findings), None),
     )

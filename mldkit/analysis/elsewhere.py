@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from mldkit.analysis.facts import host_address
+from mldkit.analysis.facts import host_address, place_text
 from mldkit.analysis.streams import FLOW_PACKETS
 from mldkit.analysis.talkers import silent_talkers
 from mldkit.analysis.traffic import is_waiting, wants
@@ -144,9 +144,4 @@ def _tell(ledger: Ledger, key: LinkKey, missed: _Missed) -> None:
 
 
 def _where(key: LinkKey) -> str:
-    """Return a link in words, without its family; the outer tag comes first in a frame."""
-    names = [key.interface] if key.interface else []
-    if key.vlan:
-        names.append("VLAN " + " in ".join(map(str, reversed(key.vlan))))
-    names += map(str, key.circuit)
-    return ", ".join(names) or "no VLAN"
+    return place_text(key.interface, key.vlan, key.circuit) or "no VLAN"

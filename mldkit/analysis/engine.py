@@ -26,8 +26,9 @@ from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
 from mldkit.analysis.joining import joined
 from mldkit.analysis.ledger import Ledger
-from mldkit.analysis.result import AnalysisResult, CaptureFacts
+from mldkit.analysis.result import AnalysisResult
 from mldkit.analysis.routing import Routing
+from mldkit.analysis.sealing import seal_capture
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.vantage import AUTO
 from mldkit.model.words import short_names
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.part import Part
-    from mldkit.analysis.sittings import Source
+    from mldkit.analysis.result import CaptureFacts
+    from mldkit.analysis.source import Source
     from mldkit.model.datagram import Frame
 
 Item = TypeVar("Item")
@@ -159,29 +161,13 @@ class Analysis:
 
     def _captures(self, sources: Sequence[Source]) -> tuple[CaptureFacts, ...]:
         duplicates = self.intake.duplicates
-        messages = {number: part.messages for number, part in self.parts.items()}
-        counted = {
-            number: CaptureFacts(number, messages.get(number, 0), duplicates.get(number, 0))
-            for number in sorted({*range(len(sources)), *messages})
-        }
-        for number, part in self.parts.items():
-            unread = tuple(part.unread.most_common())
-            counted[number] = replace(counted[number], unread=unread, broken=part.broken)
-        if not sources:
-            return tuple(counted.values())
         return tuple(
-            replace(
-                counted[number],
-                name=source.name,
-                packets=source.packets,
-                first_ns=source.first_ns,
-                last_ns=source.last_ns,
-                damage=source.damage,
-                descriptions=tuple(source.descriptions.items()),
-                foreign=source.packets - source.known_packets,
+            seal_capture(
+                number, self.parts.get(number), duplicates[number],
+                sources[number] if sources else None,
             )
-            for number, source in enumerate(sources)
-        )
+            for number in range(len(sources)) or sorted(self.parts)
+        )  # fmt: skip
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return what found no room so far."""

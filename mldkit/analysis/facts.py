@@ -9,13 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mldkit.model.addresses import IPV4_UNSPECIFIED, Address
-from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.datagram import LinkType
+from mldkit.model.units import SECOND
+from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.model.datagram import Circuit, Decoded
+    from mldkit.model.datagram import Circuit, Decoded, Frame
     from mldkit.model.family import Family
     from mldkit.wire.validity import Finding
 
@@ -26,12 +28,14 @@ OLDER_UNSOLICITED_INTERVAL_NS = 10 * SECOND
 (RFC 2236 §8.10, RFC 2710 §7.10; net/ipv4/igmp.c)."""
 LAST_MEMBER_INTERVAL_NS = SECOND
 """Last Member Query Interval (RFC 9776 §8.8, RFC 9777 §9.8)."""
-MARGIN_NS = 30 * MILLISECOND
-REPEATED_NS = OLDER_UNSOLICITED_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
-"""Until when the same change is a repeat: timers of a kernel run late by as much as an eighth."""
+REPEATED_NS = latest_ns(OLDER_UNSOLICITED_INTERVAL_NS)
+"""Until when the same change is a repeat."""
 NEVER_NS = 1 << 63
 LATEST_NS = 1 << 62
 """February 2116: what claims to be later, beyond what a pcap file can say, has no time."""
+_SLL2 = int(LinkType.LINUX_SLL2)
+# A key is made for every message: without the Python level of a named tuple's constructor.
+_new = tuple.__new__
 
 
 def believable(times: Iterable[int | None]) -> list[int]:
@@ -55,6 +59,35 @@ class LinkKey(NamedTuple):
 def link_vlan(tags: tuple[int, ...]) -> tuple[int, ...]:
     """Return the VLAN stack of the link on which a frame with these tags is."""
     return tuple(tag for tag in tags if tag) if 0 in tags else tags
+
+
+def interface_of(frame: Frame) -> str | None:
+    """Return the name of the interface; devices of a capture of all devices have numbers."""
+    if frame.interface is None and frame.link_type == _SLL2:
+        return f"if{int.from_bytes(frame.data[4:8])}"
+    return frame.interface
+
+
+def link_of(decoded: Decoded) -> LinkKey:
+    """Return the link that a message was seen on."""
+    datagram = decoded.datagram
+    vlan = datagram.vlan and link_vlan(datagram.vlan)
+    place = interface_of(decoded.frame), vlan, decoded.family, datagram.circuit, ""
+    key: LinkKey = _new(LinkKey, place)
+    return key
+
+
+def place_text(interface: str | None, vlan: tuple[int, ...], circuit: tuple[Circuit, ...]) -> str:
+    """Return a link in words, whatever the family: `eth0, VLAN 5 in 100`; empty for no words."""
+    names = [interface] if interface else []
+    if vlan:
+        names.append(f"VLAN {vlan_text(vlan)}")
+    return ", ".join([*names, *map(str, circuit)])
+
+
+def vlan_text(vlan: tuple[int, ...]) -> str:
+    """Return VLAN tags in words; the outer one comes first in a frame."""
+    return " in ".join(map(str, reversed(vlan)))
 
 
 class Mark(NamedTuple):

@@ -10,25 +10,16 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.steady_clock import SteadyClock
 from mldkit.link.times import LEAST_GAP_NS, Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from mldkit.analysis.source import Source
     from mldkit.link.times import Times
 
 _MOST_QUIET = 1000
-
-
-class Source(Protocol):
-    """What is asked of a capture."""
-
-    @property
-    def times(self) -> Sequence[Times]:
-        """When the packets of each interface came, for those that were described so far."""
 
 
 @dataclass(slots=True)

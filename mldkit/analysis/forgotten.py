@@ -19,8 +19,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.lifetimes import OLD_MEMBERSHIP_S, may_have_forgotten
 from mldkit.analysis.stays import LEAVE
-from mldkit.analysis.streams import Pause, is_pause
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text
@@ -30,11 +30,10 @@ if TYPE_CHECKING:
     from mldkit.analysis.audience import Audience
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Row
-    from mldkit.analysis.streams import Stream
+    from mldkit.analysis.streams import Pause, Stream
 
-_SLACK_NS = 15 * SECOND
 _AT_ONCE_NS = SECOND
-_BRIDGE_LIFETIME_NS = 260 * SECOND
+_BRIDGE_S = (OLD_MEMBERSHIP_S,)
 """The Linux bridge goes by a setting of its own, whatever is announced."""
 
 
@@ -57,26 +56,18 @@ def judge(audience: Audience, ledger: Ledger) -> None:
     """D-41, and what becomes of members that answer nobody (D-07)."""
     for streams in audience.flows.values():
         for stream in streams:
-            for pause, is_end in _pauses(audience, stream):
-                if audience.was_seen(pause.from_ns, pause.until_ns):
-                    _judge_pause(audience, ledger, stream, pause, is_end=is_end)
-
-
-def _pauses(audience: Audience, stream: Stream) -> list[tuple[Pause, bool]]:
-    """Return when a stream paused, and whether it did not go on."""
-    pauses = [(pause, False) for pause in stream.pauses]
-    end_ns = audience.end.time_ns
-    if stream.is_running and is_pause(end_ns - stream.last_ns, stream.gap_ns):
-        pauses.append((Pause(stream.last_ns, end_ns, gap_ns=stream.gap_ns), True))
-    return pauses
+            for pause, is_end in audience.pauses(stream):
+                _judge_pause(audience, ledger, stream, pause, is_end=is_end)
 
 
 def _judge_pause(
     audience: Audience, ledger: Ledger, stream: Stream, pause: Pause, *, is_end: bool
 ) -> None:
     rows = audience.stays[stream.group]
+    variables = audience.traffic.state.queriers.variables
     for row in rows:
-        if row.ended_by == LEAVE or not _is_lifetime(audience, pause.from_ns - row.last_ns):
+        after_ns = pause.from_ns - row.last_ns
+        if row.ended_by == LEAVE or not may_have_forgotten(variables, after_ns, _BRIDGE_S):
             continue
         others = [
             other
@@ -107,16 +98,6 @@ def _came_back(row: Row, rows: list[Row], pause: Pause) -> bool:
 
 def _is_older(audience: Audience, row: Row) -> bool:
     return row.version != audience.traffic.key.family.current_version
-
-
-def _is_lifetime(audience: Audience, after_ns: int) -> bool:
-    """Return whether a switch may have forgotten a member after that time."""
-    variables = audience.traffic.state.queriers.variables
-    lifetimes = {variables.membership_ns(profile) for profile in ("rfc3376", "rfc9776")}
-    lifetimes.add(_BRIDGE_LIFETIME_NS)
-    return any(
-        abs(after_ns - lifetime_ns) <= min(_SLACK_NS, lifetime_ns // 4) for lifetime_ns in lifetimes
-    )
 
 
 def _tell_silent(audience: Audience, ledger: Ledger, forgotten: _Forgotten) -> None:

@@ -17,8 +17,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import Mark
+from mldkit.analysis.lifetimes import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S, may_have_forgotten
 from mldkit.analysis.stays import EXPIRY
 from mldkit.analysis.streams import PAUSE_NS
+from mldkit.analysis.traffic import wants
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text
 from mldkit.wire.rules import ERROR
@@ -31,9 +33,8 @@ if TYPE_CHECKING:
     from mldkit.analysis.stays import Stay
     from mldkit.model.addresses import Address
 
-OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S = 260, 270
-"""How long a switch remembers a member by RFC 3376 (and the Linux bridge) and by RFC 9776."""
-_SLACK_NS = 15 * SECOND
+_BY_ITSELF_S = OLD_MEMBERSHIP_S, NEW_MEMBERSHIP_S
+"""Lifetimes of a switch that nobody tells one."""
 _MOST_COMPARED = 100
 """Streams and stays of one group that are held against each other."""
 
@@ -68,9 +69,12 @@ def stop_in(link: LinkFacts, silences: Sequence[tuple[int, int]]) -> Stop | None
                 for stay in reported[stream.group]
                 if stay.last_ns <= stopped_ns and not _is_own(stream, stay)
             ]
-            if before and _is_lifetime(link, stopped_ns - max(before)):
+            if not before:
+                continue
+            after_ns = stopped_ns - max(before)
+            if may_have_forgotten(link.queriers.variables, after_ns, _BY_ITSELF_S):
                 went_on_ns = None if again_ns == link.ended_ns else again_ns
-                return Stop(stream.group, stopped_ns, went_on_ns, stopped_ns - max(before))
+                return Stop(stream.group, stopped_ns, went_on_ns, after_ns)
     return None
 
 
@@ -131,9 +135,8 @@ def _grounds(link: LinkFacts) -> Iterator[str]:
 def _is_missed(stream: StreamFacts, stay: Stay) -> bool:
     """Return whether a stream flowed to a member when it was forgotten."""
     at_ns = stay.to_ns
-    is_wanted = stay.exclude != (stream.source in stay.sources)
     return (
-        is_wanted
+        wants(stay, stream.source)
         and not _is_own(stream, stay)
         and stream.first_ns < at_ns <= stream.last_ns
         and not any(from_ns < at_ns < until_ns for from_ns, until_ns in stream.pauses)
@@ -148,13 +151,3 @@ def _is_own(stream: StreamFacts, stay: Stay) -> bool:
 def _is_inside(at_ns: int, silences: list[tuple[int, int]]) -> bool:
     place = bisect_left(silences, (at_ns, 0)) - 1
     return place >= 0 and silences[place][0] < at_ns <= silences[place][1]
-
-
-def _is_lifetime(link: LinkFacts, after_ns: int) -> bool:
-    """Return whether a switch may have forgotten a member after that time."""
-    variables = link.queriers.variables
-    lifetimes = [OLD_MEMBERSHIP_S * SECOND, NEW_MEMBERSHIP_S * SECOND]
-    lifetimes += [variables.membership_ns(profile) for profile in ("rfc3376", "rfc9776")]
-    return any(
-        abs(after_ns - lifetime_ns) <= min(_SLACK_NS, lifetime_ns // 4) for lifetime_ns in lifetimes
-    )

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.facts import LinkKey
 from mldkit.model.words import seconds_text
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Mark
+    from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Entry, Ledger
+    from mldkit.model.addresses import Address
     from mldkit.model.datagram import Decoded
 
 _MOST_SENDERS = 1024
@@ -39,13 +39,13 @@ class _Packet:
 
 
 class Identifications:
-    """The last packets of each sender, by their identification."""
+    """The last packets of each sender on one interface, by their identification."""
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._senders: dict[tuple[str | None, bytes], dict[bytes, _Packet]] = {}
+        self._senders: dict[Address, dict[bytes, _Packet]] = {}
 
-    def is_again(self, decoded: Decoded, mark: Mark) -> bool:
+    def is_again(self, decoded: Decoded, link: LinkKey, mark: Mark) -> bool:
         """Take in an IGMP message; return whether its very packet was here before."""
         data, offset = decoded.frame.data, decoded.offset
         # With Router Alert in the header, as nearly always.
@@ -54,12 +54,12 @@ class Identifications:
         number = _identification(data, offset)
         if number == b"\0\0":
             return False
-        key = decoded.frame.interface, decoded.datagram.source
-        packets = self._senders.get(key)
+        source = decoded.datagram.source
+        packets = self._senders.get(source)
         if packets is None:
             if len(self._senders) >= _MOST_SENDERS:
                 self._senders.clear()
-            packets = self._senders[key] = {}
+            packets = self._senders[source] = {}
         message = data[offset:]
         packet = packets.get(number)
         if packet is None or packet.message != message:
@@ -72,10 +72,10 @@ class Identifications:
         if others < _LEAST_OTHERS:
             return False
         if packet.times >= _AGAIN:
-            self._tell(packet, decoded, mark)
+            self._tell(packet, source, link, mark)
         return True
 
-    def _tell(self, packet: _Packet, decoded: Decoded, mark: Mark) -> None:
+    def _tell(self, packet: _Packet, source: Address, link: LinkKey, mark: Mark) -> None:
         """D-34, an error: whatever sends packets around may do so with all of them."""
         lasted = seconds_text(mark.time_ns - packet.begun_ns)
         detail = (
@@ -83,8 +83,6 @@ class Identifications:
             " the others of its sender differ"
         )
         if packet.found is None:
-            link = LinkKey(decoded.frame.interface, decoded.datagram.vlan, decoded.family)
-            source = decoded.datagram.source
             packet.found = self._ledger.add("D-34", link, mark, detail, host=source)
         if packet.times > packet.found.weight:
             packet.found.weight, packet.found.detail = packet.times, detail

@@ -23,6 +23,7 @@ from mldkit.model.addresses import (
 )
 from mldkit.model.hardware_addresses import is_device, virtual_router_protocol
 from mldkit.model.words import clock_text, named
+from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
@@ -70,7 +71,7 @@ class Identities:
         self._ledger = ledger
         self._memberships = memberships
         self.left_out: Counter[str] = Counter()
-        """What found no room, in words."""
+        """What found no room: words of `limits`."""
         self.latest: dict[bytes | None, Address] = {}
         """The address that reported last from a MAC: a report of the same one tells nothing new."""
         self.firsts: dict[tuple[Address, bytes], Mark] = {}
@@ -198,7 +199,7 @@ class Identities:
     def _tell_shared(self, shared: _Shared) -> None:
         """D-37, one MAC of several hosts."""
         protocol = virtual_router_protocol(shared.mac)
-        severity = "warning" if protocol else "info"
+        severity = WARNING if protocol else INFO
         addresses = list(shared.addresses)
         detail = _shared_text(shared.mac, addresses, protocol)
         first = shared.marks[0]
@@ -226,9 +227,7 @@ class Identities:
                 f" {moves} changes: two hosts with one address, or a bridge that sends in its own"
                 " name"
             )
-        self._ledger.add(
-            "D-37", self._link, mark, detail, host=source, severity="info", weight=moves
-        )
+        self._ledger.add("D-37", self._link, mark, detail, host=source, severity=INFO, weight=moves)
 
 
 def _shared_text(mac: bytes, addresses: list[Address], protocol: str) -> str:

@@ -11,27 +11,28 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.copies import Copies
-from mldkit.analysis.facts import LATEST_NS, LinkKey, Mark, link_vlan
+from mldkit.analysis.facts import LATEST_NS, Mark, link_of
 from mldkit.analysis.feed import Feed
 from mldkit.analysis.part import Part
 from mldkit.link.times import LEAST_GAP_NS
-from mldkit.model.datagram import Broken, LinkType
+from mldkit.model.datagram import Broken
 from mldkit.model.messages import Other
 from mldkit.model.units import SECOND
 from mldkit.wire.decoder import Decoder
+from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from mldkit.analysis.feed import Break, Source
+    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.feed import Break
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.source import Source
     from mldkit.model.datagram import Decoded, Frame
     from mldkit.wire.link_header import LinkHeader
 
-# Marks and keys are made for every message: without the Python level of a named tuple's
-# constructor.
+# A mark is made for every frame: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
-_SLL2 = int(LinkType.LINUX_SLL2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,7 @@ class Intake:
         """Until when time has passed on a live link, whatever came."""
 
     @property
-    def duplicates(self) -> dict[int, int]:
+    def duplicates(self) -> Counter[int]:
         """Frames that came twice, in each capture."""
         found: Counter[int] = Counter()
         for copies in self._copies.values():
@@ -121,7 +122,7 @@ class Intake:
             feed.frames += 1
             if isinstance(found, Broken):
                 # It may be no message at all.
-                self._ledger.add(found.id, None, mark, found.reason, severity="info")
+                self._ledger.add(found.id, None, mark, found.reason, severity=INFO)
             elif found:
                 feed.messages += 1
                 for decoded in found:
@@ -197,24 +198,15 @@ class Intake:
 
     def _sift(self, decoded: Decoded, part: Part, mark: Mark) -> LinkKey | None:
         """Return the link of a message, None where nobody asks for it or it is a copy."""
-        datagram = decoded.datagram
-        is_other = type(datagram.message) is Other
+        is_other = type(decoded.datagram.message) is Other
         part.messages += not is_other
-        interface = interface_of(decoded.frame)
-        vlan = datagram.vlan and link_vlan(datagram.vlan)
-        if self.wanted is not EVERYTHING and not self.wanted.takes(interface, vlan):
+        key = link_of(decoded)
+        if self.wanted is not EVERYTHING and not self.wanted.takes(key.interface, key.vlan):
             return None
         if not is_other:
-            copies = self._copies.get(interface)
+            copies = self._copies.get(key.interface)
             if copies is None:
-                copies = self._copies[interface] = Copies(self._ledger)
-            if copies.is_copy(decoded, mark):
+                copies = self._copies[key.interface] = Copies(self._ledger)
+            if copies.is_copy(decoded, key, mark):
                 return None
-        return _new(LinkKey, (interface, vlan, decoded.family, datagram.circuit, ""))
-
-
-def interface_of(frame: Frame) -> str | None:
-    """Return the name of the interface; devices of a capture of all devices have numbers."""
-    if frame.interface is None and frame.link_type == _SLL2:
-        return f"if{int.from_bytes(frame.data[4:8])}"
-    return frame.interface
+        return key

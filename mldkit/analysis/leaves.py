@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import (
     LAST_MEMBER_INTERVAL_NS,
-    MARGIN_NS,
     NEVER_NS,
     host_address,
 )
@@ -29,20 +28,20 @@ from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import is_flooded, text
 from mldkit.model.units import SECOND
 from mldkit.model.words import delay_text
+from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
-    from mldkit.analysis.silent_members import Streams
     from mldkit.analysis.stays import Left
+    from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
-_SLACK_NS = LAST_MEMBER_INTERVAL_NS * 127 // 1000 + MARGIN_NS
-"""Timers of a kernel run late by as much as an eighth."""
+_SLACK_NS = latest_ns(LAST_MEMBER_INTERVAL_NS) - LAST_MEMBER_INTERVAL_NS
 _PATIENCE_NS = 10 * SECOND
 """A query that comes later than that follows no leave; the Query Response Interval by default
 (RFC 9776 §8.3)."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.diagnosis import RANK, Diagnosis
+from mldkit.analysis.diagnosis import RANK, Diagnosis, gravity
 from mldkit.analysis.events import Event
 from mldkit.analysis.rules import BY_ID
 from mldkit.wire.rules import ERROR, INFO
@@ -102,8 +102,8 @@ class Ledger:
         Return the entry, for who learns later how bad the case became.
 
         Frame 0 stands for something that did not happen in any frame, `times` for a case that
-        happened more than once. The detail of an entry is
-        that of the case with the largest `weight`, or the first one.
+        happened more than once. The detail of an entry is that of the case with the largest
+        `weight`, or the first one.
         """
         severity = severity or BY_ID[rule].severity
         key = (rule, mark.capture, link, host, group)
@@ -202,12 +202,10 @@ class Ledger:
 
     def seal(self) -> tuple[Diagnosis, ...]:
         """Return the diagnoses, the worst first, then in order of time, and let go of them."""
-        entries = sorted(
-            self._entries.values(), key=lambda entry: (RANK[entry.severity], entry.time_ns or 0)
-        )
+        sealed = [entry.sealed() for entry in self._entries.values()]
         self._entries.clear()
         self._weighty.clear()
-        return tuple(entry.sealed() for entry in entries)
+        return tuple(sorted(sealed, key=gravity))
 
     def _tell(self, entry: Entry) -> None:
         """Tell of a finding at the moment at which it is certain, which may be later than seen."""

@@ -1,6 +1,8 @@
 """All folds of one link and family, fed together.
 
-What a conforming receiver must drop gives its findings and goes no further.
+`see` takes a message: what a conforming receiver must drop gives its findings and goes no further,
+a query goes one way, what hosts send another. `hear_again` is the short way of a report that says
+what is known already, as nearly all do; it has to do to each fold what `see` does.
 """
 
 from __future__ import annotations
@@ -299,11 +301,7 @@ class LinkState:
         host = self.identities.host(datagram.source, mac, mark)
         self.unspecified.valid(mac)
         if isinstance(message, Leave):
-            self.queriers.silence.report(mark, (message.group,))
-            left = self.memberships.leave(host, mac, message.group, mark.time_ns)
-            self.responses.silent.leave(host, message.group)
-            self.leaves.leave_told(message.group, mark)
-            self._left([] if left is None else [left], mark)
+            self._leave(host, mac, message.group, mark)
             return
         version = decoded.version
         if isinstance(message, LegacyReport):
@@ -339,6 +337,14 @@ class LinkState:
         self.queriers.silence.report(mark, new_groups)
         if new_groups:
             self.identities.compare_groups(mark)
+
+    def _leave(self, host: Host, mac: bytes | None, group: Address, mark: Mark) -> None:
+        """Take in a Leave or Done."""
+        self.queriers.silence.report(mark, (group,))
+        left = self.memberships.leave(host, mac, group, mark.time_ns)
+        self.responses.silent.leave(host, group)
+        self.leaves.leave_told(group, mark)
+        self._left([] if left is None else [left], mark)
 
     def _stand_in(self, host: Host, message: Report | LegacyReport, mark: Mark) -> None:
         """Take in an answer of somebody without an address, who may answer for others."""

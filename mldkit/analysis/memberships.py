@@ -208,10 +208,10 @@ class Memberships:
             members = self.groups.get(row.group, {})
             if members.get(before) is row:
                 del members[before]
+                self._forget(row)
                 if host in members:
                     self._lasting -= 1
                     continue
-                self._forget(row)
                 members[host] = row
             row.host = host
 

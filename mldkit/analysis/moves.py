@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from mldkit.analysis.facts import Mark, host_address
+from mldkit.analysis.facts import Mark, host_address, place_text
 from mldkit.analysis.pauses import DOWN
 from mldkit.analysis.streams import PAUSE_NS
 from mldkit.link.times import LEAST_GAP_NS
@@ -129,5 +129,5 @@ def _away_ns(one: _Moved, down: CapturePause, traffic: Mapping[LinkKey, Traffic]
 
 
 def _name(link: LinkKey) -> str:
-    tags = "".join(f", VLAN {tag}" for tag in link.vlan)
-    return f"{link.interface or 'an interface without a name'}{tags}"
+    interface = link.interface or "an interface without a name"
+    return place_text(interface, link.vlan, link.circuit)

@@ -165,7 +165,7 @@ def _text(pause: CapturePause) -> str:
         name = pause.interface or "an interface without a name"
         return (
             f"not one packet of any kind on {name} {since}, while other interfaces went on: it was"
-            " down, and nothing is said of it for that time"
+            " down or cut off, and nothing is said of it for that time"
         )
     if pause.kind == UNKNOWN:
         return (

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
-    from mldkit.analysis.silent_members import Streams
     from mldkit.analysis.stays import Row
+    from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Station, Vantage
 
 _EARLY_NS = MILLISECOND
@@ -101,7 +101,7 @@ class Responses:
         delay_ns = mark.time_ns - asked.time_ns
         self.delays.add(delay_ns, late=late)
         if self.delays.trace is not None:
-            self.delays.trace.delay(delay_ns, asked.limit_ns - asked.time_ns)
+            self.delays.trace.delay(delay_ns, asked.response_ns)
         if late:
             self._tell_late(host, station, asked, delay_ns, mark)
         elif asked.early and delay_ns < _EARLY_NS:

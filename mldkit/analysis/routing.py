@@ -1,4 +1,14 @@
-"""Which link a message or a data packet belongs to, and who looks at that link."""
+"""Which link a frame belongs to, and who looks at that link.
+
+::
+
+    membership message     -> LinkState      one of each link and family
+    data to a group        -> Traffic        beside it
+    hello, NDP, beacon     -> Neighbourhood  beside it; some messages show devices too
+    gap in what comes      -> Pauses         which says what it was, and stops the clocks of links
+
+What only the end shows of links side by side is judged in `close`.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +19,13 @@ from mldkit.analysis.admission import Admission
 from mldkit.analysis.control_packets import read_beacon, read_control
 from mldkit.analysis.data_packets import read_data
 from mldkit.analysis.devices import Shown, devices
-from mldkit.analysis.facts import LinkKey, Mark, believable
+from mldkit.analysis.facts import LinkKey, Mark, believable, interface_of
 from mldkit.analysis.feed import Break
-from mldkit.analysis.intake import interface_of
 from mldkit.analysis.link_state import LinkState
 from mldkit.analysis.neighbourhood import Neighbourhood
 from mldkit.analysis.pauses import Pauses
 from mldkit.analysis.sealing import seal_link
+from mldkit.analysis.sittings import is_break
 from mldkit.analysis.traffic import Traffic
 from mldkit.analysis.vantage import Vantages
 from mldkit.model.family import IGMP, family_of
@@ -205,7 +215,7 @@ class Routing:
     def _data(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         packet = read_data(frame, header)
         if packet is None:
-            self._control(frame, mark)
+            self._control(frame, header, mark)
             return
         place = interface_of(frame), packet.vlan, packet.circuit, len(packet.group)
         traffic = self._places.get(place)
@@ -234,9 +244,9 @@ class Routing:
             traffic = self.traffic[key] = Traffic(key, self._ledger, link)
         return traffic
 
-    def _control(self, frame: Frame, mark: Mark) -> None:
+    def _control(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         """Take in a frame that is neither a message nor data."""
-        packet = read_control(frame)
+        packet = read_control(frame, header)
         access_point = read_beacon(frame) if packet is None else None
         if packet is None and access_point is None:
             return
@@ -279,7 +289,7 @@ class Routing:
                 link.keep_trace()
         elif sittings is not None and capture not in link.captures:
             begin_ns, end_ns = sittings.begin_ns(capture, key.interface), self.end_ns(link)
-            if end_ns is not None and begin_ns is not None and sittings.is_break(end_ns, begin_ns):
+            if end_ns is not None and begin_ns is not None and is_break(end_ns, begin_ns):
                 link.skip(Mark(0, 0, end_ns), begin_ns)
         link.captures.add(capture)
         return link

@@ -58,7 +58,7 @@ RULES: tuple[Rule, ...] = (
     Rule("D-40", INFO, "Nothing of any kind was captured for a time", "pcap time stamps"),
     Rule("D-41", WARNING, "A switch lets hosts hear reports that silence them, and forgets them",
          "RFC 4541 §2.1.1 1"),
-    Rule("D-43", WARNING, "The source that a member wants is silent, and another one sends",
+    Rule("D-43", WARNING, "Nothing comes of the source that a member wants, and another one sends",
          "RFC 9776 §3.2, §6.3; RFC 9777 §4.2, §7.3"),
     Rule("D-44", WARNING, "A host moved to another interface and was not heard meanwhile",
          "RFC 9776 §5.1; RFC 9777 §6.1"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.result import (
+    CaptureFacts,
     LeavesFacts,
     LinkFacts,
     OlderQuerier,
@@ -16,11 +18,17 @@ from mldkit.analysis.result import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mldkit.analysis.facts import Mark
     from mldkit.analysis.link_state import LinkState
     from mldkit.analysis.neighbourhood import Neighbourhood
+    from mldkit.analysis.part import Part
     from mldkit.analysis.querier import Querier
+    from mldkit.analysis.source import Source
     from mldkit.analysis.streams import Stream
     from mldkit.analysis.traffic import Traffic
+    from mldkit.model.addresses import Address
 
 
 def seal_link(
@@ -54,6 +62,27 @@ def seal_link(
     )
 
 
+def seal_capture(
+    number: int, part: Part | None, duplicates: int, source: Source | None
+) -> CaptureFacts:
+    """Return one capture and what it contributed; a live link has no source."""
+    facts = CaptureFacts(number, 0 if part is None else part.messages, duplicates)
+    if part is not None:
+        facts = replace(facts, unread=tuple(part.unread.most_common()), broken=part.broken)
+    if source is None:
+        return facts
+    return replace(
+        facts,
+        name=source.name,
+        packets=source.packets,
+        first_ns=source.first_ns,
+        last_ns=source.last_ns,
+        damage=source.damage,
+        descriptions=tuple(source.descriptions.items()),
+        foreign=source.packets - source.known_packets,
+    )
+
+
 def _queriers(link: LinkState) -> QueriersFacts:
     queriers, silence = link.queriers, link.queriers.silence
     known = {querier.address: _querier(querier) for querier in queriers.known.values()}
@@ -70,16 +99,17 @@ def _queriers(link: LinkState) -> QueriersFacts:
             unseen=tuple(silence.unseen),
             dropped=silence.dropped,
         ),
-        older=tuple(
-            OlderQuerier(address, version, mark.time_ns)
-            for address, (version, mark) in link.compatibility.older_queriers.items()
-        ),
-        older_of_groups=tuple(
-            OlderQuerier(address, version, mark.time_ns)
-            for address, (version, mark) in link.compatibility.older_group_queriers.items()
-        ),
+        older=_older(link.compatibility.older_queriers),
+        older_of_groups=_older(link.compatibility.older_group_queriers),
         dropped=tuple(link.dropped_queries.items()),
         elsewhere=link.asked_elsewhere,
+    )
+
+
+def _older(queriers: Mapping[Address, tuple[int, Mark]]) -> tuple[OlderQuerier, ...]:
+    return tuple(
+        OlderQuerier(address, version, mark.time_ns)
+        for address, (version, mark) in queriers.items()
     )
 
 

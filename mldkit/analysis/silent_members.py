@@ -12,7 +12,7 @@ reports the group since.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from mldkit.analysis.answer_windows import Silent
 from mldkit.analysis.facts import host_address
@@ -24,7 +24,7 @@ from mldkit.model.words import clock_text
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from mldkit.analysis.answer_windows import Exchange
     from mldkit.analysis.compatibility import Compatibility
@@ -32,11 +32,9 @@ if TYPE_CHECKING:
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
     from mldkit.analysis.stays import Row
-    from mldkit.analysis.streams import Stream
+    from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
-
-Streams: TypeAlias = "Mapping[tuple[Address, Address], Stream]"
 
 _ROWS_PER_MESSAGE, _ROWS_AT_LEAST = 100, 1_000_000
 """Rows looked at for silent members: a flood of queries must not cost its square."""

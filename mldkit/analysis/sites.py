@@ -19,55 +19,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import believable
+from mldkit.analysis.sittings import OVERLAP_NS
 from mldkit.model.messages import Other, Query
-from mldkit.model.units import SECOND
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Iterable, Sequence
 
+    from mldkit.analysis.source import Readable
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Frame
 
-_OVERLAP_NS = SECOND
-"""Pieces of one capture overlap by no more."""
 _MOST_FRAMES = 200_000
 """Of one capture, that are looked for in others."""
 _DIGITS = re.compile(r"\d+")
-
-
-class Readable(Protocol):
-    """What is asked of a capture."""
-
-    @property
-    def name(self) -> str:
-        """What to call it."""
-
-    @property
-    def first_ns(self) -> int | None:
-        """Time of the first packet."""
-
-    @property
-    def last_ns(self) -> int | None:
-        """Time of the last packet so far."""
-
-    @property
-    def interfaces(self) -> tuple[str | None, ...]:
-        """Names of its interfaces so far."""
-
-    @property
-    def link_types(self) -> Mapping[int, int]:
-        """Packets of each link type so far."""
-
-    def candidates(self) -> Iterator[Frame]:
-        """Give the packets that may hold messages."""
-
-    def again(self) -> AbstractContextManager[Readable] | None:
-        """Return the same capture from its start, None where it can be read only once."""
 
 
 @dataclass(slots=True)
@@ -88,7 +55,7 @@ class Outline:
         if None in (self.begun_ns, self.ended_ns, other.begun_ns, other.ended_ns):
             return False
         ends_ns = min(self.ended_ns or 0, other.ended_ns or 0)
-        return ends_ns - max(self.begun_ns or 0, other.begun_ns or 0) > _OVERLAP_NS
+        return ends_ns - max(self.begun_ns or 0, other.begun_ns or 0) > OVERLAP_NS
 
     def shares(self, other: Outline) -> bool:
         """Return whether both hold the same querier, or the same frame."""

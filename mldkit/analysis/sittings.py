@@ -18,7 +18,7 @@ because captures of membership messages alone are silent for long.
 from __future__ import annotations
 
 from heapq import merge
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.analysis.facts import LATEST_NS, believable
 from mldkit.analysis.ordering import in_order
@@ -29,62 +29,14 @@ from mldkit.protocol.variables import Variables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 
-    from mldkit.link.reading import Damage
-    from mldkit.link.times import Times
+    from mldkit.analysis.source import Source
     from mldkit.model.datagram import Frame
 
 Cut: TypeAlias = "Callable[[Iterator[Frame]], Iterator[Frame]]"
 
 _SEEN_NS = Variables().other_querier_ns
-_OVERLAP_NS = SECOND
+OVERLAP_NS = SECOND
 """Pieces of one capture overlap by no more."""
-
-
-class Source(Protocol):
-    """What is asked of a capture."""
-
-    @property
-    def name(self) -> str:
-        """What to call it."""
-
-    @property
-    def first_ns(self) -> int | None:
-        """Time of the first packet."""
-
-    @property
-    def last_ns(self) -> int | None:
-        """Time of the last packet so far."""
-
-    @property
-    def packets(self) -> int:
-        """Packets seen so far."""
-
-    @property
-    def known_packets(self) -> int:
-        """Those of them whose link type is read."""
-
-    @property
-    def damage(self) -> Damage | None:
-        """Where it broke, None where it is whole; known at the end."""
-
-    @property
-    def descriptions(self) -> dict[str, str]:
-        """What it says of its interfaces, by their names."""
-
-    @property
-    def interfaces(self) -> tuple[str | None, ...]:
-        """Names of its interfaces so far, None where it gives none."""
-
-    @property
-    def times(self) -> Sequence[Times]:
-        """When the packets of each interface came, for those that were described so far."""
-
-    @property
-    def is_following(self) -> bool:
-        """Whether what stands behind a gap that was found is known only when more was read."""
-
-    def candidates(self) -> Iterator[Frame]:
-        """Give the packets that matter."""
 
 
 class Sittings:
@@ -162,10 +114,6 @@ class Sittings:
         """Return whether all others of these captures have ended."""
         return self._ended.issuperset(captures - {number})
 
-    def is_break(self, end_ns: int | None, begin_ns: int | None) -> bool:
-        """Return whether nobody looked between the end of a sitting and the start of the next."""
-        return end_ns is not None and begin_ns is not None and begin_ns - end_ns > _SEEN_NS
-
     def _spans(self, interface: str | None) -> list[tuple[int, int, int]]:
         """Return number, first and last time of the captures that may see an interface."""
         spans = []
@@ -188,9 +136,14 @@ class Sittings:
         self._ended.add(number)
 
 
+def is_break(end_ns: int, begin_ns: int) -> bool:
+    """Return whether nobody looked between the end of a sitting and the start of the next."""
+    return begin_ns - end_ns > _SEEN_NS
+
+
 def _follows(end_ns: int, begin_ns: int) -> bool:
     """Return whether what begins then goes on where something ended."""
-    return -_OVERLAP_NS <= begin_ns - end_ns <= _SEEN_NS
+    return -OVERLAP_NS <= begin_ns - end_ns <= _SEEN_NS
 
 
 def _time(item: tuple[int, int, Frame]) -> int:

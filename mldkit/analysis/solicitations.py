@@ -41,7 +41,6 @@ _AWAKE_NS = 300 * SECOND
 _POLL_NS = 60 * SECOND
 _LEAST = 3
 """MAX_MULTICAST_SOLICIT: after so many a host gives up (RFC 4861 §10)."""
-"""How link-local addresses begin; in the middle of an identifier that was made of a MAC."""
 _MOST_MARKS = 1000
 _MOST_SOURCES = 64
 """Who asks for one target."""

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, host_address
 from mldkit.analysis.stays import LEAVE
-from mldkit.analysis.streams import Pause, is_pause
 from mldkit.analysis.traffic import is_waiting, wants
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.audience import Audience
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Row
-    from mldkit.analysis.streams import Stream
+    from mldkit.analysis.streams import Pause, Stream
 
 _AT_ONCE_NS = 100 * MILLISECOND
 """Within so long a time a switch takes in a report."""
@@ -67,14 +66,8 @@ def judge(audience: Audience, ledger: Ledger) -> None:
 
 def _stops(audience: Audience, stream: Stream) -> list[_Stop]:
     """Return when a member waited in vain for a stream that had come before."""
-    pauses = [(pause, False) for pause in stream.pauses]
-    end_ns = audience.end.time_ns
-    if stream.is_running and is_pause(end_ns - stream.last_ns, stream.gap_ns):
-        pauses.append((Pause(stream.last_ns, end_ns, gap_ns=stream.gap_ns), True))
     found = []
-    for pause, is_end in pauses:
-        if not audience.was_seen(pause.from_ns, pause.until_ns):
-            continue
+    for pause, is_end in audience.pauses(stream):
         others = audience.others(stream, pause)
         for row in audience.stays[stream.group]:
             if (

@@ -13,12 +13,14 @@ that bursts of a video and silences of speech are none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.model.units import SECOND
 from mldkit.model.well_known import is_discovery
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Entry
@@ -156,6 +158,10 @@ class Stream:
                 self.pauses = [*self.pauses[-MOST_PAUSES + 1 :], pause]
         self._run_ns, self._before_run = now_ns, self.packets
         return pause
+
+
+Streams: TypeAlias = "Mapping[tuple[Address, Address], Stream]"
+"""Those of one link, by group and source."""
 
 
 def is_pause(silence_ns: int, gap_ns: int) -> bool:

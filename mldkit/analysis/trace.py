@@ -10,8 +10,6 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from mldkit.model.units import MILLISECOND
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 MOST_QUERIES = 20_000
 MOST_REPORTS = 200_000
 MOST_DELAYS = 50_000
-_LATE_PERMILLE, _LATE_NS = 1127, 30 * MILLISECOND
 
 
 class Asking(NamedTuple):
@@ -88,15 +85,12 @@ class Trace:
             self._reports += 1
             self.reports.setdefault((record.group, host), array("q")).append(now_ns)
 
-    def delay(self, delay_ns: int, limit_ns: int) -> None:
-        """Take in the delay of an answer, and from which delay on it would be late."""
+    def delay(self, delay_ns: int, response_ns: int) -> None:
+        """Take in the delay of an answer, and the maximum response time of what it answers."""
         if self._delays >= MOST_DELAYS:
             self.is_complete = False
             return
         self._delays += 1
-        # The limit is 1.127 x the maximum response time + 30 ms: back to whole milliseconds.
-        response_ns = (limit_ns - _LATE_NS) * 1000 // _LATE_PERMILLE
-        response_ns = round(response_ns / MILLISECOND) * MILLISECOND
         self.delays.setdefault(response_ns, array("q")).append(delay_ns)
 
     def seal(self) -> TraceFacts:

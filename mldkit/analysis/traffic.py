@@ -11,22 +11,21 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.data_packets import is_forwarded, udp_port
-from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS, MARGIN_NS
+from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS
 from mldkit.analysis.limits import MOST_STREAMS, STREAMS
 from mldkit.analysis.streams import FLOW_GAP_NS, Return, Stream, begin
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.datagram import LinkType
 from mldkit.model.units import SECOND
+from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Container
-
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.link_state import LinkState
-    from mldkit.analysis.stays import Row
+    from mldkit.analysis.stays import Row, Stay
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
 
@@ -109,10 +108,6 @@ class Traffic:
                 reports = returned.found.severity == WARNING
                 returned.found.detail = self._return_text(stream, returned, reports=reports)
 
-    def keep(self, groups: Container[Address]) -> None:
-        """Let go of the streams to other groups, for who asks about some only."""
-        self.streams = {key: stream for key, stream in self.streams.items() if key[0] in groups}
-
     @property
     def groups(self) -> set[Address]:
         """The groups to which anything was sent."""
@@ -161,7 +156,7 @@ class Traffic:
         if stream.over is not None and stream.left_ns == left_ns:
             return
         robustness = self.state.queriers.variables.robustness
-        limit_ns = robustness * LAST_MEMBER_INTERVAL_NS * 1127 // 1000 + MARGIN_NS
+        limit_ns = latest_ns(robustness * LAST_MEMBER_INTERVAL_NS)
         if stream.first_ns >= left_ns or mark.time_ns - left_ns <= limit_ns:
             return
         left = self.state.memberships.last_left.get(stream.group)
@@ -264,7 +259,7 @@ def over_text(stream: Stream, *, is_certain: bool) -> str:
     return detail
 
 
-def wants(row: Row, source: Address) -> bool:
+def wants(row: Row | Stay, source: Address) -> bool:
     """Return whether the filter of a member lets a source through."""
     return row.exclude != (source in row.sources)
 

@@ -1,4 +1,4 @@
-"""Sources that no member wants, and members whose sources send nothing.
+"""Sources that no member wants, and members to whom nothing comes of those that they want.
 
 ::
 
@@ -9,7 +9,8 @@
 
 Data of a source that nobody asked for reach a port because switches forward by group or by
 hardware address; that alone is a remark. It is a warning where a member gets nothing meanwhile:
-its source is silent, and another one that nobody asked for sends to the same group.
+nothing comes of its source, and another one that nobody asked for sends to the same group. Whether
+the source stopped or something cut it off is not seen.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def _mean_gap_ns(stream: Stream) -> int:
 
 
 def _flows_in_vain(audience: Audience, row: Row, flows: list[Stream]) -> list[Stream]:
-    """Return the streams that a member does not want, while those that it wants are silent."""
+    """Return the streams that a member does not want, while nothing comes of what it wants."""
     wanted = [stream for stream in audience.streams[row.group] if wants(row, stream.source)]
     if (row.exclude and not row.sources) or any(is_sender(row, stream) for stream in wanted):
         return []
@@ -117,11 +118,12 @@ def _tell_unserved(audience: Audience, ledger: Ledger, row: Row, others: list[St
         detail = f"{member} excludes {senders}, {only} of {text(group)}"
     else:
         wanted = [one for one in audience.streams[group] if one.source in row.sources]
-        silent = "is silent" if len(row.sources) == 1 else "are silent"
+        nothing = "nothing comes here"
         if wanted:
-            silent += f" since {clock_text(max(stream.last_ns for stream in wanted))}"
+            last_ns = max(stream.last_ns for stream in wanted)
+            nothing = f"nothing came here since {clock_text(last_ns)}"
         detail = (
-            f"{member} asks for {named(row.sources)} in {text(group)}, which {silent};"
+            f"{member} asks for {named(row.sources)} in {text(group)}, of which {nothing};"
             f" {senders} {verb} since {since}"
         )
         detail += ", as other members want" if is_wanted else ", and no member wants it"

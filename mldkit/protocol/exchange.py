@@ -29,9 +29,17 @@ _BURST_NS = 5 * MILLISECOND
 _CURRENT_STATE = (RecordType.IS_IN, RecordType.IS_EX)
 
 
+def latest_ns(within_ns: int) -> int:
+    """Return how long after its start a timer may run that is to run within a time.
+
+    Those of a kernel run late by as much as an eighth (timer wheel).
+    """
+    return within_ns * 1127 // 1000 + LATE_MARGIN_NS
+
+
 def late_limit_ns(query: Query) -> int:
     """Return the delay from which an answer to `query` counts as late."""
-    return query.max_response_ns * 1127 // 1000 + LATE_MARGIN_NS
+    return latest_ns(query.max_response_ns)
 
 
 def current_state(message: Message | None) -> Iterator[GroupRecord]:

@@ -38,7 +38,7 @@ def _text(pauses: Sequence[CapturePause]) -> str:
         name = longest.interface or "an interface without a name"
         return (
             f"Nothing at all came on {name} {times} {length}{more}, while other interfaces went on:"
-            " it was down, so nothing is said about that time."
+            " it was down or cut off, so nothing is said about that time."
         )
     return (
         f"No message came {times} {length}{more}, and the capture holds nothing else: whether"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.diagnosis import RANK
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.harm import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S
+from mldkit.analysis.lifetimes import NEW_MEMBERSHIP_S, OLD_MEMBERSHIP_S
 from mldkit.analysis.stays import EXPIRY, LEAVE
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import SECOND

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.facts import place_text
 from mldkit.model.family import IGMP
 from mldkit.model.words import named
 
@@ -35,12 +36,7 @@ def link_name(link: LinkKey | DeviceFacts) -> str:
 
 
 def _where(link: LinkKey | DeviceFacts) -> str:
-    where = [link.interface] if link.interface else []
-    if link.vlan:
-        # The outer tag comes first in a frame.
-        where.append("VLAN " + " in ".join(map(str, reversed(link.vlan))))
-    where += map(str, link.circuit)
-    return ", ".join(where)
+    return place_text(link.interface, link.vlan, link.circuit)
 
 
 def filter_text(exclude: bool, sources: Sequence[Address], most: int) -> str:  # noqa: FBT001

@@ -31,7 +31,10 @@ def test_the_feed_moves_and_the_member_goes_on_asking_for_the_old_one(
 
     old, new = text(stage.source(1)), text(stage.source(2))
     assert told.severity("D-43") == "warning"
-    assert f"asks for {old} in {text(stage.group(1))}, which is silent since 22:16:19" in told.text
+    assert (
+        f"asks for {old} in {text(stage.group(1))}, of which nothing came here since 22:16:19"
+        in told.text
+    )
     assert f"{new} sends since 22:16:20 UTC, and no member wants it" in told.text
     assert "D-12" not in told.ids, "the stop has its explanation"
 
@@ -43,7 +46,7 @@ def test_the_wanted_source_never_sends(stage: Stage, doctor: Doctor) -> None:
     told = doctor(stage)
 
     assert told.severity("D-43") == "warning"
-    assert "which is silent; " in told.text
+    assert "of which nothing comes here; " in told.text
 
 
 def test_a_second_feed_that_comes_along_is_remarked(stage: Stage, doctor: Doctor) -> None:

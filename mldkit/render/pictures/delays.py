@@ -12,7 +12,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.protocol.exchange import LATE_MARGIN_NS
+from mldkit.protocol.exchange import latest_ns
 from mldkit.render.pictures.paper import ALARM, ANY_SOURCE, BAND, GRID, MUTED
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _draw_share(axes: Axes, response_ns: int, delays: array[int]) -> None:
     count = len(ordered)
     half = band(count)
     most = response_ns / unit
-    limit_ns = response_ns * 1127 // 1000 + LATE_MARGIN_NS
+    limit_ns = latest_ns(response_ns)
     late = sum(delay > limit_ns for delay in ordered)
     shown_ns = max(limit_ns, min(ordered[-1], 3 * limit_ns))
     right = shown_ns / unit * 1.03
@@ -112,7 +112,7 @@ def _draw_counts(axes: Axes, response_ns: int, delays: array[int]) -> None:
 
     unit, name = _unit(response_ns)
     most = response_ns / unit
-    limit = (response_ns * 1127 // 1000 + LATE_MARGIN_NS) / unit
+    limit = latest_ns(response_ns) / unit
     width = most / _BINS
     bins = [0] * (_BINS + 4)
     for delay in delays:

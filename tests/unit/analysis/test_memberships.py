@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mldkit.analysis.facts import host_address
-from mldkit.analysis.stays import Stay
-from mldkit.model.addresses import parse, text
+from mldkit.analysis.facts import LinkKey, host_address
+from mldkit.analysis.memberships import Memberships
+from mldkit.analysis.stays import Heard, Stay
+from mldkit.model.addresses import IPV4_UNSPECIFIED, parse, text
 from mldkit.model.family import IGMP, MLD
-from mldkit.model.messages import GroupRecord
+from mldkit.model.messages import GroupRecord, RecordType
+from mldkit.model.units import SECOND
 from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
@@ -252,3 +254,17 @@ def test_vlans_and_hosts_have_rows_of_their_own(stage: Stage, diagnose: Diagnose
 
     assert len(diagnosis.stays) == 3
     assert {key.vlan for key, _ in diagnosis.result.rows} == {(), (20,)}
+
+
+def test_who_has_an_address_after_all_is_recognised_by_that_alone() -> None:
+    memberships = Memberships(LinkKey(None, (), IGMP), None)
+    mac, address = b"\x02\0\0\0\0\1", parse("10.0.0.1")
+    nameless = IPV4_UNSPECIFIED + mac
+    records = (GroupRecord(RecordType.IS_EX, parse("239.1.1.1")),)
+    for host in (nameless, address):
+        memberships.report(Heard(host, mac, 3, 0, SECOND, is_faultless=True), records)
+
+    memberships.rename(nameless, address)
+
+    assert memberships.recognise(nameless, records) is None
+    assert memberships.recognise(address, records) == list(memberships.rows())

@@ -287,3 +287,28 @@ def test_a_device_of_a_vlan_and_the_one_below_are_no_loop() -> None:
         analysis.see(cooked(frame, packet_type=4))
 
     assert "D-30" not in {entry.id for entry in analysis.finish().findings}
+
+
+def test_a_loop_and_a_storm_are_of_their_device_in_a_cooked_capture(stage: Stage) -> None:
+    for number in range(20):
+        stage.report(1 + number / 250, "TO_EX", 1)
+    stage.report(20, "TO_EX", 2)
+    stage.report(20.0003, "TO_EX", 2, hop_limit=0)
+    analysis = Analysis()
+
+    for frame in stage.frames():
+        analysis.see(cooked(frame, device=5))
+
+    found = {entry.id: entry.link for entry in analysis.finish().findings}
+    assert {found["D-30"], found["D-34"]} == set(analysis.links)
+
+
+def test_a_hop_limit_of_1_that_comes_back_as_0_is_a_loop_on_a_cooked_link(stage: Stage) -> None:
+    stage.report(20, "TO_EX", 2)
+    stage.report(20.0003, "TO_EX", 2, hop_limit=0)
+    analysis = Analysis()
+
+    for frame in stage.frames():
+        analysis.see(cooked(frame))
+
+    assert "D-30" in {entry.id for entry in analysis.finish().findings}
