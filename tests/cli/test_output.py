@@ -106,6 +106,19 @@ with waiting(argparse.Namespace(quiet=False), 2_000_000_000, "work"):
     assert "\x1b[2K" in since  # the line of the bar is erased first
 
 
+@pytest.mark.parametrize("name", ["[red]x", "[/]", "a:cd:b", "{task.total}", "{x}", "{"])
+def test_a_name_stands_beside_its_progress_bar_as_it_is(name: str) -> None:
+    program = f"""
+import argparse
+from mldkit.render.progress import waiting
+with waiting(argparse.Namespace(quiet=False), 2_000_000_000, {name!r}):
+    pass
+"""
+    shown = on_a_terminal(80, sys.executable, "-c", program)
+
+    assert f"{name} \x1b" in shown.partition("━")[0]
+
+
 ADDRESS = "fe80::cce1:a7ff:fee1:f4f2"
 ROWS = [
     ("MLD on eth0, VLAN 20", "ff15::4321:1234", ADDRESS, "any source", "1.000", "expiry"),
