@@ -147,7 +147,7 @@ def _messages(
             others += 1
     counts = f"{counted(shown, 'message')} of IGMP and MLD in {counted(capture.packets, 'packet')}"
     if others:
-        counts += f", and {others} of other IGMP types (--all shows them)"
+        counts += f", and {others:,} of other IGMP types (--all shows them)"
     if shown:
         detail(args, counts)
     elif capture.damage is None:

@@ -20,6 +20,7 @@ from mldkit.groups.row import ReasonKind
 from mldkit.groups.watch import EventKind
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
+from mldkit.model.words import counted
 from mldkit.render.terminal import line_printer, printable
 
 if TYPE_CHECKING:
@@ -167,12 +168,11 @@ def _lines(
         for remark in _remarks(rows[number - 1]) if number else ():
             yield from ((part, "") for part in _wrapped(remark, width))
     for other in others:
-        plural = "reference" if other.references == 1 else "references"
         remark = f"{mac_text(other.mac)} is in the device's list without a group of this host"
         yield from (
             (part, "")
             for part in textwrap.wrap(
-                f"{remark}: {other.references} {plural} ({other.because})",
+                f"{remark}: {counted(other.references, 'reference')} ({other.because})",
                 width,
                 initial_indent="  ",
                 subsequent_indent="    ",
@@ -183,7 +183,7 @@ def _lines(
 def _cells(row: GroupRow) -> tuple[str, ...]:
     wants = filter_text(row.is_exclude, row.sources)
     if len(wants) > _WIDEST_FILTER:
-        wants = f"{'all but' if row.is_exclude else 'only'} {len(row.sources or ())} sources"
+        wants = f"{'all but' if row.is_exclude else 'only'} {len(row.sources or ()):,} sources"
     references = "-" if row.mac_references is None else str(row.mac_references)
     timer = "" if row.timer_ns is None else f"{row.timer_ns / SECOND:.2f} s"
     mac = mac_text(row.mac) if row.mac else "-"

@@ -104,7 +104,7 @@ class JoinOutput:
 def _joined_line(spec: GroupSpec, blocked: list[str], interface: str) -> str:
     groups = text(spec.groups[0])
     if len(spec.groups) > 1:
-        groups += f" to {text(spec.groups[-1])} ({len(spec.groups)} groups)"
+        groups += f" to {text(spec.groups[-1])} ({len(spec.groups):,} groups)"
     line = f"joined {groups} on {interface}"
     if spec.sources:
         return f"{line} from {', '.join(map(text, spec.sources))}"

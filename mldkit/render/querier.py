@@ -273,7 +273,7 @@ def _listed(addresses: Sequence[Address]) -> str:
 def _some(addresses: Sequence[Address]) -> str:
     words = ", ".join(map(text, addresses[:_MOST_LISTED]))
     more = len(addresses) - _MOST_LISTED
-    return f"{words} and {more} more" if more > 0 else words
+    return f"{words} and {more:,} more" if more > 0 else words
 
 
 def _address(address: Address) -> str | None:
