@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from mldkit.link.capture import open_capture
 from mldkit.render.damage import unread_reason
 from mldkit.render.each import each_json, print_each, row_json
 from mldkit.render.streams import say
-from mldkit.render.terminal import json_text, print_json
+from mldkit.render.terminal import print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -44,8 +43,7 @@ def run(
                 break
             rows.append(row)
             if args.format == "ndjson":
-                sys.stdout.write(json_text(row_json(row)) + "\n")
-                sys.stdout.flush()
+                print_json(row_json(row))
     rows.sort(key=CaptureDigest.trouble)
     if args.format == "json":
         print_json(each_json(rows))
