@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from mldkit.advice import settings
-from mldkit.advice.advice import (
-    BRIDGE,
-    ELSEWHERE,
-    HOST,
-    Advice,
-    Cure,
-    error,
-    info,
-    warning,
-)
+from mldkit.advice.advice import BRIDGE, ELSEWHERE, HOST, Advice, Cure, error, info, warning
 
 _MESSAGE = "mldkit decode --frame N FILE"
 _MAKER = Cure(ELSEWHERE, ("a question for the maker of the host's system",))
