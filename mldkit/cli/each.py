@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,14 +62,23 @@ def run(
 def _files(names: Iterable[str]) -> Iterator[str]:
     """Give the files, those of folders and of what is in them in order of their names."""
     for name in names:
-        path = Path(name)
-        if not path.is_dir():
+        # Not of pathlib, which takes an empty name for this folder and raises for one too long.
+        if not os.path.isdir(name):  # noqa: PTH112
             yield name
             continue
+        path = Path(name)
         for found in sorted(path.rglob("*")):
             inside = found.relative_to(path).parts
-            if found.is_file() and not any(part.startswith(".") for part in inside):
+            if _is_file(found) and not any(part.startswith(".") for part in inside):
                 yield str(found)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether to open a path; what cannot even be looked at gets its reason by that."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _row(
