@@ -127,7 +127,7 @@ ROWS = (
                 ),
             ),
         ),
-        "a remark about a client bridge of Wi-Fi, which has one hardware address for all behind it",
+        "where it is a client bridge of Wi-Fi, which has one hardware address for all behind it",
     ),
     Advice(
         "D-38",

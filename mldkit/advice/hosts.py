@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from mldkit.advice import settings
-from mldkit.advice.advice import (
-    BRIDGE,
-    ELSEWHERE,
-    HOST,
-    Advice,
-    Cure,
-    error,
-    info,
-    warning,
-)
+from mldkit.advice.advice import BRIDGE, ELSEWHERE, HOST, Advice, Cure, error, info, warning
 
 _MESSAGE = "mldkit decode --frame N FILE"
 _MAKER = Cure(ELSEWHERE, ("a question for the maker of the host's system",))
@@ -121,7 +112,7 @@ ROWS = (
     ),
     Advice(
         "D-15",
-        "All nodes groups and groups that stay inside a machine are never reported: everybody gets"
+        "The groups of all nodes and those inside one machine are never reported: everybody gets"
         " the first, nobody else the second. Such a message fills tables for nothing.",
         (warning("a message names such a group"),),
         "let the host or the script leave this group out",
@@ -152,7 +143,7 @@ ROWS = (
         "D-17",
         "One host changes its memberships so fast that switches and routers spend their time on it."
         " That may be a fault of a program, or an attack.",
-        (warning("one host sent more than 1000 changes within a second"),),
+        (warning("one host sent more than 1,000 changes within a second"),),
         "find the program, and limit what one port may send",
         ("mldkit groups --watch -i eth0", "mldkit watch -i eth0 --duration 10s"),
         (

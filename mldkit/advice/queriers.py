@@ -3,16 +3,7 @@
 from __future__ import annotations
 
 from mldkit.advice import settings
-from mldkit.advice.advice import (
-    BRIDGE,
-    ELSEWHERE,
-    HOST,
-    Advice,
-    Cure,
-    error,
-    info,
-    warning,
-)
+from mldkit.advice.advice import BRIDGE, ELSEWHERE, HOST, Advice, Cure, error, info, warning
 
 _WHO_QUERIES = "mldkit watch -i eth0 --duration 130s"
 

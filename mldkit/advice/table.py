@@ -18,7 +18,7 @@ ROWS: dict[str, Advice] = {row.rule: row for module in MODULES for row in module
 """The row of each rule, by its id."""
 
 _BY_NAME = {alias: rule for rule in BY_ID.values() for alias in rule.aliases} | BY_ID
-_NAME = re.compile(r"([a-z]+)[-_ ]?0*(\d+)", re.IGNORECASE)
+_NAME = re.compile(r"([a-z]+)[-_ ]?0*(\d{1,9})", re.IGNORECASE)
 _MOST_NEAR = 3
 
 

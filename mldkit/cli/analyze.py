@@ -25,10 +25,7 @@ from mldkit.render.damage import report_damage
 from mldkit.render.left_out import left_out_text
 from mldkit.render.progress import reading
 from mldkit.render.streams import say
-from mldkit.render.terminal import (
-    json_text,
-    note,
-)
+from mldkit.render.terminal import json_text, note
 from mldkit.render.unread import unread_text
 
 if TYPE_CHECKING:

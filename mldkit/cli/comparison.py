@@ -27,12 +27,8 @@ def run(args: argparse.Namespace) -> int:
     if args.vantage != AUTO:
         raise UsageError("argument --vantage: not with --compare, which knows both sides")
     name_a, name_b = args.compare
-    tunnels = args.tunnels
-    with (
-        open_capture(name_a) as capture_a,
-        open_capture(name_b) as capture_b,
-    ):
-        result = compare_captures(capture_a, capture_b, tunnels=tunnels)
+    with open_capture(name_a) as capture_a, open_capture(name_b) as capture_b:
+        result = compare_captures(capture_a, capture_b, tunnels=args.tunnels)
         for capture in (capture_a, capture_b):
             report_damage(args, [capture])
     print_comparison(args.format, result, (name_a, name_b))

@@ -132,22 +132,21 @@ def _messages(
     # pipe may be in no hurry.
     at_once = _AT_ONCE if capture.size_octets is not None else 1
     waiting = interrupt.cut(capture.candidates())
-    while group := list(islice(waiting, at_once)):
-        for decoded in chain.from_iterable([unreadable.sift(decoder.read(f)) for f in group]):
+    is_over = False
+    while not is_over:
+        group = list(islice(waiting, at_once))
+        is_over = not group
+        # Behind the last frame comes what waited in vain for its other fragments.
+        read = [unreadable.sift(decoder.read(f)) for f in group] or [tuple(decoder.finish())]
+        for decoded in chain.from_iterable(read):
             if everything or type(decoded.datagram.message) is not Other:
                 shown += 1
                 yield judge(decoded)
             else:
                 others += 1
-    for decoded in decoder.finish():
-        if everything or type(decoded.datagram.message) is not Other:
-            shown += 1
-            yield judge(decoded)
-        else:
-            others += 1
     counts = f"{counted(shown, 'message')} of IGMP and MLD in {counted(capture.packets, 'packet')}"
     if others:
-        counts += f", and {others} of other IGMP types (--all shows them)"
+        counts += f", and {others:,} of other IGMP types (--all shows them)"
     if shown:
         detail(args, counts)
     elif capture.damage is None:

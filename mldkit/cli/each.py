@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import sys
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from mldkit.link.capture import open_capture
 from mldkit.render.damage import unread_reason
 from mldkit.render.each import each_json, print_each, row_json
 from mldkit.render.streams import say
-from mldkit.render.terminal import json_text, print_json
+from mldkit.render.terminal import print_json
 
 if TYPE_CHECKING:
     import argparse
@@ -44,8 +45,7 @@ def run(
                 break
             rows.append(row)
             if args.format == "ndjson":
-                sys.stdout.write(json_text(row_json(row)) + "\n")
-                sys.stdout.flush()
+                print_json(row_json(row))
     rows.sort(key=CaptureDigest.trouble)
     if args.format == "json":
         print_json(each_json(rows))
@@ -62,14 +62,23 @@ def run(
 def _files(names: Iterable[str]) -> Iterator[str]:
     """Give the files, those of folders and of what is in them in order of their names."""
     for name in names:
-        path = Path(name)
-        if not path.is_dir():
+        # Not of pathlib, which takes an empty name for this folder and raises for one too long.
+        if not os.path.isdir(name):  # noqa: PTH112
             yield name
             continue
+        path = Path(name)
         for found in sorted(path.rglob("*")):
             inside = found.relative_to(path).parts
-            if found.is_file() and not any(part.startswith(".") for part in inside):
+            if _is_file(found) and not any(part.startswith(".") for part in inside):
                 yield str(found)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether to open a path; what cannot even be looked at gets its reason by that."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True
 
 
 def _row(

@@ -211,7 +211,7 @@ def _make(
 
     interface = device.interface
     if plan.count >= _WORTH_SAYING:
-        note(args, f"note: making {plan.count} hosts")
+        note(args, f"note: making {plan.count:,} hosts")
     population = populate(
         plan, interface.mac, interface.mtu, split_report, observe if args.explain else None
     )

@@ -62,8 +62,10 @@ def entries() -> tuple[LabEntry, ...]:
 def find(name: str) -> LabEntry:
     """Return the lab with this id, folder name or number; raise `UsageError` that lists them."""
     for entry in entries():
-        is_number = name.isdecimal() and int(name) == entry.number
-        if is_number or name in (entry.id, entry.folder.name):
+        # As text: Python refuses to read a number of thousands of digits.
+        if name.isdecimal() and name.lstrip("0") == str(entry.number):
+            return entry
+        if name in (entry.id, entry.folder.name):
             return entry
     known = " ".join(entry.id for entry in entries())
     raise UsageError(f"LAB {name!r}: no such lab", hint=f"labs: {known}")

@@ -92,7 +92,7 @@ def named(addresses: Sequence[Address], most: int = _MOST_NAMES) -> str:
     """Return the first few addresses in words and how many more there are."""
     names = ", ".join(text(address) for address in addresses[:most])
     more = len(addresses) - most
-    return f"{names} and {more} more" if more > 0 else names
+    return f"{names} and {more:,} more" if more > 0 else names
 
 
 def short_names(paths: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ from mldkit.render.message_json import Json, circuit_json, number, time_text
 from mldkit.render.summary import summary
 from mldkit.render.terminal import print_json_members
 from mldkit.render.unread import unread_text
-from mldkit.render.words import family_name
+from mldkit.render.words import family_name, filter_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -155,7 +155,11 @@ def _returned(returned: ReturnFacts | None) -> Json | None:
 def _link(key: LinkKey | None) -> Json:
     if key is None:
         return {"interface": None, "vlan": [], "family": None}
-    link: Json = {"interface": key.interface, "vlan": list(key.vlan), "family": family_name(key)}
+    link: Json = {
+        "interface": key.interface,
+        "vlan": list(key.vlan),
+        "family": family_name(key.family),
+    }
     return link | circuit_json(key.circuit)
 
 
@@ -212,7 +216,7 @@ def row_json(key: LinkKey, row: Stay, captures: tuple[int, ...]) -> Json:
         "host": text(host_address(row.host)),
         "mac": _mac(row.mac),
         "version": row.version,
-        "filter_mode": _mode(row.exclude),
+        "filter_mode": filter_mode(row.exclude),
         "sources": _addresses(row.sources),
         "from": time_text(row.from_ns),
         "to": time_text(row.to_ns),
@@ -221,7 +225,7 @@ def row_json(key: LinkKey, row: Stay, captures: tuple[int, ...]) -> Json:
         "changes": [
             {
                 "time": time_text(change.time_ns),
-                "filter_mode": _mode(change.exclude),
+                "filter_mode": filter_mode(change.exclude),
                 "sources": _addresses(change.sources),
                 "version": change.version,
             }
@@ -277,14 +281,10 @@ def event_json(event: Event) -> Json:
         "mac": _mac(event.mac),
         "version": event.version,
         "group": text(event.group) or None,
-        "filter_mode": _mode(bool(event.exclude)) if has_filter else None,
+        "filter_mode": filter_mode(bool(event.exclude)) if has_filter else None,
         "sources": _addresses(event.sources) if has_filter else None,
         "finding": None if event.finding is None else finding_json(event.finding),
     }
-
-
-def _mode(exclude: bool) -> str:  # noqa: FBT001 (a value, not a switch)
-    return "EXCLUDE" if exclude else "INCLUDE"
 
 
 def _mac(mac: bytes | None) -> str | None:

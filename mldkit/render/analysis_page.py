@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.stays import CAPTURE_END, EXPIRY
 from mldkit.model.addresses import mac_text, text
-from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text, counted, delay_text, seconds_text, short_names
 from mldkit.render.advice_page import fold
 from mldkit.render.analysis_page_style import style_sheet
@@ -185,7 +185,8 @@ def _queriers(result: AnalysisResult, svg: str | None) -> Iterator[str]:
         yield '<p class="muted">No querier was heard.</p>'
         return
     headings = ("link", "address", "MAC", "version", "queries", "announced", "observed", "elected")
-    yield from _table(headings, rows)
+    yield from _table(headings, rows[:MOST_ROWS])
+    yield from _rest(len(rows))
 
 
 def _memberships(result: AnalysisResult, svg: str | None) -> Iterator[str]:
@@ -216,8 +217,7 @@ def _memberships(result: AnalysisResult, svg: str | None) -> Iterator[str]:
         "link", "group", "host", "wants", "version", "from", "to", "ended by", "reports",
     )  # fmt: skip
     yield from _table(headings, rows, merge=2)
-    if len(ordered) > MOST_ROWS:
-        yield f'<p class="muted">{len(ordered) - MOST_ROWS:,} more; --json has all.</p>'
+    yield from _rest(len(ordered))
 
 
 def _leaves(result: AnalysisResult) -> Iterator[str]:
@@ -262,6 +262,7 @@ def _streams(result: AnalysisResult) -> Iterator[str]:
         yield "<h2>Data to groups</h2>"
         headings = ("link", "group", "source", "packets", "first", "last", "lowest TTL")
         yield from _table(headings, rows[:MOST_ROWS])
+        yield from _rest(len(rows))
 
 
 def _devices(result: AnalysisResult, names: Sequence[str]) -> Iterator[str]:
@@ -273,9 +274,7 @@ def _devices(result: AnalysisResult, names: Sequence[str]) -> Iterator[str]:
         for link, mac, addresses, roles, grounds in device_rows(result.devices[:MOST_ROWS], names)
     ]
     yield from _table(HEADINGS, rows)
-    if len(result.devices) > MOST_ROWS:
-        more = len(result.devices) - MOST_ROWS
-        yield f'<p class="muted">{more:,} more; --json has all.</p>'
+    yield from _rest(len(result.devices))
 
 
 def _table(
@@ -302,16 +301,18 @@ def _table(
     yield "</tbody></table></div>"
 
 
+def _rest(count: int) -> Iterator[str]:
+    """Say how many of so many rows a table has no room for."""
+    if count > MOST_ROWS:
+        yield f'<p class="muted">{count - MOST_ROWS:,} more; --json has all.</p>'
+
+
 def _figure(svg: str) -> str:
     return f'<figure class="card">{svg}</figure>'
 
 
 def _end(row: Stay) -> str:
     return "still member" if row.ended_by == CAPTURE_END else row.ended_by
-
-
-def _milliseconds(value_ns: int | None) -> str:
-    return "-" if value_ns is None else f"{value_ns / MILLISECOND:,.1f} ms"
 
 
 def _delay(value_ns: int | None) -> str:

@@ -98,7 +98,7 @@ def _print_findings(
             emit(printable(_finding_text(entry, names)), style)
         if len(entries) > _MOST_ALIKE:
             more = len(entries) - _MOST_ALIKE
-            emit(f"{more} more of {entries[0].id}; --json has all, --group and --host choose")
+            emit(f"{more:,} more of {entries[0].id}; --json has all, --group and --host choose")
 
 
 def _print_queriers(result: AnalysisResult) -> None:
@@ -107,7 +107,7 @@ def _print_queriers(result: AnalysisResult) -> None:
             printable(place(link.key)),
             text(querier.address),
             f"v{querier.version}",
-            str(querier.general_queries),
+            f"{querier.general_queries:,}",
             _seconds(querier.announced_ns),
             _seconds(querier.observed_ns),
             "yes" if link.queriers.elected == querier else "no",
@@ -121,7 +121,7 @@ def _print_queriers(result: AnalysisResult) -> None:
         headings = ("link", "address", "version", "queries", "announced", "observed", "elected")
         print_table(headings, rows[:_MOST_ROWS], right=numbers, merge=1)
         if len(rows) > _MOST_ROWS:
-            print(f"{len(rows) - _MOST_ROWS} more; --json has all")
+            print(f"{len(rows) - _MOST_ROWS:,} more; --json has all")
 
 
 def _print_rows(result: AnalysisResult) -> None:
@@ -152,7 +152,7 @@ def _print_rows(result: AnalysisResult) -> None:
     headings = ("link", "group", "host", "wants", "version", "from s", "to s", "ended by")
     print_table(headings, rows, right={"from s", "to s"}, merge=2)
     if count > _MOST_ROWS:
-        print(f"{count - _MOST_ROWS} more; --json has all, --group and --host choose")
+        print(f"{count - _MOST_ROWS:,} more; --json has all, --group and --host choose")
 
 
 def _print_streams(result: AnalysisResult) -> None:
@@ -165,7 +165,7 @@ def _print_streams(result: AnalysisResult) -> None:
             printable(place(key)),
             text(stream.group),
             text(stream.source),
-            str(stream.packets),
+            f"{stream.packets:,}",
             f"{(stream.first_ns - result.begun_ns) / SECOND:.3f}",
             f"{(stream.last_ns - result.begun_ns) / SECOND:.3f}",
             str(stream.hop_limit),
@@ -176,13 +176,13 @@ def _print_streams(result: AnalysisResult) -> None:
     numbers = {"packets", "from s", "to s", "lowest TTL"}
     print_table(headings, rows, right=numbers, merge=2)
     if len(streams) > _MOST_STREAMS:
-        print(f"{len(streams) - _MOST_STREAMS} more; --json has all")
+        print(f"{len(streams) - _MOST_STREAMS:,} more; --json has all")
 
 
 def _finding_text(entry: Diagnosis, names: list[str]) -> str:
     line = rule_line(entry.rule, entry.severity, entry.detail_of_host)
     where = f" ({place(entry.link)})" if entry.link is not None else ""
-    times = f" {entry.count} times" if entry.count > 1 else ""
+    times = f" {entry.count:,} times" if entry.count > 1 else ""
     capture = names[entry.capture] if len(names) > 1 else None
     frames = frames_text(entry.frames, _MOST_FRAMES_SHOWN, capture)
     return f"{line}{where}{times}" + (f"; {frames}" if frames else "")

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import text
+from mldkit.model.family import family_of
 from mldkit.model.messages import Report
 from mldkit.model.units import SECOND
 from mldkit.model.words import counted, named
@@ -66,11 +67,10 @@ def _proxy_json(proxy: Proxy) -> Json:
 
 
 def _proxy_text(proxy: Proxy) -> str:
-    family = "IGMP" if len(proxy.source) == 4 else "MLD"
     line = (
         f"D-36: a switch between them reports in place of the hosts, as a reporting proxy:"
-        f" {text(proxy.source)} in {family}v{proxy.version} for {named(proxy.groups)}, instead of"
-        f" {named(proxy.hosts)}"
+        f" {text(proxy.source)} in {family_of(proxy.source)!r}v{proxy.version} for"
+        f" {named(proxy.groups)}, instead of {named(proxy.hosts)}"
     )
     if proxy.lost:
         line += f"; the sources that they want of {named(proxy.lost)} are lost"

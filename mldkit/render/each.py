@@ -59,7 +59,7 @@ def print_each(rows: Sequence[CaptureDigest]) -> None:
     print_table(headings, cells, right=numbers)
     wrong = sum(row.counts[0] > 0 for row in rows)
     unread = sum(not row.is_readable for row in rows)
-    parts = [f"{wrong} with errors"] + ([f"{unread} not readable"] if unread else [])
+    parts = [f"{wrong:,} with errors"] + ([f"{unread:,} not readable"] if unread else [])
     # What is not readable is no capture, or none any more.
     print(f"{counted(len(rows), 'file' if unread else 'capture')}: {', '.join(parts)}")
 
@@ -79,8 +79,8 @@ def _cells(row: CaptureDigest, name: str) -> tuple[str, ...]:
         f"{row.messages:,}",
         _queriers(row),
         f"{row.hosts:,}",
-        str(errors),
-        str(warnings),
+        f"{errors:,}",
+        f"{warnings:,}",
         printable(words),
     )
 
@@ -101,4 +101,4 @@ def _queriers(row: CaptureDigest) -> str:
         return "none" if row.messages else "-"
     shown = [f"{text(address)} v{version}" for address, version in row.queriers[:_MOST_QUERIERS]]
     more = len(row.queriers) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more else "")
+    return ", ".join(shown) + (f" and {more:,} more" if more else "")

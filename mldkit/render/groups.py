@@ -20,7 +20,10 @@ from mldkit.groups.row import ReasonKind
 from mldkit.groups.watch import EventKind
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
+from mldkit.model.words import counted
+from mldkit.render.message_json import Json, time_text
 from mldkit.render.terminal import line_printer, printable
+from mldkit.render.words import filter_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from mldkit.groups.row import GroupRow, ListedInterface, Listing, OtherMac, Process
     from mldkit.groups.watch import GroupsEvent
     from mldkit.link.kernel_sockets import KernelFilter
-    from mldkit.render.message_json import Json
 
 _HEADINGS = ("group", "users", "wants", "MAC", "refs", "timer")
 _RIGHT = {"users", "refs", "timer"}
@@ -87,11 +89,10 @@ def row_json(row: GroupRow) -> Json:
 
 def event_json(event: GroupsEvent) -> Json:
     """Return the JSON object of one change."""
-    seconds, nanoseconds = divmod(event.time_ns, SECOND)
     before, after = event.references or (None, None)
     return {
         "event": event.kind.value,
-        "time": f"{seconds}.{nanoseconds:09d}",
+        "time": time_text(event.time_ns),
         "interface": event.interface,
         "group": None if event.group is None else text(event.group),
         "mac": mac_text(event.mac) if event.mac else None,
@@ -167,12 +168,11 @@ def _lines(
         for remark in _remarks(rows[number - 1]) if number else ():
             yield from ((part, "") for part in _wrapped(remark, width))
     for other in others:
-        plural = "reference" if other.references == 1 else "references"
         remark = f"{mac_text(other.mac)} is in the device's list without a group of this host"
         yield from (
             (part, "")
             for part in textwrap.wrap(
-                f"{remark}: {other.references} {plural} ({other.because})",
+                f"{remark}: {counted(other.references, 'reference')} ({other.because})",
                 width,
                 initial_indent="  ",
                 subsequent_indent="    ",
@@ -183,7 +183,7 @@ def _lines(
 def _cells(row: GroupRow) -> tuple[str, ...]:
     wants = filter_text(row.is_exclude, row.sources)
     if len(wants) > _WIDEST_FILTER:
-        wants = f"{'all but' if row.is_exclude else 'only'} {len(row.sources or ())} sources"
+        wants = f"{'all but' if row.is_exclude else 'only'} {len(row.sources or ()):,} sources"
     references = "-" if row.mac_references is None else str(row.mac_references)
     timer = "" if row.timer_ns is None else f"{row.timer_ns / SECOND:.2f} s"
     mac = mac_text(row.mac) if row.mac else "-"
@@ -268,7 +268,7 @@ def _socket_json(one: KernelFilter) -> Json:
 
 
 def _mode(is_exclude: bool | None) -> str | None:  # noqa: FBT001
-    return None if is_exclude is None else "EXCLUDE" if is_exclude else "INCLUDE"
+    return None if is_exclude is None else filter_mode(is_exclude)
 
 
 def _seconds(duration_ns: int | None) -> float | None:

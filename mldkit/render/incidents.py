@@ -51,7 +51,7 @@ def _silence_text(link: LinkFacts) -> str:
     line = f"nobody queried for {(longest[1] - longest[0]) / SECOND:.0f} s"
     line += f", from {clock_text(longest[0])} on"
     if len(silences) > 1:
-        line += f", the longest of {len(silences)} silences"
+        line += f", the longest of {len(silences):,} silences"
     harm = harm_text(link, longest)
     return f"{line}; {harm}" if harm else line
 
@@ -136,7 +136,7 @@ def _remarks_text(link: LinkFacts, findings: Iterable[Diagnosis]) -> str:
         for entry in findings
         if entry.id in _ABOUT_DATA and entry.severity == INFO and entry.link == link.key
     ]
-    more = f" (and {len(told) - 1} more like it)" if len(told) > 1 else ""
+    more = f" (and {len(told) - 1:,} more like it)" if len(told) > 1 else ""
     return f"{told[0]}{more}" if told else ""
 
 

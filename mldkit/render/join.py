@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 from mldkit.link import clock
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
-from mldkit.render.terminal import note
+from mldkit.render.message_json import time_text
+from mldkit.render.terminal import note, print_json
+from mldkit.render.words import filter_mode
 
 if TYPE_CHECKING:
     import argparse
@@ -55,12 +57,12 @@ class JoinOutput:
                 entry: dict[str, object] = {
                     "interface": self._interface,
                     "group": text(group),
-                    "filter_mode": "INCLUDE" if spec.sources else "EXCLUDE",
+                    "filter_mode": filter_mode(not spec.sources),
                     "sources": [text(source) for source in spec.sources] or blocked,
                 }
                 self._joined.append(entry)
                 if self._format == "ndjson":
-                    print(json.dumps({"event": "joined", **entry}))
+                    print_json({"event": "joined", **entry})
         sys.stdout.flush()
 
     def changed(self, is_ready: bool) -> None:  # noqa: FBT001 (it is what is told)
@@ -69,9 +71,8 @@ class JoinOutput:
 
     def received(self, received: Received) -> None:
         """Say that a datagram arrived."""
-        seconds, nanoseconds = divmod(received.time_ns, SECOND)
         entry: dict[str, object] = {
-            "time": f"{seconds}.{nanoseconds:09d}",
+            "time": time_text(received.time_ns),
             "source": text(received.source),
             "group": text(received.group),
             "port": received.port,
@@ -84,7 +85,7 @@ class JoinOutput:
                 f"port {received.port}, {received.length} octets"
             )
         elif self._format == "ndjson":
-            print(json.dumps({"event": "datagram", **entry}))
+            print_json({"event": "datagram", **entry})
         else:
             self._datagrams.append(entry)
         sys.stdout.flush()
@@ -104,7 +105,7 @@ class JoinOutput:
 def _joined_line(spec: GroupSpec, blocked: list[str], interface: str) -> str:
     groups = text(spec.groups[0])
     if len(spec.groups) > 1:
-        groups += f" to {text(spec.groups[-1])} ({len(spec.groups)} groups)"
+        groups += f" to {text(spec.groups[-1])} ({len(spec.groups):,} groups)"
     line = f"joined {groups} on {interface}"
     if spec.sources:
         return f"{line} from {', '.join(map(text, spec.sources))}"

@@ -60,7 +60,7 @@ def _print_table(frames: list[dict[str, Any]]) -> None:
     columns = ("frames", "passes", "dropped", "unknown", "seen passed", "seen dropped", "wrong")
     print_table(
         ("vehicle", "state", "mode", *columns),
-        [(*key, *(str(count[column]) for column in columns)) for key, count in counts.items()],
+        [(*key, *(f"{count[column]:,}" for column in columns)) for key, count in counts.items()],
         right=set(columns),
         merge=1,
     )
@@ -86,6 +86,6 @@ def _lines(
             f"expected at {frame['expected_layer']}, seen at {frame['layer']}{unjoined}"
         )
     yield (
-        f"{len(frames)} frames, {summary['known']} of them with a verdict that can be known, "
-        f"{summary['wrong']} wrong (seed {summary['seed']})"
+        f"{len(frames):,} frames, {summary['known']:,} of them with a verdict that can be known, "
+        f"{summary['wrong']:,} wrong (seed {summary['seed']})"
     )

@@ -28,7 +28,7 @@ def _text(pauses: Sequence[CapturePause]) -> str:
     longest = max(pauses, key=lambda pause: pause.length_ns)
     times = f"from {clock_text(longest.from_ns)} to {clock_text(longest.until_ns)}"
     length = f"({length_text(longest.length_ns)})"
-    more = f", nor in {len(pauses) - 1} shorter times" if len(pauses) > 1 else ""
+    more = f", nor in {len(pauses) - 1:,} shorter times" if len(pauses) > 1 else ""
     if longest.kind == PAUSED:
         return (
             f"Nothing at all was captured {times} {length}{more}: nobody looked, so nothing is said"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import counted
 from mldkit.render.message_json import Json, message_json
 from mldkit.wire.validity import judge
 
@@ -91,19 +92,18 @@ def timeline(performance: Performance, *, explain: bool) -> Iterator[tuple[str, 
 def summary(performance: Performance) -> str:
     """Return how many expectations there were, and how many failed."""
     count = len(performance.outcomes)
-    noun = "expectation" if count == 1 else "expectations"
-    line = f"{count} {noun}, {performance.failed} failed"
+    line = f"{counted(count, 'expectation')}, {performance.failed:,} failed"
     if performance.interrupted_ns is None:
         return line
     left = len(performance.script.expectations) - count
     after_s = max(performance.interrupted_ns, 0) / SECOND
-    return f"{line}, {left} not judged: interrupted after {after_s:.3f} s"
+    return f"{line}, {left:,} not judged: interrupted after {after_s:.3f} s"
 
 
 def stalls(performance: Performance) -> str:
     """Return how late this machine was, for people who wonder why something failed."""
     longest_ns = max(stall.until_ns - stall.from_ns for stall in performance.stalls)
     return (
-        f"this machine was busy and late {len(performance.stalls)} times meanwhile, by up to "
+        f"this machine was busy and late {len(performance.stalls):,} times meanwhile, by up to "
         f"{longest_ns / MILLISECOND:.1f} ms; that may be the cause"
     )

@@ -6,6 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from mldkit.model.printing import printable
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
@@ -75,14 +76,16 @@ def _bar(what: str, words: str, total: float, position: Callable[[], float]) -> 
             progress.update(task.id, completed=min(position(), total), refresh=False)
             return super().render(task)
 
-    columns = (TextColumn(what), _Position(bar_width=_BAR_COLUMNS), TextColumn(words))
+    # A name stands as it is: braces in it are no field, brackets no style, `:a:` no emoji.
     progress = Progress(
-        *columns,
+        TextColumn("{task.description}", markup=False),
+        _Position(bar_width=_BAR_COLUMNS),
+        TextColumn(words),
         console=Console(stderr=True),
         transient=True,
         # Lines on the same terminal go above the bar; data for a file or a pipe must get there.
         redirect_stdout=sys.stdout.isatty(),
     )
     with progress:
-        progress.add_task(what, total=total)
+        progress.add_task(printable(what), total=total)
         yield

@@ -19,13 +19,13 @@ from mldkit.querier import AddressGone, QuerySent
 from mldkit.render.message_json import Json, number, time_text
 from mldkit.render.message_text import query_text
 from mldkit.render.terminal import line_printer, note, print_json, print_table
+from mldkit.render.words import family_name, filter_mode
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from mldkit.model.addresses import Address
-    from mldkit.model.family import Family
     from mldkit.querier import QuerierJob, QuerierJobEvent, Standing
 
 SCHEMA = "mldkit.querier/1"
@@ -121,11 +121,6 @@ def event_json(event: QuerierJobEvent, interface: str, wall_ns: int) -> Json:
     return document
 
 
-def family_name(family: Family) -> str:
-    """Return the family as the documents of the command line name it."""
-    return f"ipv{family.ip_version}"
-
-
 def _summary(
     job: QuerierJob, interface: str, members: Sequence[MembershipChanged], *, is_partial: bool
 ) -> Json:
@@ -156,7 +151,7 @@ def _filter(event: MembershipChanged) -> Json:
     return {
         "group": text(event.group),
         "host": _address(event.host),
-        "filter_mode": _mode(event),
+        "filter_mode": filter_mode(event.exclude),
         "sources": [text(source) for source in event.sources],
         "requested": [text(source) for source in event.requested],
         "version": event.version,
@@ -224,7 +219,7 @@ def _membership_words(event: MembershipChanged) -> str:
     if event.kind in ("leave", "expire"):
         end = "nobody answered" if event.kind == "leave" else "nobody reported it any more"
         return f"{words}: {end}"
-    words += f" {_mode(event)} {_listed(event.sources)}"
+    words += f" {filter_mode(event.exclude)} {_listed(event.sources)}"
     if event.requested:
         words += f", in doubt {_listed(event.requested)}"
     if event.version != event.family.current_version:
@@ -239,7 +234,7 @@ def _print_members(members: Sequence[MembershipChanged]) -> None:
     rows = [
         (
             text(member.group),
-            _mode(member),
+            filter_mode(member.exclude),
             _some(member.sources),
             _some(member.requested),
             str(member.version),
@@ -262,10 +257,6 @@ def _counts(job: QuerierJob, groups: int) -> str:
     return f"{sent} sent, {counted(groups, 'group')} listened to; {roles}"
 
 
-def _mode(event: MembershipChanged) -> str:
-    return "EXCLUDE" if event.exclude else "INCLUDE"
-
-
 def _listed(addresses: Sequence[Address]) -> str:
     return "{" + _some(addresses) + "}"
 
@@ -273,7 +264,7 @@ def _listed(addresses: Sequence[Address]) -> str:
 def _some(addresses: Sequence[Address]) -> str:
     words = ", ".join(map(text, addresses[:_MOST_LISTED]))
     more = len(addresses) - _MOST_LISTED
-    return f"{words} and {more} more" if more > 0 else words
+    return f"{words} and {more:,} more" if more > 0 else words
 
 
 def _address(address: Address) -> str | None:

@@ -6,10 +6,12 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import is_unspecified, mac_text, text
+from mldkit.model.family import family_of
 from mldkit.model.units import MILLISECOND
 from mldkit.model.words import counted, hosts_text
 from mldkit.render.message_json import Json, message_json, messages_json
 from mldkit.render.terminal import line_printer, note, output_columns, print_json, print_table
+from mldkit.render.words import filter_mode
 from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ def _host_json(host: HostState) -> Json:
         "groups": [
             {
                 "group": text(state.group),
-                "filter_mode": "EXCLUDE" if state.exclude else "INCLUDE",
+                "filter_mode": filter_mode(state.exclude),
                 "sources": [text(source) for source in state.sources],
                 "version": state.version,
                 "delay_ms": milliseconds(state.delay_ns),
@@ -126,7 +128,6 @@ def _print_by_host(hosts: Sequence[HostState], columns: int) -> None:
 
 
 def _cells(state: GroupState) -> tuple[str, str, str, str, str]:
-    protocol = "IGMP" if len(state.group) == 4 else "MLD"
     sources = ", ".join(map(text, state.sources))
     if not sources:
         sources = "any" if state.exclude else "none"
@@ -135,9 +136,9 @@ def _cells(state: GroupState) -> tuple[str, str, str, str, str]:
     delay = "-" if state.delay_ns is None else f"{state.delay_ns / MILLISECOND:.1f} ms"
     return (
         text(state.group),
-        "EXCLUDE" if state.exclude else "INCLUDE",
+        filter_mode(state.exclude),
         sources,
-        f"{protocol}v{state.version}",
+        f"{family_of(state.group)!r}v{state.version}",
         delay + (" late" if state.late else ""),
     )
 

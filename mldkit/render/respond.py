@@ -161,7 +161,7 @@ class RespondOutput:
         if beyond:
             tick = f"{1000 / self._plan.hz:g} ms"
             lines.append(
-                (f"{beyond} of {late.count} left more than a tick ({tick}) late", "yellow")
+                (f"{beyond:,} of {late.count:,} left more than a tick ({tick}) late", "yellow")
             )
         if dropped:
             lines.append((f"{counted(dropped, 'packet')} dropped by the kernel", "yellow"))

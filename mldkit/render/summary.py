@@ -247,7 +247,7 @@ def _changes_text(changes: list[tuple[Address, int]]) -> str:
     if len(changes) == 1:
         return f"; took over from {text(before)} at {clock_text(begun_ns)}"
     return (
-        f"; the querier changed {len(changes)} times, the last time from {text(before)} at"
+        f"; the querier changed {len(changes):,} times, the last time from {text(before)} at"
         f" {clock_text(begun_ns)}"
     )
 
@@ -266,7 +266,7 @@ def _about_members(link: LinkFacts, result: AnalysisResult) -> list[str]:
     suppressed = _suppressed(rows, current)
     expired = sum(row.ended_by == EXPIRY for row in rows) - suppressed
     extra = [
-        f"{count} {word}"
+        f"{count:,} {word}"
         for word, count in (
             ("left", sum(row.ended_by == LEAVE for row in rows)),
             ("expired", expired),
@@ -321,7 +321,7 @@ def _late_text(link: LinkFacts, result: AnalysisResult) -> str:
         # They answered somebody who is not heard here.
         return ""
     hosts = [entry.host for entry in late]
-    return f", {link.delays.late} late" + (f", from {named(hosts)}" if hosts else "")
+    return f", {link.delays.late:,} late" + (f", from {named(hosts)}" if hosts else "")
 
 
 def _about_findings(findings: Sequence[Diagnosis], room: int) -> list[str]:
@@ -345,7 +345,7 @@ def _about_findings(findings: Sequence[Diagnosis], room: int) -> list[str]:
     for first, *others in ordered[: room - (cure is not None)]:
         where = f"{place(first.link)}: " if first.link is not None else ""
         line = f"{first.severity} {first.id}: {where}{first.rule.title}: {first.detail_of_host}"
-        lines.append(f"{line}, and {len(others)} more like it." if others else f"{line}.")
+        lines.append(f"{line}, and {len(others):,} more like it." if others else f"{line}.")
     if cure is not None:
         lines.insert(1, cure)
     total = f"{counted(counts[ERROR], 'error')}, {counted(counts[WARNING], 'warning')}"

@@ -122,7 +122,7 @@ def _fallen_text(link: LinkFacts, fallen: Mapping[bytes, _Speaker]) -> str:
     if returned == len(fallen):
         name = link.key.family.name.upper()
         return f"{line}, and came back to {name}v{link.key.family.current_version}"
-    return f"{line}; {returned} came back" if returned else line
+    return f"{line}; {returned:,} came back" if returned else line
 
 
 def _queriers_text(queriers: Sequence[OlderQuerier], what: str) -> str:

@@ -2,8 +2,8 @@
 
 ::
 
-    eth1  up   IGMPv3 querier 10.0.0.1, next query in 38 s
-    3 groups, 3 hosts, 128 messages, 0 dropped
+    eth1  up  3 groups, 3 hosts, 128 messages, 0 dropped by the kernel
+    IGMPv3 querier 10.0.0.1, next query in 38 s
 
     Group / host           Mode  Sources       Reported    Delay  Expires
     ff3e::8000:1                 2 hosts

@@ -1,11 +1,10 @@
-"""Words for links, frames and captures."""
+"""Words for links, frames and captures, and the names of families and filter modes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import place_text
-from mldkit.model.family import IGMP
 from mldkit.model.words import named
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.facts import LinkKey
     from mldkit.model.addresses import Address
+    from mldkit.model.family import Family
 
 
 def place(link: LinkKey) -> str:
@@ -46,9 +46,14 @@ def filter_text(exclude: bool, sources: Sequence[Address], most: int) -> str:  #
     return named(sources, most) or "nothing"
 
 
-def family_name(link: LinkKey) -> str:
-    """Return `ipv4` or `ipv6`."""
-    return "ipv4" if link.family is IGMP else "ipv6"
+def family_name(family: Family) -> str:
+    """Return the family as JSON names it: `ipv4` or `ipv6`."""
+    return f"ipv{family.ip_version}"
+
+
+def filter_mode(exclude: bool) -> str:  # noqa: FBT001 (a value, not a switch)
+    """Return the filter mode as JSON and tables name it: `INCLUDE` or `EXCLUDE`."""
+    return "EXCLUDE" if exclude else "INCLUDE"
 
 
 def frames_text(frames: Sequence[int], most: int, capture: str | None) -> str:

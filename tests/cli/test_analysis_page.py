@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from mldkit.cli.main import main
 from mldkit.model.family import MLD
+from mldkit.render import analysis_page
 from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
@@ -42,3 +44,29 @@ def test_the_heading_of_a_page_has_room(
     text = page.read_text()
     assert f"<h1>{heading}</h1>" in text
     assert ("0.pcapng, 1.pcapng, 2.pcapng, 3.pcapng, 4.pcapng" in text) == (files == 5)
+
+
+def test_every_table_of_a_page_says_how_much_it_leaves_out(
+    capture: Callable[..., str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.setattr(analysis_page, "MOST_ROWS", 3)
+    stage = Stage(MLD)
+    for number in range(1, 6):
+        stage.query(number / 10, router=number)
+        stage.report(number, "IS_EX", 1, host=number)
+        stage.data(number, 1, source=number)
+    page = tmp_path / "page.html"
+
+    main(["analyze", "--html", str(page), capture("many.pcapng", stage.frames())])
+
+    capsys.readouterr()
+    _, *tables = page.read_text().split("<h2>")
+    rests = {
+        table.partition("<")[0]: found[1]
+        for table in tables
+        if (found := re.search(r"(\d+) more; --json has all", table))
+    }
+    assert rests == {"Queriers": "2", "Memberships": "2", "Data to groups": "2", "Devices": "7"}

@@ -150,3 +150,17 @@ def test_options_that_make_one_thing_of_all_are_refused(
 ) -> None:
     assert main(["analyze", "--each", *option, str(folder)]) == 2
     assert f"argument --each: not with {option[0]}" in capsys.readouterr().err
+
+
+def test_a_name_that_cannot_be_looked_up_stops_nothing(tmp_path: Path, capsys: Output) -> None:
+    good = write(tmp_path / "below" / "a.pcapng", sound())
+    round_about = tmp_path / "below" / "round"
+    round_about.symlink_to(round_about)
+    long = "a" * 300  # NAME_MAX is 255
+
+    main(["analyze", "--each", "--json", "", long, str(tmp_path / "below")])
+
+    rows = {row["file"]: row for row in json.loads(capsys.readouterr().out)["captures"]}
+    assert rows.keys() == {good, "", long, str(round_about)}
+    assert [name for name, row in rows.items() if row["readable"]] == [good]
+    assert rows[long]["reason"] == "file name too long"

@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
+from mldkit.cli.main import main
+from mldkit.model.family import MLD
 from mldkit.render.terminal import broken_at, print_json, print_json_members, print_table
 from mldkit.testing.envelopes import V6, patched
+from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
 DECODE = (sys.executable, "-m", "mldkit", "decode", "--hex", patched(V6, 21, b"\x40").hex())
@@ -104,6 +107,19 @@ with waiting(argparse.Namespace(quiet=False), 2_000_000_000, "work"):
     _, bar, since = before.rpartition("━")
     assert (event, bar) == ("an event", "━")
     assert "\x1b[2K" in since  # the line of the bar is erased first
+
+
+@pytest.mark.parametrize("name", ["[red]x", "[/]", "a:cd:b", "{task.total}", "{x}", "{"])
+def test_a_name_stands_beside_its_progress_bar_as_it_is(name: str) -> None:
+    program = f"""
+import argparse
+from mldkit.render.progress import waiting
+with waiting(argparse.Namespace(quiet=False), 2_000_000_000, {name!r}):
+    pass
+"""
+    shown = on_a_terminal(80, sys.executable, "-c", program)
+
+    assert f"{name} \x1b" in shown.partition("━")[0]
 
 
 ADDRESS = "fe80::cce1:a7ff:fee1:f4f2"
@@ -201,3 +217,19 @@ def test_a_document_piece_by_piece_has_the_octets_of_the_whole(
 
     assert capsys.readouterr().out == whole
     assert json.loads(whole) == document
+
+
+def test_thousands_have_a_comma(
+    capture: Callable[..., str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Stage(MLD)
+    for number in range(1, 1332):
+        stage.query(number / 100, router=number)
+        stage.report(20 + number, "IS_EX", 1, hop_limit=9)
+
+    main(["analyze", capture("flood.pcapng", stage.frames())])
+
+    printed = capsys.readouterr().out
+    assert "1,031 more; --json has all" in printed
+    assert "1,331 times; frames" in printed
+    assert "1,065 more of D-14" in printed

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mldkit.render.pictures.paper import (
-    ALARM,
-    ANY_SOURCE,
-    DATA,
-    INCLUDE,
-    INK,
-    MUTED,
-    OLDER,
-    PAPER,
-    seconds,
-)
+from mldkit.render.pictures import paper
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,10 +14,10 @@ PALE = 0.28
 BAR, THIN = 0.36, 0.13
 """Half the height of the bars of members and of data, in lines."""
 _WORDS = {
-    ANY_SOURCE: "EXCLUDE (any source)",
-    INCLUDE: "INCLUDE (its sources)",
-    OLDER: "older version",
-    DATA: "data",
+    paper.ANY_SOURCE: "EXCLUDE (any source)",
+    paper.INCLUDE: "INCLUDE (its sources)",
+    paper.OLDER: "older version",
+    paper.DATA: "data",
 }
 _MOST_IN_ROW = 6
 _LEGEND_INCHES = 0.5
@@ -46,14 +36,14 @@ class Canvas:
         self, place: float, from_ns: int, to_ns: int, colour: str, *, alpha: float = 1.0
     ) -> None:
         """Add a bar at a line or between two of them; data are thin."""
-        start, end = seconds(from_ns, self._begun_ns), seconds(to_ns, self._begun_ns)
+        start, end = paper.seconds(from_ns, self._begun_ns), paper.seconds(to_ns, self._begun_ns)
         if end > start:
-            half = THIN if colour == DATA else BAR
+            half = THIN if colour == paper.DATA else BAR
             self._bars.setdefault((colour, alpha, half), []).append((start, end, place))
 
     def mark(self, number: int, time_ns: int, kind: str) -> None:
         """Add a mark to a line."""
-        self._marks.setdefault(kind, []).append((seconds(time_ns, self._begun_ns), number))
+        self._marks.setdefault(kind, []).append((paper.seconds(time_ns, self._begun_ns), number))
 
     def draw(self, axes: Axes) -> None:
         """Draw everything."""
@@ -84,19 +74,19 @@ class Canvas:
         ]
         if grouped:
             words = "stronger: more of its members at a time"
-            handles.append(Patch(color=MUTED, alpha=0.5, label=words))
+            handles.append(Patch(color=paper.MUTED, alpha=0.5, label=words))
         elif any(alpha == PALE for _, alpha, _ in self._bars):
             words = "remembered, no report any more"
-            handles.append(Patch(color=MUTED, alpha=PALE, label=words))
+            handles.append(Patch(color=paper.MUTED, alpha=PALE, label=words))
         handles += [
             Line2D([], [], linestyle="none", label=kind, **style)
             for kind, style in MARKS.items()
             if kind in self._marks
         ]
         if False in queries:
-            handles.append(Line2D([], [], color=ALARM, linewidth=0.9, label="General Query"))
+            handles.append(Line2D([], [], color=paper.ALARM, linewidth=0.9, label="General Query"))
         if True in queries:
-            dotted = Line2D([], [], color=ALARM, linewidth=0.9, linestyle=(0, (1, 2)))
+            dotted = Line2D([], [], color=paper.ALARM, linewidth=0.9, linestyle=(0, (1, 2)))
             dotted.set_label("specific query")
             handles.append(dotted)
         # In inches: a share of the axes' height would move as the layout makes room for the legend.
@@ -111,11 +101,11 @@ class Canvas:
 
 MARKS: dict[str, dict[str, Any]] = {
     "report": {
-        "marker": "o", "markersize": 3.6, "markerfacecolor": PAPER, "markeredgecolor": INK,
-        "markeredgewidth": 0.7,
+        "marker": "o", "markersize": 3.6, "markerfacecolor": paper.PAPER,
+        "markeredgecolor": paper.INK, "markeredgewidth": 0.7,
     },
-    "join": {"marker": "|", "markersize": 8, "color": INK, "markeredgewidth": 1.4},
-    "leave": {"marker": "x", "markersize": 5.5, "color": INK, "markeredgewidth": 1.4},
-    "expiry": {"marker": ">", "markersize": 5.5, "color": ALARM, "markeredgewidth": 0},
-    "change": {"marker": "D", "markersize": 4.5, "color": INK, "markeredgewidth": 0},
+    "join": {"marker": "|", "markersize": 8, "color": paper.INK, "markeredgewidth": 1.4},
+    "leave": {"marker": "x", "markersize": 5.5, "color": paper.INK, "markeredgewidth": 1.4},
+    "expiry": {"marker": ">", "markersize": 5.5, "color": paper.ALARM, "markeredgewidth": 0},
+    "change": {"marker": "D", "markersize": 4.5, "color": paper.INK, "markeredgewidth": 0},
 }  # fmt: skip
