@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import is_multicast
+from mldkit.model.protocol_numbers import UDP
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
 
-_UDP = 17
 _ETHERNET_OCTETS, _IPV6_OCTETS, _UDP_OCTETS = 14, 40, 8
 
 
@@ -68,10 +68,10 @@ def flows(sent: Iterable[LabDatagram]) -> list[Flow]:
 def _read(frame: Frame) -> LabDatagram | None:
     data = frame.data
     kind, at = data[12:14], _ETHERNET_OCTETS
-    if kind == b"\x86\xdd" and data[at + 6 : at + 7] == bytes([_UDP]):
+    if kind == b"\x86\xdd" and data[at + 6 : at + 7] == bytes([UDP]):
         source, group, hops = data[at + 8 : at + 24], data[at + 24 : at + 40], data[at + 7]
         at += _IPV6_OCTETS
-    elif kind == b"\x08\x00" and data[at + 9 : at + 10] == bytes([_UDP]):
+    elif kind == b"\x08\x00" and data[at + 9 : at + 10] == bytes([UDP]):
         source, group, hops = data[at + 12 : at + 16], data[at + 16 : at + 20], data[at + 8]
         at += (data[at] & 0x0F) * 4
     else:

@@ -24,18 +24,15 @@ from mldkit.model.datagram import LinkType
 from mldkit.model.protocol_numbers import (
     ANSWERING_TUNNELS,
     IGMP,
-    IP_TUNNELS,
+    IP_CARRIERS,
     TCP,
+    TUNNEL_PORTS,
     UDP,
-    UDP_TUNNELS,
-    UNREAD_IP_PROTOCOLS,
-    UNREAD_UDP_PORTS,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-_CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS))
 Column: TypeAlias = tuple[int, bytes]
 """Position in the head, and for every octet value the kinds of dull frame it allows."""
 
@@ -94,7 +91,7 @@ class _Kinds(NamedTuple):
 
 
 _FROM_LOW = {port & 0xFF for port in ANSWERING_TUNNELS}
-_TO_LOW = {port & 0xFF for port in (*UDP_TUNNELS, *UNREAD_UDP_PORTS)}
+_TO_LOW = {port & 0xFF for port in TUNNEL_PORTS}
 
 
 def _version_column(at: int, kinds: _Kinds) -> Column:
@@ -113,7 +110,7 @@ def _ipv4_columns(at: int, kinds: _Kinds, *, data: bool) -> tuple[Column, ...]:
     to_group = _column(at + 16, 0xFF, (range(0xE0, 0xF0), neither))
     return (
         *((to_group,) if data else ()),
-        _column(at + 9, no_udp, ((IGMP, *_CARRIERS), neither), ((UDP,), no_other)),
+        _column(at + 9, no_udp, ((IGMP, *IP_CARRIERS), neither), ((UDP,), no_other)),
         _column(at + 21, 0xFF, (_FROM_LOW, no_udp)),
         _column(at + 23, 0xFF, (_TO_LOW, no_udp)),
     )

@@ -20,21 +20,24 @@ from mldkit.model.protocol_numbers import (
     ARPHRD_FRAME_RELAY,
     ARPHRD_NETLINK,
     ARPHRD_RADIOTAP,
+    COOKED_ETHERNET,
+    COOKED_LLC,
+    COOKED_PPP,
     ENCAPSULATING_ETHERTYPES,
     ETHERTYPE_IPV4,
     ETHERTYPE_IPV6,
     FRAGMENT,
     ICMPV6,
     IGMP,
-    IP_TUNNELS,
+    IP_CARRIERS,
+    IP_VERSIONS,
     IPV6_EXTENSIONS,
+    LOOPBACK_FAMILIES,
     MAX_VLAN_TAGS,
     SMALLEST_ETHERTYPE,
+    TUNNEL_PORTS,
     UDP,
-    UDP_TUNNELS,
     UNREAD_ETHERTYPES,
-    UNREAD_IP_PROTOCOLS,
-    UNREAD_UDP_PORTS,
     VLAN_ETHERTYPES,
 )
 
@@ -44,15 +47,11 @@ if TYPE_CHECKING:
     from mldkit.link.layouts import Layout
 
 _SNAP = b"\xaa\xaa\x03"
-_NULL_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
-_VERSIONS = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
-_COOKED_ETHERNET, _COOKED_LLC, _COOKED_PPP = 3, 4, 7
 _FRAMED_DEVICES = (ARPHRD_FRAME_RELAY, ARPHRD_RADIOTAP)
 
 _ADVERTISEMENT = 136
 _FRAGMENTED = frozenset((FRAGMENT, ICMPV6, UDP))
-_CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS))
-_TO_PORTS = frozenset(port.to_bytes(2, "big") for port in (*UDP_TUNNELS, *UNREAD_UDP_PORTS))
+_TO_PORTS = frozenset(port.to_bytes(2, "big") for port in TUNNEL_PORTS)
 _FROM_PORTS = frozenset(port.to_bytes(2, "big") for port in ANSWERING_TUNNELS)
 _LEFT_TO_DECODER = ENCAPSULATING_ETHERTYPES | UNREAD_ETHERTYPES.keys()
 _SNAP_TYPES = frozenset(
@@ -97,7 +96,7 @@ def _ipv4_may_hold(data: bytes, at: int) -> bool:
     protocol = data[at + 9]
     if protocol == UDP:
         return _is_tunnel_port(data, at + (data[at] & 15) * 4)
-    return protocol == IGMP or protocol in _CARRIERS
+    return protocol == IGMP or protocol in IP_CARRIERS
 
 
 def _ipv6_may_hold(data: bytes, at: int) -> bool:
@@ -116,8 +115,8 @@ def _ipv6_may_hold(data: bytes, at: int) -> bool:
         if len(data) < payload + 8 or 0 < claimed < 8:
             return True
         following = data[payload]
-        return following in IPV6_EXTENSIONS or following in _CARRIERS or following in _FRAGMENTED
-    return next_header in _CARRIERS
+        return following in IPV6_EXTENSIONS or following in IP_CARRIERS or following in _FRAGMENTED
+    return next_header in IP_CARRIERS
 
 
 def _is_tunnel_port(data: bytes, at: int) -> bool:
@@ -169,7 +168,7 @@ def _sll2(data: bytes) -> _Network:
         return _NO_IP
     if _has_frame(kind, ethertype) or ethertype in _LEFT_TO_DECODER:
         return _UNKNOWN
-    if ethertype == _COOKED_LLC:
+    if ethertype == COOKED_LLC:
         return _behind_llc(data, 20)
     if ethertype not in VLAN_ETHERTYPES:
         return ethertype, 20
@@ -178,13 +177,13 @@ def _sll2(data: bytes) -> _Network:
 
 def _has_frame(kind: int, protocol: int) -> bool:
     """Return whether behind a cooked header stands a frame that has a link header itself."""
-    return protocol in (_COOKED_ETHERNET, _COOKED_PPP) or (
+    return protocol in (COOKED_ETHERNET, COOKED_PPP) or (
         kind in _FRAMED_DEVICES and protocol < SMALLEST_ETHERTYPE
     )
 
 
 def _raw(data: bytes) -> _Network:
-    return (_VERSIONS.get(data[0] >> 4, 0), 0) if data else _UNKNOWN
+    return (IP_VERSIONS.get(data[0] >> 4, 0), 0) if data else _UNKNOWN
 
 
 def _null(data: bytes) -> _Network:
@@ -193,9 +192,9 @@ def _null(data: bytes) -> _Network:
     family = int.from_bytes(data[:4], "little")
     if family > 0xFFFF:
         family = int.from_bytes(data[:4], "big")
-    ethertype = _NULL_FAMILIES.get(family, 0)
+    ethertype = LOOPBACK_FAMILIES.get(family, 0)
     if not ethertype and len(data) > 4:
-        ethertype = _VERSIONS.get(data[4] >> 4, 0)
+        ethertype = IP_VERSIONS.get(data[4] >> 4, 0)
     return ethertype, 4
 
 

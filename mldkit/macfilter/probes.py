@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from mldkit.macfilter.collide import same_bit, same_mac
 from mldkit.macfilter.receive_filter import BROADCAST
 from mldkit.model.addresses import Address, group_mac, mac_text, parse, scope, text
+from mldkit.model.protocol_numbers import UDP
 from mldkit.wire.checksum import complement, internet_checksum, ones_sum
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ MARK = b"MLDK"
 ALL_HOSTS = (parse("224.0.0.1"), parse("ff02::1"))
 HOST_ONLY = parse("ff01::1")
 EXPERIMENTAL_TYPE = 0x88B5  # IEEE 802 local experiments
-_UDP = 17
 _TTL = 8
 _NUMBER = struct.Struct("!4sI")
 
@@ -113,13 +113,13 @@ class Sender:
         udp = struct.pack("!HHHH", PORT, PORT, 8 + len(mark), 0) + mark
         if len(probe.group) == 4:
             head = struct.pack(
-                "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, _TTL, _UDP, 0, self.ipv4, probe.group
+                "!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0, _TTL, UDP, 0, self.ipv4, probe.group
             )
             head = head[:10] + struct.pack("!H", internet_checksum(head)) + head[12:]
             return probe.mac + self.mac + b"\x08\x00" + head + udp
-        total = ones_sum(self.ipv6) + ones_sum(probe.group) + len(udp) + _UDP + ones_sum(udp)
+        total = ones_sum(self.ipv6) + ones_sum(probe.group) + len(udp) + UDP + ones_sum(udp)
         udp = udp[:6] + struct.pack("!H", complement(total)) + udp[8:]
-        head = struct.pack("!IHBB16s16s", 6 << 28, len(udp), _UDP, _TTL, self.ipv6, probe.group)
+        head = struct.pack("!IHBB16s16s", 6 << 28, len(udp), UDP, _TTL, self.ipv6, probe.group)
         return probe.mac + self.mac + b"\x86\xdd" + head + udp
 
 

@@ -38,6 +38,8 @@ ENCAPSULATING_ETHERTYPES = frozenset(
     )
 )  # fmt: skip
 """Behind these, other than behind VLAN tags, stands what may be IP and is read."""
+IP_VERSIONS = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
+"""The ethertype that belongs to the version in the first octet of an IP header."""
 UNREAD_ETHERTYPES = {
     0x22F3: "TRILL",
     0x883E: "WCCP",
@@ -61,6 +63,8 @@ IP_TUNNELS = {
 """IP protocols of tunnels that can be looked into."""
 UNREAD_IP_PROTOCOLS = {ESP: "ESP", AUTHENTICATION: "AH", L2TP: "L2TPv3"}
 """IP protocols that can carry other packets and are not looked into."""
+IP_CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS))
+"""All IP protocols that can carry other packets."""
 
 HOP_BY_HOP, ROUTING, FRAGMENT, ICMPV6, DESTINATION_OPTIONS = 0, 43, 44, 58, 60
 MOBILITY, HIP, SHIM6 = 135, 139, 140
@@ -85,6 +89,8 @@ ANSWERING_TUNNELS = frozenset((L2TP_PORT, AYIYA_PORT, CAPWAP_PORT))
 """Those of them that send back from their port to any port."""
 UNREAD_UDP_PORTS = {3544: "Teredo", 4341: "LISP", 4790: "VXLAN-GPE"}
 """Destination ports of tunnels that are not looked into."""
+TUNNEL_PORTS = frozenset((*UDP_TUNNELS, *UNREAD_UDP_PORTS))
+"""Destination ports of all tunnels."""
 
 PPP_ETHERTYPES = {
     0x0021: ETHERTYPE_IPV4,
@@ -107,6 +113,10 @@ NLPID_SNAP, NLPID_IPV6, NLPID_IPV4, NLPID_PPP = 0x80, 0x8E, 0xCC, 0xCF
 
 ARPHRD_FRAME_RELAY, ARPHRD_RADIOTAP, ARPHRD_NETLINK = 770, 803, 824
 """Kinds of device in cooked headers behind which stands no ethertype (linux/if_arp.h)."""
+COOKED_ETHERNET, COOKED_LLC, COOKED_PPP = 3, 4, 7
+"""What stands in the place of an ethertype in cooked headers (LINUX_SLL_P_ numbers)."""
+LOOPBACK_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
+"""Address families in the loopback headers of the BSDs and of macOS."""
 
 DSA_TAG_OCTETS = 4
 

@@ -27,10 +27,10 @@ def clock_text(time_ns: int) -> str:
 
 
 def _date_text(days: int) -> str:
-    """Return the date so many days after 1970-01-01.
+    """Return the date so many days after 1970-01-01, however many a capture claims.
 
-    In years that begin in March the leap day is the last one; 400 of them have 146,097 days, and
-    five of their months 153.
+    `time.gmtime` refuses some of them. In years that begin in March the leap day is the last one;
+    400 of them have 146,097 days, and five of their months 153.
     """
     eras, day = divmod(days + _MARCH_OF_0_TO_1970, 146_097)
     year = (day - day // 1460 + day // 36_524 - day // 146_096) // 365
@@ -57,9 +57,9 @@ def length_text(value_ns: int) -> str:
 def interval_text(value_ns: int) -> str:
     """Return how often something comes, not finer than a timer keeps it: `125 s`, `2.5 s`."""
     value = value_ns / SECOND
-    if value >= 10 or value < 1:
-        return f"{value:,.0f} s" if value >= 10 else delay_text(value_ns)
-    return f"{round(value, 1):g} s"
+    if value < 1:
+        return delay_text(value_ns)
+    return f"{value:,.0f} s" if value >= 10 else f"{round(value, 1):g} s"
 
 
 def delay_text(value_ns: int) -> str:

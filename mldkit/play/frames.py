@@ -15,6 +15,7 @@ from mldkit.model.addresses import group_mac
 from mldkit.model.datagram import Datagram
 from mldkit.model.family import IGMP, family_of
 from mldkit.model.messages import Other
+from mldkit.model.protocol_numbers import UDP
 from mldkit.wire.checksum import icmpv6_checksum, internet_checksum
 from mldkit.wire.encode import encode_frame, encode_message
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 OTHER_MAC = bytes.fromhex("0200000001")
 """MACs of nodes that the script does not name: the last octet of their address follows."""
-_UDP = 17
 _PORT = 5000
 _PAYLOAD = b"data"
 
@@ -70,16 +70,16 @@ def data_frame(act: DataAct) -> bytes:
     udp_octets = 8 + len(_PAYLOAD)
     if family_of(act.group) is IGMP:
         octets = 20 + udp_octets
-        head = struct.pack("!BBHHHBBH", 0x45, 0, octets, 0, 0, act.ttl, _UDP, 0)
+        head = struct.pack("!BBHHHBBH", 0x45, 0, octets, 0, 0, act.ttl, UDP, 0)
         checksum = internet_checksum(head + act.source + act.group)
         packet = head[:10] + checksum.to_bytes(2, "big") + act.source + act.group
         ethertype = b"\x08\x00"
     else:
-        head = struct.pack("!IHBB", 6 << 28, udp_octets, _UDP, act.ttl)
+        head = struct.pack("!IHBB", 6 << 28, udp_octets, UDP, act.ttl)
         packet = head + act.source + act.group
         ethertype = b"\x86\xdd"
     udp = struct.pack("!HHHH", _PORT, _PORT, udp_octets, 0) + _PAYLOAD
-    pseudo = act.source + act.group + struct.pack("!HH", _UDP, udp_octets)
+    pseudo = act.source + act.group + struct.pack("!HH", UDP, udp_octets)
     # Zero says "no checksum", which IPv6 does not allow (RFC 8200 §8.1).
     checksum = internet_checksum(pseudo + udp) or 0xFFFF
     udp = udp[:6] + checksum.to_bytes(2, "big") + udp[8:]

@@ -1,6 +1,6 @@
 """A link on which messages happen at given times: what tests of the analysis are written with.
 
-One stage serves both families; hosts, routers, groups and sources have numbers::
+One stage serves both families; hosts, routers, groups and sources have numbers (`Addressing`)::
 
     stage = Stage(MLD)
     stage.query(0)                                  # General Query of router 1
@@ -22,6 +22,7 @@ from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.family import IGMP, Family
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.testing.addressing import Addressing
 from mldkit.wire.checksum import internet_checksum
 from mldkit.wire.encode import encode_frame
 
@@ -32,41 +33,18 @@ if TYPE_CHECKING:
     from mldkit.model.messages import Message
 
 BEGIN_NS = 1_700_000_000 * SECOND
-_ROUTER, _HOST, _SOURCE = 1, 100, 200
-"""Last octets of the first of each kind: routers win elections in order of their numbers."""
 
 
-class Stage:
+class Stage(Addressing):
     """Frames of one family on one link, in order of time.
 
     It has more methods than a class should, because each message that somebody can send has one.
     """
 
     def __init__(self, family: Family, *, vlan: tuple[int, ...] = ()) -> None:
-        self.family = family
+        super().__init__(family)
         self.vlan = vlan
         self._timed: list[tuple[int, bytes]] = []
-
-    def address(self, last: int) -> Address:
-        """Return a link-local or 10.9.0.x address."""
-        return parse(f"10.9.0.{last}" if self.family is IGMP else f"fe80::{last:x}")
-
-    def router(self, number: int = 1) -> Address:
-        """Return the address of a router."""
-        return self.address(_ROUTER + number - 1)
-
-    def host(self, number: int = 1) -> Address:
-        """Return the address of a host."""
-        return self.address(_HOST + number - 1)
-
-    def group(self, number: int) -> Address:
-        """Return a group."""
-        return parse(f"239.1.1.{number}" if self.family is IGMP else f"ff05::1:{number:x}")
-
-    def source(self, number: int) -> Address:
-        """Return a source of data."""
-        last = _SOURCE + number
-        return parse(f"10.0.0.{last}" if self.family is IGMP else f"2001:db8::{last:x}")
 
     def query(
         self,

@@ -12,8 +12,10 @@ from mldkit.model.protocol_numbers import (
     ETHERTYPE_IPV6,
     FRAGMENT,
     HOP_BY_HOP,
+    IP_CARRIERS,
     IP_TUNNELS,
     ROUTING,
+    TUNNEL_PORTS,
     UDP,
     UDP_TUNNELS,
     UNREAD_IP_PROTOCOLS,
@@ -26,9 +28,8 @@ if TYPE_CHECKING:
 _PASSED_OVER = frozenset((HOP_BY_HOP, ROUTING, DESTINATION_OPTIONS))
 """IPv6 headers that may stand in front of a tunnel (RFC 2473 §5.1)."""
 _MOST_HEADERS = 8
-_CARRIERS = frozenset((*IP_TUNNELS, *UNREAD_IP_PROTOCOLS))
-_TO_PORTS = {port.to_bytes(2, "big"): port for port in sorted({*UDP_TUNNELS, *UNREAD_UDP_PORTS})}
-_FROM_PORTS = {port.to_bytes(2, "big"): port for port in sorted(ANSWERING_TUNNELS)}
+_TO_PORTS = {port.to_bytes(2, "big"): port for port in TUNNEL_PORTS}
+_FROM_PORTS = {port.to_bytes(2, "big"): port for port in ANSWERING_TUNNELS}
 
 
 class Carrier(NamedTuple):
@@ -66,7 +67,7 @@ def carrier_of(data: bytes, link: LinkHeader) -> Carrier | Unread | None:
                 data[start : start + 2] not in _FROM_PORTS
             ):
                 return None
-        elif protocol not in _CARRIERS:
+        elif protocol not in IP_CARRIERS:
             return None
         length = data[at + 2] << 8 | data[at + 3]
         # A sender's card sets the length of what it cuts in pieces itself.
@@ -77,7 +78,7 @@ def carrier_of(data: bytes, link: LinkHeader) -> Carrier | Unread | None:
         length = data[at + 4] << 8 | data[at + 5]
         end = min(link.end, at + 40 + length) if length else link.end
         protocol, start, bits = _behind_extensions(data, at + 40, end, data[at + 6])
-        if protocol != UDP and protocol not in _CARRIERS:
+        if protocol != UDP and protocol not in IP_CARRIERS:
             return None
         is_later, is_fragment = bool(bits & 0xFFF8), bool(bits & 0xFFF9)
     else:

@@ -16,6 +16,9 @@ from mldkit.model.protocol_numbers import (
     ARPHRD_FRAME_RELAY,
     ARPHRD_NETLINK,
     ARPHRD_RADIOTAP,
+    COOKED_ETHERNET,
+    COOKED_LLC,
+    COOKED_PPP,
     SMALLEST_ETHERTYPE,
     VLAN_ETHERTYPES,
 )
@@ -23,8 +26,6 @@ from mldkit.wire.encapsulations import read_framed_ppp
 from mldkit.wire.ethernet import follow, followed, read_ethertype, read_llc
 from mldkit.wire.link_header import Found, Inner, LinkHeader, cut
 
-_ETHERNET, _LLC, _PPP = 3, 4, 7
-"""What stands in the place of an ethertype (LINUX_SLL_P_ numbers)."""
 _FRAMES = {
     ARPHRD_FRAME_RELAY: LinkType.FRELAY,
     ARPHRD_RADIOTAP: LinkType.IEEE802_11_RADIOTAP,
@@ -74,8 +75,8 @@ def _read_other(data: bytes, at: int, kind: int, protocol: int, source: bytes | 
         return None
     if kind in _FRAMES:
         return Inner(_FRAMES[kind], at, end)
-    if protocol == _ETHERNET:
+    if protocol == COOKED_ETHERNET:
         return Inner(LinkType.ETHERNET, at, end)
-    if protocol == _PPP:
+    if protocol == COOKED_PPP:
         return followed(data, read_framed_ppp(data, LinkHeader(0, at, end, source, None, ())))
-    return followed(data, read_llc(data, at, source)) if protocol == _LLC else None
+    return followed(data, read_llc(data, at, source)) if protocol == COOKED_LLC else None

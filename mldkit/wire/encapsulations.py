@@ -37,6 +37,7 @@ from mldkit.model.protocol_numbers import (
     ETHERTYPE_PPP,
     ETHERTYPE_PPPOE_SESSION,
     ETHERTYPE_VN_TAG,
+    IP_VERSIONS,
     PPP_ETHERTYPES,
     UNREAD_PPP_PROTOCOLS,
     VLAN_ETHERTYPES,
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 
 _MAX_LABELS = 32
 _LAST_LABEL = 0x01  # of the third octet of a label
-_INSIDE_MPLS = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
 _ASSOCIATED_CHANNEL = 1  # where an IP version would stand (RFC 4385 §5)
 _KNOWN_ETHERTYPES = (
     ENCAPSULATING_ETHERTYPES | VLAN_ETHERTYPES | {ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_ARP}
@@ -120,8 +120,8 @@ def read_mpls(data: bytes, header: LinkHeader) -> Found:
         return cut("an MPLS packet", end)
     inside = header._replace(offset=at, source=None, destination=None)
     kind = data[at] >> 4
-    if kind in _INSIDE_MPLS:
-        return inside._replace(ethertype=_INSIDE_MPLS[kind])
+    if kind in IP_VERSIONS:
+        return inside._replace(ethertype=IP_VERSIONS[kind])
     if looks_like_ethernet(data, at, end):
         return inside._replace(ethertype=ETHERTYPE_BRIDGED)
     if kind == 0 and looks_like_ethernet(data, at + 4, end):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.model import protocol_numbers
 from mldkit.model.datagram import Datagram, Decoded, Frame, Malformed, Remark
 from mldkit.model.family import IGMP
 from mldkit.wire import header_sums
@@ -18,7 +19,7 @@ from mldkit.wire.link_header import Stop
 if TYPE_CHECKING:
     from mldkit.wire.link_header import LinkHeader
 
-PROTOCOL_IGMP = 2
+_IGMP = protocol_numbers.IGMP
 _ROUTER_ALERT = 0x94
 _new = tuple.__new__
 _ROUTER_ALERT_OPTION = b"\x94\x04\x00\x00"
@@ -36,7 +37,7 @@ def read(frame: Frame, link: LinkHeader) -> Place | Fragment | Decoded | Stop | 
         return Stop("M-02", "the frame ends inside the IPv4 header", end)
     if data[start] >> 4 != 4:
         return Stop("M-44", f"IP version {data[start] >> 4} under the ethertype of IPv4", start)
-    if data[start + 9] != PROTOCOL_IGMP:
+    if data[start + 9] != _IGMP:
         return None
     datagram = _datagram(data, start, end, link)
     header = (data[start] & 15) * 4

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.model.datagram import LinkType, Unread
-from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6
+from mldkit.model.protocol_numbers import IP_VERSIONS, LOOPBACK_FAMILIES
 from mldkit.wire import capture_headers, cooked, point_to_point, wireless
 from mldkit.wire.ethernet import read_ethernet
 from mldkit.wire.link_header import Found, Inner, LinkHeader, Stop, cut
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
 MAX_FRAMES = 4
 """Frames of other link types inside each other that are followed."""
 
-_NULL_FAMILIES = {2: ETHERTYPE_IPV4, 24: ETHERTYPE_IPV6, 28: ETHERTYPE_IPV6, 30: ETHERTYPE_IPV6}
-_VERSION_ETHERTYPES = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
-
 
 def _read_raw(data: bytes, start: int = 0) -> Found:
     if start >= len(data):
         return Stop("M-01", "the frame is empty", len(data))
-    ethertype = _VERSION_ETHERTYPES.get(data[start] >> 4)
+    ethertype = IP_VERSIONS.get(data[start] >> 4)
     return LinkHeader(ethertype, start, len(data), None, None, ()) if ethertype else None
 
 
@@ -39,9 +36,9 @@ def _read_null(data: bytes, start: int = 0) -> Found:
     value = int.from_bytes(data[start:at], "little")
     if value > 0xFFFF:
         value = int.from_bytes(data[start:at], "big")
-    ethertype = _NULL_FAMILIES.get(value)
+    ethertype = LOOPBACK_FAMILIES.get(value)
     if ethertype is None and end > at:
-        ethertype = _VERSION_ETHERTYPES.get(data[at] >> 4)
+        ethertype = IP_VERSIONS.get(data[at] >> 4)
     return LinkHeader(ethertype, at, end, None, None, ()) if ethertype else None
 
 

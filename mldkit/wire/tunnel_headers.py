@@ -34,6 +34,7 @@ from mldkit.model.protocol_numbers import (
     GRE_ERSPAN_II,
     GRE_ERSPAN_III,
     GTP_PORT,
+    IP_VERSIONS,
     IPV4_IN_IP,
     IPV6_IN_IP,
     L2TP_PORT,
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 
 Opened: TypeAlias = tuple[Circuit, Found]
 
-_VERSIONS = {4: ETHERTYPE_IPV4, 6: ETHERTYPE_IPV6}
 _GTP_VERSION_1, _GTP_USER_DATA, _GTP_LONG, _GTP_EXTENSION = 0x30, 255, 0x07, 0x04
 _L2TP_CONTROL, _L2TP_LENGTH, _L2TP_SEQUENCE, _L2TP_OFFSET = 0x8000, 0x4000, 0x0800, 0x0200
 _CAPWAP_NATIVE, _CAPWAP_FRAGMENT, _CAPWAP_KEEP_ALIVE = 0x01, 0x80, 0x08
@@ -82,7 +82,7 @@ def _header(ethertype: int, at: int, end: int) -> LinkHeader:
 
 def _ip(data: bytes, at: int, end: int) -> LinkHeader | None:
     """Return the header in front of an IP packet that tells its version itself."""
-    ethertype = _VERSIONS.get(data[at] >> 4) if at < end else None
+    ethertype = IP_VERSIONS.get(data[at] >> 4) if at < end else None
     return None if ethertype is None else _header(ethertype, at, end)
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from mldkit.model.datagram import Unread
 from mldkit.wire.ethernet import followed, read_llc
-from mldkit.wire.link_header import Found, LinkHeader, Stop
+from mldkit.wire.link_header import Found, LinkHeader, Stop, cut
 
 IEEE802_11_SWAPPED = -1
 """Stands for frames inside CAPWAP in the place of a link type."""
@@ -47,7 +47,7 @@ def read_swapped(data: bytes, start: int = 0) -> Found:
 def read_radiotap(data: bytes, start: int = 0) -> Found:
     """Read an 802.11 frame behind a radiotap header, whose version is always 0."""
     if len(data) - start < 8:
-        return Stop("M-01", "the frame ends inside the radiotap header", len(data))
+        return cut("the radiotap header", len(data))
     length = data[start + 2] | data[start + 3] << 8
     if data[start] or length < 8:
         return None
@@ -70,7 +70,7 @@ def _is_padded(data: bytes, start: int, length: int) -> bool:
 
 def _read_frame(data: bytes, start: int, *, is_padded: bool, is_swapped: bool = False) -> Found:
     if len(data) < start + 2:
-        return Stop("M-01", "the frame ends inside the 802.11 header", len(data))
+        return cut("the 802.11 header", len(data))
     kind, flags = data[start], data[start + 1]
     if is_swapped:
         kind, flags = flags, kind
@@ -82,7 +82,7 @@ def _read_frame(data: bytes, start: int, *, is_padded: bool, is_swapped: bool = 
     if kind >> 4 & _QOS:
         octets += 6 if flags & _ORDER else 2
     if len(data) < start + octets:
-        return Stop("M-01", "the frame ends inside the 802.11 header", len(data))
+        return cut("the 802.11 header", len(data))
     if flags & _PROTECTED:
         return Stop("M-49", "the 802.11 frame is encrypted", start)
     if flags & _MORE_FRAGMENTS or data[start + 22] & 0x0F:

@@ -6,17 +6,19 @@ run, of this process and of one like it: `MLDKIT_BENCH_MESSAGES` changes the siz
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bench.processes import cost, facts, workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 pytestmark = pytest.mark.bench
 
-HERE = Path(__file__).parent
 MESSAGES = int(os.environ.get("MLDKIT_BENCH_MESSAGES", "300000"))
 MOST_TIMES_DECODING = 3.0
 MOST_GROWTH = 1.3
@@ -49,14 +51,7 @@ print(json.dumps({
 
 
 def measure(folder: Path, count: int) -> dict[str, float]:
-    path = folder / f"w2h-{count}.pcap"
-    program = [sys.executable, str(HERE / "workloads.py"), "w2h", str(path), "--count", str(count)]
-    subprocess.run(program, check=True)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=True
-    )
-    path.unlink()
-    found: dict[str, float] = json.loads(done.stdout)
+    found = facts(PROGRAM, workload(folder, "w2h", count))
     print(
         f"\n{found['messages']:,} messages: decoding {found['decode_us']:.1f} us each, analysis"
         f" {found['analyze_us']:.1f} us, {found['analyze_us'] / found['decode_us']:.2f} times;"
@@ -76,20 +71,12 @@ def test_analysis_costs_a_few_times_decoding_and_remembers_hosts_not_packets(
 
 
 def test_the_document_of_many_members_costs_no_more_memory_than_the_text(tmp_path: Path) -> None:
-    path = tmp_path / "w5.pcap"
-    hosts = str(MESSAGES // 15)
-    program = [sys.executable, str(HERE / "workloads.py"), "w5", str(path), "--count", hosts]
-    subprocess.run(program, check=True)
+    hosts = MESSAGES // 15
+    path = workload(tmp_path, "w5", hosts)
     peaks = {}
     for output in ("text", "json"):
         command = f"{sys.executable} -m mldkit analyze --format {output} {path}"
-        done = subprocess.run(
-            [sys.executable, "-S", str(HERE / "measure.py"), command],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        peaks[output] = json.loads(done.stdout)["resident_mb"]
+        peaks[output] = cost(command)["resident_mb"]
     print(f"\n{hosts} hosts: {peaks['text']:.0f} MB as text, {peaks['json']:.0f} MB as JSON")
 
     assert peaks["json"] < MOST_FOR_A_DOCUMENT * peaks["text"]

@@ -6,17 +6,18 @@ all of `analyze`. `MLDKIT_BENCH_PACKETS` changes the size (200,000).
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bench.processes import facts, workload
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 pytestmark = pytest.mark.bench
 
-HERE = Path(__file__).parent
 PACKETS = int(os.environ.get("MLDKIT_BENCH_PACKETS", "200000"))
 MOST_TIMES_READING = 4.5
 MOST_MB_MORE = 8
@@ -46,14 +47,7 @@ print(json.dumps({
 
 
 def measure(folder: Path, count: int) -> dict[str, float]:
-    path = folder / f"w4-{count}.pcap"
-    program = [sys.executable, str(HERE / "workloads.py"), "w4", str(path), "--count", str(count)]
-    subprocess.run(program, check=True)
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(path)], capture_output=True, text=True, check=True
-    )
-    path.unlink()
-    found: dict[str, float] = json.loads(done.stdout)
+    found = facts(PROGRAM, workload(folder, "w4", count))
     print(
         f"\n{found['packets']:,} packets: reading {found['read_us']:.2f} us each, analysis"
         f" {found['analyze_us']:.2f} us, {found['analyze_us'] / found['read_us']:.1f} times;"

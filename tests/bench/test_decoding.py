@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import gc
 import json
+import shlex
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,13 +22,14 @@ from mldkit.model.messages import Report
 from mldkit.render.message_json import message_json
 from mldkit.wire.decode import decode
 from mldkit.wire.validity import find, judge
+from tests.bench.processes import cost, workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 pytestmark = pytest.mark.bench
 
-HERE = Path(__file__).parent
 MESSAGES = 30_000
 OF_SCAPY = 300
 ROUNDS = 5
@@ -64,9 +64,7 @@ def test_the_cost_of_one_message(tmp_path: Path) -> None:
 
     from mldkit.craft.convert import parse
 
-    path = tmp_path / "w2.pcap"
-    script = HERE / "workloads.py"
-    subprocess.run([sys.executable, script, "w2", path, "--count", str(MESSAGES)], check=True)
+    path = workload(tmp_path, "w2", MESSAGES)
     with open_capture(str(path)) as capture:
         frames = list(capture.frames())
     gc.collect()
@@ -82,8 +80,8 @@ def test_the_cost_of_one_message(tmp_path: Path) -> None:
     first = costs["decode, all records read"]
 
     print(f"\n| one message of W2 ({len(frames)}) | us | decode = 1 |\n| --- | --- | --- |")
-    for name, cost in costs.items():
-        print(f"| {name} | {cost:.1f} | {cost / first:.1f} |")
+    for name, microseconds in costs.items():
+        print(f"| {name} | {microseconds:.1f} | {microseconds / first:.1f} |")
 
     messages = [_read(frame).datagram.message for frame in frames]
     reports = [message for message in messages if isinstance(message, Report)]
@@ -91,9 +89,7 @@ def test_the_cost_of_one_message(tmp_path: Path) -> None:
 
 
 def test_the_cost_of_starting(tmp_path: Path) -> None:
-    small = tmp_path / "small.pcap"
-    script = HERE / "workloads.py"
-    subprocess.run([sys.executable, script, "w2", small, "--count", "20"], check=True)
+    small = workload(tmp_path, "w2", 20)
     jobs = {
         "python3 -c pass": [sys.executable, "-c", "pass"],
         "mldkit --help": [sys.executable, "-m", "mldkit", "--help"],
@@ -102,13 +98,5 @@ def test_the_cost_of_starting(tmp_path: Path) -> None:
 
     print("\n| start | CPU s |\n| --- | --- |")
     for name, command in jobs.items():
-        costs = [_command(command) for _ in range(ROUNDS)]
-        assert all(cost["status"] in (0, 1) for cost in costs)
-        print(f"| {name} | {statistics.median(cost['cpu'] for cost in costs):.3f} |")
-
-
-def _command(command: Sequence[str]) -> dict[str, float]:
-    measure = [sys.executable, "-S", str(HERE / "measure.py"), " ".join(command)]
-    done = subprocess.run(measure, capture_output=True, text=True, check=True)
-    cost: dict[str, float] = json.loads(done.stdout)
-    return cost
+        costs = [cost(shlex.join(command)) for _ in range(ROUNDS)]
+        print(f"| {name} | {statistics.median(one['cpu'] for one in costs):.3f} |")

@@ -8,17 +8,17 @@ takes minutes and 2.5 GB.
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import shutil
 import statistics
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
+
+from tests.bench.processes import cost, workload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,20 +69,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(path)
 
 
-def workload(folder: Path, name: str, count: int) -> Path:
-    """Return a capture of `workloads.py`."""
-    path = folder / f"{name}-{count}.pcap"
-    program = [sys.executable, str(HERE / "workloads.py"), name, str(path), "--count", str(count)]
-    subprocess.run(program, check=True)
-    return path
-
-
-def cost(command: str) -> Cost:
+def once(command: str) -> Cost:
     """Return what a shell command costs once."""
-    program = [sys.executable, "-S", str(HERE / "measure.py"), command]
-    done = subprocess.run(program, capture_output=True, text=True, check=True)
-    facts = json.loads(done.stdout)
-    assert facts["status"] in (0, 1), command
+    facts = cost(command)
     return Cost(facts["cpu"], facts["wall"], facts["resident_mb"])
 
 
@@ -91,7 +80,7 @@ def costs(jobs: dict[str, str], rounds: int = ROUNDS) -> dict[str, Cost]:
     measured: dict[str, list[Cost]] = {name: [] for name in jobs}
     for _ in range(rounds):
         for name, command in jobs.items():
-            measured[name].append(cost(command))
+            measured[name].append(once(command))
     return {
         name: Cost(*map(statistics.median, zip(*runs, strict=True)))
         for name, runs in measured.items()
@@ -134,7 +123,7 @@ def test_needles_in_a_gigabyte(folder: Path) -> None:
     table = costs(jobs)
     if os.environ.get("MLDKIT_BENCH_TSHARK"):
         command = f"tshark -n -r {file} -Y {shlex.quote(DISPLAY)} {PRINT_FIELDS}"
-        table["tshark -Y"] = cost(command)
+        table["tshark -Y"] = once(command)
 
     show(f"W1, {PACKETS:,} packets", table, pipe)
     path.unlink()

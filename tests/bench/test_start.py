@@ -5,30 +5,30 @@ Ratios of one run; the commands take turns.
 
 from __future__ import annotations
 
-import json
 import shlex
 import statistics
 import struct
-import subprocess
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.bench.processes import cost
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 pytestmark = pytest.mark.bench
 
-MEASURE = Path(__file__).parent / "measure.py"
 ROUNDS = 15
 NOTHING = "python -c pass"
 MOST_TIMES_NOTHING = 10
 
 
 def cpu(command: str) -> float:
-    program = [sys.executable, "-S", str(MEASURE), command]
-    done = subprocess.run(program, capture_output=True, text=True, check=True)
-    facts = json.loads(done.stdout)
+    facts = cost(command)
     assert facts["status"] == 0, command
-    return float(facts["cpu"])
+    return facts["cpu"]
 
 
 def test_a_start_costs_a_few_times_that_of_python(tmp_path: Path) -> None:
@@ -49,6 +49,6 @@ def test_a_start_costs_a_few_times_that_of_python(tmp_path: Path) -> None:
 
     medians = {name: statistics.median(costs) for name, costs in runs.items()}
     print()
-    for name, cost in medians.items():
-        print(f"{name:<16} {cost:.3f} s, {cost / medians[NOTHING]:.1f} times")
+    for name, median in medians.items():
+        print(f"{name:<16} {median:.3f} s, {median / medians[NOTHING]:.1f} times")
     assert medians["mldkit analyze"] < MOST_TIMES_NOTHING * medians[NOTHING]

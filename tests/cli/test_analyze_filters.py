@@ -37,6 +37,7 @@ def test_streams_to_other_groups_are_left_out(capture: Capture, capsys: Output) 
     main(["analyze", "--group", "239.1.1.1", name])
     same = capsys.readouterr().out
 
+    assert "239.1.1.1" not in other
     assert "\ndata\n" not in other
     assert "your stream to 239.1.1.1 stopped" in same
     assert "\ndata\n" in same

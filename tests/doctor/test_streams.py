@@ -285,4 +285,7 @@ def test_a_hop_limit_of_1_matters_where_nobody_here_is_a_member(
     told = doctor(stage)
 
     name = "TTL" if stage.family is IGMP else "hop limit"
-    assert f"come, but nobody reported to be a member; they have {name} 1" in told.text
+    assert (
+        f"come, but nobody reported to be a member; they have {name} 1,"
+        " so no router forwards them to another link"
+    ) in told.text

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, TypeAlias
 
-from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram
 from mldkit.model.family import IGMP, Family
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
+from mldkit.testing.addressing import Addressing
 from mldkit.wire.encode import encode_frame
 from tests.kernel.bridge_stage import HOSTS, Kept
 
@@ -104,8 +104,7 @@ class Hosts:
         """Kinds of moves, each with the announced filter mode before it."""
         self._groups = groups
         self._random = Random(seed)
-        prefix = "10.8.0." if family is IGMP else "2001:db8::"
-        self._sources = [parse(f"{prefix}{number}") for number in range(1, SOURCES + 1)]
+        self._sources = [*Addressing(family).sources(range(1, SOURCES + 1))]
         self._rows: dict[Member, Row | None] = {}
         self._kept: dict[Member, Kept] = {}
         self._step = Step()
@@ -116,7 +115,7 @@ class Hosts:
 
     def address(self, host: int) -> Address:
         """Return the address of a host."""
-        return parse(f"10.9.0.{100 + host}" if self.family is IGMP else f"fe80::{100 + host}")
+        return Addressing(self.family).host(host)
 
     def message(self, host: int, report: Report) -> bytes:
         """Return the frame of a report of a host."""

@@ -196,8 +196,9 @@ def test_a_bridge_that_does_its_work_is_no_fault(diagnose: Diagnose) -> None:
     found = diagnose(healthy)
 
     assert (found.code, found.errors, found.warnings) == (0, set(), set())
-    assert "querier is 10.9.0.1, IGMPv3, announces 1 s, asks every 1" in found.words
-    assert "querier is fe80::ff:fe00:1, MLDv2, announces 1 s, asks every 1" in found.words
+    for querier in (r"10\.9\.0\.1, IGMPv3", "fe80::ff:fe00:1, MLDv2"):
+        asks = rf"querier is {querier}, announces 1 s, asks every 1(\.\d)? s"
+        assert re.search(asks, found.words)
     assert "IGMP on hub0: the leave was asked about after" in found.words
     assert found.ended(GROUP4) == {HOST: "leave"}
     assert found.document["responses"]["count"] > 10

@@ -25,6 +25,7 @@ from mldkit.model.units import SECOND
 from mldkit.protocol.querier import Querier
 from mldkit.protocol.querier_settings import QuerierSettings
 from mldkit.protocol.variables import Variables
+from mldkit.testing.addressing import Addressing
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
 
@@ -160,7 +161,7 @@ def test_every_record_changes_the_state_as_in_a_bridge(
         wait_until_it_forwards(device, bridge, family)
         for number in range(1, GROUPS):
             # EXCLUDE mode ends with time alone, so each group begins anew.
-            group = parse(f"239.1.1.{number}" if family is IGMP else f"ff05::{number:x}")
+            group = Addressing(family).group(number)
             ours = Ours(family)
             for _ in range(STEPS):
                 before = ours.state(text(group))
@@ -193,8 +194,7 @@ def wait_until_it_forwards(device: PacketSocket, bridge: Bridge, family: Family)
 def report(
     family: Family, kind: RecordType, group: Address, numbers: list[int] | tuple[()]
 ) -> bytes:
-    prefix = "10.8.0." if family is IGMP else "2001:db8::"
-    sources = tuple(parse(f"{prefix}{number}") for number in numbers)
+    sources = tuple(map(Addressing(family).source, numbers))
     sender = parse("10.9.0.2" if family is IGMP else "fe80::2")
     message = Report((GroupRecord(kind, group, sources),))
     mac = bytes.fromhex("020000000002")

@@ -83,7 +83,7 @@ def test_no_message_stops_the_analysis(messages: list[object], seed: int) -> Non
         data = encode_frame(datagram)  # type: ignore[arg-type]
         analysis.see(Frame(data, BEGIN_NS + rng.randrange(-5, 500) * SECOND, number))
 
-    analysis.finish()
+    assert analysis.finish().messages == len(messages)
 
 
 @settings(deadline=None, max_examples=30)

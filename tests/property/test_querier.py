@@ -20,6 +20,7 @@ from mldkit.protocol.querier import Querier
 from mldkit.protocol.querier_settings import QuerierSettings
 from mldkit.protocol.timer import Draws
 from mldkit.protocol.variables import Variables
+from mldkit.testing.addressing import Addressing
 from mldkit.testing.strategies import datagrams
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
@@ -38,27 +39,15 @@ LIFETIME_S = 2 * 20 + 2 * 4
 families = pytest.mark.parametrize("family", [IGMP, MLD], ids=repr)
 
 
-def address(family: Family, last: int) -> Address:
-    return parse(f"10.9.0.{last}" if family is IGMP else f"fe80::{last:x}")
-
-
-def group(family: Family, number: int) -> Address:
-    return parse(f"239.1.1.{number}" if family is IGMP else f"ff05::{number:x}")
-
-
-def source(family: Family, number: int) -> Address:
-    return parse(f"10.8.0.{number}" if family is IGMP else f"2001:db8::{number:x}")
-
-
 def querier(family: Family, last: int, version: int | None = None) -> Querier:
     options = QuerierSettings(family, version or family.current_version, QUICK)
-    return Querier(b"\x02\0\0\0\0" + bytes((last,)), {address(family, last): options})
+    return Querier(b"\x02\0\0\0\0" + bytes((last,)), {Addressing(family).router(last): options})
 
 
-def host(family: Family, last: int, profile: str) -> Host:
-    options = HostOptions(b"\x02\0\0\0\x01" + bytes((last,)), profile, families=(family,))
-    made = Host(options, Draws(Random(last)), split_report)
-    made.add_address(address(family, last), 64, 0)
+def host(family: Family, number: int, profile: str) -> Host:
+    options = HostOptions(b"\x02\0\0\0\x01" + bytes((number,)), profile, families=(family,))
+    made = Host(options, Draws(Random(number)), split_report)
+    made.add_address(Addressing(family).host(number), 64, 0)
     made.link_up(0)
     made.settle()
     return made
@@ -114,8 +103,8 @@ acts = st.tuples(
 def test_in_the_end_the_querier_knows_what_the_hosts_want(
     family: Family, profile: str, steps: list[tuple[float, int, int, str, frozenset[int]]]
 ) -> None:
-    hosts = [host(family, 101, profile), host(family, 102, profile)]
-    router = querier(family, 1)
+    hosts = [host(family, 1, profile), host(family, 2, profile)]
+    router, addressing = querier(family, 1), Addressing(family)
     link = Link([router, *hosts])
     router.start(0)
     link.run(1)
@@ -123,7 +112,7 @@ def test_in_the_end_the_querier_knows_what_the_hosts_want(
     for pause, number, which, mode, numbers in steps:
         link.run(link.now_ns / SECOND + pause)
         before = filters.pop((number, which), NOTHING)
-        change(hosts[number - 1], group(family, which), before, (mode, numbers), link.now_ns)
+        change(hosts[number - 1], addressing.group(which), before, (mode, numbers), link.now_ns)
         filters[number, which] = mode, numbers
     link.run(link.now_ns / SECOND + LIFETIME_S + 25)
 
@@ -133,7 +122,7 @@ def test_in_the_end_the_querier_knows_what_the_hosts_want(
     }
     for which in (1, 2, 3):
         held = [filters.get((number, which), NOTHING) for number in (1, 2)]
-        assert known.pop(group(family, which), (False, set())) == merged(family, held)
+        assert known.pop(addressing.group(which), (False, set())) == merged(family, held)
 
 
 def change(machine: Host, address: Address, before: Filter, after: Filter, now_ns: int) -> None:
@@ -145,7 +134,7 @@ def change(machine: Host, address: Address, before: Filter, after: Filter, now_n
         return
     if before == NOTHING:
         machine.sockets.join(address, (), now_ns)
-    sources = tuple(source(family_of(address), number) for number in sorted(numbers))
+    sources = Addressing(family_of(address)).sources(numbers)
     machine.sockets.set_filter(address, FilterMode[mode], sources, now_ns)
 
 
@@ -159,8 +148,8 @@ def merged(family: Family, held: Iterable[Filter]) -> tuple[bool, set[Address]]:
         else:
             excluded = set(numbers) if excluded is None else excluded & numbers
     if excluded is None:
-        return False, {source(family, number) for number in included}
-    return True, {source(family, number) for number in excluded - included}
+        return False, set(Addressing(family).sources(included))
+    return True, set(Addressing(family).sources(excluded - included))
 
 
 @families
@@ -180,7 +169,7 @@ def test_of_several_queriers_the_lowest_is_left(
     link.run(200)
     lowest = min(starts)
     assert [last for last, one in routers.items() if one.is_querier(family)] == [lowest]
-    assert {one.elected(family) for one in routers.values()} == {address(family, lowest)}
+    assert {one.elected(family) for one in routers.values()} == {Addressing(family).router(lowest)}
     settled_ns = 150 * SECOND
     position = list(routers).index(lowest)
     assert {sender for at_ns, sender, _ in link.sent if at_ns > settled_ns} == {position}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.family import IGMP, Family
 from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, RecordType, Report
@@ -14,6 +13,7 @@ from mldkit.protocol.querier_events import Elected, MembershipChanged
 from mldkit.protocol.querier_groups import ROOM, Room
 from mldkit.protocol.querier_settings import QuerierSettings
 from mldkit.protocol.variables import Variables
+from mldkit.testing.addressing import Addressing, numbers_of
 from mldkit.wire.decode import decode
 from mldkit.wire.encode import encode_frame
 
@@ -28,9 +28,11 @@ MAC = bytes.fromhex("020000000064")
 _OTHER_MAC = bytes.fromhex("020000000001")
 OWN = 100
 """Number of the querier among the routers: there are lower and higher ones."""
+_HOST, _OLDER_HOST = 101, 102
+"""Numbers of the hosts that report, with addresses above that of the querier."""
 
 
-class Router:
+class Router(Addressing):
     """One querier of one family, what it sent, and what it told."""
 
     def __init__(
@@ -44,7 +46,7 @@ class Router:
         starts: bool = True,
         room: Room = ROOM,
     ) -> None:
-        self.family = family
+        super().__init__(family)
         self.now_ns = 0
         self.sent: list[tuple[int, Datagram]] = []
         self.events: list[QuerierEvent] = []
@@ -55,18 +57,6 @@ class Router:
         if starts:
             self.querier.start(0)
             self.run(0)
-
-    def router(self, number: int) -> Address:
-        return parse(f"10.9.0.{number}" if self.family is IGMP else f"fe80::{number:x}")
-
-    def group(self, number: int = 1) -> Address:
-        return parse(f"239.1.1.{number}" if self.family is IGMP else f"ff05::{number:x}")
-
-    def source(self, number: int) -> Address:
-        return parse(f"10.8.0.{number}" if self.family is IGMP else f"2001:db8::{number:x}")
-
-    def sources(self, numbers: Iterable[int]) -> tuple[Address, ...]:
-        return tuple(self.source(number) for number in sorted(numbers))
 
     # Time
 
@@ -101,15 +91,15 @@ class Router:
     ) -> None:
         """Let a host report one record."""
         record = GroupRecord(RecordType[kind], self.group(group), self.sources(numbers))
-        self.hear(Report((record,)), self.router(200), self.family.reports, **envelope)
+        self.hear(Report((record,)), self.host(_HOST), self.family.reports, **envelope)
 
     def older_report(self, version: int, group: int = 1) -> None:
         address = self.group(group)
-        self.hear(LegacyReport(version, address), self.router(201), address)
+        self.hear(LegacyReport(version, address), self.host(_OLDER_HOST), address)
 
     def leave(self, group: int = 1) -> None:
         message = Leave(self.family.current_version - 1, self.group(group))
-        self.hear(message, self.router(201), self.family.all_routers)
+        self.hear(message, self.host(_OLDER_HOST), self.family.all_routers)
 
     def query(self, query: Query, router: int = 1, **envelope: object) -> None:
         """Let another router ask."""
@@ -160,11 +150,6 @@ class Router:
             for event in self.events
             if isinstance(event, MembershipChanged)
         ]
-
-
-def numbers_of(addresses: Iterable[Address]) -> set[int]:
-    """Return the numbers of sources."""
-    return {address[-1] for address in addresses}
 
 
 def general_query(

@@ -9,7 +9,8 @@ from mldkit.model.messages import Query
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier_events import MembershipChanged
 from mldkit.protocol.variables import Variables
-from tests.unit.protocol.router import Router, numbers_of
+from mldkit.testing.addressing import numbers_of
+from tests.unit.protocol.router import Router
 
 ROBUST = Variables(robustness=3)
 

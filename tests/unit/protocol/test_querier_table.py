@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.units import SECOND
-from tests.unit.protocol.router import Router, numbers_of
+from mldkit.testing.addressing import numbers_of
+from tests.unit.protocol.router import Router
 
 TABLE = """
 INCLUDE (A)   | IS_IN (B) | INCLUDE (A+B)           | (B)=GMI
