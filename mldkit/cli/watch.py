@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.vantage import AUTO, VANTAGES
-from mldkit.cli.arguments import add_format, add_interface, duration
+from mldkit.cli.arguments import add_format, add_interface, add_room, duration
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
@@ -32,7 +32,7 @@ examples:
   sudo mldkit watch -i eth0 --exec ./on-event.py     the event as JSON on its standard input
   sudo mldkit watch -i eth0 -w seen.pcapng           keep what was seen
 
-events: join leave change expire querier finding link
+events: join leave change expire querier finding limit link
 
 exit codes: 0 done, 1 a finding of severity error, 3 no permission or interface, 130 interrupted
 """
@@ -68,6 +68,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=AUTO,
         help="where the interface is on its link, as in analyze (default: what is heard shows it)",
     )
+    add_room(parser)
     add_format(parser)
 
 
@@ -108,6 +109,7 @@ class _Session:
             self._take,
             profile=args.profile,
             vantage=args.vantage,
+            room=args.room,
             on_frame=self._writer(stack),
         )
         self._begun_ns = self._machine.now_ns()
