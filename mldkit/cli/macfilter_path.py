@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import address, duration, mac, whole_number
-from mldkit.errors import UsageError
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.errors import LinkError, UsageError
 from mldkit.model.addresses import is_multicast, text
 from mldkit.render.macfilter import SCHEMA
 from mldkit.render.terminal import note, print_json
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from mldkit.macfilter.subject import FilterSubject
     from mldkit.path.frame import PathFrame
+    from mldkit.path.reading import Reading
+    from mldkit.render.message_json import Json
 
 _MOST_FRAMES = 1024
 EXAMPLES = """\
@@ -84,9 +87,44 @@ def run(args: argparse.Namespace, subjects: Sequence[FilterSubject]) -> int:
         if args.format == "ndjson":
             print_json({"nic": nic, **entry})
         entries.append(entry)
+    events: list[Json] = []
+    code, failure = 0, None
+    try:
+        code = _watch(args, reading, frames, events) if args.watch else 0
+    except LinkError as error:
+        failure = error
     if args.format == "json":
         document = {"schema": SCHEMA, "nic": nic, **reading_json(walker)}
-        print_json({**document, "frames": entries})
+        watched = {"events": events} if args.watch else {}
+        print_json({**document, "frames": entries, **watched})
+    if failure is not None:
+        raise failure
+    return code
+
+
+def _watch(
+    args: argparse.Namespace, reading: Reading, frames: Sequence[PathFrame], events: list[Json]
+) -> int:
+    """Print what rises, or keep it in `events`, until the time is over or somebody ends it."""
+    from mldkit.link import clock
+    from mldkit.path.rising import changes
+    from mldkit.render.path import print_rises, rises_json
+
+    end_in_order()
+    start_ns = clock.wall_ns()
+    if args.duration_ns is None:
+        note(args, "note: counters that rise, once a second, until Ctrl-C; now send the frame")
+    try:
+        for rises in changes(reading, frames, duration_ns=args.duration_ns):
+            now_ns = clock.wall_ns()
+            if args.format == "text":
+                print_rises(rises, now_ns - start_ns)
+            elif args.format == "ndjson":
+                print_json(rises_json(rises, now_ns))
+            else:
+                events.append(rises_json(rises, now_ns))
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0
 
 

@@ -20,13 +20,16 @@ from typing import TYPE_CHECKING
 from mldkit.macfilter.collide import groups_of
 from mldkit.macfilter.receive_filter import Passage
 from mldkit.model.addresses import mac_text, text
+from mldkit.model.units import SECOND
 from mldkit.path.stage import Stage
+from mldkit.render.message_json import time_text
 from mldkit.render.terminal import line_printer, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mldkit.path.reading import Reading
+    from mldkit.path.rising import Rise
     from mldkit.path.stage import StageResult
     from mldkit.path.walk import Walk, Walker
     from mldkit.render.message_json import Json
@@ -129,6 +132,29 @@ def print_path(walker: Walker, walked: Walk) -> None:
         say(f"What to do: {printable(end.cure)}", "bold")
     elif end is None and not walked.unknown:
         say(_arrives_nowhere(reading))
+    sys.stdout.flush()  # with --watch it may be long until the next line
+
+
+def print_rises(rises: Sequence[Rise], after_ns: int) -> None:
+    """Print what rose since the last time, `after_ns` after the beginning."""
+    by_stage: dict[Stage, list[str]] = {}
+    for rise in rises:
+        by_stage.setdefault(rise.stage, []).append(f"{rise.name} +{rise.by:,}")
+    words = "; ".join(f"{label(stage)}: {', '.join(names)}" for stage, names in by_stage.items())
+    line_printer()(f"{after_ns / SECOND:8.1f} s  {printable(words)}")
+    sys.stdout.flush()
+
+
+def rises_json(rises: Sequence[Rise], now_ns: int) -> Json:
+    """Return the event of what rose since the last time."""
+    return {
+        "event": "counters",
+        "time": time_text(now_ns),
+        "counters": [
+            {"stage": str(rise.stage), "name": rise.name, "value": rise.value, "rose": rise.by}
+            for rise in rises
+        ],
+    }
 
 
 def label(stage: Stage) -> str:
