@@ -93,6 +93,19 @@ def add_interface(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-i", "--interface", metavar="IF", required=True, help="network interface")
 
 
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add `--source ADDR`, which may be given once a family."""
+    parser.add_argument(
+        "--source",
+        dest="sources",
+        type=address,
+        action="append",
+        default=[],
+        metavar="ADDR",
+        help="source address, one per family (default: those of the interface)",
+    )
+
+
 def add_format(parser: argparse.ArgumentParser) -> None:
     """Add `--format` and its short form `--json`."""
     group = parser.add_mutually_exclusive_group()

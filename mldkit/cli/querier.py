@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
-from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
+from mldkit.cli.arguments import add_format, add_interface, add_source, duration, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, MldkitError, UsageError
-from mldkit.model.addresses import is_multicast, text
+from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
-from mldkit.origin import families_for, find_origin
+from mldkit.origin import families_for, find_origin, given_sources, only_family
 from mldkit.protocol.querier_settings import LARGEST_ROBUSTNESS, QuerierSettings
 from mldkit.protocol.query_fields import Rounding
 from mldkit.protocol.variables import Variables
@@ -24,7 +24,7 @@ from mldkit.render.terminal import detail, note
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mldkit.cli.background import Ready
     from mldkit.model.addresses import Address
@@ -89,7 +89,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=SECOND,
         help="time between the queries after a leave, in which hosts have to answer (default: 1s)",
     )
-    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    add_source(parser)
     parser.add_argument(
         "--listen",
         dest="listen_ns",
@@ -138,34 +138,41 @@ class _Setup:
 
     origin: Origin
     addresses: dict[Address, QuerierSettings]
+    notes: tuple[str, ...] = ()
+    """Families that are left out and why, one line each."""
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> _Setup:
         """Return what the arguments ask for; wrong ones are said before the interface is used."""
+        given = given_sources(args.sources)
+        versions, left_out = _chosen_versions(args, given)
         settings = {
-            family: _settings(args, family, version)
-            for family, version in _chosen_versions(args).items()
+            family: _settings(args, family, version) for family, version in versions.items()
         }
-        origin = find_origin(args.interface, tuple(settings), args.source)
+        origin = find_origin(args.interface, tuple(settings), given)
         mtu = origin.interface.mtu
         addresses = {
             source: replace(settings[family], mtu=mtu) for family, source in origin.sources.items()
         }
-        return cls(origin, addresses)
+        return cls(origin, addresses, (*left_out, *origin.notes))
 
 
-def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
-    if args.source is not None and is_multicast(args.source):
-        raise UsageError(f"argument --source: {text(args.source)} is a group, nobody's address")
-    given = {} if args.source is None else {"--source": args.source}
-    families = families_for(given, ipv4=args.ipv4, ipv6=args.ipv6)
+def _chosen_versions(
+    args: argparse.Namespace, given: Mapping[Family, Address]
+) -> tuple[dict[Family, int], list[str]]:
+    """Return the families, each with its version, and a line that names one that is left out."""
+    families = families_for({}, sources=given, ipv4=args.ipv4, ipv6=args.ipv6)
     versions = versions_given(args.versions)
     is_chosen = bool(given) or args.ipv4 or args.ipv6
     if versions and not is_chosen:
         families = tuple(versions)
     elif not set(versions) <= set(families):
         raise UsageError("argument --version: it belongs to the other family")
-    return {family: versions.get(family, family.current_version) for family in families}
+    left_out: list[str] = []
+    if not (args.ipv4 or args.ipv6):
+        left_out = only_family(families, "--source" if given else "--version")
+    chosen = {family: versions.get(family, family.current_version) for family in families}
+    return chosen, left_out
 
 
 def _settings(args: argparse.Namespace, family: Family, version: int) -> QuerierSettings:
@@ -244,7 +251,7 @@ def _refusal(interface: str, lower: Sequence[Standing], setup: _Setup) -> LinkEr
 
 def _announcement(args: argparse.Namespace, setup: _Setup) -> Iterator[str]:
     """Give what is going to be done and what that does to others, one line each."""
-    yield from setup.origin.notes
+    yield from setup.notes
     for source, settings in setup.addresses.items():
         yield _plan(settings, source)
         yield from _roundings(args, settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar
 
-from mldkit.cli.arguments import add_format, add_interface, address
+from mldkit.cli.arguments import add_format, add_interface, add_source
 from mldkit.cli.defect_options import add_defects, frame_with_defects, unicast_needs_mac
 from mldkit.errors import UsageError
 from mldkit.model.addresses import Address, text
@@ -20,7 +20,7 @@ from mldkit.model.messages import (
 )
 from mldkit.model.notation import parse_group_spec, parse_record
 from mldkit.model.words import counted
-from mldkit.origin import find_origin
+from mldkit.origin import find_origin, given_sources
 from mldkit.render.terminal import note
 from mldkit.wire.split import split_report
 
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--version", choices=sorted(_OLDER), help="send older reports instead")
     parser.add_argument("--leave", action="store_true", help="leave the groups (with --version)")
-    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    add_source(parser)
     parser.add_argument("--dry-run", action="store_true", help="print the frames, send nothing")
     add_format(parser)
     add_defects(parser)
@@ -89,10 +89,12 @@ def run(args: argparse.Namespace) -> int:
         groups = _plain_groups(args)
         families = {family_of(group) for group in groups}
     ordered = tuple(sorted(families, key=lambda family: family.ip_version))
-    for name, given in (("--source", args.source), ("--destination", args.destination)):
-        if given is not None and {family_of(given)} != families:
-            raise UsageError(f"argument {name}: it is of another family than the records")
-    origin = find_origin(args.interface, ordered, args.source)
+    given = given_sources(args.sources)
+    if not set(given) <= families:
+        raise UsageError("argument --source: it is of another family than the records")
+    if args.destination is not None and {family_of(args.destination)} != families:
+        raise UsageError("argument --destination: it is of another family than the records")
+    origin = find_origin(args.interface, ordered, given)
     for line in origin.notes:
         note(args, f"note: {line}")
     messages = _older_messages(args, groups) if groups else _reports(records, origin)

@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -231,6 +232,20 @@ def test_an_interrupt_prints_what_came_until_then(
     assert document["interrupted"] is True
     assert set(states(document)) == HOSTS
     assert "interrupted" in notes
+
+
+def test_general_queries_keep_their_distance(link: Link) -> None:
+    quick = ("--max-response", "100ms", "--count", "3", "--wait", "200ms")
+    done = link.near.mldkit("query", "-i", "eth1", "--json", *quick)
+    stamps: dict[str, list[float]] = {}
+    for one in json.loads(done.stdout)["queries"]:
+        stamps.setdefault(one["protocol"], []).append(float(one["time"]))
+
+    assert {protocol: len(times) for protocol, times in stamps.items()} == {"igmp": 3, "mld": 3}
+    # The kernel's stamps of leaving, on a clock that may be slewed meanwhile.
+    gaps = [later - earlier for times in stamps.values() for earlier, later in pairwise(times)]
+    assert min(gaps) >= 0.999
+    assert "note: General Queries are 1 s apart, not 100 ms" in done.stderr
 
 
 def test_a_report_is_on_the_wire_as_it_was_asked_for(link: Link) -> None:
