@@ -15,7 +15,7 @@ from mldkit.cli.arguments import (
     mac,
     whole_number,
 )
-from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import (
     is_link_local,
@@ -54,8 +54,8 @@ Where other work makes thousands of hosts late, run it first: chrt -f 10 mldkit 
 Beside the own stack of this machine two hosts would answer for one: an interface
 whose groups the kernel reports is refused.
 
-exit codes: 0 done, 2 wrong usage, 3 no such interface, no permission, the own stack
-answers too, or the interface went, 130 interrupted
+exit codes: 0 done or ended by SIGTERM, 2 wrong usage, 3 no such interface, no
+permission, the own stack answers too, or the interface went, 130 interrupted
 """
 
 _MOST_HOSTS = 200_000
@@ -148,14 +148,14 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer until the time is over; return 130 when a signal ended it."""
+    """Answer until the time is over; return 130 when Ctrl-C ended it."""
     if args.write == "-":
         raise UsageError("argument -w: standard output carries the answers", hint="name a file")
     plan = _plan(args)
     from mldkit.link.device import PacketSocket
     from mldkit.responder.own_stack import check_alone
 
-    end_in_order()
+    end_when_told()
     check_alone(args.interface, plan.families)
     with ExitStack() as stack:
         device = stack.enter_context(
@@ -176,13 +176,13 @@ def _respond(
 
     output = RespondOutput(args, plan)
     responder = _make(args, plan, device, output, stack)
-    output.started(responder)
     failure: MldkitError | None = None
     code = 0
     try:
+        output.started(responder)
         responder.run(args.duration_ns, args.leave_after)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        code = exit_code(interrupt)
     except MldkitError as error:
         failure = device.ended_by(error)
     output.finish(responder, device.statistics().dropped if failure is None else 0)

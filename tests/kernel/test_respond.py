@@ -94,6 +94,13 @@ def test_one_host_answers_for_its_groups_and_sources(quiet: Link) -> None:
     assert "2 queries heard, 2 messages sent" in output
 
 
+def test_a_signal_to_end_gives_the_summary_and_0(quiet: Link) -> None:
+    child = responding(quiet.far, "--warm", "239.1.2.3")
+    output, errors = end(child, signal.SIGTERM)
+    assert (child.returncode, errors) == (0, "")
+    assert "0 queries heard, 0 messages sent" in output
+
+
 def test_a_group_that_is_never_reported_is_named(quiet: Link) -> None:
     child = responding(quiet.far, "--warm", "239.1.2.3", "224.0.0.1", "ff02::1", "ff01::7+4")
 
