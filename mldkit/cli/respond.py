@@ -51,6 +51,11 @@ messages only: no ARP, no neighbour discovery. MLD reports come from :: until th
 time of duplicate address detection is over, 1 to 2 s; --warm leaves that out.
 Where other work makes thousands of hosts late, run it first: chrt -f 10 mldkit ...
 
+In bulk they send 2,000 messages a second in the long run, 20,000 in a burst: beyond
+that, hosts are switched on and leave one after the other, and other messages are not
+sent, as if they were lost. Those that are sent keep their exact moments. --flood
+lifts the limit.
+
 Beside the own stack of this machine two hosts would answer for one: an interface
 whose groups the kernel reports is refused.
 
@@ -95,6 +100,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--explain", action="store_true", help="say why each timer was set and each message sent"
+    )
+    parser.add_argument(
+        "--flood",
+        action="store_true",
+        help="no limit to what the hosts send together: thousands of hosts, or a stranger who asks"
+        " without end, can overload the switches of the link",
     )
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
     add_format(parser)
@@ -199,8 +210,9 @@ def _make(
     stack: ExitStack,
 ) -> Responder:
     """Return the responder, with its hosts switched on if they are warm."""
+    from mldkit.link.rate_limit import RateLimit
     from mldkit.responder.population import populate
-    from mldkit.responder.responder import Responder
+    from mldkit.responder.responder import AT_ONCE, PER_SECOND, Responder
     from mldkit.wire.split import split_report
 
     responder: Responder | None = None
@@ -227,6 +239,7 @@ def _make(
         tells_answers=output.tells_answers,
         can_tell=output.has_room,
         on_frame=on_frame,
+        limit=None if args.flood else RateLimit(PER_SECOND, AT_ONCE),
     )
     stack.callback(responder.close)
     if args.warm:
