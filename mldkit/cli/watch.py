@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.vantage import AUTO, VANTAGES
 from mldkit.cli.arguments import add_format, add_interface, add_room, duration
-from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.terminal import json_text, note, print_json
@@ -34,7 +34,8 @@ examples:
 
 events: join leave change expire querier finding limit link
 
-exit codes: 0 done, 1 a finding of severity error, 3 no permission or interface, 130 interrupted
+exit codes: 0 done or ended by SIGTERM, 1 a finding of severity error, 3 no permission or
+interface, 130 interrupted
 """
 
 MOST_EVENTS = 100_000
@@ -76,16 +77,14 @@ def run(args: argparse.Namespace) -> int:
     """Watch until the time is over or somebody interrupts; return 1 for an error finding."""
     with ExitStack() as stack:
         session = _Session(args, stack)
-        interrupted = False
+        code = None
         try:
             session.follow()
-        except KeyboardInterrupt:
-            interrupted = True
+        except KeyboardInterrupt as interrupt:
+            code = exit_code(interrupt)
         session.end()
     session.sum_up()
-    if interrupted:
-        return INTERRUPTED
-    return int(session.watch.errors > 0)
+    return int(session.watch.errors > 0) if code is None else code
 
 
 class _Session:
@@ -115,7 +114,7 @@ class _Session:
         self._begun_ns = self._machine.now_ns()
         for line in self.watch.notes:
             note(args, f"note: {line}")
-        end_in_order()
+        end_when_told()
         # What exists now lives as long as the program; what comes is freed by reference counts.
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER, 20, 20)
