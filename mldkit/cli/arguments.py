@@ -106,6 +106,19 @@ def add_room(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_source(parser: argparse.ArgumentParser) -> None:
+    """Add `--source ADDR`, which may be given once a family."""
+    parser.add_argument(
+        "--source",
+        dest="sources",
+        type=address,
+        action="append",
+        default=[],
+        metavar="ADDR",
+        help="source address, one per family (default: those of the interface)",
+    )
+
+
 def add_format(parser: argparse.ArgumentParser) -> None:
     """Add `--format` and its short form `--json`."""
     group = parser.add_mutually_exclusive_group()
