@@ -20,6 +20,7 @@ from bisect import bisect_left
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from mldkit.core import core
 from mldkit.link.pcap import link_type
 from mldkit.link.pcapng_interfaces import DescribedInterface, name_apart
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
@@ -28,7 +29,7 @@ from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mldkit.link.layouts import Layout
     from mldkit.link.reading import CaptureTally, Damage, Window
@@ -237,19 +238,40 @@ class PcapngReader:
         layout = None if link_type is None else sieve.layouts.get(link_type)
         if link_type is None or layout is None:
             return
-        offsets, heads, owners = self._gather(layout, link_type)
-        if not heads:
+        offsets, interesting, owners = self._sweep_window(layout, link_type, sieve)
+        passed = len(offsets) - 1
+        if passed <= 0:
             return
         first = tally.packets + 1
-        tally.count(link_type, len(heads))
-        self._look(sieve, offsets, owners or range(len(heads)), first)
-        window.position = offsets[len(heads)] + 4
-        for index in layout.interesting(heads):
+        tally.count(link_type, passed)
+        self._look(sieve, offsets, owners or range(passed), first)
+        window.position = offsets[passed] + 4
+        for index in interesting:
             data = self._octets(offsets[index])
             if sieve.passes(data, link_type):
                 yield self._swept(offsets[index], first + index, data)
 
-    def _look(self, sieve: Sieve, offsets: list[int], owners: Sequence[int], first: int) -> None:
+    def _sweep_window(
+        self, layout: Layout, link_type: int, sieve: Sieve
+    ) -> tuple[Sequence[int], Iterable[int], Sequence[int]]:
+        """Return the offsets of packet blocks and of what follows, which may matter, and whose.
+
+        Offsets are those of the length before a block.
+        """
+        if core is not None and link_type in core.SWEPT:
+            limits = self._limits[link_type]
+            return core.sweep_pcapng(
+                self._window.octets, self._window.position,
+                [limits.get(index, -1) for index in range(len(self._interfaces))],
+                self._order == ">", link_type, sieve.data,
+            )  # fmt: skip
+        offsets, heads, owners = self._gather(layout, link_type)
+        del offsets[len(heads) + 1 :]
+        return offsets, layout.interesting(heads), owners
+
+    def _look(
+        self, sieve: Sieve, offsets: Sequence[int], owners: Sequence[int], first: int
+    ) -> None:
         """Note when the packets at `offsets` came; `owners` are their interfaces, of several."""
 
         def time_at(index: int) -> int:
