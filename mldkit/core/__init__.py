@@ -68,8 +68,13 @@ class Compiled(Protocol):
         """Return the message of a plain frame, None for Python to read it."""
 
 
+def is_off() -> bool:
+    """Return whether the environment turns the core off."""
+    return os.environ.get(PURE, "") not in ("", "0")
+
+
 def _load() -> Compiled | None:
-    if os.environ.get(PURE, "") not in ("", "0"):
+    if is_off():
         return None
     try:
         return cast(Compiled, import_module("mldkit.core.compiled"))

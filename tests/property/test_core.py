@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sysconfig
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mldkit.core import PURE, core
+from mldkit.core import core, is_off
 from mldkit.link.capture import open_capture
 from mldkit.model.datagram import Datagram, Decoded, Frame, LinkType
 from mldkit.model.messages import Query, Report
@@ -120,4 +119,4 @@ def test_the_core_is_there_where_it_can_be_built() -> None:
     """It never goes missing unnoticed: with a compiler and the headers it is built and loaded."""
     headers = Path(sysconfig.get_paths()["include"]) / "Python.h"
     can_be_built = bool(shutil.which("cc")) and headers.exists()
-    assert not (can_be_built and IS_PURE) or os.environ.get(PURE)
+    assert not (can_be_built and IS_PURE) or is_off()
