@@ -31,9 +31,9 @@ def run_vehicle(name: str, groups: Iterable[Address], seed: int) -> dict[str, An
     Raises `UnsupportedError` where the machine lacks what it needs.
     """
     if name == "qemu":
-        from mldkit.macfilter.qemu.machine import run_guest
+        from mldkit.macfilter.qemu import machine
 
-        return run_guest(groups, seed)
+        return machine.run_vehicle(groups, seed)
     job = {"vehicle": name, "groups": [text(group) for group in groups], "seed": seed}
     with Sandbox() as sandbox:
         command = [*mldkit_command()[:-1], "mldkit.macfilter.worker"]
