@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mldkit.cli.arguments import add_format, add_interface, address
 from mldkit.cli.defect_options import add_defects, frame_with_defects, unicast_needs_mac
+from mldkit.cli.rights import add_user, give_up
 from mldkit.errors import UsageError
 from mldkit.model.addresses import Address, text
 from mldkit.model.family import IGMP, MLD, Family, family_of
@@ -64,6 +65,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--leave", action="store_true", help="leave the groups (with --version)")
     parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
     parser.add_argument("--dry-run", action="store_true", help="print the frames, send nothing")
+    add_user(parser)
     add_format(parser)
     add_defects(parser)
 
@@ -181,4 +183,5 @@ def _send(args: argparse.Namespace, frames: list[bytes]) -> None:
     from mldkit.link.device import PacketSocket
 
     with PacketSocket(args.interface) as device:
+        give_up(args, "mldkit.render.sent")
         device.send_many(frames)

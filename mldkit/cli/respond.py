@@ -16,6 +16,7 @@ from mldkit.cli.arguments import (
     whole_number,
 )
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.rights import add_user, settle
 from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import (
     is_link_local,
@@ -97,6 +98,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--explain", action="store_true", help="say why each timer was set and each message sent"
     )
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_user(parser)
     add_format(parser)
 
 
@@ -215,11 +217,7 @@ def _make(
     population = populate(
         plan, interface.mac, interface.mtu, split_report, observe if args.explain else None
     )
-    on_frame = None
-    if args.write is not None:
-        from mldkit.link.capture_writer import CaptureWriter
-
-        on_frame = stack.enter_context(CaptureWriter(args.write)).write
+    on_frame = settle(args, stack)
     responder = Responder(
         device,
         population,

@@ -64,8 +64,8 @@ class ActingQuerier:
         """End it."""
         if self._querier is None:
             return
+        self._runner.stop()
         if self._thread is not None:
-            self._runner.stop()
             self._thread.join()
         self._runner.close()
         self._device.close()
@@ -74,8 +74,10 @@ class ActingQuerier:
         """Begin to ask at the monotonic time of the script's time 0."""
         if self._querier is not None:
             self._querier.start(zero_ns)
-            self._thread = Thread(target=self._run, daemon=True)
-            self._thread.start()
+            thread = Thread(target=self._run, daemon=True)
+            thread.start()
+            # Who is interrupted before this line has no thread to wait for.
+            self._thread = thread
 
     def _run(self) -> None:
         # Where the interface has gone the play itself says so.
