@@ -8,8 +8,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.vantage import AUTO, VANTAGES
-from mldkit.cli.arguments import add_format, add_interface, duration
-from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.arguments import add_format, add_interface, add_room, duration
+from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.cli.rights import add_user, settle, user
 from mldkit.errors import UsageError
 from mldkit.model.units import MILLISECOND, SECOND
@@ -35,9 +35,10 @@ examples:
   mldkit watch -i eth0 --user mon --exec-user hook --exec /opt/hook -w /var/lib/mon/seen.pcapng
   sudo mldkit watch -i eth0 -w seen.pcapng           keep what was seen
 
-events: join leave change expire querier finding link
+events: join leave change expire querier finding limit link
 
-exit codes: 0 done, 1 a finding of severity error, 3 no permission or interface, 130 interrupted
+exit codes: 0 done or ended by SIGTERM, 1 a finding of severity error, 3 no permission or
+interface, 130 interrupted
 """
 
 MOST_EVENTS = 100_000
@@ -80,6 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=AUTO,
         help="where the interface is on its link, as in analyze (default: what is heard shows it)",
     )
+    add_room(parser)
     add_format(parser)
 
 
@@ -89,16 +91,14 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("argument --exec-user: it needs --exec")
     with ExitStack() as stack:
         session = _Session(args, stack)
-        interrupted = False
+        code = None
         try:
             session.follow()
-        except KeyboardInterrupt:
-            interrupted = True
+        except KeyboardInterrupt as interrupt:
+            code = exit_code(interrupt)
         session.end()
     session.sum_up()
-    if interrupted:
-        return INTERRUPTED
-    return int(session.watch.errors > 0)
+    return int(session.watch.errors > 0) if code is None else code
 
 
 class _Session:
@@ -128,12 +128,13 @@ class _Session:
             self._take,
             profile=args.profile,
             vantage=args.vantage,
+            room=args.room,
             on_frame=write,
         )
         self._begun_ns = self._machine.now_ns()
         for line in self.watch.notes:
             note(args, f"note: {line}")
-        end_in_order()
+        end_when_told()
         # What exists now lives as long as the program; what comes is freed by reference counts.
         gc.freeze()
         gc.set_threshold(_COLLECT_AFTER, 20, 20)
