@@ -18,6 +18,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -28,21 +29,29 @@ if TYPE_CHECKING:
 
 GET_LINK = 18
 GET_ADDRESS = 22
+GET_ROUTE = 26
 GET_NEIGHBOUR = 30
+GET_QUEUEING = 38
+GET_CLASSIFIER = 46
 NEW_MULTICAST = 56
 DELETE_MULTICAST = 57
 GET_MULTICAST = 58
+GET_GROUP_DATABASE = 86
 
 ROUTE = 0
 SOCKET_DIAGNOSTICS = 4
+NETFILTER = 12
 SOCKETS_BY_FAMILY = 20
 
-_REQUEST_DUMP = 0x001 | 0x300
+_REQUEST = 0x001
+_REQUEST_DUMP = _REQUEST | 0x300
 _REQUEST_ACKNOWLEDGED = 0x001 | 0x004
 _CREATE = 0x400
 _ERROR = 2
 _DONE = 3
 _INTERRUPTED = 0x10
+BYTE_ORDER = sys.byteorder
+"""Of numbers in messages, as `int.from_bytes` takes it."""
 _NO_BYTE_ORDER_OR_NESTING = 0x3FFF
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
@@ -105,6 +114,22 @@ def dump(
         if consistent:
             break
     return entries
+
+
+def ask(request: int, question: bytes, *, fixed_octets: int) -> NetlinkEntry:
+    """Return the one answer to `request`; `question` is the fixed part and its attributes.
+
+    Raise `OSError` with the number of the kernel's refusal.
+    """
+    message = _HEADER.pack(_HEADER.size + len(question), request, _REQUEST, 1, 0) + question
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, ROUTE) as channel:
+        channel.send(message)
+        for kind, _, payload in _messages(channel.recv(1 << 18)):
+            if kind == _ERROR:
+                code = -struct.unpack_from("=i", payload)[0]
+                raise OSError(code, os.strerror(code))
+            return NetlinkEntry(payload[:fixed_octets], dict(attributes(payload[fixed_octets:])))
+    raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
 
 
 class Notifications:

@@ -54,6 +54,8 @@ class CaptureTally:
     """Packets of each link type."""
     times: list[Times] = field(default_factory=list)
     """When the packets of each interface came, in the order of the file."""
+    following: set[Times] = field(default_factory=set)
+    """Those of them of which packets behind a gap are still being looked at."""
     descriptions: dict[str, str] = field(default_factory=dict)
     """What the file says of interfaces, by their names."""
     first_ns: int | None = None
@@ -69,7 +71,7 @@ class CaptureTally:
     @property
     def is_following(self) -> bool:
         """Whether packets behind a gap are still being looked at."""
-        return any(times.is_following for times in self.times)
+        return bool(self.following)
 
     def see_time(self, time_ns: int | None) -> None:
         """Remember the time of a packet."""
