@@ -36,7 +36,7 @@ def test_the_tools_of_ci_are_pinned_in_one_file_which_all_who_install_them_use()
     config.read(ROOT / "setup.cfg")
     extras = config["options.extras_require"]
     tools = set(extras["dev"].split()) | {
-        line for line in extras["test"].splitlines() if line and ">" not in line
+        line.lower() for line in extras["test"].splitlines() if line and ">" not in line
     }
     lines = [
         line
