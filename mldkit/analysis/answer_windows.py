@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
+_CLOSED_AT_ONCE = 64
+_MOST_QUERIES = 1024
+"""Queries of one exchange that are told apart."""
 _EARLY_RESPONSE_NS = 100 * MILLISECOND
 """An answer at once to a query that allows less time than that may be chance."""
 
@@ -79,6 +82,8 @@ class Exchange:
 
     def join(self, asked: Asked, until_ns: int, source: Address, *, to_everybody: bool) -> None:
         """Take in a further query."""
+        if len(self.queries) >= _MOST_QUERIES:
+            self.queries.pop()
         self.queries.append(asked)
         self.last_ns = asked.time_ns
         self.limit_ns = max(self.limit_ns, asked.limit_ns)
@@ -172,11 +177,16 @@ class AnswerWindows:
         self.answerable_ns = max(before_ns, now_ns + 2 * late_limit_ns(query))
 
     def advance(self, now_ns: int) -> None:
-        """Close what can no longer be answered in time; to be called before each message."""
+        """Close what can no longer be answered in time; to be called before each message.
+
+        Of specific queries only some are closed at once.
+        """
         while self._open and self._open[0].limit_ns < now_ns:
             self.closed.append(self._open.pop(0))
         order = self._specific_order
-        while order and order[0].asked.limit_ns < now_ns:
+        for _ in range(_CLOSED_AT_ONCE):
+            if not order or order[0].asked.limit_ns >= now_ns:
+                break
             self._close_specific(order.popleft())
 
     def pair(self, host: Host, row: Row, now_ns: int, *, older: bool) -> tuple[Asked, bool] | None:
@@ -198,7 +208,7 @@ class AnswerWindows:
             for specific in same:
                 if older:
                     specific.older_reporter = host_address(host)
-                if host not in specific.answered:
+                if host not in specific.answered and specific.asked.limit_ns >= now_ns:
                     if best is None or specific.asked.time_ns < best.time_ns:
                         best, taken = specific.asked, specific
                     break

@@ -14,7 +14,8 @@ same group before that was repeated, the two mix, and only what is certain is to
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from bisect import bisect_left
+from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,11 @@ _LATEST_REPEAT_NS = latest_ns(UNSOLICITED_INTERVAL_NS)
 _COMPLETE_NS = 3 * UNSOLICITED_INTERVAL_NS
 """What was sent as often as it should be, and comes again later than that, is told anew."""
 _FIRST_CHANGE = RecordType.TO_IN
+_MOST_AT_ONCE = 64
+"""Changes that are judged when a report comes: others wait for the next one."""
+_STALE_AT_ONCE = 2
+_MOST_RECENT = 1024
+"""Reports of a host within a second that are counted one by one: more than make a flood."""
 
 
 @dataclass(slots=True)
@@ -54,6 +60,8 @@ class _Change:
     times: int = 1
     is_mixed: bool = False
     """Whether it may have been told more often, or as part of another change."""
+    seen: int = 0
+    """Interruptions before it was told last."""
 
 
 @dataclass(slots=True)
@@ -72,10 +80,19 @@ class Changes:
         self._link = link
         self._begun_ns = begun_ns
         self._ledger = ledger
-        self._pending: dict[tuple[Host, Address], _Change] = {}
-        """Changes that may still be repeated; the oldest first."""
-        self._recent: dict[Host, _Recent] = {}
+        self._pending: OrderedDict[tuple[Host, Address], _Change] = OrderedDict()
+        """Changes that may still be repeated; first the one that was told longest ago."""
+        self._recent: OrderedDict[Host, _Recent] = OrderedDict()
+        """First the host that told a change longest ago."""
         self._swept_ns = begun_ns
+        self._is_behind = False
+        """Whether there was more to judge than is judged at once."""
+        self._interrupted: list[int] = []
+        """When hosts changed their version, as far as that can matter to what is pending."""
+        self._before = 0
+        """How many such times came before those."""
+        self._is_told_since = False
+        """Whether a change was told since the last of them."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
 
@@ -89,16 +106,20 @@ class Changes:
     ) -> None:
         """Take in an accepted report with `count` state-change records among its records."""
         self._count_flood(host, count, mark)
-        if mark.time_ns - self._swept_ns > REPEATED_NS:
-            self.poll(mark.time_ns)
+        if self._is_behind or mark.time_ns - self._swept_ns > REPEATED_NS:
+            self._sweep(mark.time_ns, _MOST_AT_ONCE)
         for record in records:
             if record.type >= _FIRST_CHANGE:
                 self._take(host, record, robustness, mark)
 
     def interrupt(self, now_ns: int) -> None:
-        """Take in that hosts change their version, which ends their repeats (RFC 9776 §7.2.1)."""
-        for change in self._pending.values():
-            change.is_mixed |= now_ns - change.last_ns <= REPEATED_NS
+        """Take in that hosts change their version, which ends their repeats (RFC 9776 §7.2.1).
+
+        What is pending may be much, so each change learns of it when it is looked at next.
+        """
+        if self._is_told_since:
+            self._interrupted.append(now_ns)
+            self._is_told_since = False
 
     def resumed(self, paused_ns: int, until_ns: int) -> Changes:
         """Return what goes on after a time in which nothing was heard: repeats were missed."""
@@ -109,19 +130,38 @@ class Changes:
 
     def poll(self, now_ns: int) -> None:
         """Judge the changes of which no repeat can come any more."""
+        self._sweep(now_ns, len(self._pending))
+        self._forget_recent(now_ns, len(self._recent))
+
+    def _sweep(self, now_ns: int, most: int) -> None:
+        """Judge some of the changes of which no repeat can come any more."""
+        pending = self._pending
         self._swept_ns = now_ns
-        over = [
-            (key, change)
-            for key, change in self._pending.items()
-            if now_ns - change.last_ns > REPEATED_NS
-        ]
-        for (host, _), change in over:
+        self._is_behind = False
+        for _ in range(most):
+            (host, group), change = next(iter(pending.items()), ((b"", b""), None))
+            if change is None or now_ns - change.last_ns <= REPEATED_NS:
+                break
+            del pending[host, group]
             self._judge(host, change)
-        for key, _ in over:
-            del self._pending[key]
-        for host in [
-            host for host, recent in self._recent.items() if now_ns - recent.reports[-1][0] > SECOND
-        ]:
+        else:
+            self._is_behind = bool(pending)
+        self._forget_interrupted()
+
+    def _forget_interrupted(self) -> None:
+        """Let go of the times that are older than all that is pending."""
+        oldest = next(iter(self._pending.values()), None)
+        times = self._interrupted
+        over = len(times) if oldest is None else bisect_left(times, oldest.last_ns)
+        del times[:over]
+        self._before += over
+
+    def _forget_recent(self, now_ns: int, most: int) -> None:
+        """Let go of some hosts that told nothing within the last second."""
+        for _ in range(most):
+            host, recent = next(iter(self._recent.items()), (b"", None))
+            if recent is None or now_ns - recent.reports[-1][0] <= SECOND:
+                return
             del self._recent[host]
 
     def finish(self, now_ns: int) -> None:
@@ -141,10 +181,14 @@ class Changes:
                 return
         else:
             since_ns = mark.time_ns - change.last_ns
+            self._look_for_interruption(change)
             is_same = change.record == record and since_ns <= REPEATED_NS
             if is_same and (since_ns <= _COMPLETE_NS or change.times < change.wanted):
                 change.times += 1
                 change.last_ns = mark.time_ns
+                change.seen = self._before + len(self._interrupted)
+                self._is_told_since = True
+                self._pending.move_to_end(key)
                 if since_ns > _LATEST_REPEAT_NS and not self._is_told(host, mark):
                     detail = f"{record} was repeated after {since_ns / SECOND:.1f} s"
                     self._tell(host, f"{detail} instead of within 1 s", mark)
@@ -165,10 +209,20 @@ class Changes:
                 and change.times < change.wanted
             )
             or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS,
+            seen=self._before + len(self._interrupted),
         )
+        self._pending.move_to_end(key)
+        self._is_told_since = True
+
+    def _look_for_interruption(self, change: _Change) -> None:
+        """Take in that hosts changed their version since a change was told last."""
+        number = change.seen - self._before
+        if number < len(self._interrupted):
+            change.is_mixed |= self._interrupted[number] - change.last_ns <= REPEATED_NS
 
     def _judge(self, host: Host, change: _Change, until: str = "") -> None:
         """D-10."""
+        self._look_for_interruption(change)
         if change.times == change.wanted or change.is_mixed:
             return
         if not self._is_told(host, change.mark):
@@ -189,8 +243,13 @@ class Changes:
         recent = self._recent.get(host)
         if recent is None:
             recent = self._recent[host] = _Recent()
+        else:
+            self._recent.move_to_end(host)
         reports = recent.reports
-        reports.append((mark.time_ns, count))
+        if len(reports) < _MOST_RECENT:
+            reports.append((mark.time_ns, count))
+        else:
+            reports[-1] = reports[-1][0], reports[-1][1] + count
         recent.records += count
         while reports[0][0] <= mark.time_ns - SECOND:
             recent.records -= reports.popleft()[1]
@@ -198,3 +257,4 @@ class Changes:
             address = host_address(host)
             detail = f"{text(address)} sent {recent.records} change records within a second"
             self._ledger.add("D-17", self._link, mark, detail, host=address)
+        self._forget_recent(mark.time_ns, _STALE_AT_ONCE)

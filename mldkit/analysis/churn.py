@@ -13,7 +13,7 @@ ten seconds after the time before, and was back in between.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -32,8 +32,9 @@ if TYPE_CHECKING:
 LEAST_TIMES = 10
 LONGEST_PERIOD_NS = 10 * SECOND
 _AT_ONCE_NS = 100 * MILLISECOND
-_SWEEP_AT = 1000
+_SWEPT_AT_ONCE = 2
 _MOST = 100_000
+_OVER_NS = LONGEST_PERIOD_NS + LATE_MARGIN_NS
 
 
 @dataclass(slots=True)
@@ -55,20 +56,22 @@ class Churn:
     def __init__(self, link: LinkKey, ledger: Ledger) -> None:
         self._link = link
         self._ledger = ledger
-        self._runs: dict[tuple[Host, Address], _Run] = {}
+        self._runs: OrderedDict[tuple[Host, Address], _Run] = OrderedDict()
+        """First who left longest ago."""
 
     def left(self, row: Row, mark: Mark) -> None:
         """Take in that a host left the group of a stay that lasted until now."""
         key = row.host, row.group
         now_ns = mark.time_ns
+        self._sweep(now_ns)
         run = self._runs.get(key)
-        if run is None or now_ns - run.last_ns > LONGEST_PERIOD_NS + LATE_MARGIN_NS:
-            if run is None and len(self._runs) >= _SWEEP_AT:
-                self._sweep(now_ns)
-                if len(self._runs) >= _MOST:
-                    return
+        if run is None or now_ns - run.last_ns > _OVER_NS:
+            if run is None and len(self._runs) >= _MOST:
+                return
             run = self._runs[key] = _Run(now_ns, now_ns)
+            self._runs.move_to_end(key)
         else:
+            self._runs.move_to_end(key)
             run.times += 1
             run.away_ns = max(run.away_ns, row.from_ns - run.last_ns)
             run.last_ns = now_ns
@@ -95,7 +98,9 @@ class Churn:
         )
 
     def _sweep(self, now_ns: int) -> None:
-        """Forget who has not left for so long that the next leave begins another row of them."""
-        over = [key for key, run in self._runs.items() if now_ns - run.last_ns > LONGEST_PERIOD_NS]
-        for key in over:
+        """Forget some who have not left for so long that the next leave begins another row."""
+        for _ in range(_SWEPT_AT_ONCE):
+            key, run = next(iter(self._runs.items()), (None, None))
+            if key is None or run is None or now_ns - run.last_ns <= _OVER_NS:
+                return
             del self._runs[key]

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.model.messages import RecordType
+from mldkit.model.addresses import is_multicast
+from mldkit.model.messages import GroupRecord, LegacyReport, RecordType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.stays import Heard, Row
     from mldkit.model.addresses import Address
+    from mldkit.model.messages import Report
+    from mldkit.wire.validity import Finding
 
 _SPLIT_NS = 5_000_000
 """Packets of one list follow each other within this time."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
+_EXCLUDES, _INCLUDES = (_IS_EX, _TO_EX), (_IS_IN, _TO_IN, _ALLOW)
 
 
 def filter_after(
@@ -48,3 +54,24 @@ def _changed(row: Row, kind: int, sources: tuple[Address, ...]) -> tuple[Address
     known = set(row.sources)
     more = tuple(source for source in sources if source not in known)
     return row.sources + more if more else row.sources
+
+
+def asks(record: GroupRecord) -> bool:
+    """Return whether a record asks for something.
+
+    Routers start a timer of the Group Membership Interval for nothing else: a BLOCK tells that a
+    host wants less, not that it still wants the rest (RFC 9776 §6.4).
+    """
+    kind = record.type
+    return kind in _EXCLUDES or (kind in _INCLUDES and bool(record.sources))
+
+
+def counted_records(
+    message: Report | LegacyReport, found: Iterable[Finding]
+) -> tuple[GroupRecord, ...]:
+    """Return the records of a report that count; an older one is EXCLUDE without sources."""
+    if isinstance(message, LegacyReport):
+        return (GroupRecord(RecordType.IS_EX, message.group),)
+    if any(item.id == "V-12" for item in found):
+        return tuple(record for record in message.records if is_multicast(record.group))
+    return message.records

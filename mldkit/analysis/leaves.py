@@ -14,7 +14,7 @@ which is right where the port has one host. It shows in the data: they stop with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,6 +24,7 @@ from mldkit.analysis.facts import (
     NEVER_NS,
     host_address,
 )
+from mldkit.analysis.streams import MOST_TO_GROUP
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import is_flooded, text
 from mldkit.model.units import SECOND
@@ -32,27 +33,31 @@ from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
-    from mldkit.analysis.stays import Left
+    from mldkit.analysis.stays import Left, Row
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
-    from mldkit.model.messages import Query
+    from mldkit.model.messages import GroupRecord, Query
 
 _SLACK_NS = latest_ns(LAST_MEMBER_INTERVAL_NS) - LAST_MEMBER_INTERVAL_NS
 _PATIENCE_NS = 10 * SECOND
 """A query that comes later than that follows no leave; the Query Response Interval by default
 (RFC 9776 §8.3)."""
 _MOST_JUDGED = 16
-"""Queries after one leave: each is held against all members of the group."""
+"""Queries after one leave of which the flag is looked at."""
 _LEAST_PACKETS = 10
 """Packets of a stream in which it shows whether it stops."""
 _LATE_PACKETS = 2
 """Gaps after which the next packet should have come at the latest."""
-_MOST_COMPARED = 10_000_000
-"""Streams that are looked at for leaves: a flood of both must not cost its square."""
+_MOST_REPORTERS = 4
+"""Of a group that somebody left, the last ones are known by name."""
+_MOST_AT_ONCE = 32
+"""Leaves that are judged when a message comes: others wait for the next one."""
 
 
 class Unheeded(NamedTuple):
@@ -111,6 +116,8 @@ class _Pending:
     """When somebody last told that he leaves: the state of the group begins anew with each."""
     dropped: Unheeded | None = None
     """The first query that hosts must drop."""
+    reporters: dict[Host, int] = field(default_factory=dict)
+    """Others that reported the group since, and when: the last few."""
 
     @property
     def until_ns(self) -> int:
@@ -120,11 +127,21 @@ class _Pending:
         begun_ns = self.first_ns if self.queries else self.mark.time_ns
         return begun_ns + self.wanted * self.interval_ns + _SLACK_NS
 
+    def reported(self, host: Host, now_ns: int) -> None:
+        """Take in that somebody reports the group."""
+        if host == self.left.row.host:
+            return
+        self.reporters.pop(host, None)
+        self.reporters[host] = now_ns
+        if len(self.reporters) > _MOST_REPORTERS:
+            del self.reporters[next(iter(self.reporters))]
+
     def other_reporter(self, memberships: Memberships, since_ns: int = 0) -> Host | None:
         """Return another member that has reported the group since the leave, or since later."""
         since_ns = max(since_ns, self.mark.time_ns)
-        for host, row in memberships.groups.get(self.left.row.group, {}).items():
-            if host != self.left.row.host and row.last_ns > since_ns:
+        members = memberships.groups.get(self.left.row.group, {})
+        for host, reported_ns in self.reporters.items():
+            if reported_ns > since_ns and host in members:
                 return host
         return None
 
@@ -153,11 +170,11 @@ class Leaves:
     ) -> None:
         self._link = link
         self._streams = streams
-        self._compared = 0
         self._ledger = ledger
         self._memberships = memberships
         self._vantage = vantage
-        self._pending: dict[Address, _Pending] = {}
+        self.awaited: dict[Address, _Pending] = {}
+        """Leaves of which it is awaited who asks or reports, by group."""
         self._due: list[tuple[int, Address]] = []
         """A heap of the times at which leaves may be judged; longer intervals put them off."""
         self.groups = Tally()
@@ -177,13 +194,13 @@ class Leaves:
         """Take in a leave that a querier, which is there, must ask about."""
         group = left.row.group
         # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
-        if left.sources and self._has_older_member(group, mark):
+        if left.sources and self._memberships.older.are_in(group, mark.time_ns):
             return
         self._tally(left).count += 1
-        pending = self._pending.get(group)
+        pending = self.awaited.get(group)
         if pending is None:
             pending = _Pending(left, mark, robustness, mark.time_ns, [0, 0])
-            self._pending[group] = pending
+            self.awaited[group] = pending
             heappush(self._due, (pending.until_ns, group))
         elif not any(pending.waiting):
             # The queries that follow the leave before it ask about this one too.
@@ -193,22 +210,22 @@ class Leaves:
     def _tally(self, left: Left) -> Tally:
         return self.sources if left.sources else self.groups
 
-    def _has_older_member(self, group: Address, mark: Mark) -> bool:
-        current = self._link.family.current_version
-        members = self._memberships.groups.get(group, {})
-        return any(
-            row.version != current and row.deadline_ns >= mark.time_ns for row in members.values()
-        )
+    def reported(self, host: Host, said: Iterable[Row | GroupRecord], now_ns: int) -> None:
+        """Take in that a host reports groups, some of which others have just left."""
+        awaited = self.awaited
+        for one in said:
+            if one.group in awaited:
+                awaited[one.group].reported(host, now_ns)
 
     def leave_told(self, group: Address, mark: Mark) -> None:
         """Take in any leave, also a repeated one: routers lower their timers for each."""
-        pending = self._pending.get(group)
+        pending = self.awaited.get(group)
         if pending is not None:
             pending.told_ns = mark.time_ns
 
     def query(self, query: Query, mark: Mark) -> None:
         """Take in an accepted specific query."""
-        pending = self._pending.get(query.group)
+        pending = self.awaited.get(query.group)
         if pending is None:
             return
         pending.queries += 1
@@ -226,13 +243,13 @@ class Leaves:
 
     def drop(self, query: Query, source: Address, rule: str) -> None:
         """Take in a specific query that hosts must drop by a rule."""
-        pending = self._pending.get(query.group)
+        pending = self.awaited.get(query.group)
         if pending is not None and pending.dropped is None:
             pending.dropped = Unheeded(query.group, source, rule)
 
     def pause(self) -> None:
         """Forget what is awaited: nobody saw whether it came."""
-        self._pending.clear()
+        self.awaited.clear()
         self._due.clear()
 
     @property
@@ -241,20 +258,22 @@ class Leaves:
         return self._due[0][0] if self._due else NEVER_NS
 
     def poll(self, now_ns: int) -> None:
-        """Judge the leaves whose time is over."""
+        """Judge some of the leaves whose time is over."""
         due = self._due
-        while due and due[0][0] < now_ns:
+        for _ in range(_MOST_AT_ONCE):
+            if not due or due[0][0] >= now_ns:
+                return
             _, group = heappop(due)
-            pending = self._pending[group]
+            pending = self.awaited[group]
             if pending.until_ns < now_ns and not self._is_put_off(pending):
-                del self._pending[group]
+                del self.awaited[group]
                 self._judge(pending)
             else:
                 heappush(due, (pending.until_ns, group))
 
     def finish(self) -> None:
         """Judge the leaves of which the last member query time is over: nobody asked so far."""
-        for pending in self._pending.values():
+        for pending in self.awaited.values():
             if pending.is_overdue and not pending.queries:
                 self._judge(pending)
         self.pause()
@@ -325,16 +344,17 @@ class Leaves:
         group, left_ns = pending.left.row.group, pending.mark.time_ns
         if pending.left.sources or self._memberships.groups.get(group):
             return False
-        self._compared += len(self._streams)
-        if self._compared > _MOST_COMPARED:
-            return False
-        streams = [one for (to, _), one in self._streams.items() if to == group]
-        return any(
-            one.run_packets >= _LEAST_PACKETS
-            and one.mac != pending.left.row.mac
-            and left_ns - _LATE_PACKETS * one.gap_ns <= one.last_ns
-            for one in streams
-        ) and all(one.last_ns < left_ns + LAST_MEMBER_INTERVAL_NS for one in streams)
+        streams = self._streams.to(group)
+        return (
+            len(streams) < MOST_TO_GROUP
+            and any(
+                one.run_packets >= _LEAST_PACKETS
+                and one.mac != pending.left.row.mac
+                and left_ns - _LATE_PACKETS * one.gap_ns <= one.last_ns
+                for one in streams
+            )
+            and all(one.last_ns < left_ns + LAST_MEMBER_INTERVAL_NS for one in streams)
+        )
 
     def _tell(self, pending: _Pending, detail: str, severity: str) -> None:
         row, mark = pending.left.row, pending.mark

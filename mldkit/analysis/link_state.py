@@ -7,16 +7,19 @@ what is known already, as nearly all do; it has to do to each fold what `see` do
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from mldkit.analysis import senders
+from mldkit.analysis.backlog import Backlog
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.churn import Churn
 from mldkit.analysis.compatibility import Compatibility
+from mldkit.analysis.deadlines import FAR_NS
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.expiry import Expiry
 from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
+from mldkit.analysis.filters import counted_records
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
 from mldkit.analysis.memberships import Memberships
@@ -24,14 +27,14 @@ from mldkit.analysis.queriers import Queriers
 from mldkit.analysis.reporting_proxies import ReportingProxies
 from mldkit.analysis.responses import Responses
 from mldkit.analysis.stays import Heard
+from mldkit.analysis.streams import Streams
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.trust import Trust
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.analysis.vantage import Vantage
-from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
+from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac
 from mldkit.model.family import IGMP
 from mldkit.model.messages import (
-    GroupRecord,
     Leave,
     LegacyReport,
     Query,
@@ -47,15 +50,16 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host, LinkKey
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Left, Row
-    from mldkit.analysis.streams import Stream
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded
-    from mldkit.wire.validity import Finding, Judged
+    from mldkit.wire.validity import Judged
 
 # One is made for every report: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
 _MOST_DROPPED = 100
 """Senders of queries that hosts drop, who are told by name."""
+_PIECES_AT_ONCE = 200
+"""As much of what is behind is done when time passes on a live link."""
 
 
 class LinkState:
@@ -89,22 +93,26 @@ class LinkState:
         self.memberships = Memberships(key, listener)
         self.expiry = Expiry(key, self.memberships, listener)
         self.identities = Identities(key, ledger, self.memberships)
-        self.streams: dict[tuple[Address, Address], Stream] = {}
-        """The data that came, by group and source."""
+        self.streams = Streams()
+        """The data that came."""
+        self.backlog = Backlog()
         self.delays = Delays()
-        self.responses = Responses(key, ledger, self.delays, self.vantage, self.streams)
+        self.responses = Responses(
+            key, ledger, self.delays, self.vantage, self.streams, backlog=self.backlog
+        )
         self.compatibility = Compatibility(key, ledger)
         self.changes = Changes(key, ledger, begun_ns)
         self.churn = Churn(key, ledger)
         self.leaves = Leaves(key, ledger, self.memberships, self.vantage, self.streams)
         self.unspecified = Unspecified(key, ledger)
         self.proxies = ReportingProxies(key, ledger)
-        self.trust = Trust(key, ledger, self.memberships)
+        self.trust = Trust(key, ledger, self.memberships, self.captures, self.backlog)
         self.dropped_queries: dict[Address, str] = {}
         """Who sends queries that hosts must drop, with the first rule that says so."""
         self.asked_elsewhere = ""
         """Where queries come on the same interface, in words, if they come only there."""
         self.trace: Trace | None = None
+        self._is_told = listener is not None
         self._ledger = ledger
         self._profile = profile
         self._lifetime_ns = self.queriers.variables.membership_ns(profile)
@@ -149,6 +157,10 @@ class LinkState:
                 answering.append(row)
         if answering:
             responses.report(source, answering, version, mark)
+        if self.leaves.awaited:
+            self.leaves.reported(source, rows, now_ns)
+        if self._is_told and self._lifetime_ns < FAR_NS:
+            self.memberships.deadlines.add_all(rows, now_ns)
         return True
 
     def see(
@@ -164,6 +176,7 @@ class LinkState:
             self._advance(mark.time_ns)
         if found:
             self.trust.take(found, decoded.datagram.source)
+            self._work()
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
             rule = dropped_by(decoded, found)
@@ -181,7 +194,7 @@ class LinkState:
 
     def poll(self, now_ns: int) -> None:
         """Let time pass: memberships expire, queriers fall silent, leaves are judged."""
-        self._advance(now_ns)
+        self._catch_up(now_ns, _PIECES_AT_ONCE)
         self.memberships.poll(now_ns)
         self.queriers.poll(now_ns)
         self.changes.poll(now_ns)
@@ -195,8 +208,9 @@ class LinkState:
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self.ended_ns = mark.time_ns
-        self._advance(mark.time_ns)
+        self._catch_up(mark.time_ns)
         self.responses.silent.conclude()
+        self.backlog.finish()
         self.leaves.finish()
         self.queriers.finish(mark)
         self.changes.finish(mark.time_ns)
@@ -226,7 +240,7 @@ class LinkState:
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
         paused_ns = mark.time_ns
-        self._advance(paused_ns)
+        self._catch_up(paused_ns)
         self.responses = self.responses.resumed()
         self.queriers.pause(mark, until_ns)
         self.changes = self.changes.resumed(paused_ns, until_ns)
@@ -239,11 +253,25 @@ class LinkState:
             self.responses.advance(now_ns, self.memberships, self.compatibility, self.messages)
         if self.leaves.due_ns < now_ns:
             self.leaves.poll(now_ns)
+        self._work()
+
+    def _catch_up(self, now_ns: int, most: int | None = None) -> None:
+        """Close and judge all whose time is over, or so many pieces of it."""
+        self._advance(now_ns)
+        for _ in count() if most is None else range(most):
+            if self._due_ns >= now_ns:
+                return
+            self._advance(now_ns)
+
+    def _work(self) -> None:
+        """Do a piece of what is behind, and note when there is something to close or to judge."""
+        self.backlog.work()
         self._look_ahead()
 
     def _look_ahead(self) -> None:
-        """Note when there is something to close or to judge at the earliest."""
-        self._due_ns = min(self.responses.windows.due_ns, self.leaves.due_ns)
+        """Note when there is something to close, to judge or to go on with at the earliest."""
+        due_ns = min(self.responses.windows.due_ns, self.leaves.due_ns)
+        self._due_ns = due_ns if self.backlog.is_empty else -1
 
     def _drop(self, decoded: Decoded, rule: str, mark: Mark) -> None:
         """Take in what receivers must drop: who asks in vain, and about which leave."""
@@ -271,6 +299,7 @@ class LinkState:
         )
         if query.is_general:
             self.responses.silent.conclude()
+            self._work()
             queriers = self.queriers
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
@@ -306,7 +335,7 @@ class LinkState:
         version = decoded.version
         if isinstance(message, LegacyReport):
             self.responses.silent.older_report(host, message.group)
-        records = _records(message, found)
+        records = counted_records(message, found)
         if isinstance(message, Report) and records is not message.records:
             rows = None
         self.compatibility.report(version, datagram.source, mark)
@@ -321,6 +350,8 @@ class LinkState:
         )
         heard = _new(Heard, (host, mac, version, mark.time_ns, deadline_ns, is_faultless, partial))
         told = self.memberships.report(heard, records, rows)
+        if self.leaves.awaited:
+            self.leaves.reported(host, records, mark.time_ns)
         if told.changes:
             robustness = self.queriers.variables.robustness
             self.changes.report(host, records, told.changes, robustness, mark)
@@ -365,12 +396,3 @@ class LinkState:
         for left in lefts:
             self.leaves.left(left, queriers.variables.robustness, mark)
         self._look_ahead()
-
-
-def _records(message: Report | LegacyReport, found: tuple[Finding, ...]) -> tuple[GroupRecord, ...]:
-    """Return the records of a report that count; an older one is EXCLUDE without sources."""
-    if isinstance(message, LegacyReport):
-        return (GroupRecord(RecordType.IS_EX, message.group),)
-    if found and any(item.id == "V-12" for item in found):
-        return tuple(record for record in message.records if is_multicast(record.group))
-    return message.records

@@ -16,29 +16,35 @@ report is EXCLUDE without sources (RFC 9776 §7.3.2).
 from __future__ import annotations
 
 from collections import Counter
-from itertools import repeat
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 
 from mldkit.analysis import limits
+from mldkit.analysis.deadlines import FAR_NS, Deadlines
 from mldkit.analysis.events import membership_event
 from mldkit.analysis.facts import Host
-from mldkit.analysis.filters import filter_after
+from mldkit.analysis.filters import asks, filter_after
 from mldkit.analysis.leave_events import LeaveEvents
+from mldkit.analysis.older_members import OlderMembers
 from mldkit.analysis.stays import (
     CAPTURE_END,
     EXPIRY,
     LEAVE,
+    PIECE,
     Change,
     Left,
     ReportEffect,
     Row,
+    are_over,
+    in_pieces,
     sealed,
+    weight,
 )
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from mldkit.analysis.events import Listener
     from mldkit.analysis.facts import LinkKey
@@ -46,13 +52,11 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
-_SOURCES_PER_CHANGE = 16
-"""As many sources weigh as much as a change."""
+_MOST_RENAMED = 1000
+"""Stays of a host without address that get its address once it has one."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
-_STATES = (_IS_IN, _IS_EX)
-_EXCLUDES = (_IS_EX, _TO_EX)
-_INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
+_STATES, _EXCLUDES = (_IS_IN, _IS_EX), (_IS_EX, _TO_EX)
 
 # One is made for every change: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
@@ -80,12 +84,16 @@ class Memberships:
         """The stay that ended then."""
         self.left_out: Counter[str] = Counter()
         """What found no room: words of `limits`."""
-        self._lasting = 0
+        self.deadlines = Deadlines()
+        """Kept where somebody listens."""
+        self.older = OlderMembers(link.family.current_version)
+        self.lasting = 0
         """Stays that last."""
         self._changes_kept = 0
         self._leaves = LeaveEvents(link, listener)
         self._nameless: dict[Host, list[Row]] = {}
-        """All stays of hosts without an address."""
+        """The stays of hosts without an address, as many as may get one at once."""
+        self._nameless_ended = False
         self._known: dict[Host, dict[int, Row]] = {}
         """Rows by the record that says again what they hold: nearly every record does."""
 
@@ -104,8 +112,12 @@ class Memberships:
         return None if known is None else list(map(known.get, map(id, records)))
 
     def last_report_ns(self, host: Host) -> int:
-        """Return when a host reported last, as far as its reports are recognised; 0 for never."""
-        return max((row.last_ns for row in self._known.get(host, {}).values()), default=0)
+        """Return when a host reported last, as far as its reports are recognised; 0 for never.
+
+        A host reports all its groups together, so a few of them tell.
+        """
+        known = islice(reversed(self._known.get(host, {}).values()), limits.MOST_LEFT)
+        return max((row.last_ns for row in known), default=0)
 
     def reported(self) -> set[Address]:
         """Return the groups that anybody was in at any time."""
@@ -122,6 +134,7 @@ class Memberships:
         told = ReportEffect()
         answering = told.answering
         groups = self.groups
+        is_short = deadline_ns - now_ns < FAR_NS and self._listener is not None
         for record, row in zip(records, recognised or _NOTHING, strict=False):
             # Nearly every record of a capture: the host says again what it said before. A record
             # before it in the same report may have changed that.
@@ -130,6 +143,8 @@ class Memberships:
                 row.deadline_ns = deadline_ns
                 row.reports += 1
                 answering.append(row)
+                if is_short:
+                    self.deadlines.add(row, now_ns)
             else:
                 self._meet(groups.get(record.group, _NOBODY).get(host), record, heard, told)
         return told
@@ -150,8 +165,8 @@ class Memberships:
                 self._take(row, record, heard, told)
             return
         row.last_ns = heard.now_ns
-        row.deadline_ns = heard.until_ns
         row.reports += 1
+        self._prolong(row, heard, record)
         told.answering.append(row)
         # Remembering is in vain while the decoder gives a new object each time.
         if heard.is_faultless and (row.record is None or row.reports & 3 == 0):
@@ -186,7 +201,7 @@ class Memberships:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
         row.reports += 1
-        row.deadline_ns = heard.until_ns if _asks(record) else row.deadline_ns
+        self._prolong(row, heard, record)
         if kind <= _IS_EX:
             told.answering.append(row)
             says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
@@ -209,30 +224,42 @@ class Memberships:
             if members.get(before) is row:
                 del members[before]
                 self._forget(row)
+                self.older.note(row, None)
                 if host in members:
-                    self._lasting -= 1
+                    self.lasting -= 1
+                    self.deadlines.remove(row)
                     continue
                 members[host] = row
+                row.host = host
+                self.older.note(row, row.version)
             row.host = host
 
-    def disown(self, host: Host) -> None:
-        """Take back all stays of a host: what told of them should not have counted."""
-        for row in [row for row in self.rows() if row.host == host]:
-            self._end(row, EXPIRY, row.last_ns)
-        self.ended = [row for row in self.ended if row.host != host]
+    def disown(self, hosts: Container[Host]) -> Iterator[int]:
+        """Take back all stays of hosts, a task: what told of them should not have counted."""
+        for piece in in_pieces(self.groups):
+            for row in piece:
+                if row.host in hosts and not row.ended_by:
+                    self._end(row, EXPIRY, row.last_ns)
+            yield len(piece)
+        kept, first = list[Row](), 0
+        while rows := self.ended[first : first + PIECE]:
+            kept += [row for row in rows if row.host not in hosts]
+            first += PIECE
+            yield len(rows)
+        if self.ended:
+            self.ended = kept
 
     def forget_ended(self) -> None:
         """Keep only the stays that last, for who watches a link for long."""
         for row in self.ended:
-            self._changes_kept -= sum(map(_weight, row.changes))
+            self._changes_kept -= sum(map(weight, row.changes))
         self.ended.clear()
-        if not self._nameless:
+        if not self._nameless_ended:
             return
+        self._nameless_ended = False
         for host, rows in list(self._nameless.items()):
-            lasting = [row for row in rows if not row.ended_by]
-            if lasting:
-                self._nameless[host] = lasting
-            else:
+            rows[:] = [row for row in rows if not row.ended_by]
+            if not rows:
                 del self._nameless[host]
 
     def put_off(self, from_ns: int, by_ns: int) -> None:
@@ -249,9 +276,14 @@ class Memberships:
 
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
-        over = [row for row in self.rows() if row.deadline_ns < now_ns]
+        if self._listener is None:
+            over = [row for row in self.rows() if row.deadline_ns < now_ns]
+        else:
+            self.deadlines.take(now_ns)
+            over, self.deadlines.over = self.deadlines.over, []
         for row in sorted(over, key=lambda row: row.deadline_ns):
-            self._end(row, EXPIRY, row.deadline_ns)
+            if not row.ended_by:
+                self._end(row, EXPIRY, row.deadline_ns)
 
     def finish(self, now_ns: int) -> None:
         """End every stay at the end of the capture."""
@@ -259,7 +291,9 @@ class Memberships:
         for row in list(self.rows()):
             row.ended_by, row.to_ns = CAPTURE_END, now_ns
             self.ended.append(row)
-        self.groups, self._known, self._lasting = {}, {}, 0
+        self.groups, self._known, self.lasting = {}, {}, 0
+        self.older.clear()
+        self.deadlines = Deadlines()
 
     def seal(self) -> tuple[Stay, ...]:
         """Return all stays in order of time, and let go of the rows one by one."""
@@ -278,9 +312,9 @@ class Memberships:
         """
         if old is not None:
             self._end(old, EXPIRY, old.deadline_ns)
-        if not _asks(record):
+        if not asks(record):
             return None
-        if self._lasting + len(self.ended) >= limits.MOST_STAYS:
+        if self.lasting + len(self.ended) >= limits.MOST_STAYS:
             self.left_out[limits.STAYS] += 1
             return None
         members = self.groups.get(record.group)
@@ -290,10 +324,19 @@ class Memberships:
         if self.emptied.pop(record.group, None) is not None:
             self.last_left.pop(record.group, None)
         row = members[heard.host] = Row(heard, record.group)
-        self._lasting += 1
+        self.lasting += 1
         if self._link.family is IGMP and len(heard.host) > len(record.group):
-            self._nameless.setdefault(heard.host, []).append(row)
+            nameless = self._nameless.setdefault(heard.host, [])
+            if len(nameless) < _MOST_RENAMED:
+                nameless.append(row)
         return row
+
+    def _prolong(self, row: Row, heard: Heard, record: GroupRecord) -> None:
+        """Let a stay last until its lifetime after a record that asks for something is over."""
+        if asks(record):
+            row.deadline_ns = heard.until_ns
+            if self._listener is not None:
+                self.deadlines.add(row, heard.now_ns)
 
     def _remember(self, row: Row, record: GroupRecord) -> None:
         """Recognise a row from now on by a record that says what the row holds."""
@@ -317,13 +360,15 @@ class Memberships:
             if len(sources) == len(row.sources) and set(sources) == set(row.sources):
                 return
         self._forget(row)
+        if row.version != change.version:
+            self.older.note(row, change.version)
         row.exclude, row.sources, row.version = change[1:]
         changes = (*row.changes, change) if row.changes else (change,)
-        self._changes_kept += _weight(change)
+        self._changes_kept += weight(change)
         while len(changes) > 1 and (
             len(changes) > limits.MOST_CHANGES or self._changes_kept > limits.MOST_CHANGES_IN_ALL
         ):
-            self._changes_kept -= _weight(changes[0])
+            self._changes_kept -= weight(changes[0])
             changes = changes[1:]
             self.left_out[limits.CHANGES] += 1
         row.changes = changes
@@ -332,13 +377,16 @@ class Memberships:
 
     def _end(self, row: Row, why: str, now_ns: int) -> None:
         self._forget(row)
+        self.older.note(row, None)
+        self.deadlines.remove(row)
         row.ended_by, row.to_ns = why, now_ns
+        self._nameless_ended |= len(row.host) > len(row.group)
         members = self.groups[row.group]
         del members[row.host]
-        self._lasting -= 1
+        self.lasting -= 1
         if not members:
             del self.groups[row.group]
-        if why == LEAVE and _are_over(members, now_ns):
+        if why == LEAVE and are_over(members, now_ns):
             self.emptied[row.group] = now_ns
             self.last_left[row.group] = row
         self.ended.append(row)
@@ -350,24 +398,3 @@ class Memberships:
     def _tell(self, kind: str, row: Row, now_ns: int) -> None:
         if self._listener is not None:
             self._listener(membership_event(kind, self._link, row, now_ns))
-
-
-def _asks(record: GroupRecord) -> bool:
-    """Return whether a record asks for something.
-
-    Routers start a timer of the Group Membership Interval for nothing else: a BLOCK tells that a
-    host wants less, not that it still wants the rest (RFC 9776 §6.4).
-    """
-    kind = record.type
-    return kind in _EXCLUDES or (kind in _INCLUDES and bool(record.sources))
-
-
-def _are_over(members: dict[Host, Row], now_ns: int) -> bool:
-    """Return whether nobody is left of a few members, whose end may not have been told yet."""
-    return len(members) <= limits.MOST_LEFT and all(
-        row.deadline_ns < now_ns for row in members.values()
-    )
-
-
-def _weight(change: Change) -> int:
-    return 1 + len(change.sources) // _SOURCES_PER_CHANGE

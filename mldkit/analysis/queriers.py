@@ -41,6 +41,8 @@ class Queriers:
         """When each version was last asked in."""
         self._by_rank: dict[tuple[bool, bytes], list[Querier]] = {}
         self._by_mac: dict[bytes, list[Querier]] = {}
+        self._addresses: dict[bytes, tuple[Address, ...]] = {}
+        """The first two addresses from which a MAC asked."""
 
     @property
     def acting(self) -> Querier | None:
@@ -52,6 +54,10 @@ class Queriers:
         """The acting querier, if it is one that can win elections."""
         acting = self.acting
         return None if acting is None or is_unspecified(acting.address) else acting
+
+    def is_other(self, mac: bytes, address: Address) -> bool:
+        """Return whether a MAC asked with another address than this."""
+        return any(one != address for one in self._addresses.get(mac, ()))
 
     def query(
         self,
@@ -75,6 +81,8 @@ class Queriers:
             querier = Querier(source, mac, query.version, mark, now_ns, variables_of(query))
             querier.session_ns = now_ns
             self.known[source] = querier
+            if mac is not None and len(before := self._addresses.get(mac, ())) < 2:
+                self._addresses[mac] = *before, source
             self._compare_identities(querier, mark)
         elif self._acting.comes_back(querier):
             querier.rhythm.restart()

@@ -16,6 +16,8 @@ from mldkit.model.words import counted, named
 from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.model.addresses import Address
@@ -34,6 +36,8 @@ class _Proxy:
     """Number of the last exchange that it answered."""
     questions: int = 1
     groups: dict[Address, None] = field(default_factory=dict)
+    lost: dict[Address, None] = field(default_factory=dict)
+    """Those of them that cannot do without their sources."""
     marks: list[Mark] = field(default_factory=list)
     """Its reports, until it is certain what it is."""
 
@@ -63,18 +67,19 @@ class ReportingProxies:
             proxy.questions += 1
         if len(proxy.groups) < _MOST_GROUPS:
             proxy.groups[report.group] = None
+            if is_source_specific(report.group):
+                proxy.lost[report.group] = None
         if proxy.questions < _LEAST_QUESTIONS:
             if len(proxy.marks) < _MOST_GROUPS:
                 proxy.marks.append(mark)
             return
         self.found.setdefault(host[len(IPV4_UNSPECIFIED) :], mark)
-        for each in (*proxy.marks, mark):
-            self._tell(host, proxy, report.version, each)
+        self._tell(host, proxy, report.version, (*proxy.marks, mark))
         proxy.marks.clear()
 
-    def _tell(self, host: Host, proxy: _Proxy, version: int | None, mark: Mark) -> None:
+    def _tell(self, host: Host, proxy: _Proxy, version: int | None, marks: Iterable[Mark]) -> None:
         """D-36: a warning where a group cannot do without its sources."""
-        lost = [group for group in proxy.groups if is_source_specific(group)]
+        lost = list(proxy.lost)
         mac = mac_text(host[len(IPV4_UNSPECIFIED) :])
         name = self._link.family.name.upper()
         detail = (
@@ -84,7 +89,8 @@ class ReportingProxies:
         )
         if lost:
             detail += f"; the sources that they want of {named(lost)} are lost"
-        self._ledger.add(
-            "D-36", self._link, mark, detail, host=IPV4_UNSPECIFIED,
-            severity=WARNING if lost else INFO, weight=len(proxy.groups),
-        )  # fmt: skip
+        for mark in marks:
+            self._ledger.add(
+                "D-36", self._link, mark, detail, host=IPV4_UNSPECIFIED,
+                severity=WARNING if lost else INFO, weight=len(proxy.groups),
+            )  # fmt: skip

@@ -9,17 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.answer_windows import AnswerWindows
+from mldkit.analysis.backlog import TELLING
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.silent_members import SilentMembers
+from mldkit.analysis.stays import in_pieces
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.wire.rules import WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.answer_windows import Asked, Specific
+    from mldkit.analysis.backlog import Backlog
     from mldkit.analysis.compatibility import Compatibility
     from mldkit.analysis.delays import Delays
     from mldkit.analysis.facts import Host, LinkKey, Mark
@@ -44,15 +47,17 @@ class Responses:
         vantage: Vantage,
         streams: Streams,
         *,
+        backlog: Backlog,
         latest: int = -1,
     ) -> None:
-        """Take the data that came, and the number of the last exchange so far."""
+        """Take the data that came, where searches wait, and the number of the last exchange."""
         self._link = link
         self._ledger = ledger
         self._vantage = vantage
         self.delays = delays
         self.windows = AnswerWindows(link, latest)
-        self.silent = SilentMembers(link, ledger, vantage, streams)
+        self.silent = SilentMembers(link, ledger, vantage, streams, backlog)
+        self._backlog = backlog
         self._early: dict[Host, int] = {}
 
     def resumed(self) -> Responses:
@@ -64,6 +69,7 @@ class Responses:
             self.delays,
             self._vantage,
             self.silent.streams,
+            backlog=self._backlog,
             latest=self.windows.latest,
         )
         after.windows.left_out = self.windows.left_out
@@ -122,8 +128,11 @@ class Responses:
         windows.closed.clear()
         for specific in windows.expired:
             older = compatibility.is_older(specific.asked.time_ns)
-            if specific.older_reporter and not older:
-                self._find_suppressed(specific, memberships)
+            if not specific.older_reporter or older:
+                continue
+            rows = len(memberships.groups.get(specific.group, ()))
+            if self._backlog.has_room(messages, rows):
+                self._backlog.add(self._find_suppressed(specific, memberships))
         windows.expired.clear()
 
     def _tell_late(
@@ -146,18 +155,21 @@ class Responses:
             detail = f"answered within 1 ms {times} times: no random delay"
             self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
 
-    def _find_suppressed(self, specific: Specific, memberships: Memberships) -> None:
+    def _find_suppressed(self, specific: Specific, memberships: Memberships) -> Iterator[int]:
         """D-18."""
         current = self._link.family.current_version
-        for row in memberships.groups.get(specific.group, {}).values():
-            asked_ns, limit_ns = specific.asked.time_ns, specific.asked.limit_ns
-            was_member = row.from_ns < asked_ns and row.deadline_ns >= limit_ns
-            if row.version == current and was_member and row.host not in specific.answered:
+        group = specific.group
+        asked_ns, limit_ns = specific.asked.time_ns, specific.asked.limit_ns
+        for piece in in_pieces({group: memberships.groups.get(group, {})}):
+            yield len(piece)
+            for row in piece:
+                was_member = row.from_ns < asked_ns and row.deadline_ns >= limit_ns
+                if row.version != current or not was_member or row.host in specific.answered:
+                    continue
+                host = host_address(row.host)
                 detail = (
-                    f"{text(host_address(row.host))} did not answer for {text(row.group)} after"
-                    f" the older report of {text(specific.older_reporter)}"
+                    f"{text(host)} did not answer for {text(group)} after the older report of"
+                    f" {text(specific.older_reporter)}"
                 )
-                self._ledger.add(
-                    "D-18", self._link, specific.mark, detail,
-                    host=host_address(row.host), group=row.group,
-                )  # fmt: skip
+                self._ledger.add("D-18", self._link, specific.mark, detail, host=host, group=group)
+                yield TELLING

@@ -209,8 +209,7 @@ class Routing:
     def _tell_ends(self, link: LinkState, now_ns: int) -> None:
         """Tell of members and queriers whose time is over, before what comes after it."""
         link.queriers.poll(now_ns)
-        lifetime_ns = link.queriers.variables.membership_ns(self._profile)
-        link.expiry.tell(now_ns, lifetime_ns)
+        link.expiry.tell(now_ns)
 
     def _data(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         packet = read_data(frame, header)

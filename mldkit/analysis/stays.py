@@ -8,13 +8,19 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.analysis.limits import MOST_LEFT
+
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator, Mapping
 
     from mldkit.analysis.facts import Host
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
+_SOURCES_PER_CHANGE = 16
+"""As many sources weigh as much as a change."""
+PIECE = 128
+"""Stays that are looked at together."""
 LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
 
 
@@ -70,6 +76,7 @@ class Row:
         "changes",
         "deadline_ns",
         "delay_ns",
+        "due_ns",
         "ended_by",
         "exclude",
         "from_ns",
@@ -95,6 +102,8 @@ class Row:
         self.sources: tuple[Address, ...] = ()
         self.from_ns = self.last_ns = now_ns
         self.deadline_ns = now_ns
+        self.due_ns: int | None = None
+        """When to look whether it is over, where somebody listens."""
         self.to_ns = now_ns
         self.reports = 0
         self.record: GroupRecord | None = None
@@ -108,6 +117,23 @@ class Row:
         """Number of the last exchange of General Queries that it answered."""
         self.delay_ns: int | None = None
         """How long after the query its last answer came."""
+
+
+def in_pieces(groups: Mapping[Address, Mapping[Host, Row]]) -> Iterator[list[Row]]:
+    """Give the members of groups some at a time, between which others may come and go."""
+    piece: list[Row] = []
+    for members in list(groups.values()):
+        if len(members) <= PIECE:
+            piece += members.values()
+        else:
+            rows = list(members.values())
+            for first in range(0, len(rows), PIECE):
+                yield rows[first : first + PIECE]
+        if len(piece) >= PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
 
 
 def sealed(row: Row) -> Stay:
@@ -150,3 +176,13 @@ class ReportEffect:
         self.left: list[Left] = []
         self.changes = 0
         """State-change records in it."""
+
+
+def weight(change: Change) -> int:
+    """Return how much a change takes of the room for changes."""
+    return 1 + len(change.sources) // _SOURCES_PER_CHANGE
+
+
+def are_over(members: Mapping[Host, Row], now_ns: int) -> bool:
+    """Return whether nobody is left of a few members, whose end may not have been told yet."""
+    return len(members) <= MOST_LEFT and all(row.deadline_ns < now_ns for row in members.values())

@@ -13,13 +13,13 @@ that bursts of a video and silences of speech are none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from mldkit.model.units import SECOND
 from mldkit.model.well_known import is_discovery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import Host
@@ -33,6 +33,8 @@ PAUSE_NS = 5 * SECOND
 PAUSE_GAPS = 20
 MOST_PAUSES = 8
 """Of one stream that are kept."""
+MOST_TO_GROUP = 100
+"""Streams to one group that are looked at when something happens in the group."""
 
 
 @dataclass(slots=True)
@@ -160,8 +162,24 @@ class Stream:
         return pause
 
 
-Streams: TypeAlias = "Mapping[tuple[Address, Address], Stream]"
-"""Those of one link, by group and source."""
+class Streams:
+    """Those of one link."""
+
+    def __init__(self) -> None:
+        self.by_source: dict[tuple[Address, Address], Stream] = {}
+        """All, by group and source."""
+        self._by_group: dict[Address, list[Stream]] = {}
+
+    def add(self, stream: Stream) -> None:
+        """Take in a stream that begins."""
+        self.by_source[stream.group, stream.source] = stream
+        to_group = self._by_group.setdefault(stream.group, [])
+        if len(to_group) < MOST_TO_GROUP:
+            to_group.append(stream)
+
+    def to(self, group: Address) -> Sequence[Stream]:
+        """Return the first streams to a group, up to `MOST_TO_GROUP`."""
+        return self._by_group.get(group, ())
 
 
 def is_pause(silence_ns: int, gap_ns: int) -> bool:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.backlog import TELLING
 from mldkit.wire.header_sums import NOT_FILLED_IN, RULE
 from mldkit.wire.rules import ERROR, INFO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
+    from mldkit.analysis.backlog import Backlog
     from mldkit.analysis.facts import Host, LinkKey
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
@@ -23,12 +25,22 @@ if TYPE_CHECKING:
 class Trust:
     """Who is trusted on one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, memberships: Memberships) -> None:
+    def __init__(
+        self,
+        link: LinkKey,
+        ledger: Ledger,
+        memberships: Memberships,
+        captures: Collection[int],
+        backlog: Backlog,
+    ) -> None:
+        """Take the captures that look at the link, and where long work waits."""
         self._link = link
         self._ledger = ledger
         self._memberships = memberships
+        self._captures = captures
+        self._backlog = backlog
         self._trusted: set[Host] = set()
-        """Addresses of one sender, so few."""
+        """Addresses of one sender, which may be many."""
 
     def take(self, found: Iterable[Finding], host: Host) -> None:
         """Take in a message that rules mind."""
@@ -38,7 +50,12 @@ class Trust:
             if severity == INFO:
                 self._trusted.add(host)
             elif severity == ERROR and detail == NOT_FILLED_IN.detail and self._trusted:
-                for trusted in self._trusted:
-                    self._memberships.disown(trusted)
-                    self._ledger.worsen(RULE, self._link, trusted, detail)
-                self._trusted.clear()
+                self._backlog.add(self._take_back(self._trusted, detail))
+                self._trusted = set()
+
+    def _take_back(self, hosts: set[Host], detail: str) -> Iterator[int]:
+        yield from self._memberships.disown(hosts)
+        for host in hosts:
+            for capture in self._captures:
+                self._ledger.worsen(RULE, capture, self._link, host, detail)
+            yield TELLING
