@@ -15,24 +15,29 @@ same group before that was repeated, the two mix, and only what is certain is to
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.ageing import Ageing
 from mldkit.analysis.facts import (
     REPEATED_NS,
     UNSOLICITED_INTERVAL_NS,
     host_address,
 )
-from mldkit.analysis.limits import CHANGED, MOST_CHANGED
+from mldkit.analysis.limits import CHANGED, RECENT
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.addresses import text
 from mldkit.model.messages import RecordType
 from mldkit.model.units import SECOND
 from mldkit.protocol.exchange import latest_ns
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from collections.abc import Container
+
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
@@ -41,9 +46,9 @@ _LATEST_REPEAT_NS = latest_ns(UNSOLICITED_INTERVAL_NS)
 _COMPLETE_NS = 3 * UNSOLICITED_INTERVAL_NS
 """What was sent as often as it should be, and comes again later than that, is told anew."""
 _FIRST_CHANGE = RecordType.TO_IN
-_MOST_AT_ONCE = 64
+_JUDGED_AT_ONCE = 64
 """Changes that are judged when a report comes: others wait for the next one."""
-_STALE_AT_ONCE = 2
+_FORGOTTEN_AT_ONCE = 2
 _MOST_RECENT = 1024
 """Reports of a host within a second that are counted one by one: more than make a flood."""
 
@@ -68,23 +73,34 @@ class _Change:
 class _Recent:
     """What a host sent within the last second."""
 
-    reports: deque[tuple[int, int]] = field(default_factory=deque)
+    reports: list[tuple[int, int]]
     """Time and number of change records of each report."""
     records: int = 0
+    over: int = 0
+    """Reports in front of the list that are longer ago."""
 
 
 class Changes:
     """The state-change reports of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, begun_ns: int) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger, begun_ns: int) -> None:
+        self._link = room.key
         self._begun_ns = begun_ns
         self._ledger = ledger
-        self._pending: OrderedDict[tuple[Host, Address], _Change] = OrderedDict()
-        """Changes that may still be repeated; first the one that was told longest ago."""
-        self._recent: OrderedDict[Host, _Recent] = OrderedDict()
-        """First the host that told a change longest ago."""
-        self._swept_ns = begun_ns
+        self._pending: Table[tuple[Host, Address], _Change] = room.table(CHANGED, _worth)
+        """Changes that may still be repeated."""
+        self._recent: Table[Host, _Recent] = room.table(RECENT, _worth_of_recent)
+        self._begin(begun_ns)
+
+    def _begin(self, begun_ns: int) -> None:
+        self._begun_ns = self._swept_ns = begun_ns
+        pending, recent = self._pending, self._recent
+        self._told: Ageing[tuple[Host, Address]] = Ageing(
+            lambda key: pending[key].last_ns if key in pending else None
+        )
+        self._reported: Ageing[Host] = Ageing(
+            lambda host: recent[host].reports[-1][0] if host in recent else None
+        )
         self._is_behind = False
         """Whether there was more to judge than is judged at once."""
         self._interrupted: list[int] = []
@@ -93,8 +109,6 @@ class Changes:
         """How many such times came before those."""
         self._is_told_since = False
         """Whether a change was told since the last of them."""
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
 
     def report(
         self,
@@ -107,7 +121,7 @@ class Changes:
         """Take in an accepted report with `count` state-change records among its records."""
         self._count_flood(host, count, mark)
         if self._is_behind or mark.time_ns - self._swept_ns > REPEATED_NS:
-            self._sweep(mark.time_ns, _MOST_AT_ONCE)
+            self._sweep(mark.time_ns, _JUDGED_AT_ONCE)
         for record in records:
             if record.type >= _FIRST_CHANGE:
                 self._take(host, record, robustness, mark)
@@ -121,48 +135,37 @@ class Changes:
             self._interrupted.append(now_ns)
             self._is_told_since = False
 
-    def resumed(self, paused_ns: int, until_ns: int) -> Changes:
-        """Return what goes on after a time in which nothing was heard: repeats were missed."""
+    def resume(self, paused_ns: int, until_ns: int) -> None:
+        """Go on after a time in which nothing was heard: repeats were missed."""
         self.poll(paused_ns)
-        after = Changes(self._link, self._ledger, until_ns)
-        after.left_out = self.left_out
-        return after
+        self._pending.empty()
+        self._recent.empty()
+        self._begin(until_ns)
 
     def poll(self, now_ns: int) -> None:
         """Judge the changes of which no repeat can come any more."""
-        self._sweep(now_ns, len(self._pending))
-        self._forget_recent(now_ns, len(self._recent))
+        self._sweep(now_ns, len(self._told))
+        self._forget_recent(now_ns, len(self._reported))
 
     def _sweep(self, now_ns: int, most: int) -> None:
         """Judge some of the changes of which no repeat can come any more."""
-        pending = self._pending
         self._swept_ns = now_ns
-        self._is_behind = False
-        for _ in range(most):
-            (host, group), change = next(iter(pending.items()), ((b"", b""), None))
-            if change is None or now_ns - change.last_ns <= REPEATED_NS:
-                break
-            del pending[host, group]
-            self._judge(host, change)
-        else:
-            self._is_behind = bool(pending)
-        self._forget_interrupted()
-
-    def _forget_interrupted(self) -> None:
-        """Let go of the times that are older than all that is pending."""
-        oldest = next(iter(self._pending.values()), None)
+        before_ns = now_ns - REPEATED_NS
+        for key in self._told.take(before_ns, most):
+            self._judge(key[0], self._pending[key])
+            self._pending.drop(key)
+        oldest_ns = self._told.oldest_ns()
+        self._is_behind = oldest_ns is not None and oldest_ns < before_ns
+        # Interruptions that are older than all that is pending.
         times = self._interrupted
-        over = len(times) if oldest is None else bisect_left(times, oldest.last_ns)
+        over = len(times) if oldest_ns is None else bisect_left(times, oldest_ns)
         del times[:over]
         self._before += over
 
     def _forget_recent(self, now_ns: int, most: int) -> None:
         """Let go of some hosts that told nothing within the last second."""
-        for _ in range(most):
-            host, recent = next(iter(self._recent.items()), (b"", None))
-            if recent is None or now_ns - recent.reports[-1][0] <= SECOND:
-                return
-            del self._recent[host]
+        for host in self._reported.take(now_ns - SECOND, most):
+            self._recent.drop(host)
 
     def finish(self, now_ns: int) -> None:
         """Judge what should have been repeated before the end of the capture."""
@@ -170,16 +173,12 @@ class Changes:
             since_ns = now_ns - change.last_ns
             if since_ns > _COMPLETE_NS:
                 self._judge(host, change, f" in the {since_ns / SECOND:.1f} s after it")
-        self._pending.clear()
+        self._pending.empty()
 
     def _take(self, host: Host, record: GroupRecord, robustness: int, mark: Mark) -> None:
         key = host, record.group
         change = self._pending.get(key)
-        if change is None:
-            if len(self._pending) >= MOST_CHANGED:
-                self.left_out[CHANGED] += 1
-                return
-        else:
+        if change is not None:
             since_ns = mark.time_ns - change.last_ns
             self._look_for_interruption(change)
             is_same = change.record == record and since_ns <= REPEATED_NS
@@ -188,7 +187,6 @@ class Changes:
                 change.last_ns = mark.time_ns
                 change.seen = self._before + len(self._interrupted)
                 self._is_told_since = True
-                self._pending.move_to_end(key)
                 if since_ns > _LATEST_REPEAT_NS and not self._is_told(host, mark):
                     detail = f"{record} was repeated after {since_ns / SECOND:.1f} s"
                     self._tell(host, f"{detail} instead of within 1 s", mark)
@@ -196,23 +194,19 @@ class Changes:
             # Another change of the group: the repeats of this one end with it.
             if since_ns > _COMPLETE_NS:
                 self._judge(host, change)
-        self._pending[key] = _Change(
-            record,
-            mark,
-            mark.time_ns,
-            robustness,
-            # The first sending of a change may lie before the start of the capture.
-            # One that is over was judged by itself, whenever somebody looked.
-            is_mixed=(
-                change is not None
-                and mark.time_ns - change.last_ns <= REPEATED_NS
-                and change.times < change.wanted
-            )
-            or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS,
-            seen=self._before + len(self._interrupted),
-        )
-        self._pending.move_to_end(key)
+        # The first sending of a change may lie before the start of the capture.
+        # One that is over was judged by itself, whenever somebody looked.
+        is_mixed = (
+            change is not None
+            and mark.time_ns - change.last_ns <= REPEATED_NS
+            and change.times < change.wanted
+        ) or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS
+        seen = self._before + len(self._interrupted)
+        new = _Change(record, mark, mark.time_ns, robustness, is_mixed=is_mixed, seen=seen)
+        self._pending.keep(key, new)
         self._is_told_since = True
+        if change is None:
+            self._told.add(key, mark.time_ns)
 
     def _look_for_interruption(self, change: _Change) -> None:
         """Take in that hosts changed their version since a change was told last."""
@@ -242,19 +236,30 @@ class Changes:
         """D-17."""
         recent = self._recent.get(host)
         if recent is None:
-            recent = self._recent[host] = _Recent()
-        else:
-            self._recent.move_to_end(host)
+            recent = self._recent.keep(host, _Recent([]))
+            self._reported.add(host, mark.time_ns)
         reports = recent.reports
         if len(reports) < _MOST_RECENT:
             reports.append((mark.time_ns, count))
         else:
             reports[-1] = reports[-1][0], reports[-1][1] + count
         recent.records += count
-        while reports[0][0] <= mark.time_ns - SECOND:
-            recent.records -= reports.popleft()[1]
+        while recent.over < len(reports) - 1 and reports[recent.over][0] <= mark.time_ns - SECOND:
+            recent.records -= reports[recent.over][1]
+            recent.over += 1
+        if 2 * recent.over > len(reports):
+            del reports[: recent.over]
+            recent.over = 0
         if recent.records > FLOOD_RECORDS:
             address = host_address(host)
             detail = f"{text(address)} sent {recent.records} change records within a second"
             self._ledger.add("D-17", self._link, mark, detail, host=address)
-        self._forget_recent(mark.time_ns, _STALE_AT_ONCE)
+        self._forget_recent(mark.time_ns, _FORGOTTEN_AT_ONCE)
+
+
+def _worth(reserved: Container[Host], key: tuple[Host, Address], _: _Change) -> int:
+    return USEFUL if key[0] in reserved else USELESS
+
+
+def _worth_of_recent(_: Container[Host], __: Host, recent: _Recent) -> int:
+    return USEFUL if len(recent.reports) > 1 else USELESS

@@ -13,28 +13,33 @@ ten seconds after the time before, and was back in between.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.ageing import Ageing
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.limits import CHURN
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import delay_text
 from mldkit.protocol.exchange import LATE_MARGIN_NS
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from collections.abc import Container
+
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
 
 LEAST_TIMES = 10
 LONGEST_PERIOD_NS = 10 * SECOND
 _AT_ONCE_NS = 100 * MILLISECOND
-_SWEPT_AT_ONCE = 2
-_MOST = 100_000
 _OVER_NS = LONGEST_PERIOD_NS + LATE_MARGIN_NS
+_FORGOTTEN_AT_ONCE = 2
 
 
 @dataclass(slots=True)
@@ -46,32 +51,35 @@ class _Run:
     times: int = 1
     away_ns: int = 0
     """The longest time for which it was away."""
-    marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=LEAST_TIMES))
-    """The last leaves, until it is certain that there is no end of them."""
+    marks: list[Mark] = field(default_factory=list)
+    """The leaves so far, until it is certain that there is no end of them."""
 
 
 class Churn:
     """Who comes and goes on one link, in one family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger) -> None:
+        self._link = room.key
         self._ledger = ledger
-        self._runs: OrderedDict[tuple[Host, Address], _Run] = OrderedDict()
-        """First who left longest ago."""
+        self._runs: Table[tuple[Host, Address], _Run] = room.table(CHURN, _worth)
+        runs = self._runs
+        self._left: Ageing[tuple[Host, Address]] = Ageing(
+            lambda key: runs[key].last_ns if key in runs else None
+        )
 
     def left(self, row: Row, mark: Mark) -> None:
         """Take in that a host left the group of a stay that lasted until now."""
         key = row.host, row.group
         now_ns = mark.time_ns
-        self._sweep(now_ns)
+        # The next leave of who has not left for so long begins another row of them.
+        for over in self._left.take(now_ns - _OVER_NS, _FORGOTTEN_AT_ONCE):
+            self._runs.drop(over)
         run = self._runs.get(key)
         if run is None or now_ns - run.last_ns > _OVER_NS:
-            if run is None and len(self._runs) >= _MOST:
-                return
-            run = self._runs[key] = _Run(now_ns, now_ns)
-            self._runs.move_to_end(key)
+            if run is None:
+                self._left.add(key, now_ns)
+            run = self._runs.keep(key, _Run(now_ns, now_ns))
         else:
-            self._runs.move_to_end(key)
             run.times += 1
             run.away_ns = max(run.away_ns, row.from_ns - run.last_ns)
             run.last_ns = now_ns
@@ -97,10 +105,6 @@ class Churn:
             "D-45", self._link, mark, detail, host=address, group=group, weight=run.times
         )
 
-    def _sweep(self, now_ns: int) -> None:
-        """Forget some who have not left for so long that the next leave begins another row."""
-        for _ in range(_SWEPT_AT_ONCE):
-            key, run = next(iter(self._runs.items()), (None, None))
-            if key is None or run is None or now_ns - run.last_ns <= _OVER_NS:
-                return
-            del self._runs[key]
+
+def _worth(_: Container[Host], __: tuple[Host, Address], run: _Run) -> int:
+    return USEFUL if run.times > 1 else USELESS

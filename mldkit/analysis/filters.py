@@ -19,7 +19,6 @@ _SPLIT_NS = 5_000_000
 """Packets of one list follow each other within this time."""
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
-_EXCLUDES, _INCLUDES = (_IS_EX, _TO_EX), (_IS_IN, _TO_IN, _ALLOW)
 
 
 def filter_after(
@@ -54,16 +53,6 @@ def _changed(row: Row, kind: int, sources: tuple[Address, ...]) -> tuple[Address
     known = set(row.sources)
     more = tuple(source for source in sources if source not in known)
     return row.sources + more if more else row.sources
-
-
-def asks(record: GroupRecord) -> bool:
-    """Return whether a record asks for something.
-
-    Routers start a timer of the Group Membership Interval for nothing else: a BLOCK tells that a
-    host wants less, not that it still wants the rest (RFC 9776 §6.4).
-    """
-    kind = record.type
-    return kind in _EXCLUDES or (kind in _INCLUDES and bool(record.sources))
 
 
 def counted_records(

@@ -14,9 +14,9 @@ which is right where the port has one host. It shows in the data: they stop with
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import (
@@ -24,50 +24,36 @@ from mldkit.analysis.facts import (
     NEVER_NS,
     host_address,
 )
+from mldkit.analysis.limits import LEAVES
+from mldkit.analysis.pending_leave import SLACK_NS, PendingLeave, Unheeded
 from mldkit.analysis.streams import MOST_TO_GROUP
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import is_flooded, text
-from mldkit.model.units import SECOND
 from mldkit.model.words import delay_text
-from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Left, Row
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord, Query
 
-_SLACK_NS = latest_ns(LAST_MEMBER_INTERVAL_NS) - LAST_MEMBER_INTERVAL_NS
-_PATIENCE_NS = 10 * SECOND
-"""A query that comes later than that follows no leave; the Query Response Interval by default
-(RFC 9776 §8.3)."""
 _MOST_JUDGED = 16
 """Queries after one leave of which the flag is looked at."""
 _LEAST_PACKETS = 10
 """Packets of a stream in which it shows whether it stops."""
 _LATE_PACKETS = 2
 """Gaps after which the next packet should have come at the latest."""
-_MOST_REPORTERS = 4
-"""Of a group that somebody left, the last ones are known by name."""
-_MOST_AT_ONCE = 32
+_JUDGED_AT_ONCE = 32
 """Leaves that are judged when a message comes: others wait for the next one."""
-
-
-class Unheeded(NamedTuple):
-    """A leave that was asked about with queries that hosts must drop."""
-
-    group: Address
-    source: Address
-    """Who asked."""
-    rule: str
-    """Which rule says that its queries must be dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,65 +80,6 @@ class Tally:
         return TallyFacts(self.heard, self.count, self.asked)
 
 
-@dataclass(slots=True)
-class _Pending:
-    """Leaves of one group whose queries are awaited, by the first of them."""
-
-    left: Left
-    mark: Mark
-    wanted: int
-    since_ns: int
-    """Time of the first leave that no query followed yet."""
-    waiting: list[int]
-    """Leaves, and stops of sources, that no query followed yet."""
-    is_overdue: bool = False
-    """Whether the last member query time went by, and nobody reported in it."""
-    is_needed: bool = True
-    """Whether nobody had reported again when the first query came."""
-    interval_ns: int = LAST_MEMBER_INTERVAL_NS
-    queries: int = 0
-    first_ns: int = 0
-    told_ns: int = 0
-    """When somebody last told that he leaves: the state of the group begins anew with each."""
-    dropped: Unheeded | None = None
-    """The first query that hosts must drop."""
-    reporters: dict[Host, int] = field(default_factory=dict)
-    """Others that reported the group since, and when: the last few."""
-
-    @property
-    def until_ns(self) -> int:
-        """When there is something to judge."""
-        if self.is_overdue and not self.queries:
-            return self.mark.time_ns + _PATIENCE_NS + _SLACK_NS
-        begun_ns = self.first_ns if self.queries else self.mark.time_ns
-        return begun_ns + self.wanted * self.interval_ns + _SLACK_NS
-
-    def reported(self, host: Host, now_ns: int) -> None:
-        """Take in that somebody reports the group."""
-        if host == self.left.row.host:
-            return
-        self.reporters.pop(host, None)
-        self.reporters[host] = now_ns
-        if len(self.reporters) > _MOST_REPORTERS:
-            del self.reporters[next(iter(self.reporters))]
-
-    def other_reporter(self, memberships: Memberships, since_ns: int = 0) -> Host | None:
-        """Return another member that has reported the group since the leave, or since later."""
-        since_ns = max(since_ns, self.mark.time_ns)
-        members = memberships.groups.get(self.left.row.group, {})
-        for host, reported_ns in self.reporters.items():
-            if reported_ns > since_ns and host in members:
-                return host
-        return None
-
-    def is_wanted_again(self, memberships: Memberships) -> bool:
-        """Return whether somebody reported since, be it who left: nobody has to be asked."""
-        left = self.left
-        members = memberships.groups.get(left.row.group, {})
-        has_joined_again = not left.sources and left.row.host in members
-        return has_joined_again or self.other_reporter(memberships) is not None
-
-
 class Leaves:
     """The leaves of one link and family.
 
@@ -162,18 +89,18 @@ class Leaves:
 
     def __init__(
         self,
-        link: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         memberships: Memberships,
         vantage: Vantage,
         streams: Streams,
     ) -> None:
-        self._link = link
+        self._link = room.key
         self._streams = streams
         self._ledger = ledger
         self._memberships = memberships
         self._vantage = vantage
-        self.awaited: dict[Address, _Pending] = {}
+        self.awaited: Table[Address, PendingLeave] = room.table(LEAVES)
         """Leaves of which it is awaited who asks or reports, by group."""
         self._due: list[tuple[int, Address]] = []
         """A heap of the times at which leaves may be judged; longer intervals put them off."""
@@ -194,13 +121,13 @@ class Leaves:
         """Take in a leave that a querier, which is there, must ask about."""
         group = left.row.group
         # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
-        if left.sources and self._memberships.older.are_in(group, mark.time_ns):
+        if left.sources and self._memberships.older_members.are_in(group, mark.time_ns):
             return
         self._tally(left).count += 1
         pending = self.awaited.get(group)
         if pending is None:
-            pending = _Pending(left, mark, robustness, mark.time_ns, [0, 0])
-            self.awaited[group] = pending
+            pending = PendingLeave(left, mark, robustness, mark.time_ns, [0, 0])
+            self.awaited.keep(group, pending)
             heappush(self._due, (pending.until_ns, group))
         elif not any(pending.waiting):
             # The queries that follow the leave before it ask about this one too.
@@ -232,7 +159,7 @@ class Leaves:
         if pending.queries == 1:
             pending.first_ns = mark.time_ns
             pending.is_needed = not pending.is_wanted_again(self._memberships)
-            if mark.time_ns <= pending.mark.time_ns + LAST_MEMBER_INTERVAL_NS + _SLACK_NS:
+            if mark.time_ns <= pending.mark.time_ns + LAST_MEMBER_INTERVAL_NS + SLACK_NS:
                 row = pending.left.row
                 self._vantage.asked_about(row.mac or row.host, host_address(row.host))
         if any(pending.waiting):
@@ -249,7 +176,7 @@ class Leaves:
 
     def pause(self) -> None:
         """Forget what is awaited: nobody saw whether it came."""
-        self.awaited.clear()
+        self.awaited.empty()
         self._due.clear()
 
     @property
@@ -260,13 +187,16 @@ class Leaves:
     def poll(self, now_ns: int) -> None:
         """Judge some of the leaves whose time is over."""
         due = self._due
-        for _ in range(_MOST_AT_ONCE):
+        for _ in range(_JUDGED_AT_ONCE):
             if not due or due[0][0] >= now_ns:
                 return
             _, group = heappop(due)
-            pending = self.awaited[group]
+            pending = self.awaited.get(group)
+            if pending is None:
+                # It made room for others.
+                continue
             if pending.until_ns < now_ns and not self._is_put_off(pending):
-                del self.awaited[group]
+                self.awaited.drop(group)
                 self._judge(pending)
             else:
                 heappush(due, (pending.until_ns, group))
@@ -278,7 +208,7 @@ class Leaves:
                 self._judge(pending)
         self.pause()
 
-    def _is_put_off(self, pending: _Pending) -> bool:
+    def _is_put_off(self, pending: PendingLeave) -> bool:
         """Return whether a query may still come, though the last member query time is over.
 
         Somebody who reports in it makes the question needless.
@@ -290,12 +220,12 @@ class Leaves:
         pending.is_overdue = True
         return True
 
-    def _count_asked(self, pending: _Pending) -> None:
+    def _count_asked(self, pending: PendingLeave) -> None:
         self.groups.asked += pending.waiting[False]
         self.sources.asked += pending.waiting[True]
         pending.waiting[:] = 0, 0
 
-    def _judge(self, pending: _Pending) -> None:
+    def _judge(self, pending: PendingLeave) -> None:
         """D-11: a remark where everybody was asked, a warning where too late, else an error."""
         after_ns = pending.first_ns - pending.mark.time_ns
         member_query_ns = pending.wanted * LAST_MEMBER_INTERVAL_NS
@@ -320,11 +250,11 @@ class Leaves:
                 severity = INFO
         elif not pending.is_needed:
             return
-        elif after_ns > member_query_ns + _SLACK_NS:
+        elif after_ns > member_query_ns + SLACK_NS:
             # Who snoops has dropped the members by then, or data went on for nobody.
             detail = f"asked about only after {delay_text(after_ns)}"
             severity = WARNING
-        elif after_ns > LAST_MEMBER_INTERVAL_NS + _SLACK_NS:
+        elif after_ns > LAST_MEMBER_INTERVAL_NS + SLACK_NS:
             detail = f"asked about after {delay_text(after_ns)}, not at once"
             severity = INFO
         elif pending.queries < pending.wanted and not pending.is_wanted_again(self._memberships):
@@ -335,7 +265,7 @@ class Leaves:
             return
         self._tell(pending, detail, severity)
 
-    def _is_fast(self, pending: _Pending) -> bool:
+    def _is_fast(self, pending: PendingLeave) -> bool:
         """Return whether a stream from elsewhere stopped with the leave of the only member.
 
         The next packet had been due after it, and none came after the time within which nobody
@@ -356,7 +286,7 @@ class Leaves:
             and all(one.last_ns < left_ns + LAST_MEMBER_INTERVAL_NS for one in streams)
         )
 
-    def _tell(self, pending: _Pending, detail: str, severity: str) -> None:
+    def _tell(self, pending: PendingLeave, detail: str, severity: str) -> None:
         row, mark = pending.left.row, pending.mark
         group, host = row.group, host_address(row.host)
         if is_flooded(group):
@@ -372,7 +302,7 @@ class Leaves:
             host=host, group=group, severity=severity,
         )  # fmt: skip
 
-    def _judge_flag(self, query: Query, pending: _Pending, mark: Mark) -> None:
+    def _judge_flag(self, query: Query, pending: PendingLeave, mark: Mark) -> None:
         """D-13; only group queries, as those for sources come in pairs with and without it."""
         if query.interval_ns is None or query.sources or pending.left.sources:
             return

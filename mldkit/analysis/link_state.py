@@ -7,10 +7,11 @@ what is known already, as nearly all do; it has to do to each fold what `see` do
 
 from __future__ import annotations
 
-from itertools import chain, count
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from mldkit.analysis import senders
+from mldkit.analysis.agenda import Agenda
 from mldkit.analysis.backlog import Backlog
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.churn import Churn
@@ -18,14 +19,16 @@ from mldkit.analysis.compatibility import Compatibility
 from mldkit.analysis.deadlines import FAR_NS
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.expiry import Expiry
-from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
+from mldkit.analysis.facts import Mark, dropped_by
 from mldkit.analysis.filters import counted_records
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
+from mldkit.analysis.limits import DROPPED
 from mldkit.analysis.memberships import Memberships
 from mldkit.analysis.queriers import Queriers
 from mldkit.analysis.reporting_proxies import ReportingProxies
 from mldkit.analysis.responses import Responses
+from mldkit.analysis.room import LinkRoom
 from mldkit.analysis.stays import Heard
 from mldkit.analysis.streams import Streams
 from mldkit.analysis.trace import Trace
@@ -47,8 +50,9 @@ from mldkit.wire.rules import is_query_solicitation
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Left, Row
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded
@@ -56,8 +60,6 @@ if TYPE_CHECKING:
 
 # One is made for every report: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
-_MOST_DROPPED = 100
-"""Senders of queries that hosts drop, who are told by name."""
 _PIECES_AT_ONCE = 200
 """As much of what is behind is done when time passes on a live link."""
 
@@ -73,7 +75,7 @@ class LinkState:
 
     def __init__(
         self,
-        key: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         begun_ns: int,
         *,
@@ -82,32 +84,33 @@ class LinkState:
         vantage: Vantage | None = None,
     ) -> None:
         """Take where the capture was taken, which both families of an interface share."""
-        self.key = key
-        self.vantage = vantage or Vantage()
+        self.room = room
+        self.key = key = room.key
+        self.vantage = vantage or Vantage(LinkRoom(key, room.room))
         self.begun_ns = self.ended_ns = begun_ns
         """The first and the last moment at which somebody looked."""
         self.captures: set[int] = set()
         """Those that looked, by number."""
         self.messages = 0
-        self.queriers = Queriers(key, ledger, begun_ns, listener)
-        self.memberships = Memberships(key, listener)
+        self.queriers = Queriers(room, ledger, begun_ns, listener)
+        self.memberships = Memberships(room, listener)
         self.expiry = Expiry(key, self.memberships, listener)
-        self.identities = Identities(key, ledger, self.memberships)
-        self.streams = Streams()
+        self.identities = Identities(room, ledger, self.memberships)
+        self.streams = Streams(room)
         """The data that came."""
         self.backlog = Backlog()
         self.delays = Delays()
         self.responses = Responses(
-            key, ledger, self.delays, self.vantage, self.streams, backlog=self.backlog
+            room, ledger, self.delays, self.vantage, self.streams, backlog=self.backlog
         )
-        self.compatibility = Compatibility(key, ledger)
-        self.changes = Changes(key, ledger, begun_ns)
-        self.churn = Churn(key, ledger)
-        self.leaves = Leaves(key, ledger, self.memberships, self.vantage, self.streams)
-        self.unspecified = Unspecified(key, ledger)
-        self.proxies = ReportingProxies(key, ledger)
-        self.trust = Trust(key, ledger, self.memberships, self.captures, self.backlog)
-        self.dropped_queries: dict[Address, str] = {}
+        self.compatibility = Compatibility(room, ledger)
+        self.changes = Changes(room, ledger, begun_ns)
+        self.churn = Churn(room, ledger)
+        self.leaves = Leaves(room, ledger, self.memberships, self.vantage, self.streams)
+        self.unspecified = Unspecified(room, ledger)
+        self.proxies = ReportingProxies(room, ledger)
+        self.trust = Trust(room, ledger, self.memberships, self.captures, self.backlog)
+        self.dropped_queries: Table[Address, str] = room.table(DROPPED)
         """Who sends queries that hosts must drop, with the first rule that says so."""
         self.asked_elsewhere = ""
         """Where queries come on the same interface, in words, if they come only there."""
@@ -116,7 +119,9 @@ class LinkState:
         self._ledger = ledger
         self._profile = profile
         self._lifetime_ns = self.queriers.variables.membership_ns(profile)
-        self._due_ns = NEVER_NS
+        self._agenda = Agenda(
+            self.responses, self.leaves, self.memberships, self.compatibility, self.backlog
+        )
 
     def keep_trace(self) -> None:
         """Keep from here on the single queries, reports and delays that pictures show."""
@@ -133,8 +138,8 @@ class LinkState:
             if row.deadline_ns < now_ns:
                 return False
         self.messages += 1
-        if self._due_ns < now_ns:
-            self._advance(now_ns)
+        if self._agenda.due_ns < now_ns:
+            self._agenda.advance(now_ns, self.messages)
         source, mac = datagram.source, datagram.link_source
         if self.identities.latest.get(mac) != source:
             self.identities.hear(source, mac, mark)
@@ -172,11 +177,11 @@ class LinkState:
         """Take in one message with the findings on its frame, and the rows that it says again."""
         decoded, found = judged
         self.messages += 1
-        if self._due_ns < mark.time_ns:
-            self._advance(mark.time_ns)
+        if self._agenda.due_ns < mark.time_ns:
+            self._agenda.advance(mark.time_ns, self.messages)
         if found:
             self.trust.take(found, decoded.datagram.source)
-            self._work()
+            self._agenda.work()
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
             rule = dropped_by(decoded, found)
@@ -194,7 +199,7 @@ class LinkState:
 
     def poll(self, now_ns: int) -> None:
         """Let time pass: memberships expire, queriers fall silent, leaves are judged."""
-        self._catch_up(now_ns, _PIECES_AT_ONCE)
+        self._agenda.catch_up(now_ns, self.messages, _PIECES_AT_ONCE)
         self.memberships.poll(now_ns)
         self.queriers.poll(now_ns)
         self.changes.poll(now_ns)
@@ -202,14 +207,24 @@ class LinkState:
     def forget(self) -> None:
         """Let go of what is over and has been told."""
         self.memberships.forget_ended()
-        self.identities.forget()
         self.queriers.forget()
+
+    def release(self) -> None:
+        """Let go of everything: the link makes room for another one."""
+        self.memberships.release()
+        self.responses.release()
+        self.room.release()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is member of anything here and nobody queries."""
+        return not self.memberships.groups and self.queriers.acting is None
 
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self.ended_ns = mark.time_ns
-        self._catch_up(mark.time_ns)
-        self.responses.silent.conclude()
+        self._agenda.catch_up(mark.time_ns, self.messages)
+        self.responses.conclude()
         self.backlog.finish()
         self.leaves.finish()
         self.queriers.finish(mark)
@@ -240,46 +255,21 @@ class LinkState:
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
         paused_ns = mark.time_ns
-        self._catch_up(paused_ns)
-        self.responses = self.responses.resumed()
+        self._agenda.catch_up(paused_ns, self.messages)
+        self.responses.resume()
         self.queriers.pause(mark, until_ns)
-        self.changes = self.changes.resumed(paused_ns, until_ns)
+        self.changes.resume(paused_ns, until_ns)
         self.leaves.pause()
-        self.compatibility = self.compatibility.resumed()
-        self._look_ahead()
-
-    def _advance(self, now_ns: int) -> None:
-        if self.responses.windows.due_ns < now_ns:
-            self.responses.advance(now_ns, self.memberships, self.compatibility, self.messages)
-        if self.leaves.due_ns < now_ns:
-            self.leaves.poll(now_ns)
-        self._work()
-
-    def _catch_up(self, now_ns: int, most: int | None = None) -> None:
-        """Close and judge all whose time is over, or so many pieces of it."""
-        self._advance(now_ns)
-        for _ in count() if most is None else range(most):
-            if self._due_ns >= now_ns:
-                return
-            self._advance(now_ns)
-
-    def _work(self) -> None:
-        """Do a piece of what is behind, and note when there is something to close or to judge."""
-        self.backlog.work()
-        self._look_ahead()
-
-    def _look_ahead(self) -> None:
-        """Note when there is something to close, to judge or to go on with at the earliest."""
-        due_ns = min(self.responses.windows.due_ns, self.leaves.due_ns)
-        self._due_ns = due_ns if self.backlog.is_empty else -1
+        self.compatibility.resume()
+        self._agenda.look_ahead()
 
     def _drop(self, decoded: Decoded, rule: str, mark: Mark) -> None:
         """Take in what receivers must drop: who asks in vain, and about which leave."""
         datagram = decoded.datagram
         if decoded.kind != "query":
             return
-        if len(self.dropped_queries) < _MOST_DROPPED:
-            self.dropped_queries.setdefault(datagram.source, rule)
+        if datagram.source not in self.dropped_queries:
+            self.dropped_queries.keep(datagram.source, rule)
         if isinstance(datagram.message, Query):
             self.responses.windows.hear(datagram.message, mark.time_ns)
             self.leaves.drop(datagram.message, datagram.source, rule)
@@ -298,8 +288,8 @@ class LinkState:
             datagram.is_point_to_point or datagram.link_destination in (None, group_mac(all_hosts))
         )
         if query.is_general:
-            self.responses.silent.conclude()
-            self._work()
+            self.responses.conclude()
+            self._agenda.work()
             queriers = self.queriers
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
@@ -314,8 +304,15 @@ class LinkState:
             # Linux forgets what it has to repeat (net/ipv4/igmp.c:igmp_heard_query,
             # net/ipv6/mcast.c:mld_process_v1).
             self.changes.interrupt(mark.time_ns)
-        self.responses.windows.query(query, datagram.source, mark, to_everybody=everybody)
-        self._look_ahead()
+        acting = self.queriers.acting
+        self.responses.windows.query(
+            query,
+            datagram.source,
+            mark,
+            to_everybody=everybody,
+            is_acting=acting is not None and acting.address == datagram.source,
+        )
+        self._agenda.look_ahead()
 
     def _host_message(
         self,
@@ -395,4 +392,4 @@ class LinkState:
             return
         for left in lefts:
             self.leaves.left(left, queriers.variables.robustness, mark)
-        self._look_ahead()
+        self._agenda.look_ahead()

@@ -15,30 +15,28 @@ report is EXCLUDE without sources (RFC 9776 §7.3.2).
 
 from __future__ import annotations
 
-from collections import Counter
-from itertools import islice, repeat
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from mldkit.analysis import limits
+from mldkit.analysis import limits, stays
 from mldkit.analysis.deadlines import FAR_NS, Deadlines
 from mldkit.analysis.events import membership_event
 from mldkit.analysis.facts import Host
-from mldkit.analysis.filters import asks, filter_after
+from mldkit.analysis.filters import filter_after
 from mldkit.analysis.leave_events import LeaveEvents
+from mldkit.analysis.nameless import Nameless
 from mldkit.analysis.older_members import OlderMembers
+from mldkit.analysis.recognised import Recognised
+from mldkit.analysis.stay_order import weight
 from mldkit.analysis.stays import (
-    CAPTURE_END,
     EXPIRY,
     LEAVE,
-    PIECE,
     Change,
     Left,
     ReportEffect,
     Row,
-    are_over,
-    in_pieces,
-    sealed,
-    weight,
+    asks,
+    weight_of_change,
 )
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
@@ -47,17 +45,14 @@ if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Heard, Stay
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
-_MOST_RENAMED = 1000
-"""Stays of a host without address that get its address once it has one."""
-
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _STATES, _EXCLUDES = (_IS_IN, _IS_EX), (_IS_EX, _TO_EX)
-
 # One is made for every change: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
 _NOTHING: Iterable[None] = repeat(None)
@@ -71,53 +66,31 @@ class Memberships:
     is done to one table, which nobody else changes.
     """
 
-    def __init__(self, link: LinkKey, listener: Listener) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, listener: Listener) -> None:
+        self.link = room.key
+        self._room = room
         self._listener = listener
         self.groups: dict[Address, dict[Host, Row]] = {}
         self.ended: list[Row] = []
         self.new_groups: list[Address] = []
         """Groups that nobody was in before, for who wants to know."""
-        self.emptied: dict[Address, int] = {}
+        self.emptied: Table[Address, int] = room.table(limits.EMPTIED)
         """When the last member of a group left it, as long as nobody joins again."""
-        self.last_left: dict[Address, Row] = {}
+        self.last_left: Table[Address, Row] = room.table(limits.EMPTIED, beside="row")
         """The stay that ended then."""
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
-        self.deadlines = Deadlines()
-        """Kept where somebody listens."""
-        self.older = OlderMembers(link.family.current_version)
         self.lasting = 0
         """Stays that last."""
-        self._changes_kept = 0
-        self._leaves = LeaveEvents(link, listener)
-        self._nameless: dict[Host, list[Row]] = {}
-        """The stays of hosts without an address, as many as may get one at once."""
-        self._nameless_ended = False
-        self._known: dict[Host, dict[int, Row]] = {}
-        """Rows by the record that says again what they hold: nearly every record does."""
+        self.deadlines = Deadlines()
+        """Kept where somebody listens."""
+        self.older_members = OlderMembers(room.key.family.current_version)
+        self._leaves = LeaveEvents(room.key, listener)
+        self._nameless = Nameless()
+        self.recognised = Recognised()
 
     def rows(self) -> Iterator[Row]:
         """Give the stays that last."""
         for members in self.groups.values():
             yield from members.values()
-
-    def recognise(self, host: Host, records: Iterable[GroupRecord]) -> list[Row | None] | None:
-        """Return for each record the row that it says again, None where it says something new.
-
-        None for all where nothing of the host is known. What is recognised came before in a
-        report that no rule minds.
-        """
-        known = self._known.get(host)
-        return None if known is None else list(map(known.get, map(id, records)))
-
-    def last_report_ns(self, host: Host) -> int:
-        """Return when a host reported last, as far as its reports are recognised; 0 for never.
-
-        A host reports all its groups together, so a few of them tell.
-        """
-        known = islice(reversed(self._known.get(host, {}).values()), limits.MOST_LEFT)
-        return max((row.last_ns for row in known), default=0)
 
     def reported(self) -> set[Address]:
         """Return the groups that anybody was in at any time."""
@@ -170,7 +143,7 @@ class Memberships:
         told.answering.append(row)
         # Remembering is in vain while the decoder gives a new object each time.
         if heard.is_faultless and (row.record is None or row.reports & 3 == 0):
-            self._remember(row, record)
+            self.recognised.remember(row, record)
 
     def _take(self, row: Row | None, record: GroupRecord, heard: Heard, told: ReportEffect) -> None:
         """Take in a record that is new or changes something."""
@@ -196,7 +169,7 @@ class Memberships:
                 told.left.append(_new(Left, (row, record.sources)))
         if len(sources) > limits.MOST_SOURCES:
             sources = sources[: limits.MOST_SOURCES]
-            self.left_out[limits.SOURCES] += 1
+            self._room.leave_out(limits.SOURCES)
         if row.exclude != exclude or row.sources != sources or row.version != version:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
@@ -206,7 +179,7 @@ class Memberships:
             told.answering.append(row)
             says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
             if heard.is_faultless and says_all:
-                self._remember(row, record)
+                self.recognised.remember(row, record)
 
     def leave(self, host: Host, mac: bytes | None, group: Address, now_ns: int) -> Left | None:
         """Take in a Leave or Done; return what was left."""
@@ -219,48 +192,49 @@ class Memberships:
 
     def rename(self, before: Host, host: Host) -> None:
         """Give the stays of a host without address to the address that it turned out to have."""
-        for row in self._nameless.pop(before, ()):
+        for row in self._nameless.take(before):
             members = self.groups.get(row.group, {})
             if members.get(before) is row:
                 del members[before]
-                self._forget(row)
-                self.older.note(row, None)
+                self.recognised.forget(row)
+                self.older_members.note(row, None)
                 if host in members:
-                    self.lasting -= 1
-                    self.deadlines.remove(row)
+                    self._let_go(row)
+                    self._forget_past(row)
                     continue
                 members[host] = row
-                row.host = host
-                self.older.note(row, row.version)
+                if row.is_reserved:
+                    self._room.free(row)
+                    self._room.room.stays.enter(row, is_new=False)
             row.host = host
+            if not row.ended_by:
+                self.older_members.note(row, row.version)
 
     def disown(self, hosts: Container[Host]) -> Iterator[int]:
         """Take back all stays of hosts, a task: what told of them should not have counted."""
-        for piece in in_pieces(self.groups):
+        for piece in stays.in_pieces(self.groups):
             for row in piece:
                 if row.host in hosts and not row.ended_by:
                     self._end(row, EXPIRY, row.last_ns)
             yield len(piece)
         kept, first = list[Row](), 0
-        while rows := self.ended[first : first + PIECE]:
+        while rows := self.ended[first : first + stays.PIECE]:
             kept += [row for row in rows if row.host not in hosts]
-            first += PIECE
+            first += stays.PIECE
             yield len(rows)
         if self.ended:
+            self._room.room.past_stays -= len(self.ended) - len(kept)
             self.ended = kept
 
     def forget_ended(self) -> None:
         """Keep only the stays that last, for who watches a link for long."""
         for row in self.ended:
-            self._changes_kept -= sum(map(weight, row.changes))
+            self._forget_past(row)
+        self._room.room.past_stays -= len(self.ended)
         self.ended.clear()
-        if not self._nameless_ended:
-            return
-        self._nameless_ended = False
-        for host, rows in list(self._nameless.items()):
-            rows[:] = [row for row in rows if not row.ended_by]
-            if not rows:
-                del self._nameless[host]
+        # Nobody asks on a live link whether data go on.
+        self.emptied.empty()
+        self.last_left.empty()
 
     def put_off(self, from_ns: int, by_ns: int) -> None:
         """Let time stand still: what lasts at a moment lasts longer by as much."""
@@ -271,8 +245,8 @@ class Memberships:
     def skip(self, now_ns: int) -> None:
         """End every stay: nobody looks from now on."""
         self.finish(now_ns)
-        self.emptied.clear()
-        self.last_left.clear()
+        self.emptied.empty()
+        self.last_left.empty()
 
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
@@ -289,20 +263,23 @@ class Memberships:
         """End every stay at the end of the capture."""
         self.poll(now_ns)
         for row in list(self.rows()):
-            row.ended_by, row.to_ns = CAPTURE_END, now_ns
+            row.ended_by, row.to_ns = stays.CAPTURE_END, now_ns
             self.ended.append(row)
-        self.groups, self._known, self.lasting = {}, {}, 0
-        self.older.clear()
-        self.deadlines = Deadlines()
+            self._room.room.past_stays += 1
+            self._let_go(row)
+        self.groups, self.deadlines = {}, Deadlines()
+        self.recognised.clear()
+        self.older_members.clear()
 
     def seal(self) -> tuple[Stay, ...]:
         """Return all stays in order of time, and let go of the rows one by one."""
-        stays: list[Any] = self.ended
-        self.ended, self._nameless = [], {}
-        stays.sort(key=lambda row: (row.from_ns, row.group, row.host))
-        for index, row in enumerate(stays):
-            stays[index] = sealed(row)
-        return tuple(stays)
+        rows: list[Any] = self.ended
+        self.ended = []
+        self._nameless.clear()
+        rows.sort(key=lambda row: (row.from_ns, row.group, row.host))
+        for index, row in enumerate(rows):
+            rows[index] = stays.sealed(row)
+        return tuple(rows)
 
     def _enter(self, old: Row | None, heard: Heard, record: GroupRecord) -> Row | None:
         """Return a new row, None where the record makes nobody a member.
@@ -314,22 +291,58 @@ class Memberships:
             self._end(old, EXPIRY, old.deadline_ns)
         if not asks(record):
             return None
-        if self.lasting + len(self.ended) >= limits.MOST_STAYS:
-            self.left_out[limits.STAYS] += 1
-            return None
         members = self.groups.get(record.group)
         if members is None:
             members = self.groups[record.group] = {}
             self.new_groups.append(record.group)
-        if self.emptied.pop(record.group, None) is not None:
-            self.last_left.pop(record.group, None)
+        if self.emptied.drop(record.group) is not None:
+            self.last_left.drop(record.group)
         row = members[heard.host] = Row(heard, record.group)
+        row.home = self
         self.lasting += 1
-        if self._link.family is IGMP and len(heard.host) > len(record.group):
-            nameless = self._nameless.setdefault(heard.host, [])
-            if len(nameless) < _MOST_RENAMED:
-                nameless.append(row)
+        if self.link.family is IGMP and len(heard.host) > len(record.group):
+            self._nameless.add(row)
+        self._room.room.stays.enter(row)
+        if heard.host in self._room.reserved:
+            self.secure(row)
         return row
+
+    def secure(self, row: Row) -> None:
+        """Reserve room for a stay of a host that answered twice, if there is any."""
+        if self._room.reserve(row):
+            self._room.room.stays.reserve(row)
+
+    def crowd_out(self, row: Row) -> None:
+        """Let a stay go without a word: it makes room for another one."""
+        self.recognised.forget(row)
+        self.older_members.note(row, None)
+        members = self.groups[row.group]
+        del members[row.host]
+        if not members:
+            del self.groups[row.group]
+        row.ended_by = EXPIRY
+        self._let_go(row)
+        self._forget_past(row)
+
+    def release(self) -> None:
+        """Let go of all stays: the link makes room for another one."""
+        for row in list(self.rows()):
+            self.crowd_out(row)
+        self.forget_ended()
+
+    def _let_go(self, row: Row) -> None:
+        """Give back the room of a stay that lasts no longer."""
+        self.lasting -= 1
+        self.deadlines.remove(row)
+        self._room.room.stays.leave(row)
+        row.home = None
+        if row.is_reserved:
+            self._room.free(row)
+
+    def _forget_past(self, row: Row) -> None:
+        """Let go of what is still known of a stay that is over."""
+        self._room.room.changes -= sum(map(weight_of_change, row.changes))
+        self._nameless.forget(row)
 
     def _prolong(self, row: Row, heard: Heard, record: GroupRecord) -> None:
         """Let a stay last until its lifetime after a record that asks for something is over."""
@@ -338,63 +351,50 @@ class Memberships:
             if self._listener is not None:
                 self.deadlines.add(row, heard.now_ns)
 
-    def _remember(self, row: Row, record: GroupRecord) -> None:
-        """Recognise a row from now on by a record that says what the row holds."""
-        self._forget(row)
-        # Equal records are one object as a rule: the decoder knows them again.
-        row.record, row.sources = record, record.sources
-        self._known.setdefault(row.host, {})[id(record)] = row
-
-    def _forget(self, row: Row) -> None:
-        """Recognise a row no longer."""
-        if row.record is not None:
-            known = self._known[row.host]
-            del known[id(row.record)]
-            if not known:
-                del self._known[row.host]
-            row.record = None
-
     def _change(self, row: Row, change: Change) -> None:
         if row.reports and row.version == change.version and row.exclude == change.exclude:
             sources = change.sources
             if len(sources) == len(row.sources) and set(sources) == set(row.sources):
                 return
-        self._forget(row)
+        self.recognised.forget(row)
+        room = self._room
+        before = weight(row)
         if row.version != change.version:
-            self.older.note(row, change.version)
+            self.older_members.note(row, change.version)
         row.exclude, row.sources, row.version = change[1:]
+        if row.sources or before > 1:
+            room.weigh(before, row)
         changes = (*row.changes, change) if row.changes else (change,)
-        self._changes_kept += weight(change)
+        room.room.changes += weight_of_change(change)
         while len(changes) > 1 and (
-            len(changes) > limits.MOST_CHANGES or self._changes_kept > limits.MOST_CHANGES_IN_ALL
+            len(changes) > limits.MOST_CHANGES or not room.has_room_for_changes
         ):
-            self._changes_kept -= weight(changes[0])
+            room.room.changes -= weight_of_change(changes[0])
             changes = changes[1:]
-            self.left_out[limits.CHANGES] += 1
+            room.leave_out(limits.CHANGES)
         row.changes = changes
         if self._listener is not None:
-            self._tell("change" if row.reports else "join", row, change.time_ns)
+            kind = "change" if row.reports else "join"
+            self._listener(membership_event(kind, self.link, row, change.time_ns))
 
     def _end(self, row: Row, why: str, now_ns: int) -> None:
-        self._forget(row)
-        self.older.note(row, None)
-        self.deadlines.remove(row)
+        self.recognised.forget(row)
         row.ended_by, row.to_ns = why, now_ns
-        self._nameless_ended |= len(row.host) > len(row.group)
+        self.older_members.note(row, None)
         members = self.groups[row.group]
         del members[row.host]
-        self.lasting -= 1
         if not members:
             del self.groups[row.group]
-        if why == LEAVE and are_over(members, now_ns):
-            self.emptied[row.group] = now_ns
-            self.last_left[row.group] = row
-        self.ended.append(row)
+        if why == LEAVE and stays.are_over(members, now_ns):
+            self.emptied.keep(row.group, now_ns)
+            self.last_left.keep(row.group, row)
+        if self._room.keeps_past(row):
+            self.ended.append(row)
+        else:
+            self._forget_past(row)
+        self._let_go(row)
         if self._listener is not None and not row.is_told:
             if why == LEAVE:
                 self._leaves.is_repeated(row.host, row.group, now_ns)
-            self._tell("leave" if why == LEAVE else "expire", row, now_ns)
-
-    def _tell(self, kind: str, row: Row, now_ns: int) -> None:
-        if self._listener is not None:
-            self._listener(membership_event(kind, self._link, row, now_ns))
+            kind = "leave" if why == LEAVE else "expire"
+            self._listener(membership_event(kind, self.link, row, now_ns))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from mldkit.analysis.answer_windows import AnswerWindows
 from mldkit.analysis.backlog import TELLING
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.limits import EARLY
 from mldkit.analysis.silent_members import SilentMembers
 from mldkit.analysis.stays import in_pieces
 from mldkit.analysis.vantage import Subject
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from mldkit.analysis.backlog import Backlog
     from mldkit.analysis.compatibility import Compatibility
     from mldkit.analysis.delays import Delays
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Station, Vantage
@@ -41,39 +44,51 @@ class Responses:
 
     def __init__(
         self,
-        link: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         delays: Delays,
         vantage: Vantage,
         streams: Streams,
         *,
         backlog: Backlog,
-        latest: int = -1,
     ) -> None:
-        """Take the data that came, where searches wait, and the number of the last exchange."""
-        self._link = link
+        """Take the data that came, and where searches wait that are too much for one message."""
+        self._backlog = backlog
+        self._room = room
+        self._link = room.key
         self._ledger = ledger
         self._vantage = vantage
         self.delays = delays
-        self.windows = AnswerWindows(link, latest)
-        self.silent = SilentMembers(link, ledger, vantage, streams, backlog)
-        self._backlog = backlog
-        self._early: dict[Host, int] = {}
+        self.windows = AnswerWindows(room)
+        self.silent = SilentMembers(room, ledger, vantage, streams, backlog)
+        self._early: Table[Host, int] = room.table(EARLY)
 
-    def resumed(self) -> Responses:
-        """Return what goes on after a time in which nothing was heard: no query is open."""
-        self.silent.conclude()
-        after = Responses(
-            self._link,
-            self._ledger,
-            self.delays,
-            self._vantage,
-            self.silent.streams,
-            backlog=self._backlog,
-            latest=self.windows.latest,
+    def resume(self) -> None:
+        """Go on after a time in which nothing was heard: no query is open."""
+        self.conclude()
+        self._backlog.finish()
+        self.windows.release()
+        self.windows = AnswerWindows(self._room, self.windows.latest)
+        self.silent = SilentMembers(
+            self._room, self._ledger, self._vantage, self.silent.streams, self._backlog
         )
-        after.windows.left_out = self.windows.left_out
-        return after
+        self._early.empty()
+
+    def release(self) -> None:
+        """Let go of everything: the link makes room for another one."""
+        self._backlog.finish()
+        for exchange in self.silent.give_up():
+            self.windows.conclude(exchange)
+        self.windows.release()
+
+    def conclude(self) -> None:
+        """Give up late answers: the next General Query is here, or the end of the capture."""
+        self._backlog.add(self._conclude())
+
+    def _conclude(self) -> Iterator[int]:
+        for exchange in self.silent.give_up():
+            yield from self.silent.tell(exchange)
+            self.windows.conclude(exchange)
 
     def report(
         self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark
@@ -128,11 +143,12 @@ class Responses:
         windows.closed.clear()
         for specific in windows.expired:
             older = compatibility.is_older(specific.asked.time_ns)
-            if not specific.older_reporter or older:
-                continue
             rows = len(memberships.groups.get(specific.group, ()))
-            if self._backlog.has_room(messages, rows):
+            is_known = specific.older_reporter and not older and not specific.is_too_large
+            if is_known and self._backlog.has_room(messages, rows):
                 self._backlog.add(self._find_suppressed(specific, memberships))
+            else:
+                windows.conclude(specific)
         windows.expired.clear()
 
     def _tell_late(
@@ -150,13 +166,13 @@ class Responses:
 
     def _tell_early(self, host: Host, mark: Mark) -> None:
         """D-08, without the random delay."""
-        times = self._early[host] = self._early.get(host, 0) + 1
+        times = self._early.keep(host, self._early.get(host, 0) + 1)
         if times >= _EARLY_TIMES:
             detail = f"answered within 1 ms {times} times: no random delay"
             self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
 
     def _find_suppressed(self, specific: Specific, memberships: Memberships) -> Iterator[int]:
-        """D-18."""
+        """D-18, a task."""
         current = self._link.family.current_version
         group = specific.group
         asked_ns, limit_ns = specific.asked.time_ns, specific.asked.limit_ns
@@ -173,3 +189,4 @@ class Responses:
                 )
                 self._ledger.add("D-18", self._link, specific.mark, detail, host=host, group=group)
                 yield TELLING
+        self.windows.conclude(specific)

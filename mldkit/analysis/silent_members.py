@@ -12,13 +12,13 @@ reports the group since.
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.answer_windows import Silent
 from mldkit.analysis.backlog import TELLING
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.limits import MOST_OPEN
+from mldkit.analysis.limits import MOST_OPEN, SILENT
+from mldkit.analysis.shelf import NEEDED, USELESS
 from mldkit.analysis.stays import in_pieces
 from mldkit.analysis.vantage import LINK, ROUTER_PORT, Subject
 from mldkit.model.addresses import is_flooded, text
@@ -27,14 +27,16 @@ from mldkit.model.words import clock_text, counted
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator
 
     from mldkit.analysis.answer_windows import Exchange
     from mldkit.analysis.backlog import Backlog
     from mldkit.analysis.compatibility import Compatibility
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
@@ -48,18 +50,22 @@ _ANSWERS_OTHERS = 1 << 20
 
 
 class SilentMembers:
-    """Who stays silent on one link, in one family."""
+    """Who stays silent on one link, in one family.
+
+    It has more methods than a class should, because each version of a protocol has a way of its own
+    in which a member may be silent.
+    """
 
     def __init__(
         self,
-        link: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         vantage: Vantage,
         streams: Streams,
         backlog: Backlog,
     ) -> None:
         """Take where searches wait that are too much for one message."""
-        self._link = link
+        self._link = room.key
         self._ledger = ledger
         self._vantage = vantage
         self._backlog = backlog
@@ -67,21 +73,21 @@ class SilentMembers:
         """The data that came, by group and source."""
         self._awaiting: list[Exchange] = []
         """Exchanges that can only be answered late."""
-        self._silent: dict[Host, int] = {}
+        self._silent: Table[Host, int] = room.table(SILENT, _worth)
         self._askers: set[Address] = set()
-        self._heard_from: dict[Host, set[Address]] = {}
+        self._heard_from: Table[Host, set[Address]] = room.table(SILENT, _worth, beside="heard")
         """Whose queries each host answers, from the second querier on."""
-        self._last_reporters: dict[Address, Host] = {}
+        self._last_reporters: Table[Address, Host] = room.table(SILENT, beside="reporter")
         """Who sent the last older report of each group, unless it left since."""
 
     def older_report(self, host: Host, group: Address) -> None:
         """Take in an older report."""
-        self._last_reporters[group] = host
+        self._last_reporters.keep(group, host)
 
     def leave(self, host: Host, group: Address) -> None:
         """Take in that a host leaves: whether others are left is open."""
         if self._last_reporters.get(group) == host:
-            del self._last_reporters[group]
+            self._last_reporters.drop(group)
 
     def close(
         self,
@@ -96,7 +102,8 @@ class SilentMembers:
         """
         asked_ns = exchange.first.time_ns
         current = self._link.family.current_version
-        if exchange.to_everybody and self._backlog.has_room(messages, memberships.lasting):
+        is_known = exchange.to_everybody and not exchange.is_too_large
+        if is_known and self._backlog.has_room(messages, memberships.lasting):
             if not compatibility.is_older(asked_ns):
                 self._backlog.add(self._find(exchange, memberships))
             elif compatibility.mode(asked_ns) != current:
@@ -105,10 +112,10 @@ class SilentMembers:
                 self._backlog.add(self._find_older(exchange, memberships))
         self._backlog.add(self._await(exchange))
 
-    def conclude(self) -> None:
-        """Give up late answers: the next General Query is here, or the end of the capture."""
-        if self._awaiting or not self._backlog.is_empty:
-            self._backlog.add(self._tell_all())
+    def give_up(self) -> list[Exchange]:
+        """Await nothing any more; return the exchanges of which something was awaited."""
+        over, self._awaiting = self._awaiting, []
+        return over
 
     def _await(self, exchange: Exchange) -> Iterator[int]:
         """Wait for late answers, now that it is known who did not answer in time."""
@@ -161,7 +168,7 @@ class SilentMembers:
             row = memberships.groups.get(group, {}).get(host)
             if row is None:
                 if self._last_reporters.get(group) == host:
-                    del self._last_reporters[group]
+                    self._last_reporters.drop(group)
                 continue
             if (
                 row.version == current
@@ -234,17 +241,15 @@ class SilentMembers:
         last_ns = max(before.last_ns, row.last_ns)
         exchange.silent[row.host] = Silent(group, last_ns, station, before.doubt and doubt)
 
-    def _tell_all(self) -> Iterator[int]:
-        """D-07; a late answer is an answer."""
-        awaiting, self._awaiting = self._awaiting, []
-        for exchange in awaiting:
-            if len(self._askers) <= MOST_OPEN:
-                self._askers.update(islice(exchange.askers, MOST_OPEN + 1))
-            yield from self._take_answers(exchange)
-            for host, silent in list(exchange.silent.items()):
-                if host not in exchange.answered:
-                    self._tell_one(exchange, host, silent)
-                    yield TELLING
+    def tell(self, exchange: Exchange) -> Iterator[int]:
+        """D-07, a task; a late answer is an answer."""
+        if len(self._askers) <= MOST_OPEN:
+            self._askers |= exchange.askers
+        yield from self._take_answers(exchange)
+        for host, silent in list(exchange.silent.items()):
+            if host not in exchange.answered:
+                self._tell_one(exchange, host, silent)
+                yield TELLING
 
     def _take_answers(self, exchange: Exchange) -> Iterator[int]:
         """Take in who answered, and whose queries."""
@@ -254,15 +259,18 @@ class SilentMembers:
         for first in range(0, len(fewer), _PIECE):
             for host in fewer[first : first + _PIECE]:
                 if host in answered:
-                    self._silent.pop(host, None)
+                    self._silent.drop(host)
             yield _PIECE
         if 1 < len(self._askers) <= MOST_OPEN:
             for host in list(answered):
-                self._heard_from.setdefault(host, set()).update(exchange.askers)
+                heard_from = self._heard_from.get(host)
+                if heard_from is None:
+                    heard_from = self._heard_from.keep(host, set())
+                heard_from.update(exchange.askers)
                 yield 2
 
     def _tell_one(self, exchange: Exchange, host: Host, silent: Silent) -> None:
-        times = self._silent[host] = self._silent.get(host, 0) + 1
+        times = self._silent.keep(host, self._silent.get(host, 0) + 1)
         address = host_address(host)
         self._vantage.silent(silent.station, address)
         detail = f"{text(address)} is member of {text(silent.group)} and did not answer"
@@ -305,3 +313,7 @@ def _listed(addresses: Collection[Address]) -> str:
     if len(addresses) > _MOST_NAMED:
         return counted(len(addresses), "querier")
     return " and ".join(map(text, sorted(addresses)))
+
+
+def _worth(reserved: Container[Host], host: Host, _: object) -> int:
+    return NEEDED if host in reserved else USELESS

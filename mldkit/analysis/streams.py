@@ -15,15 +15,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.limits import STREAMS
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.units import SECOND
 from mldkit.model.well_known import is_discovery
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container
 
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Entry
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
 
 FLOW_PACKETS = 20
@@ -165,21 +169,25 @@ class Stream:
 class Streams:
     """Those of one link."""
 
-    def __init__(self) -> None:
-        self.by_source: dict[tuple[Address, Address], Stream] = {}
+    def __init__(self, room: LinkRoom) -> None:
+        self.by_source: Table[tuple[Address, Address], Stream] = room.table(STREAMS, worth)
         """All, by group and source."""
-        self._by_group: dict[Address, list[Stream]] = {}
+        self._by_group: Table[Address, list[Stream]] = room.table(STREAMS, beside="group")
 
     def add(self, stream: Stream) -> None:
         """Take in a stream that begins."""
-        self.by_source[stream.group, stream.source] = stream
-        to_group = self._by_group.setdefault(stream.group, [])
+        self.by_source.keep((stream.group, stream.source), stream)
+        to_group = self._by_group.get(stream.group)
+        if to_group is None:
+            to_group = self._by_group.keep(stream.group, [])
         if len(to_group) < MOST_TO_GROUP:
             to_group.append(stream)
 
-    def to(self, group: Address) -> Sequence[Stream]:
+    def to(self, group: Address) -> list[Stream]:
         """Return the first streams to a group, up to `MOST_TO_GROUP`."""
-        return self._by_group.get(group, ())
+        known = self.by_source
+        found = self._by_group.get(group, ())
+        return [one for one in found if known.get((group, one.source)) is one]
 
 
 def is_pause(silence_ns: int, gap_ns: int) -> bool:
@@ -200,3 +208,8 @@ def begin(packet: DataPacket, now_ns: int, port: int, exchange: int) -> Stream:
         port,
         exchange,
     )
+
+
+def worth(_: Container[Address], __: tuple[Address, Address], stream: Stream) -> int:
+    """Return how much it is worth to know of some data: streams are what people ask for."""
+    return USEFUL if stream.flows else USELESS

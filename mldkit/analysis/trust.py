@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.backlog import TELLING
+from mldkit.analysis.limits import TRUSTED
 from mldkit.wire.header_sums import NOT_FILLED_IN, RULE
 from mldkit.wire.rules import ERROR, INFO
 
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from mldkit.analysis.backlog import Backlog
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.wire.validity import Finding
 
 
@@ -27,20 +30,20 @@ class Trust:
 
     def __init__(
         self,
-        link: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         memberships: Memberships,
         captures: Collection[int],
         backlog: Backlog,
     ) -> None:
         """Take the captures that look at the link, and where long work waits."""
-        self._link = link
+        self._link = room.key
         self._ledger = ledger
         self._memberships = memberships
+        self._trusted: Table[Host, None] = room.table(TRUSTED)
+        """Addresses of one sender, which may be many."""
         self._captures = captures
         self._backlog = backlog
-        self._trusted: set[Host] = set()
-        """Addresses of one sender, which may be many."""
 
     def take(self, found: Iterable[Finding], host: Host) -> None:
         """Take in a message that rules mind."""
@@ -48,12 +51,12 @@ class Trust:
             if rule != RULE:
                 continue
             if severity == INFO:
-                self._trusted.add(host)
+                self._trusted.keep(host, None)
             elif severity == ERROR and detail == NOT_FILLED_IN.detail and self._trusted:
-                self._backlog.add(self._take_back(self._trusted, detail))
-                self._trusted = set()
+                self._backlog.add(self._take_back(frozenset(self._trusted), detail))
+                self._trusted.empty()
 
-    def _take_back(self, hosts: set[Host], detail: str) -> Iterator[int]:
+    def _take_back(self, hosts: Collection[Host], detail: str) -> Iterator[int]:
         yield from self._memberships.disown(hosts)
         for host in hosts:
             for capture in self._captures:

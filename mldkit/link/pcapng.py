@@ -392,4 +392,4 @@ class PcapngReader:
         return _BrokenBlockError(self._window.damage(reason, at=at))
 
     def _cut(self, *, at: int | None = None) -> _BrokenBlockError:
-        return self._broken("the file ends inside a block", at=at)
+        return _BrokenBlockError(self._window.cut("the file ends inside a block", at=at))
