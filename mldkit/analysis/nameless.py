@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import Host
     from mldkit.analysis.stays import Row
 
-_MOST = 1000
+_MOST = 200
 """Of one host: all of them get the address at once."""
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mldkit.model.messages import LegacyReport
 
 _LEAST_QUESTIONS = 2
-_MOST_GROUPS = 1000
+_MOST_GROUPS, _MOST_MARKS = 1000, 100
 
 
 @dataclass(slots=True)
@@ -42,7 +42,9 @@ class _Proxy:
     lost: dict[Address, None] = field(default_factory=dict)
     """Those of them that cannot do without their sources."""
     marks: list[Mark] = field(default_factory=list)
-    """Its reports, until it is certain what it is."""
+    """Its first reports, until it is certain what it is."""
+    more: int = 0
+    """Further ones until then."""
 
 
 class ReportingProxies:
@@ -71,16 +73,23 @@ class ReportingProxies:
             if is_source_specific(report.group):
                 proxy.lost[report.group] = None
         if proxy.questions < _LEAST_QUESTIONS:
-            if len(proxy.marks) < _MOST_GROUPS:
+            if len(proxy.marks) < _MOST_MARKS:
                 proxy.marks.append(mark)
+            else:
+                proxy.more += 1
             return
         mac = host[len(IPV4_UNSPECIFIED) :]
         if mac not in self.found:
             self.found.keep(mac, mark)
-        self._tell(host, proxy, report.version, (*proxy.marks, mark))
+        unnamed = mark._replace(frame=0), proxy.more
+        told = [(each, 1) for each in (*proxy.marks, mark)]
+        self._tell(host, proxy, report.version, [*told, unnamed] if proxy.more else told)
         proxy.marks.clear()
+        proxy.more = 0
 
-    def _tell(self, host: Host, proxy: _Proxy, version: int | None, marks: Iterable[Mark]) -> None:
+    def _tell(
+        self, host: Host, proxy: _Proxy, version: int | None, told: Iterable[tuple[Mark, int]]
+    ) -> None:
         """D-36: a warning where a group cannot do without its sources."""
         lost = list(proxy.lost)
         mac = mac_text(host[len(IPV4_UNSPECIFIED) :])
@@ -92,9 +101,9 @@ class ReportingProxies:
         )
         if lost:
             detail += f"; the sources that they want of {named(lost)} are lost"
-        for mark in marks:
+        for mark, times in told:
             self._ledger.add(
-                "D-36", self._link, mark, detail, host=IPV4_UNSPECIFIED,
+                "D-36", self._link, mark, detail, host=IPV4_UNSPECIFIED, times=times,
                 severity=WARNING if lost else INFO, weight=len(proxy.groups),
             )  # fmt: skip
 
