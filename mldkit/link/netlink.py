@@ -19,6 +19,7 @@ import os
 import socket
 import struct
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mldkit.errors import LinkError
@@ -58,6 +59,15 @@ _ATTEMPTS = 5
 # Neither in the module `socket`: linux/socket.h, linux/netlink.h.
 _SOL_NETLINK = 270
 _ADD_MEMBERSHIP = 1
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Turn a message that lacks what it should have into LinkError; for a block or a function."""
+    try:
+        yield
+    except (struct.error, KeyError) as error:
+        raise LinkError(f"netlink: this kernel tells of {what} in a way not known here") from error
 
 
 class NetlinkEntry(NamedTuple):
@@ -174,6 +184,7 @@ def request(kind: int, sequence: int, body: bytes, *, creates: bool = False) -> 
     return _HEADER.pack(_HEADER.size + len(body), kind, flags, sequence, 0) + body
 
 
+@understood("a change")
 def acknowledgement(data: bytes) -> int:
     """Return the error number of an answer to `request`, 0 when the change was made."""
     for kind, _, payload in _messages(data):
@@ -205,9 +216,15 @@ def _answers(channel: socket.socket) -> Iterator[tuple[int, bytes]]:
             if kind == _DONE:
                 return
             if kind == _ERROR:
-                code = -struct.unpack_from("=i", payload)[0]
-                raise LinkError(f"netlink: {os.strerror(code)}")
+                raise LinkError(f"netlink: {_reason(payload)}")
             yield flags, payload
+
+
+@understood("an error")
+def _reason(payload: bytes) -> str:
+    """Return the words for the number of an error message, whatever number it is."""
+    code = -struct.unpack_from("=i", payload)[0]
+    return os.strerror(code) if 0 <= code < 1 << 31 else f"error {code}"
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:

@@ -32,9 +32,9 @@ def run_vehicle(name: str, groups: Iterable[Address], seed: int) -> dict[str, An
     Raises `UnsupportedError` where the machine lacks what it needs.
     """
     if name == "qemu":
-        from mldkit.macfilter.qemu.machine import run_guest
+        from mldkit.macfilter.qemu import machine
 
-        return run_guest(groups, seed)
+        return machine.run_vehicle(groups, seed)
     listed = [text(group) for group in groups]
     job = {"vehicle": name, "groups": listed, "seed": seed}
     limit = _LIMIT_SECONDS + _SECONDS_A_GROUP * len(listed)
