@@ -11,7 +11,6 @@ from mldkit.errors import UsageError
 from mldkit.groups.listing import take
 from mldkit.groups.watch import changes, kernel_notifies
 from mldkit.link import clock
-from mldkit.path.suspicions import suspicions
 from mldkit.render.groups import (
     event_json,
     print_events,
@@ -64,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         end_in_order()
     listing = take(args.interface)
+    from mldkit.path.suspicions import suspicions  # `--help` should not wait for it
+
     found = suspicions(listing) if args.format != "ndjson" else []
     if args.format == "text":
         print_listing(listing)

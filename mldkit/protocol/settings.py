@@ -19,7 +19,10 @@ from mldkit.model.units import MILLISECOND, SECOND
 
 @dataclass(slots=True)
 class Settings:
-    """The settings of one family on one interface."""
+    """The settings of one family on one interface.
+
+    It has more attributes than a class should, because each is a setting of the kernel.
+    """
 
     robustness: int
     repeat_ns: int = SECOND
