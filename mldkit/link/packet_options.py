@@ -6,6 +6,7 @@ Constants are those of linux/if_packet.h and asm-generic/socket.h.
 from __future__ import annotations
 
 import array
+import fcntl
 import socket
 import struct
 
@@ -22,6 +23,8 @@ MR_ALLMULTI = 2
 _PACKET_ADD_MEMBERSHIP = 1
 _SO_ATTACH_FILTER = 26
 _SO_RCVBUFFORCE = 33
+_SIOCGIFMTU = 0x8921
+_INTERFACE_REQUEST = struct.Struct("=16si20x")
 
 
 def open_socket() -> socket.socket:
@@ -71,3 +74,10 @@ def add_membership(listener: socket.socket, index: int, kind: int) -> None:
     """Have the device with this index receive more than it would (MR_ALLMULTI, MR_PROMISC)."""
     request = struct.pack("@iHH8s", index, kind, 0, b"")
     listener.setsockopt(SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
+
+
+def name_and_mtu(bound: socket.socket) -> tuple[str, int]:
+    """Return the name and the MTU that the interface of a socket has now; raise OSError."""
+    name = bound.getsockname()[0]
+    answer = fcntl.ioctl(bound, _SIOCGIFMTU, _INTERFACE_REQUEST.pack(name.encode(), 0))
+    return name, int(_INTERFACE_REQUEST.unpack(answer)[1])
