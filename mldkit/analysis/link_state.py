@@ -160,6 +160,8 @@ class LinkState:
         """Take in one message with the findings on its frame, and the rows that it says again."""
         decoded, found = judged
         self.messages += 1
+        if self._due_ns < mark.time_ns:
+            self._advance(mark.time_ns)
         if found:
             self.trust.take(found, decoded.datagram.source)
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
@@ -169,8 +171,6 @@ class LinkState:
                 self._drop(decoded, rule, mark)
                 return
         message = decoded.datagram.message
-        if self._due_ns < mark.time_ns:
-            self._advance(mark.time_ns)
         if isinstance(message, Query):
             self._query(decoded, message, mark)
         elif is_query_solicitation(message) or isinstance(message, RouterSolicitation):

@@ -106,7 +106,7 @@ class SilentMembers:
         begun_ns = None
         for row in self._unanswered(exchange, memberships):
             if begun_ns is None:
-                begun_ns = _latest_stays(memberships)
+                begun_ns = _latest_stays(memberships, exchange.limit_ns)
                 self._looked_at += len(begun_ns)
             # Linux reports nothing when an address changes: its next answers have the new one.
             if begun_ns.get((row.mac, row.group), 0) <= row.last_ns:
@@ -120,7 +120,8 @@ class SilentMembers:
         """
         latest_ns: dict[Address, int] = {}
         for row in memberships.rows():
-            latest_ns[row.group] = max(row.last_ns, latest_ns.get(row.group, 0))
+            if row.deadline_ns >= exchange.limit_ns:
+                latest_ns[row.group] = max(row.last_ns, latest_ns.get(row.group, 0))
         for row in self._unanswered(exchange, memberships):
             if row.last_ns == latest_ns[row.group] and row.group not in self._last_reporters:
                 self._note(exchange, row, "it left without a word, or is silent")
@@ -141,7 +142,9 @@ class SilentMembers:
                 and row.last_ns < begun_ns
                 and self._is_unanswered(exchange, row)
                 and not any(
-                    other.last_ns >= row.last_ns for other in members.values() if other is not row
+                    other.last_ns >= row.last_ns and other.deadline_ns >= exchange.limit_ns
+                    for other in members.values()
+                    if other is not row
                 )
             ):
                 self._note(exchange, row, self._doubt(row, begun_ns))
@@ -243,11 +246,16 @@ class SilentMembers:
         )  # fmt: skip
 
 
-def _latest_stays(memberships: Memberships) -> dict[tuple[bytes | None, Address], int]:
-    """Return since when each device is in each group under the address that it came with last."""
+def _latest_stays(
+    memberships: Memberships, until_ns: int
+) -> dict[tuple[bytes | None, Address], int]:
+    """Return since when each device is in each group under the address that it came with last.
+
+    Only stays that last until then count: one that expired is there until somebody looks.
+    """
     begun_ns: dict[tuple[bytes | None, Address], int] = {}
     for row in memberships.rows():
-        if row.mac is not None:
+        if row.mac is not None and row.deadline_ns >= until_ns:
             key = row.mac, row.group
             begun_ns[key] = max(row.from_ns, begun_ns.get(key, 0))
     return begun_ns
