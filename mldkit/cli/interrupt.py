@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 Item = TypeVar("Item")
@@ -28,8 +28,12 @@ def end_in_order() -> None:
 class SignalInterrupt:
     """Whether somebody wants the command to end: a first signal cuts nothing but reading short."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: Callable[[], int] | None = None) -> None:
+        """Take a clock where the moment matters."""
         self.came = False
+        self.came_ns = 0
+        """When the first one came, by that clock."""
+        self._now_ns = now_ns
         self._is_reading = False
 
     @contextmanager
@@ -68,6 +72,8 @@ class SignalInterrupt:
     def _take(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         is_second = self.came
+        if not is_second and self._now_ns is not None:
+            self.came_ns = self._now_ns()
         self.came = True
         if self._is_reading or is_second:
             raise KeyboardInterrupt

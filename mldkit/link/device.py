@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 RECEIVE_BUFFER_OCTETS = 32 << 20
 
 _ETH_P_ALL = 3
-_LOOPBACK = "lo"
-"""Every network namespace has it."""
 _GONE_POLL_NS = 200 * MILLISECOND
 _FULL_QUEUE_NS = SECOND
 _STAMPING_STARTS_NS = 2 * MILLISECOND
@@ -175,13 +173,8 @@ class PacketSocket:
         return Statistics(self._received, self._dropped)
 
     def stop(self) -> None:
-        """Hear nothing more: what waits can still be taken, and the counts are final.
-
-        A socket for protocol 0 is in no list of receivers, whatever it is bound to, and the kernel
-        waits until no processor is still giving it a frame
-        (net/packet/af_packet.c:packet_do_bind).
-        """
-        self._listener.bind((_LOOPBACK, 0))
+        """Hear nothing more: what waits can still be taken, and the counts are final."""
+        options.deafen(self._listener)
 
     def rest(self) -> Iterator[Frame]:
         """Give what waits still, after `stop`."""

@@ -6,7 +6,9 @@ Constants are those of linux/if_packet.h and asm-generic/socket.h.
 from __future__ import annotations
 
 import array
+import ctypes
 import fcntl
+import os
 import socket
 import struct
 
@@ -23,6 +25,12 @@ MR_ALLMULTI = 2
 _PACKET_ADD_MEMBERSHIP = 1
 _SO_ATTACH_FILTER = 26
 _SO_RCVBUFFORCE = 33
+_NOTHING = struct.pack("=HBBI", 0x06, 0, 0, 0)
+"""linux/filter.h: BPF_RET of 0 octets."""
+_NO_PROTOCOL = 0x88B5
+"""An ethertype for experiments (IEEE 802); none of its frames passes our filters."""
+_ADDRESS = struct.Struct("=HHiHBB8s")  # struct sockaddr_ll
+_libc = ctypes.CDLL(None, use_errno=True)
 _SIOCGIFMTU = 0x8921
 _INTERFACE_REQUEST = struct.Struct("=16si20x")
 
@@ -42,7 +50,25 @@ def open_socket() -> socket.socket:
 
 def hear_memberships_only(listener: socket.socket) -> None:
     """Let only frames that may hold a membership message through."""
-    program = array.array("B", membership_filter())
+    _attach(listener, membership_filter())
+
+
+def deafen(listener: socket.socket) -> None:
+    """Let a socket hear nothing more, whatever it is bound to; what waits in it can be taken still.
+
+    Protocol 0 would not do: for a socket that has one it means that one again
+    (net/packet/af_packet.c:packet_bind). Binding waits until no processor is giving it a frame.
+    """
+    _attach(listener, _NOTHING)
+    # The module `socket` binds to names only; number 0 is no interface in particular.
+    address = _ADDRESS.pack(socket.AF_PACKET, socket.htons(_NO_PROTOCOL), 0, 0, 0, 0, b"")
+    if _libc.bind(listener.fileno(), address, len(address)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _attach(listener: socket.socket, instructions: bytes) -> None:
+    program = array.array("B", instructions)
     address, octets = program.buffer_info()
     descriptor = struct.pack("@HP", octets // 8, address)
     listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, descriptor)

@@ -63,6 +63,20 @@ def test_the_account_agrees_with_the_counter_of_a_link_that_carries_nothing_else
         assert close_account(listener) == replace(account, folded=10 + account.left, left=0)
 
 
+def test_a_socket_that_was_stopped_hears_nothing_more(silent_link: Link) -> None:
+    link = silent_link
+    with link.near.entered():
+        sender, near_loopback = PacketSocket(link.interface), PacketSocket("lo")
+        listener, witness = PacketSocket(link.interface), PacketSocket("lo")
+    with sender, near_loopback, listener, witness:
+        listener.stop()
+        sender.send(mld_report())
+        near_loopback.send(mld_report())
+
+        assert witness.receive(soon()) is not None
+        assert close_account(listener) == Account()
+
+
 def test_a_frame_held_for_the_next_call_is_left(silent_link: Link) -> None:
     link = silent_link
     with link.near.entered():
