@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
 from mldkit.link.account import Account
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from mldkit.link.presence import ListeningDevice, Machine
     from mldkit.model.datagram import Frame
 
-TELL_LOSSES_NS = 250 * MILLISECOND
-"""Losses that follow each other are told together, so often."""
+AS_ONE_NS = 250 * MILLISECOND
+"""Losses that follow each other so closely are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +163,17 @@ class LiveFeed:
         self._tell_losses(at_once=True)
 
     def _parts(self, frames: list[Frame], end_ns: int) -> Iterator[list[Frame]]:
-        """Give frames of before a time; between two parts lies a moment in which some were lost."""
+        """Give frames of before a time; some may have been lost in front of each part."""
         self._look()
         taken = [one for frame in frames if (one := self._taken(frame, end_ns)) is not None]
         while taken:
-            moment_ns = self._losses.next_ns
-            part = taken
-            if moment_ns is not None and moment_ns <= (taken[-1].time_ns or 0):
-                part = [frame for frame in taken if (frame.time_ns or 0) < moment_ns]
-            if part:
-                yield part
-                self._folded += len(part)
-                taken = taken[len(part) :]
-            if taken:
-                self._come_to(taken[0].time_ns or 0)
+            first_ns = taken[0].time_ns or 0
+            self._come_to(first_ns)
+            until_ns = self._losses.until_ns(first_ns)
+            part = taken if until_ns is None else _before(until_ns, taken) or taken[:1]
+            yield part
+            self._folded += len(part)
+            taken = taken[len(part) :]
         self._tell_losses()
 
     def _taken(self, frame: Frame, end_ns: int) -> Frame | None:
@@ -209,10 +207,9 @@ class LiveFeed:
         self._losses.see(self._presence.counts.dropped, self.now_ns())
 
     def _come_to(self, time_ns: int) -> None:
-        """Tell of the moments up to a time from which on what was awaited may have been lost."""
-        while (moment_ns := self._losses.next_ns) is not None and moment_ns <= time_ns:
-            self._losses.pass_moment()
-            self._listener.unsure(moment_ns, moment_ns)
+        """Tell of the times up to this one in which what was awaited may have been lost."""
+        for from_ns, until_ns in self._losses.come_to(time_ns):
+            self._listener.unsure(from_ns, until_ns)
 
     def _tell_losses(self, *, at_once: bool = False) -> None:
         """Tell what was lost since that was told last."""
@@ -243,26 +240,22 @@ class LiveFeed:
         self._listener.notice(time_ns, f"was {before} until now")
 
 
+def _before(time_ns: int, frames: list[Frame]) -> list[Frame]:
+    """Return those in front of the first one that is not earlier than a time."""
+    return list(takewhile(lambda one: (one.time_ns or 0) < time_ns, frames))
+
+
 class _Losses:
     """When the kernel lost packets, as exactly as its count was asked for."""
 
     def __init__(self, now_ns: int) -> None:
         self._dropped = 0
         self._looked_ns = now_ns
-        self._moments: deque[int] = deque()
-        """Before the first loss of each look, and after the last one."""
+        self._times: deque[tuple[int, int]] = deque()
+        """From the last look that saw none to the last one that saw some, in order."""
         self._untold = 0
         self._since_ns = now_ns
         self._told_ns = 0
-
-    @property
-    def next_ns(self) -> int | None:
-        """The first moment that was not passed yet."""
-        return self._moments[0] if self._moments else None
-
-    def pass_moment(self) -> None:
-        """Leave a moment behind."""
-        self._moments.popleft()
 
     def see(self, dropped: int, now_ns: int) -> None:
         """Take in what the kernel has counted so far."""
@@ -271,14 +264,35 @@ class _Losses:
                 self._since_ns = self._looked_ns
             self._untold += dropped - self._dropped
             self._dropped = dropped
-            if not self._moments or self._moments[-1] < self._looked_ns:
-                self._moments.append(self._looked_ns)
-            self._moments.append(now_ns)
+            from_ns = self._looked_ns
+            if self._times and self._times[-1][1] == from_ns:
+                from_ns, _ = self._times.pop()
+            self._times.append((from_ns, now_ns))
         self._looked_ns = now_ns
+
+    def until_ns(self, time_ns: int) -> int | None:
+        """Return until when nothing more is lost behind a time that was come to; None: it is known.
+
+        While packets are lost that is a little: no query is asked and over in it.
+        """
+        if not self._times:
+            return None
+        from_ns, until_ns = self._times[0]
+        return from_ns if from_ns > time_ns else min(until_ns, time_ns + AS_ONE_NS)
+
+    def come_to(self, time_ns: int) -> Iterator[tuple[int, int]]:
+        """Give the times of losses up to this one, and leave them behind."""
+        while self._times and self._times[0][0] <= time_ns:
+            from_ns, until_ns = self._times.popleft()
+            if until_ns > time_ns:
+                self._times.appendleft((time_ns, until_ns))
+            yield from_ns, min(until_ns, time_ns)
+            if until_ns > time_ns:
+                break
 
     def to_tell(self, now_ns: int, *, at_once: bool) -> Loss | None:
         """Return what was not told yet, unless something was told just now."""
-        if not self._untold or not (at_once or now_ns - self._told_ns >= TELL_LOSSES_NS):
+        if not self._untold or not (at_once or now_ns - self._told_ns >= AS_ONE_NS):
             return None
         loss, self._untold = Loss(self._untold, self._since_ns), 0
         self._told_ns = now_ns

@@ -13,7 +13,7 @@ from mldkit.testing.story import EPOCH_NS
 from mldkit.watch import SLICE_NS, LinkEvent, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from mldkit.model.datagram import Frame
     from mldkit.watch import WatchEvent
@@ -161,10 +161,12 @@ class ScriptedDevice:
         self.machine.closed += 1
 
 
-def follow(machine: Scripted, seconds: float) -> tuple[Watch, list[WatchEvent]]:
+def follow(
+    machine: Scripted, seconds: float, on_frame: Callable[[Frame], None] | None = None
+) -> tuple[Watch, list[WatchEvent]]:
     """Watch a machine for some time, slice by slice."""
     told: list[WatchEvent] = []
-    watch = Watch(NAME, machine, told.append)
+    watch = Watch(NAME, machine, told.append, on_frame=on_frame)
     slices = 0
     while machine.monotonic_ns < seconds * SECOND:
         watch.listen(machine.monotonic_ns + SLICE_NS)
