@@ -23,6 +23,8 @@ from tests.kernel.event_stream import LONG_S, EventStream
 from tests.kernel.test_watch import begin, until_true
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.conftest import Link, Namespace
 
 pytestmark = pytest.mark.netns
@@ -168,3 +170,120 @@ def test_a_reader_that_never_reads_does_not_keep_it_from_its_end(silent_link: Li
     left_out = re.search(r"note: ([0-9,]+) events left out: nobody read standard output", words)
     assert left_out is not None
     assert 1000 < int(left_out[1].replace(",", "")) < 3000
+
+
+def test_what_the_kernel_drops_is_told_and_counted(silent_link: Link) -> None:
+    link = silent_link
+    watcher = begin(link)
+    send(link, reports(1))
+    watcher.wait_for(event="join")
+    before = received_by(link.near, link.interface)
+    stand_still(watcher.process)
+
+    # More than fits into the receive buffer.
+    frames = reports(4000)
+    with link.far.entered(), PacketSocket(link.interface) as device:
+        for _ in range(60):
+            device.send_many(frames)
+    carried = received_by(link.near, link.interface) - before
+    watcher.process.send_signal(signal.SIGCONT)
+    told = watcher.wait_for(event="link", state="up")
+    watcher.process.send_signal(signal.SIGTERM)
+
+    account = ended(watcher)
+    assert carried == 60 * 4000
+    assert account["received"] == carried + 1
+    assert account["dropped"] > 0
+    assert is_balanced(account)
+    assert account["left"] == 0
+    losses = [event for event in watcher.events if event["event"] == "link"]
+    assert sum(event["lost"] for event in losses) == losses[-1]["dropped"] == account["dropped"]
+    assert told["since"] < told["time"]
+    assert re.fullmatch(
+        r"the kernel dropped [0-9,]+ packets since \S+ \S+ UTC, [0-9,]+ so far", told["detail"]
+    )
+
+
+def test_an_interface_renamed_twice_is_followed_and_named_as_it_was(silent_link: Link) -> None:
+    link = silent_link
+    watcher = begin(link)
+    link.near.ip(f"link set {link.interface} name lan0")
+    link.near.ip("link set lan0 name lan1")
+    watcher.wait_for(event="link", interface="lan1")
+    send(link, reports(2))
+    watcher.wait_for(event="join", interface="lan1", host="10.0.0.1")
+    link.near.ip("link set lan1 name wan0")
+    watcher.wait_for(event="link", interface="wan0")
+    send(link, reports(1, first=2))
+    watcher.wait_for(event="join", interface="wan0", host="10.0.0.2")
+
+    watcher.process.send_signal(signal.SIGTERM)
+
+    account = ended(watcher)
+    assert account["interface"] == "wan0"
+    assert account["received"] == account["folded"] == 3
+    states = {event.get("state", "up") for event in watcher.events}
+    assert states == {"up"}
+
+
+def test_the_interface_is_followed_and_not_another_one_that_gets_its_name(
+    silent_link: Link,
+) -> None:
+    link = silent_link
+    link.near.ip(f"link add other type veth peer name other netns {link.far.name}")
+    for namespace in (link.near, link.far):
+        namespace.ip("link set other up")
+    watcher = begin(link)
+
+    link.near.batch(
+        [f"link set {link.interface} name away", f"link set other name {link.interface}"]
+    )
+    watcher.wait_for(event="link", interface="away")
+    send(link, reports(1))
+    watcher.wait_for(event="join", interface="away", host="10.0.0.0")
+    with link.far.entered(), PacketSocket("other") as device:
+        device.send_many(reports(1, first=1))
+    send(link, reports(1, first=2))
+    watcher.wait_for(event="join", interface="away", host="10.0.0.2")
+    # Once it is gone, its last name is looked for, and that is not what the other one has.
+    link.far.ip(f"link delete {link.interface}")
+    watcher.wait_for(event="link", state="missing", interface="away")
+    link.near.ip(f"link set {link.interface} name away")
+    watcher.wait_for(event="link", state="up", interface="away")
+    with link.far.entered(), PacketSocket("other") as device:
+        device.send_many(reports(1, first=3))
+    watcher.wait_for(event="join", interface="away", host="10.0.0.3")
+
+    watcher.process.send_signal(signal.SIGTERM)
+
+    account = ended(watcher)
+    assert account["received"] == account["folded"] == 3
+    assert not any(event.get("host") == "10.0.0.1" for event in watcher.events)
+
+
+def test_frames_in_front_of_the_end_of_a_namespace_are_folded(
+    silent_link: Link, make_namespace: Callable[[], Namespace]
+) -> None:
+    link = silent_link
+    beyond = make_namespace()
+    beyond.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+    link.near.ip(f"link add up0 type veth peer name up0 netns {beyond.name}")
+    for namespace in (link.near, beyond):
+        namespace.ip("link set up0 up")
+    watcher = EventStream(link.near.spawn_mldkit("watch", "-i", "up0"))
+    until_true(lambda: listeners(link.near) == 1)
+    stand_still(watcher.process)
+    with beyond.entered(), PacketSocket("up0") as device:
+        device.send_many(reports(50))
+
+    beyond.remove()
+    until_true(lambda: "up0" not in link.near.ip("link show"))
+    watcher.process.send_signal(signal.SIGCONT)
+    missing = watcher.wait_for(event="link", state="missing")
+    joins = [event for event in watcher.events if event["event"] == "join"]
+    watcher.process.send_signal(signal.SIGTERM)
+
+    account = ended(watcher)
+    assert missing["interface"] == "up0"
+    assert len(joins) == 50, "told before the interface is missing"
+    assert account["received"] == account["folded"] == 50
