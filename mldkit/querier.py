@@ -2,7 +2,7 @@
 
 ::
 
-    listen a moment -> a lower querier? -> start -> queries, elections, memberships ... -> end
+    listen a moment -> another querier? -> start -> queries, elections, memberships ... -> end
 
 The rules are those of `mldkit.protocol.querier`, the time is that of `mldkit.link.runner`. What
 happens comes as events in order; a query that left is one of them.
@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from mldkit.link import clock, interfaces
 from mldkit.link.runner import Runner
+from mldkit.model.addresses import is_unspecified
 from mldkit.model.messages import Query
 from mldkit.protocol.querier import Querier
-from mldkit.protocol.querier_events import Elected, QuerierEvent
+from mldkit.protocol.querier_events import QuerierEvent
+from mldkit.protocol.reception import accepted
+from mldkit.protocol.variables import election_rank
 from mldkit.wire.decoder import Decoder
 from mldkit.wire.encode import encode_frame
 
@@ -26,10 +29,14 @@ if TYPE_CHECKING:
 
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Datagram, Frame
+    from mldkit.model.datagram import Datagram, Decoded, Frame
     from mldkit.model.family import Family
     from mldkit.protocol.querier_events import MembershipChanged
     from mldkit.protocol.querier_settings import QuerierSettings
+
+
+MOST_HEARD = 64
+"""Queriers that are named before the start; more are no link but a flood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,44 @@ class AddressGone:
     address: Address
 
 
+@dataclass(frozen=True, slots=True)
+class QuerierHeard:
+    """Somebody else sent a query that a router accepts, before this one began."""
+
+    family: Family
+    own: Address
+    address: Address
+
+    @property
+    def rank(self) -> str:
+        """How it stands in the election to this one: `lower`, `higher`, `tie` or `none`."""
+        if is_unspecified(self.address):
+            return "none"
+        other, own = election_rank(self.address), election_rank(self.own)
+        if other == own:
+            return "tie"
+        return "lower" if other < own else "higher"
+
+
+class Neighbours:
+    """Who else queries before this one begins, for a group or for all of them."""
+
+    def __init__(self, own: Mapping[Family, Address], *, is_first_enough: bool) -> None:
+        self.is_first_enough = is_first_enough
+        self.heard: dict[tuple[Family, Address], QuerierHeard] = {}
+        self._own = own
+
+    def hear(self, decoded: Decoded) -> bool:
+        """Take a message of somebody else in; return whether it is a query that routers accept."""
+        if not isinstance(accepted(decoded), Query):
+            return False
+        family, address = decoded.family, decoded.datagram.source
+        if len(self.heard) < MOST_HEARD:
+            entry = QuerierHeard(family, self._own[family], address)
+            self.heard.setdefault((family, address), entry)
+        return True
+
+
 QuerierJobEvent: TypeAlias = QuerierEvent | QuerySent | AddressGone
 
 
@@ -64,6 +109,8 @@ class Standing:
     is_querier: bool
     version: int
     """Version of the own queries."""
+    asked_ns: int | None = None
+    """When the last General Query of this one left; None where none did."""
 
 
 class QuerierJob:
@@ -79,18 +126,21 @@ class QuerierJob:
         self.queries = 0
         """Queries that were sent."""
         self._tell = tell
-        self._ends_with_election = False
+        self._asked_ns: dict[Family, int] = {}
         self._own = {settings.family: address for address, settings in addresses.items()}
+        self.settings = {settings.family: settings for settings in addresses.values()}
         self._interface = device.interface
         # What was never its own, a source that somebody asked for, cannot go.
         self._had = self._current() & set(addresses)
-        self.querier = Querier(device.interface.mac, addresses, self._observe)
+        self._neighbours: Neighbours | None = None
+        self.querier = Querier(device.interface.mac, addresses, tell)
         self._runner = Runner(
             device,
             self.querier,
             decode=Decoder().decode,
             encode=encode_frame,
             on_frame=on_frame,
+            on_message=self._hear,
             on_sent=self._sent,
         )
         self._wall_offset_ns = clock.wall_offset_ns()
@@ -108,15 +158,15 @@ class QuerierJob:
         """Return the time since the epoch of an event."""
         return time_ns - self._wall_offset_ns
 
-    def listen(self, duration_ns: int, *, to_the_end: bool) -> tuple[Standing, ...]:
-        """Send nothing for so long; return the families in which a lower address queries.
+    def listen(self, duration_ns: int, *, to_the_end: bool) -> tuple[QuerierHeard, ...]:
+        """Send nothing for so long; return who else queries, whatever the address.
 
         Unless `to_the_end`, the first of these ends it.
         """
-        self._ends_with_election = not to_the_end
+        neighbours = self._neighbours = Neighbours(self._own, is_first_enough=not to_the_end)
         self._runner.run(self._runner.now_ns + duration_ns)
-        self._ends_with_election = False
-        return tuple(one for one in self.standings() if one.elected is not None)
+        self._neighbours = None
+        return tuple(neighbours.heard.values())
 
     def run(self, duration_ns: int | None = None) -> None:
         """Be a querier for a time, or until an interrupt; raises LinkError when the link fails."""
@@ -134,6 +184,7 @@ class QuerierJob:
                 querier.elected(family),
                 querier.is_querier(family),
                 querier.version(family, now_ns),
+                self._asked_ns.get(family),
             )
             for family, own in self._own.items()
         )
@@ -147,9 +198,16 @@ class QuerierJob:
         """How long it has been going on."""
         return self._runner.now_ns - self.begun_ns
 
-    def _observe(self, event: QuerierEvent) -> None:
-        self._tell(event)
-        if self._ends_with_election and isinstance(event, Elected):
+    @property
+    def now_ns(self) -> int:
+        """The time now, as events have it."""
+        return self._runner.now_ns
+
+    def _hear(self, decoded: Decoded, _now_ns: int) -> None:
+        neighbours = self._neighbours
+        if neighbours is None or not self.querier.hears(decoded):
+            return
+        if neighbours.hear(decoded) and neighbours.is_first_enough:
             self._runner.stop()
 
     def _sent(self, sent: list[tuple[Datagram, bytes]], _intended_ns: int, sent_ns: int) -> None:
@@ -159,6 +217,7 @@ class QuerierJob:
                 self.queries += 1
                 self._tell(QuerySent(sent_ns, query.family, datagram.source, query))
                 if query.is_general:
+                    self._asked_ns[query.family] = sent_ns
                     self._check(datagram.source, query.family, sent_ns)
 
     def _check(self, source: Address, family: Family, now_ns: int) -> None:

@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from mldkit.errors import MldkitError
+from mldkit.model.datagram import Frame
 from mldkit.model.messages import Query, RecordType
+from mldkit.model.units import SECOND
 from mldkit.protocol.exchange import Exchanges, current_state, late_limit_ns
 from mldkit.wire.decoder import Decoder
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Decoded, Frame
+    from mldkit.model.datagram import Decoded
     from mldkit.model.messages import GroupRecord
 
 
@@ -126,6 +128,18 @@ class QueryResult:
         )
 
 
+GENERAL_SPACING_NS = SECOND
+"""The least time between two General Queries of a family: all hosts of the link answer each."""
+
+
+def has_general_query(frames: Sequence[bytes]) -> bool:
+    """Return whether hosts take one of the frames for a General Query, however it was made."""
+    decoder = Decoder()
+    found = (decoded for octets in frames for decoded in decoder.decode(Frame(octets)))
+    messages = (decoded.datagram.message for decoded in found)
+    return any(isinstance(message, Query) and message.is_general for message in messages)
+
+
 def default_wait_ns(queries: Sequence[Query]) -> int:
     """Return how long to listen after the last query: the late limit and 0.3 s."""
     return max(late_limit_ns(query) for query in queries) + 300_000_000
@@ -138,6 +152,8 @@ class Schedule:
     count: int
     every_ns: int
     wait_ns: int
+    spacing_ns: int = 0
+    """The least time between the queries of two rounds, however long the sending took."""
 
 
 class Asker:
@@ -172,8 +188,11 @@ class Asker:
                 for frame in frames:
                     self._pending[frame] = self._pending.get(frame, 0) + 1
                     self._device.send(frame)
-                last = round_number == schedule.count - 1
-                self._listen(begun_ns + (schedule.wait_ns if last else schedule.every_ns))
+                if round_number == schedule.count - 1:
+                    self._listen(begun_ns + schedule.wait_ns)
+                else:
+                    next_ns = begun_ns + schedule.every_ns
+                    self._listen(max(next_ns, self._now_ns() + schedule.spacing_ns))
         except KeyboardInterrupt:
             self.result.interrupted = True
         except MldkitError as error:

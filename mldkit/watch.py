@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from mldkit.analysis.engine import Analysis
 from mldkit.analysis.events import Event
 from mldkit.analysis.glance import Glance, MemberLine, glance, members
+from mldkit.analysis.limits import MOST_LIVE, enlarged
 from mldkit.analysis.vantage import AUTO
 from mldkit.link.live_feed import LiveFeed
 from mldkit.model.units import MILLISECOND
@@ -28,6 +29,7 @@ from mldkit.wire.rules import ERROR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.result import AnalysisResult
     from mldkit.link.account import Account
     from mldkit.link.live_feed import Loss
@@ -75,11 +77,13 @@ class Watch:
         *,
         profile: str = DEFAULT_PROFILE,
         vantage: str = AUTO,
+        room: int = 1,
         on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
         """Open the interface; raise LinkError where there is none or we may not.
 
-        An interface that is down is waited for.
+        An interface that is down is waited for. `room` says how many times as much is kept of
+        senders and members (`mldkit.analysis.limits`).
         """
         self.errors = 0
         """Findings of severity error so far."""
@@ -87,7 +91,8 @@ class Watch:
         self.last_loss_ns: int | None = None
         """When packets were lost last, by the wall clock."""
         self._listener = listener
-        self.analysis = Analysis(profile, self._take, with_data=False, vantage=vantage)
+        most = enlarged(MOST_LIVE, room)
+        self.analysis = Analysis(profile, self._take, with_data=False, vantage=vantage, most=most)
         self._feed = LiveFeed(interface, machine, self, on_frame)
         self.analysis.intake.begun_ns = self.begun_ns = self._feed.now_ns()
         self._feed.begin()
@@ -128,6 +133,11 @@ class Watch:
     def now_ns(self) -> int:
         """Return the time by which `glance` and `members` are told: nobody sets its clock."""
         return self._feed.now_ns()
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What found no room so far."""
+        return self.analysis.left_out()
 
     def glance(self) -> Glance:
         """Return who queries, and how many groups and hosts there are now."""

@@ -1,9 +1,12 @@
 # Solution of the lab `elect`; mldkit lab solution --run carries it out.
-for node in q2 q1; do
+begin() {
+    node=$1; shift
     mldkit lab exec $node -- mldkit querier -i eth1 --interval 2s --max-response 1s \
-        --listen 100ms --background
+        --listen 100ms --background "$@"
     sleep 1
-done
+}
+begin q2
+begin q1 --take-over
 mldkit lab exec sw -- ip link set p2 down
 sleep 7
 mldkit lab exec sw -- ip link set p2 up

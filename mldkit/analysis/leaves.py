@@ -24,6 +24,7 @@ from mldkit.analysis.facts import (
     NEVER_NS,
     host_address,
 )
+from mldkit.analysis.limits import LEAVES
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import is_flooded, text
 from mldkit.model.units import SECOND
@@ -32,9 +33,11 @@ from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Left
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
@@ -145,19 +148,19 @@ class Leaves:
 
     def __init__(
         self,
-        link: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         memberships: Memberships,
         vantage: Vantage,
         streams: Streams,
     ) -> None:
-        self._link = link
+        self._link = room.key
         self._streams = streams
         self._compared = 0
         self._ledger = ledger
         self._memberships = memberships
         self._vantage = vantage
-        self._pending: dict[Address, _Pending] = {}
+        self._pending: Table[Address, _Pending] = room.table(LEAVES)
         self._due: list[tuple[int, Address]] = []
         """A heap of the times at which leaves may be judged; longer intervals put them off."""
         self.groups = Tally()
@@ -183,7 +186,7 @@ class Leaves:
         pending = self._pending.get(group)
         if pending is None:
             pending = _Pending(left, mark, robustness, mark.time_ns, [0, 0])
-            self._pending[group] = pending
+            self._pending.keep(group, pending)
             heappush(self._due, (pending.until_ns, group))
         elif not any(pending.waiting):
             # The queries that follow the leave before it ask about this one too.
@@ -232,7 +235,7 @@ class Leaves:
 
     def pause(self) -> None:
         """Forget what is awaited: nobody saw whether it came."""
-        self._pending.clear()
+        self._pending.empty()
         self._due.clear()
 
     @property
@@ -245,9 +248,12 @@ class Leaves:
         due = self._due
         while due and due[0][0] < now_ns:
             _, group = heappop(due)
-            pending = self._pending[group]
+            pending = self._pending.get(group)
+            if pending is None:
+                # It made room for others.
+                continue
             if pending.until_ns < now_ns and not self._is_put_off(pending):
-                del self._pending[group]
+                self._pending.drop(group)
                 self._judge(pending)
             else:
                 heappush(due, (pending.until_ns, group))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, TypeAlias
 
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import exit_code
 from mldkit.errors import MldkitError
 from mldkit.render.streams import say
 
@@ -60,8 +60,8 @@ def program(name: str, work: Callable[[Ready], int], *, in_background: bool) -> 
     """
     try:
         return run(work) if in_background else work(lambda: None)
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return exit_code(interrupt)
     except MldkitError as error:
         say(f"{name}: {error.message}" + (f"\nhint: {error.hint}" if error.hint else ""))
         return error.exit_code

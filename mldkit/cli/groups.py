@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, duration
-from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.interrupt import end_in_order, end_when_told, exit_code
 from mldkit.errors import UsageError
 from mldkit.groups.listing import take
 from mldkit.groups.watch import changes, kernel_notifies
@@ -55,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the listing; return 1 if the kernel's tables contradict each other."""
     if args.duration_ns is not None and not args.watch:
         raise UsageError("--duration needs --watch")
-    end_in_order()
+    if args.watch:
+        end_when_told()
+    else:
+        end_in_order()
     listing = take(args.interface)
     if args.format == "text":
         print_listing(listing)
@@ -91,8 +94,8 @@ def _watch(args: argparse.Namespace, listing: Listing) -> int:
                     print_json(event_json(event))
                 else:
                     seen.append(event_json(event))
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        code = exit_code(interrupt)
     if args.format == "json":
         print_json({**rows_document(listing), "events": seen})
     return code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -16,13 +16,32 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 INTERRUPTED = 130
-"""Exit code of what a person ended."""
+"""Exit code of what a person ended, and of work that a signal cut short."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM has come to what runs until it is told to end: nothing is cut short by that."""
 
 
 def end_in_order() -> None:
     """Let SIGTERM be an interrupt as Ctrl-C is: what was learned until then is told."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def end_when_told() -> None:
+    """Let SIGTERM be the regular end of a verb that runs for months: exit code 0, not 130."""
+    signal.signal(signal.SIGTERM, _end)
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """Return the exit code of a verb that was ended from outside."""
+    return 0 if isinstance(interrupt, Ended) else INTERRUPTED
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    del number, frame
+    raise Ended
 
 
 class SignalInterrupt:
@@ -33,6 +52,8 @@ class SignalInterrupt:
         self.came = False
         self.came_ns = 0
         """When the first one came, by that clock."""
+        self.exit_code = 0
+        """That of a verb that runs until it is told to end: 0 after SIGTERM, 130 after Ctrl-C."""
         self._now_ns = now_ns
         self._is_reading = False
 
@@ -70,10 +91,12 @@ class SignalInterrupt:
             yield item
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         is_second = self.came
         if not is_second and self._now_ns is not None:
             self.came_ns = self._now_ns()
         self.came = True
+        if number == signal.SIGINT:
+            self.exit_code = INTERRUPTED
         if self._is_reading or is_second:
             raise KeyboardInterrupt

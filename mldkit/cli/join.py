@@ -15,7 +15,7 @@ from mldkit.cli.arguments import (
     group_spec,
     whole_number,
 )
-from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.errors import LinkError, UsageError
 from mldkit.join import JoinPlan, Member, concerns
 from mldkit.model.addresses import is_multicast, text
@@ -39,7 +39,7 @@ examples:
   mldkit join -i eth0 239.1.2.3 --block 10.0.0.9 --receive --port 5000
 
 exit codes: 0 done, 2 wrong usage, 3 no such interface, no permission, or a limit
-of the kernel, 130 interrupted (the groups are left)
+of the kernel, 130 interrupted; the groups are left, also at SIGTERM (0)
 """
 
 
@@ -85,7 +85,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Join, hold, leave; return 130 when a signal ended it."""
+    """Join, hold, leave; return 130 when Ctrl-C ended it."""
     _refuse_what_makes_no_sense(args)
     if args.background:
         return background.run(lambda announce: _join(args, announce))
@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 def _join(args: argparse.Namespace, announce: Ready) -> int:
     """Join, tell `announce`, hold and leave."""
     # A signal to end is an interrupt too: the groups are left and the document is completed.
-    end_in_order()
+    end_when_told()
     plan = JoinPlan(args.interface, args.groups, args.block, args.receive, args.port)
     output = JoinOutput(args, plan)
     code = 0
@@ -112,8 +112,8 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
                         output.received(received)
             except LinkError as error:
                 failure = error
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        code = exit_code(interrupt)
     output.finish()
     if failure is not None:
         raise failure

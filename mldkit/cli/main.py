@@ -7,7 +7,7 @@ small capture never pay for Scapy or rich. A verb's module has two functions::
     run(args) -> int    does the work and returns the exit code
 
 Exit codes: 0 done, 1 findings or something expected missing, 2 usage, 3 environment,
-4 skipped, 130 interrupted.
+4 skipped, 130 interrupted. SIGTERM is the regular end of verbs that run until they are told to: 0.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from mldkit import __version__
 from mldkit.cli.help_width import HelpFormatter
-from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.interrupt import exit_code
 from mldkit.errors import MldkitError
 from mldkit.render import streams
 
@@ -152,8 +152,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MldkitError as error:
         _complain(error.message, hint=error.hint)
         return error.exit_code
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        return exit_code(interrupt)
     except BrokenPipeError:
         # The reader of our output has gone (`| head`).
         streams.discard_output()

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
-from mldkit.cli.arguments import add_format, add_interface, address, duration, whole_number
-from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.arguments import add_format, add_interface, add_source, duration, whole_number
+from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, MldkitError, UsageError
-from mldkit.model.addresses import is_multicast, text
+from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
-from mldkit.origin import families_for, find_origin
+from mldkit.origin import families_for, find_origin, given_sources, only_family
 from mldkit.protocol.querier_settings import LARGEST_ROBUSTNESS, QuerierSettings
 from mldkit.protocol.query_fields import Rounding
 from mldkit.protocol.variables import Variables
@@ -24,14 +24,14 @@ from mldkit.render.terminal import detail, note
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mldkit.cli.background import Ready
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
     from mldkit.model.family import Family
     from mldkit.origin import Origin
-    from mldkit.querier import Standing
+    from mldkit.querier import QuerierHeard
 
 EPILOG = """\
 examples:
@@ -41,15 +41,17 @@ examples:
   sudo mldkit querier -i eth0 --standby              take over when the querier goes
   mldkit lab exec r1 -- mldkit querier -i eth1 --background
 
-It first listens without sending anything (--listen). A querier with a lower address that is heard
-then keeps it from starting; one that is heard later wins the election, and this one is silent
-until that has gone. General Queries are rare, 125 s apart by default, so a short silence proves
-little: --listen 125s is sure. Messages of this machine itself are not heard.
+It first listens without sending anything (--listen). Any querier that is heard then keeps it from
+starting, whatever its address: a second one would silence it or make hosts answer twice.
+--take-over begins all the same, and the election decides: the lower address queries. One that is
+heard later is not asked for: it wins with a lower address, and this one is silent until that has
+gone. General Queries are rare, 125 s apart by default, so a short silence proves little:
+--listen 125s is sure. Messages of this machine itself are not heard.
 
 events: query querier other version address join change leave expire end
 
-exit codes: 0 done, 2 wrong usage, 3 no permission, no such interface, or a
-querier with a lower address, 130 interrupted
+exit codes: 0 done or ended by SIGTERM, 2 wrong usage, 3 no permission, no such
+interface, or a querier that is there already, 130 interrupted
 """
 
 LISTEN_NS = 2 * SECOND
@@ -89,7 +91,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=SECOND,
         help="time between the queries after a leave, in which hosts have to answer (default: 1s)",
     )
-    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    add_source(parser)
+    _add_beginning_and_end(parser)
+    parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_format(parser)
+
+
+def _add_beginning_and_end(parser: argparse.ArgumentParser) -> None:
+    """Add what says whether it begins beside others, and when it ends."""
     parser.add_argument(
         "--listen",
         dest="listen_ns",
@@ -101,7 +110,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--standby",
         action="store_true",
-        help="stay where a lower querier is heard, silent until it has gone",
+        help="stay where a lower querier is heard, silent until it has gone; where only higher ones"
+        " are, begin and win",
+    )
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="begin where another querier is heard: one with a higher address falls silent, and"
+        " beside a lower one this one does",
     )
     parser.add_argument(
         "--for",
@@ -113,12 +129,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--background", action="store_true", help="inside a lab: until the lab is stopped"
     )
-    parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
-    add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Announce, listen, be the querier, sum up; return 130 when a signal ended it."""
+    """Announce, listen, be the querier, sum up; return 130 when Ctrl-C ended it."""
     if args.write == "-":
         raise UsageError("argument -w: standard output carries the events", hint="name a file")
     if args.background and not background.is_possible():
@@ -138,34 +152,41 @@ class _Setup:
 
     origin: Origin
     addresses: dict[Address, QuerierSettings]
+    notes: tuple[str, ...] = ()
+    """Families that are left out and why, one line each."""
 
     @classmethod
     def of(cls, args: argparse.Namespace) -> _Setup:
         """Return what the arguments ask for; wrong ones are said before the interface is used."""
+        given = given_sources(args.sources)
+        versions, left_out = _chosen_versions(args, given)
         settings = {
-            family: _settings(args, family, version)
-            for family, version in _chosen_versions(args).items()
+            family: _settings(args, family, version) for family, version in versions.items()
         }
-        origin = find_origin(args.interface, tuple(settings), args.source)
+        origin = find_origin(args.interface, tuple(settings), given)
         mtu = origin.interface.mtu
         addresses = {
             source: replace(settings[family], mtu=mtu) for family, source in origin.sources.items()
         }
-        return cls(origin, addresses)
+        return cls(origin, addresses, (*left_out, *origin.notes))
 
 
-def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
-    if args.source is not None and is_multicast(args.source):
-        raise UsageError(f"argument --source: {text(args.source)} is a group, nobody's address")
-    given = {} if args.source is None else {"--source": args.source}
-    families = families_for(given, ipv4=args.ipv4, ipv6=args.ipv6)
+def _chosen_versions(
+    args: argparse.Namespace, given: Mapping[Family, Address]
+) -> tuple[dict[Family, int], list[str]]:
+    """Return the families, each with its version, and a line that names one that is left out."""
+    families = families_for({}, sources=given, ipv4=args.ipv4, ipv6=args.ipv6)
     versions = versions_given(args.versions)
     is_chosen = bool(given) or args.ipv4 or args.ipv6
     if versions and not is_chosen:
         families = tuple(versions)
     elif not set(versions) <= set(families):
         raise UsageError("argument --version: it belongs to the other family")
-    return {family: versions.get(family, family.current_version) for family in families}
+    left_out: list[str] = []
+    if not (args.ipv4 or args.ipv6):
+        left_out = only_family(families, "--source" if given else "--version")
+    chosen = {family: versions.get(family, family.current_version) for family in families}
+    return chosen, left_out
 
 
 def _settings(args: argparse.Namespace, family: Family, version: int) -> QuerierSettings:
@@ -188,11 +209,12 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     from mldkit.render.querier import QuerierOutput
 
     # `timeout`, labs and service managers end it so: what was learned is worth as much.
-    end_in_order()
+    end_when_told()
     output = QuerierOutput(args)
-    code = 0
+    stays = args.standby or args.take_over
+    interrupt: KeyboardInterrupt | None = None
     failure: MldkitError | None = None
-    lower: tuple[Standing, ...] = ()
+    heard: tuple[QuerierHeard, ...] = ()
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
         writer = _writer(args, stack)
@@ -204,20 +226,20 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
             detail(args, f"note: {line}")
         try:
             with waiting(args, args.listen_ns, "listening"):
-                lower = job.listen(args.listen_ns, to_the_end=args.standby)
-            if args.standby or not lower:
+                heard = job.listen(args.listen_ns, to_the_end=stays)
+            if stays or not heard:
                 ready()
                 job.run(args.hold_ns)
-        except KeyboardInterrupt:
-            code = INTERRUPTED
+        except KeyboardInterrupt as signalled:
+            interrupt = signalled
         except MldkitError as error:
             failure = device.ended_by(error)
-        if lower and not args.standby:
-            raise _refusal(args.interface, lower, setup)
-        output.finish(job, is_partial=bool(code or failure))
+        if heard and not stays:
+            raise _refusal(args.interface, heard, setup)
+        output.finish(job, is_partial=bool(interrupt or failure))
     if failure is not None:
         raise failure
-    return code
+    return 0 if interrupt is None else exit_code(interrupt)
 
 
 def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
@@ -228,23 +250,36 @@ def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], Non
     return stack.enter_context(CaptureWriter(args.write)).write
 
 
-def _refusal(interface: str, lower: Sequence[Standing], setup: _Setup) -> LinkError:
-    """Return why it does not start: somebody with a lower address queries already."""
-    busy = {one.family for one in lower}
+_RANKS = {
+    "lower": "lower than {own}",
+    "higher": "higher than {own}",
+    "tie": "the same as {own}",
+    "none": "a switch without an address",
+}
+
+
+def _refusal(interface: str, heard: Sequence[QuerierHeard], setup: _Setup) -> LinkError:
+    """Return why it does not start: somebody queries already."""
+    busy = {one.family for one in heard}
     free = [one.family for one in setup.addresses.values() if one.family not in busy]
-    other = f"; -{free[0].ip_version} leaves that family alone" if free else ""
-    heard = " and ".join(
-        f"{text(one.elected or b'')} ({one.family!r}, lower than {text(one.own)})" for one in lower
+    names = " and ".join(
+        f"{text(one.address)} ({one.family!r}, {_RANKS[one.rank].format(own=text(one.own))})"
+        for one in heard
     )
-    return LinkError(
-        f"{interface} has a querier already: {heard}",
-        hint=f"--standby waits until it has gone{other}",
-    )
+    ways = []
+    if any(one.rank == "lower" for one in heard):
+        ways.append("--standby waits until the lower one has gone")
+    if any(one.rank != "lower" for one in heard):
+        ways.append("--take-over begins all the same, and the election decides")
+    if free:
+        left_out = " and ".join(sorted(repr(family) for family in busy))
+        ways.append(f"-{free[0].ip_version} asks in {free[0]!r} only, {left_out} is left out")
+    return LinkError(f"{interface} has a querier already: {names}", hint="; ".join(ways))
 
 
 def _announcement(args: argparse.Namespace, setup: _Setup) -> Iterator[str]:
     """Give what is going to be done and what that does to others, one line each."""
-    yield from setup.origin.notes
+    yield from setup.notes
     for source, settings in setup.addresses.items():
         yield _plan(settings, source)
         yield from _roundings(args, settings)

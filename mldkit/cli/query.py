@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mldkit.cli.arguments import (
     add_format,
     add_interface,
-    address,
+    add_source,
     duration,
     group_spec,
     whole_number,
@@ -26,16 +26,17 @@ from mldkit.model.addresses import mac_text, parse_mac, text
 from mldkit.model.notation import parse_group_spec
 from mldkit.model.units import SECOND
 from mldkit.model.words import counted
-from mldkit.origin import families_for, find_origin
+from mldkit.origin import families_for, find_origin, given_sources, only_family
 from mldkit.protocol.query_fields import QueryFields, UnsayableError
 from mldkit.render.effects import query_effects, rounding_lines
 from mldkit.render.message_text import duration_text
 from mldkit.render.terminal import detail, note, print_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from mldkit.link.device import PacketSocket
+    from mldkit.model.addresses import Address
     from mldkit.model.family import Family
     from mldkit.model.messages import Query
     from mldkit.origin import Origin
@@ -53,6 +54,9 @@ examples:
 A query from this machine looks like that of a querier. Routers and snooping
 switches whose address is higher may stay silent for the other-querier-present
 time (255 s by default). The own machine does not hear its own query.
+
+General Queries of one family are a second apart at least, whatever --every says:
+every host of the link answers every one of them. --flood lifts that.
 
 exit codes: 0 done, 1 an expected answer is missing, 2 wrong usage,
 3 no permission or no such interface, 130 interrupted
@@ -109,12 +113,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="query interval that is announced (default: 125s)",
     )
     parser.add_argument("--suppress", action="store_true", help="set the S flag")
-    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    add_source(parser)
     parser.add_argument(
         "--count", type=whole_number(1, 100000), default=1, metavar="N", help="ask N times"
     )
     parser.add_argument(
         "--every", type=duration, metavar="TIME", help="time between (default: --max-response)"
+    )
+    parser.add_argument(
+        "--flood",
+        action="store_true",
+        help="no least time between General Queries: all hosts answer each of them, so this can"
+        " overload hosts, switches and routers of the link",
     )
     parser.add_argument(
         "--wait",
@@ -139,13 +149,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Ask, listen and print; return 1 when an expected answer is missing."""
     _refuse_what_makes_no_sense(args)
-    versions = _chosen_versions(args)
+    given = given_sources(args.sources)
+    versions, left_out = _chosen_versions(args, given)
     asked = {family: _fields(args, family, version) for family, version in versions.items()}
     for fields in asked.values():
         for line in _notes(args, fields):
             note(args, f"note: {line}")
-    origin = find_origin(args.interface, tuple(versions), args.source)
-    for line in origin.notes:
+    origin = find_origin(args.interface, tuple(versions), given)
+    for line in (*left_out, *origin.notes):
         note(args, f"note: {line}")
     queries = [query for family in origin.sources for query in _queries(args, asked[family])]
     frames = [_frame(args, origin, query) for query in queries]
@@ -180,22 +191,28 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
                 raise UsageError(f"argument {name}: with --dry-run nothing is sent or heard")
 
 
-def _chosen_versions(args: argparse.Namespace) -> dict[Family, int]:
-    """Return the families that are asked, each with its version."""
+def _chosen_versions(
+    args: argparse.Namespace, sources: Mapping[Family, Address]
+) -> tuple[dict[Family, int], list[str]]:
+    """Return the families, each with its version, and a line that names one that is left out."""
     versions = versions_given(args.versions)
-    given = {"--source": args.source, "--destination": args.destination}
+    given = {} if args.destination is None else {"--destination": args.destination}
     if args.group is not None:
         given["GROUP"] = args.group.groups[0]
-    known = {name: entry for name, entry in given.items() if entry is not None}
-    families = families_for(known, ipv4=args.ipv4, ipv6=args.ipv6)
-    is_chosen = bool(known or args.ipv4 or args.ipv6)
-    if not is_chosen and not versions:
-        families = tuple(one for one in families if one in setting_families(args)) or families
-    if versions:
-        if is_chosen and not set(versions) & set(families):
+    families = families_for(given, sources=sources, ipv4=args.ipv4, ipv6=args.ipv6)
+    if given or args.ipv4 or args.ipv6 or sources:
+        if versions and not set(versions) & set(families):
             raise UsageError("argument --version: it belongs to the other family")
-        families = tuple(family for family in families if family in versions)
-    return {family: versions.get(family, family.current_version) for family in families}
+        option = "--source"
+    elif versions:
+        families, option = tuple(one for one in families if one in versions), "--version"
+    else:
+        families = tuple(one for one in families if one in setting_families(args)) or families
+        option = "--set"
+    is_named = given or args.ipv4 or args.ipv6
+    left_out = [] if is_named else only_family(families, option)
+    chosen = {family: versions.get(family, family.current_version) for family in families}
+    return chosen, left_out
 
 
 def _fields(args: argparse.Namespace, family: Family, version: int) -> QueryFields:
@@ -242,10 +259,9 @@ def _ask(
 
     from mldkit.link import clock
     from mldkit.link.device import PacketSocket
-    from mldkit.query import Asker, Schedule, default_wait_ns
+    from mldkit.query import Asker
 
-    wait_ns = default_wait_ns(queries) if args.wait is None else args.wait
-    every_ns = args.max_response if args.every is None else args.every
+    schedule = schedule_of(args, frames, queries)
     end_in_order()
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
@@ -259,13 +275,31 @@ def _ask(
         # What is too small for a burst of answers shows as drops, which are told at the end.
         for line in device.notes:
             detail(args, f"note: {line}")
-        detail(args, _what_is_sent(args, device, frames, wait_ns))
-        result = _run_with_progress(args, asker, frames, Schedule(args.count, every_ns, wait_ns))
+        detail(args, _what_is_sent(args, device, frames, schedule.wait_ns))
+        result = _run_with_progress(args, asker, frames, schedule)
         if result.failure is not None:
             result.failure = device.ended_by(result.failure)
         counts = device.statistics()
         detail(args, f"{counted(counts.received, 'frame')} received, {counts.dropped} dropped")
         return result, counts.dropped
+
+
+def schedule_of(
+    args: argparse.Namespace, frames: Sequence[bytes], queries: Sequence[Query]
+) -> Schedule:
+    """Return when to ask; General Queries are kept apart unless --flood lets them."""
+    from mldkit.query import GENERAL_SPACING_NS, Schedule, default_wait_ns, has_general_query
+
+    wait_ns = default_wait_ns(queries) if args.wait is None else args.wait
+    every_ns = args.max_response if args.every is None else args.every
+    if args.flood or args.count == 1 or not has_general_query(frames):
+        return Schedule(args.count, every_ns, wait_ns)
+    if every_ns < GENERAL_SPACING_NS:
+        apart = duration_text(GENERAL_SPACING_NS)
+        note(args, f"note: General Queries are {apart} apart, not {duration_text(every_ns)}")
+        note(args, "note: all hosts answer each of them; --flood sends them as fast as was asked")
+    every_ns = max(every_ns, GENERAL_SPACING_NS)
+    return Schedule(args.count, every_ns, wait_ns, GENERAL_SPACING_NS)
 
 
 def _what_is_sent(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from mldkit.cli.arguments import add_format, add_interface, address
+from mldkit.cli.arguments import add_format, add_interface, add_source
 from mldkit.cli.defect_options import add_defects, frame_with_defects, unicast_needs_mac
+from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.errors import UsageError
 from mldkit.model.addresses import Address, text
 from mldkit.model.family import IGMP, MLD, Family, family_of
@@ -20,7 +22,7 @@ from mldkit.model.messages import (
 )
 from mldkit.model.notation import parse_group_spec, parse_record
 from mldkit.model.words import counted
-from mldkit.origin import find_origin
+from mldkit.origin import find_origin, given_sources
 from mldkit.render.terminal import note
 from mldkit.wire.split import split_report
 
@@ -41,10 +43,15 @@ examples:
 Records of one call go into one report a family, and into more where they do not
 fit the MTU. Quote them: the shell would read the brackets.
 
-exit codes: 0 done, 2 wrong usage, 3 no permission or no such interface
+Packets leave at 1,000 a second, the first 100 of them at once. --flood lifts that.
+
+exit codes: 0 done, 2 wrong usage, 3 no permission or no such interface,
+130 interrupted (what was sent until then is printed)
 """
 
 T = TypeVar("T")
+PER_SECOND, AT_ONCE = 1_000, 100
+"""Packets: what a switch whose processor looks into them may bear from one sender."""
 
 _OLDER: dict[str, tuple[Family, int]] = {"igmp1": (IGMP, 1), "igmp2": (IGMP, 2), "mld1": (MLD, 1)}
 
@@ -62,7 +69,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--version", choices=sorted(_OLDER), help="send older reports instead")
     parser.add_argument("--leave", action="store_true", help="leave the groups (with --version)")
-    parser.add_argument("--source", type=address, metavar="ADDR", help="source address")
+    add_source(parser)
+    parser.add_argument(
+        "--flood",
+        action="store_true",
+        help="as fast as the interface takes them: this can overload the switches of the link",
+    )
     parser.add_argument("--dry-run", action="store_true", help="print the frames, send nothing")
     add_format(parser)
     add_defects(parser)
@@ -89,10 +101,12 @@ def run(args: argparse.Namespace) -> int:
         groups = _plain_groups(args)
         families = {family_of(group) for group in groups}
     ordered = tuple(sorted(families, key=lambda family: family.ip_version))
-    for name, given in (("--source", args.source), ("--destination", args.destination)):
-        if given is not None and {family_of(given)} != families:
-            raise UsageError(f"argument {name}: it is of another family than the records")
-    origin = find_origin(args.interface, ordered, args.source)
+    given = given_sources(args.sources)
+    if not set(given) <= families:
+        raise UsageError("argument --source: it is of another family than the records")
+    if args.destination is not None and {family_of(args.destination)} != families:
+        raise UsageError("argument --destination: it is of another family than the records")
+    origin = find_origin(args.interface, ordered, given)
     for line in origin.notes:
         note(args, f"note: {line}")
     messages = _older_messages(args, groups) if groups else _reports(records, origin)
@@ -102,13 +116,17 @@ def run(args: argparse.Namespace) -> int:
         frame_with_defects(args, origin.envelope(message, to), origin.sources)
         for message, to in messages
     ]
-    if not args.dry_run:
-        _send(args, frames)
     from mldkit.render.sent import print_frames
 
-    code = print_frames(args, "report", frames)
-    if not args.dry_run:
-        note(args, f"note: sent {counted(len(frames), 'packet')} on {args.interface}")
+    if args.dry_run:
+        return print_frames(args, "report", frames)
+    sent = _send(args, frames)
+    code = print_frames(args, "report", sent)
+    count = counted(len(sent), "packet")
+    if len(sent) < len(frames):
+        note(args, f"note: interrupted: sent {count} of {len(frames):,} on {args.interface}")
+        return INTERRUPTED
+    note(args, f"note: sent {count} on {args.interface}")
     return code
 
 
@@ -177,8 +195,26 @@ def _left_out(records: list[GroupRecord], messages: list[tuple[Message, Address]
             yield f"{name}: {fit}, the rest is left out"
 
 
-def _send(args: argparse.Namespace, frames: list[bytes]) -> None:
+def _send(args: argparse.Namespace, frames: list[bytes]) -> list[bytes]:
+    """Send the frames at their rate; return those that left, fewer after an interrupt."""
+    from mldkit.link import clock
     from mldkit.link.device import PacketSocket
+    from mldkit.link.rate_limit import RateLimit, paced
 
-    with PacketSocket(args.interface) as device:
-        device.send_many(frames)
+    limit = RateLimit(PER_SECOND, AT_ONCE)
+    left: list[bytes] = []
+
+    def leaving() -> Iterator[bytes]:
+        waiting = iter(frames) if args.flood else paced(frames, limit, clock.now_ns, clock.wait_ns)
+        for frame in waiting:
+            yield frame
+            left.append(frame)
+
+    end_in_order()
+    with PacketSocket(args.interface) as device, suppress(KeyboardInterrupt):
+        if len(frames) > AT_ONCE and not args.flood:
+            seconds = (len(frames) - AT_ONCE) / PER_SECOND
+            rate = f"{PER_SECOND:,} a second"
+            note(args, f"note: {len(frames):,} packets take {seconds:.1f} s, {rate} (or --flood)")
+        device.send_many(leaving())
+    return left

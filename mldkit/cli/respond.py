@@ -15,7 +15,7 @@ from mldkit.cli.arguments import (
     mac,
     whole_number,
 )
-from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import (
     is_link_local,
@@ -51,11 +51,16 @@ messages only: no ARP, no neighbour discovery. MLD reports come from :: until th
 time of duplicate address detection is over, 1 to 2 s; --warm leaves that out.
 Where other work makes thousands of hosts late, run it first: chrt -f 10 mldkit ...
 
+In bulk they send 2,000 messages a second in the long run, 20,000 in a burst: beyond
+that, hosts are switched on and leave one after the other, and other messages are not
+sent, as if they were lost. Those that are sent keep their exact moments. --flood
+lifts the limit.
+
 Beside the own stack of this machine two hosts would answer for one: an interface
 whose groups the kernel reports is refused.
 
-exit codes: 0 done, 2 wrong usage, 3 no such interface, no permission, the own stack
-answers too, or the interface went, 130 interrupted
+exit codes: 0 done or ended by SIGTERM, 2 wrong usage, 3 no such interface, no
+permission, the own stack answers too, or the interface went, 130 interrupted
 """
 
 _MOST_HOSTS = 200_000
@@ -95,6 +100,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--explain", action="store_true", help="say why each timer was set and each message sent"
+    )
+    parser.add_argument(
+        "--flood",
+        action="store_true",
+        help="no limit to what the hosts send together: thousands of hosts, or a stranger who asks"
+        " without end, can overload the switches of the link",
     )
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
     add_format(parser)
@@ -148,14 +159,14 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Answer until the time is over; return 130 when a signal ended it."""
+    """Answer until the time is over; return 130 when Ctrl-C ended it."""
     if args.write == "-":
         raise UsageError("argument -w: standard output carries the answers", hint="name a file")
     plan = _plan(args)
     from mldkit.link.device import PacketSocket
     from mldkit.responder.own_stack import check_alone
 
-    end_in_order()
+    end_when_told()
     check_alone(args.interface, plan.families)
     with ExitStack() as stack:
         device = stack.enter_context(
@@ -176,13 +187,13 @@ def _respond(
 
     output = RespondOutput(args, plan)
     responder = _make(args, plan, device, output, stack)
-    output.started(responder)
     failure: MldkitError | None = None
     code = 0
     try:
+        output.started(responder)
         responder.run(args.duration_ns, args.leave_after)
-    except KeyboardInterrupt:
-        code = INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        code = exit_code(interrupt)
     except MldkitError as error:
         failure = device.ended_by(error)
     output.finish(responder, device.statistics().dropped if failure is None else 0)
@@ -199,8 +210,9 @@ def _make(
     stack: ExitStack,
 ) -> Responder:
     """Return the responder, with its hosts switched on if they are warm."""
+    from mldkit.link.rate_limit import RateLimit
     from mldkit.responder.population import populate
-    from mldkit.responder.responder import Responder
+    from mldkit.responder.responder import AT_ONCE, PER_SECOND, Responder
     from mldkit.wire.split import split_report
 
     responder: Responder | None = None
@@ -227,6 +239,7 @@ def _make(
         tells_answers=output.tells_answers,
         can_tell=output.has_room,
         on_frame=on_frame,
+        limit=None if args.flood else RateLimit(PER_SECOND, AT_ONCE),
     )
     stack.callback(responder.close)
     if args.warm:

@@ -69,7 +69,7 @@ class PcapReader:
         self._limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))
         self._record = struct.Struct(f"{variant.order}IIII")
         window.position = HEADER_OCTETS
-        self._times = Times(None)
+        self._times = Times(None, tally.following)
         tally.times.append(self._times)
 
     def step(self, sieve: Sieve | None = None) -> Frame | None:

@@ -21,14 +21,14 @@ from itertools import repeat
 from typing import TYPE_CHECKING
 
 from mldkit.link.pcap import link_type
-from mldkit.link.pcapng_interfaces import DescribedInterface, name_apart
+from mldkit.link.pcapng_interfaces import DescribedInterface, Names
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
 from mldkit.link.times import Times
 from mldkit.model.datagram import Frame
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from mldkit.link.layouts import Layout
     from mldkit.link.reading import CaptureTally, Damage, Window
@@ -45,6 +45,8 @@ _IF_NAME, _IF_DESCRIPTION, _IF_TSRESOL, _IF_TSOFFSET = 2, 3, 9, 14
 _PACKET_FLAGS = 2
 _OUTBOUND = 2
 _MOST_INTERFACES = 1 << 16
+_MOST_OPTIONS = 256
+"""Options of a block that are read: an empty one takes four octets, and a block may be long."""
 _LONGEST_NAME = 255
 
 
@@ -82,6 +84,7 @@ class PcapngReader:
         self._window = window
         self._tally = tally
         self._apart = apart
+        self._names = Names()
         self._order = _BYTE_ORDERS[bytes(window.view[8:12])]
         self._interfaces: list[DescribedInterface] = []
         self._limits: dict[int, dict[int, int]] = {}
@@ -156,7 +159,8 @@ class PcapngReader:
         resolution = (options.get(_IF_TSRESOL) or b"\x06")[0]
         kind = link_type(number)
         self._limits.setdefault(kind, {})[len(self._interfaces)] = limit
-        times = Times(name)
+        times = Times(name, self._tally.following)
+        self._names.describe(name)
         self._interfaces.append(
             DescribedInterface(name, kind, snaplen, limit, resolution, offset * SECOND, times)
         )
@@ -173,7 +177,8 @@ class PcapngReader:
             raise self._broken(f"a packet is of interface {index}, which no block describes")
         if self._apart and kind != _SIMPLE and not self._interfaces[index].times.packets:
             upper, lower = self._numbers(at + 12, 2)
-            self._tell_apart(index, self._interfaces[index].time_ns(upper << 32 | lower), {})
+            begun_ns = self._interfaces[index].time_ns(upper << 32 | lower)
+            self._tell_apart(index, begun_ns, lambda times: times.last_ns)
         interface = self._interfaces[index]
         room = length - _SMALLEST[kind]
         if kind == _SIMPLE:
@@ -273,21 +278,28 @@ class PcapngReader:
             owners = ()
         for index, owner in enumerate(owners):
             places[owner].append(index)
-        for owner, theirs in places.items():
-            if self._apart and not self._interfaces[owner].times.packets:
-                before = {
-                    id(self._interfaces[other].times): time_at(those[at - 1])
-                    for other, those in places.items()
-                    if (at := bisect_left(those, theirs[0]))
-                }
-                self._tell_apart(owner, time_at(theirs[0]), before)
+        if self._apart:
+            by_times = {id(self._interfaces[owner].times): those for owner, those in places.items()}
+            for owner, theirs in sorted(places.items(), key=lambda one: one[1][0]):
+                if self._interfaces[owner].times.packets:
+                    continue
+
+                def last_ns(times: Times, place: int = theirs[0]) -> int | None:
+                    """Return the time of the last packet in front of a place."""
+                    those = by_times.get(id(times), ())
+                    number = bisect_left(those, place)
+                    return time_at(those[number - 1]) if number else times.last_ns
+
+                self._tell_apart(owner, time_at(theirs[0]), last_ns)
         for owner, theirs in places.items():
             self._interfaces[owner].times.look(theirs, first, time_at, kind_at)
 
-    def _tell_apart(self, index: int, begun_ns: int, before: Mapping[int, int]) -> None:
-        """Give an interface the name that it has beside others of its name (`name_apart`)."""
+    def _tell_apart(
+        self, index: int, begun_ns: int, last_ns: Callable[[Times], int | None]
+    ) -> None:
+        """Give an interface the name that it has beside others of its name."""
         interface = self._interfaces[index]
-        name = name_apart(interface.name, begun_ns, self._tally.times, before)
+        name = self._names.begin(interface.times, begun_ns, last_ns)
         interface.times.name = name
         self._interfaces[index] = interface._replace(name=name)
 
@@ -359,10 +371,12 @@ class PcapngReader:
         return self._frame(at, interface, number, _PACKET, data)
 
     def _options(self, at: int, end: int) -> dict[int, bytes]:
-        """Return the options between two places, the first of each code."""
+        """Return the first options between two places, the first of each code."""
         view = self._window.view
         options: dict[int, bytes] = {}
-        while at + 4 <= end:
+        for _ in range(_MOST_OPTIONS):
+            if at + 4 > end:
+                break
             code, length = struct.unpack_from(f"{self._order}HH", view, at)
             if code == 0 or at + 4 + length > end:
                 break
@@ -378,4 +392,4 @@ class PcapngReader:
         return _BrokenBlockError(self._window.damage(reason, at=at))
 
     def _cut(self, *, at: int | None = None) -> _BrokenBlockError:
-        return self._broken("the file ends inside a block", at=at)
+        return _BrokenBlockError(self._window.cut("the file ends inside a block", at=at))

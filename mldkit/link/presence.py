@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from mldkit.link.interfaces import Interface
+    from mldkit.link.socket_reserve import SocketReserve
     from mldkit.model.datagram import Frame
 
 _LOOK_NS = 100 * MILLISECOND
@@ -95,7 +96,9 @@ class Machine(Protocol):
 class ThisMachine:
     """The machine that this program runs on."""
 
-    def __init__(self) -> None:
+    def __init__(self, reserve: SocketReserve | None = None) -> None:
+        """Take the sockets for a program that may open none when it needs them."""
+        self._reserve = reserve
         self.now_ns = clock.now_ns
         self.boot_ns = clock.boot_ns
         self.wall_ns = clock.wall_ns
@@ -107,7 +110,7 @@ class ThisMachine:
 
     def open(self, name: str) -> ListeningDevice:
         """Return a socket on an interface; raise InterfaceDown or LinkError."""
-        device = PacketSocket(name, buffer_octets=BUFFER_OCTETS)
+        device = PacketSocket(name, buffer_octets=BUFFER_OCTETS, reserve=self._reserve)
         device.beside[self._changes.fileno()] = self._changes.hear
         return device
 

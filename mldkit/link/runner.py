@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mldkit.link.crowd import StateMachine
     from mldkit.link.device import PacketSocket
+    from mldkit.link.rate_limit import RateLimit
     from mldkit.model.datagram import Datagram, Decoded, Frame
 
 _FRAMES_AT_ONCE = 64
@@ -52,6 +53,8 @@ class Runner:
     `on_message` called with (decoded, now_ns) of what the machines hear.
     `on_sent`   called with (sent, intended_ns, sent_ns) afterwards, `sent` the datagrams, each with
                 its octets.
+    `limit`     how much may be sent; without it everything is. What is beyond it is not sent, as if
+                it were lost on the way, and counted by the limit: the machines do not know.
     `on_idle`   called with the next deadline, or None, when there is nothing to do until then;
                 returns whether it did something, and is called again after a look around if so.
 
@@ -69,7 +72,7 @@ class Runner:
     KeyboardInterrupt through; `lateness` and the machines are complete then as always.
 
     It has more attributes than a class should, because its owner plugs in how octets are read and
-    made and what is told of them: those are seven of them.
+    made, what is told of them and how much may be sent: those are eight of them.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class Runner:
         on_message: Callable[[Decoded, int], None] | None = None,
         on_sent: Callable[[list[tuple[Datagram, bytes]], int, int], None] | None = None,
         on_idle: Callable[[int | None], bool] | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         self.lateness = Lateness()
         """Of every frame that was sent: from the deadline to the moment it was handed over."""
@@ -96,6 +100,7 @@ class Runner:
         self._crowd = Crowd(machines, audience)
         self._decode = decode
         self._encode = encode
+        self._limit = limit
         self._reached_ns = 0
         self._is_stopped = False
         self._callbacks: dict[int, Callable[[], None]] = {}
@@ -199,7 +204,10 @@ class Runner:
             self.on_message(decoded, heard_ns)
 
     def _send(self) -> None:
-        for datagrams, intended_ns in self._crowd.sent():
+        for due, intended_ns in self._crowd.sent():
+            datagrams = due if self._limit is None else self._limit.admit(due, clock.now_ns())
+            if not datagrams:
+                continue
             left: list[tuple[Datagram, bytes]] = []
             self._device.send_many(self._encoded(datagrams, left))
             sent_ns = clock.now_ns()

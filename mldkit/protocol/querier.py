@@ -86,13 +86,18 @@ class Querier:
         for side in self._sides.values():
             side.election.start(now_ns)
 
-    def receive(self, decoded: Decoded, now_ns: int) -> None:
-        """Take in a message that arrived at `now_ns`; own messages are known by their MAC."""
-        side = self._sides.get(decoded.family)
+    def hears(self, decoded: Decoded) -> bool:
+        """Whether a message is of this link and of somebody else, who is known by the MAC."""
         datagram = decoded.datagram
         # Another VLAN is another link; id 0 marks a priority and names none (IEEE 802.1Q).
-        if side is None or datagram.link_source == self.mac or any(datagram.vlan):
+        is_foreign = datagram.link_source == self.mac or any(datagram.vlan)
+        return decoded.family in self._sides and not is_foreign
+
+    def receive(self, decoded: Decoded, now_ns: int) -> None:
+        """Take in a message that arrived at `now_ns`; own messages are known by their MAC."""
+        if not self.hears(decoded):
             return
+        side, datagram = self._sides[decoded.family], decoded.datagram
         message = accepted(decoded)
         groups, host = side.groups, datagram.source
         if isinstance(message, Query):

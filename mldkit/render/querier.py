@@ -16,6 +16,7 @@ from mldkit.protocol.querier_events import (
     VersionChanged,
 )
 from mldkit.querier import AddressGone, QuerySent
+from mldkit.render import left_behind
 from mldkit.render.message_json import Json, number, time_text
 from mldkit.render.message_text import query_text
 from mldkit.render.terminal import line_printer, note, print_json, print_table
@@ -72,10 +73,12 @@ class QuerierOutput:
     def finish(self, job: QuerierJob, *, is_partial: bool) -> None:
         """Print who listens to what, and what the querier did."""
         members, elapsed_ns = job.members(), job.elapsed_ns
+        remains = left_behind.of(job.standings(), job.settings, job.now_ns)
         if self._args.format == "text":
             _print_members(members)
         else:
             end = _summary(job, self._args.interface, members, is_partial=is_partial)
+            end["left_behind"] = [one.as_json for one in remains]
             if self._args.format == "ndjson":
                 print_json({"event": "end", **end})
             else:
@@ -88,6 +91,8 @@ class QuerierOutput:
                     }
                 )
         note(self._args, f"{elapsed_ns / SECOND:.1f} s: {_counts(job, len(members))}")
+        for line in left_behind.lines(remains):
+            note(self._args, f"note: {line}")
         left_out = job.querier.left_out
         if left_out:
             records = counted(left_out, "reported record")

@@ -76,7 +76,7 @@ class RespondOutput:
             groups += " each"
         line = (
             f"{counted(plan.count, 'host')} on {self._args.interface} in {groups}: {who}; "
-            f"{timing}, seed {plan.seed}"
+            f"{timing}, seed {plan.seed}; {self._rate_words(responder)}"
         )
         if self._format == "text":
             self._printer(line, "bold")
@@ -163,6 +163,10 @@ class RespondOutput:
             lines.append(
                 (f"{beyond:,} of {late.count:,} left more than a tick ({tick}) late", "yellow")
             )
+        if responder.held_back:
+            held_back = counted(responder.held_back, "message")
+            why = f"{self._rate_words(responder)} (--flood lifts it)"
+            lines.append((f"{held_back} not sent: {why}", "yellow"))
         if dropped:
             lines.append((f"{counted(dropped, 'packet')} dropped by the kernel", "yellow"))
         return lines
@@ -195,13 +199,22 @@ class RespondOutput:
             raise TypeError(f"a host sent no message: {found}")
         return found
 
+    @staticmethod
+    def _rate_words(responder: Responder) -> str:
+        limit = responder.limit
+        if limit is None:
+            return "no limit to what they send"
+        return f"at most {limit.per_second:,} messages a second, {limit.at_once:,} in a burst"
+
     def _description(self, responder: Responder) -> Json:
-        plan = self._plan
+        plan, limit = self._plan, responder.limit
         return {
             "interface": self._args.interface,
             "profile": plan.profile,
             "hz": plan.hz,
             "seed": plan.seed,
+            "limit_per_second": None if limit is None else limit.per_second,
+            "limit_at_once": None if limit is None else limit.at_once,
             "hosts": [_host_json(known) for known in responder.residents],
         }
 
@@ -217,6 +230,7 @@ class RespondOutput:
             },
             "more_than_a_tick_late": self._beyond(responder),
             "dropped": dropped,
+            "held_back": responder.held_back,
         }
 
     def _beyond(self, responder: Responder) -> int:

@@ -37,7 +37,7 @@ def closing_lines(
     """Give what is said at the end: who queries, what found no room, and the counts."""
     if result is not None:
         yield from about_queriers(result) or ["no IGMP and no MLD message was heard"]
-    for item in watch.analysis.left_out():
+    for item in watch.left_out:
         yield f"note: {left_out_text(item)}"
     yield str(watch.account)
     line = (
@@ -62,7 +62,7 @@ def watch_json(
         **account_json(watch.account),
         "events": events,
         "events_left_out": events_left_out,
-        "left_out": [left_out_text(item) for item in watch.analysis.left_out()],
+        "left_out": [left_out_text(item) for item in watch.left_out],
         "commands": commands,
     }
 

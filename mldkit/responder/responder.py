@@ -6,6 +6,10 @@
                                |
                  quiet moment: hosts are switched on, answers made ahead, events told
 
+In bulk there is a limit to what hosts send (`RateLimit`): beyond the first burst they are switched
+on and leave one after the other (`Movement`), and what is still too much is not sent, as if it were
+lost on the way. Timers go on as always, so what is sent is sent at its exact moment.
+
 Nothing that can wait is done while a host has something to send: what happened is kept and told
 when there is time. What the hosts do not send are neighbour solicitations and answers to ARP or
 neighbour discovery; duplicate address detection only takes its time.
@@ -22,6 +26,7 @@ from mldkit.link import clock
 from mldkit.link.runner import Runner
 from mldkit.model.units import MILLISECOND
 from mldkit.responder.frame_store import FrameStore
+from mldkit.responder.movement import Movement
 from mldkit.responder.untold import Untold
 from mldkit.wire.decoder import Decoder
 
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
     from mldkit.link.device import PacketSocket
     from mldkit.link.lateness import Lateness
+    from mldkit.link.rate_limit import RateLimit
     from mldkit.model.datagram import Datagram, Decoded, Frame
     from mldkit.protocol.events import Event
     from mldkit.responder.population import Population
@@ -39,6 +45,9 @@ _QUIET_NS = 2 * MILLISECOND
 _HURRY_MATTERS = 16
 """From so many hosts on, those that answer first are served first."""
 _COLLECT_AFTER = 50_000
+PER_SECOND, AT_ONCE = 2_000, 20_000
+"""Messages: what a switch whose processor looks into them may bear, and a burst in which ten
+thousand hosts answer a query of each family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +97,22 @@ class Responder:
         tells_answers: bool = True,
         can_tell: Callable[[], bool] = lambda: True,
         on_frame: Callable[[Frame], None] | None = None,
+        limit: RateLimit | None = None,
     ) -> None:
         self.queries = 0
         """Queries with a right checksum that hosts heard."""
         self.residents = population.residents
+        self.limit = limit
         self._draws = population.draws
         self._by_mac = {known.mac: i for i, known in enumerate(self.residents)}
         self._everybody = range(len(self.residents))
         self._untold = Untold(tell, can_tell)
-        self._asleep = deque(self._everybody)
+        self._movement = Movement(self.residents, limit)
         self._unprepared: deque[int] = deque()
         self._store = FrameStore()
         self._runner = Runner(
             device,
-            [known.host for known in self.residents],
+            [*(known.host for known in self.residents), self._movement.turn],
             decode=Decoder().decode,
             encode=self._store.encode,
             audience=self._audience,
@@ -109,6 +120,7 @@ class Responder:
             on_message=self._on_message,
             on_sent=self._on_sent if tell is not None and tells_answers else None,
             on_idle=self._on_idle,
+            limit=limit,
         )
 
     @property
@@ -117,17 +129,18 @@ class Responder:
         return self._untold.left_out
 
     @property
+    def held_back(self) -> int:
+        """Messages that were not sent because they were too many for the limit."""
+        return 0 if self.limit is None else self.limit.refused
+
+    @property
     def lateness(self) -> Lateness:
         """How much later than intended the frames left."""
         return self._runner.lateness
 
     def settle(self) -> None:
         """Be hosts that have been there for a while: everything is announced already."""
-        while self._asleep:
-            index = self._asleep.popleft()
-            now_ns = self._runner.now_ns
-            self.residents[index].boot(now_ns)
-            self.residents[index].host.settle()
+        self._movement.settle(lambda: self._runner.now_ns)
         # What they did to get there did not happen as far as the link is concerned.
         self._untold.clear()
         self._unprepared.extend(self._everybody)
@@ -155,22 +168,29 @@ class Responder:
                 if end_ns is None or leave_ns < end_ns:
                     self._leave()
                 if end_ns is None:
-                    while (deadline_ns := self._runner.deadline_ns) is not None:
-                        self._runner.run(deadline_ns)
+                    self._finish_leaving()
                     return
             self._runner.run(end_ns)
         finally:
             self._untold.tell_all()
             gc.unfreeze()
 
+    def _finish_leaving(self) -> None:
+        """Run until everybody has left and told it."""
+        while True:
+            deadline_ns = self._runner.deadline_ns
+            if deadline_ns is None:
+                if not self._movement.is_leaving:
+                    return
+                deadline_ns = self._runner.now_ns + _QUIET_NS
+            self._runner.run(deadline_ns)
+
     def close(self) -> None:
         """Close the runner; the device stays open."""
         self._runner.close()
 
     def _leave(self) -> None:
-        for index in self._everybody:
-            if index not in self._asleep:
-                self.residents[index].leave(self._runner.now_ns)
+        self._movement.leave(self._runner.now_ns)
         self._runner.refresh()
         self._unprepared.extend(self._everybody)
 
@@ -204,11 +224,14 @@ class Responder:
             return False
         if self._untold.tell_one():
             return True
-        if self._asleep:
-            index = self._asleep.popleft()
-            self.residents[index].boot(self._runner.now_ns)
+        turn = self._movement.turn
+        was_waiting = turn.deadline_ns is not None
+        index = self._movement.next(self._runner.now_ns)
+        if index is not None:
             self._unprepared.append(index)
             self._runner.refresh((index,))
+        elif turn.deadline_ns is not None and not was_waiting:
+            self._runner.refresh((len(self.residents),))
         elif self._unprepared:
             self._store.keep(self.residents[self._unprepared.popleft()].host.prepare())
         elif self._store.missed:

@@ -52,8 +52,8 @@ class Watch:
 def watch(link: Link) -> Iterator[Watch]:
     watching = Watch(link.far)
     yield watching
-    watching.child.send_signal(signal.SIGINT)
-    assert watching.child.wait(timeout=10) == 130
+    watching.child.send_signal(signal.SIGTERM)
+    assert watching.child.wait(timeout=10) == 0
 
 
 def test_a_join_comes_with_its_process_and_a_leave_too(link: Link, watch: Watch) -> None:

@@ -6,14 +6,17 @@ import json
 import signal
 import subprocess
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mldkit.errors import CaptureError
 from mldkit.link.capture import open_capture
+from mldkit.link.device import PacketSocket
 from mldkit.model.addresses import text
 from mldkit.model.datagram import Decoded
+from mldkit.model.units import MILLISECOND
 from mldkit.wire.decode import decode
 
 if TYPE_CHECKING:
@@ -233,6 +236,20 @@ def test_an_interrupt_prints_what_came_until_then(
     assert "interrupted" in notes
 
 
+def test_general_queries_keep_their_distance(link: Link) -> None:
+    quick = ("--max-response", "100ms", "--count", "3", "--wait", "200ms")
+    done = link.near.mldkit("query", "-i", "eth1", "--json", *quick)
+    stamps: dict[str, list[float]] = {}
+    for one in json.loads(done.stdout)["queries"]:
+        stamps.setdefault(one["protocol"], []).append(float(one["time"]))
+
+    assert {protocol: len(times) for protocol, times in stamps.items()} == {"igmp": 3, "mld": 3}
+    # The kernel's stamps of leaving, on a clock that may be slewed meanwhile.
+    gaps = [later - earlier for times in stamps.values() for earlier, later in pairwise(times)]
+    assert min(gaps) >= 0.999
+    assert "note: General Queries are 1 s apart, not 100 ms" in done.stderr
+
+
 def test_a_report_is_on_the_wire_as_it_was_asked_for(link: Link) -> None:
     catcher = link.far.spawn(
         "tshark", "-i", "eth1", "-l", "-a", "duration:20", "-f", "igmp", "-T", "fields",
@@ -322,3 +339,28 @@ def test_sources_beyond_the_mtu_are_said_to_be_left_out(link: Link) -> None:
         "note: IS_EX(239.1.1.1): 365 of 400 sources fit the MTU, the rest is left out\n"
     )
     assert len(json.loads(done.stdout)["sent"][0]["records"][0]["sources"]) == 365
+
+
+def test_reports_in_bulk_leave_at_their_rate_and_an_interrupt_says_how_many(link: Link) -> None:
+    bulk = ("report", "-i", "eth1", "--version", "igmp2", "239.1.0.0+2000", "--json")
+    child = link.near.spawn_mldkit(*bulk)
+    assert child.stderr is not None
+    assert child.stderr.readline() == (
+        "note: 2,000 packets take 1.9 s, 1,000 a second (or --flood)\n"
+    )
+    child.send_signal(signal.SIGTERM)
+    output, notes = child.communicate(timeout=20)
+    sent = len(json.loads(output)["sent"])
+
+    assert child.returncode == 130
+    assert sent < 2000
+    assert f"note: interrupted: sent {sent} packet" in notes
+
+    with link.far.entered():
+        device = PacketSocket("eth1")
+    with device:
+        done = link.near.mldkit(*bulk[:5], "239.1.0.0+300")
+        stamps = [frame.time_ns or 0 for frame in iter(device.take, None) if not frame.outgoing]
+    assert (done.returncode, len(stamps)) == (0, 300)
+    # The first hundred at once, a millisecond for each of the others; stamps may be slewed.
+    assert max(stamps) - min(stamps) >= 199 * MILLISECOND * 99 // 100

@@ -94,6 +94,29 @@ def test_one_host_answers_for_its_groups_and_sources(quiet: Link) -> None:
     assert "2 queries heard, 2 messages sent" in output
 
 
+def test_a_signal_to_end_gives_the_summary_and_0(quiet: Link) -> None:
+    child = responding(quiet.far, "--warm", "239.1.2.3")
+    output, errors = end(child, signal.SIGTERM)
+    assert (child.returncode, errors) == (0, "")
+    assert "0 queries heard, 0 messages sent" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "limits"), [((), (2000, 20_000)), (("--flood",), (None, None))]
+)
+def test_the_rate_is_told(
+    quiet: Link, options: tuple[str, ...], limits: tuple[int | None, int | None]
+) -> None:
+    quickly = ("respond", "-i", "eth1", "--warm", "--for", "1ms", "239.1.2.3", *options)
+    document = json.loads(quiet.far.mldkit(*quickly, "--json").stdout)
+    line = quiet.far.mldkit(*quickly).stdout.splitlines()[0]
+
+    assert (document["limit_per_second"], document["limit_at_once"]) == limits
+    assert document["held_back"] == 0
+    words = "no limit to what they send" if options else "at most 2,000 messages a second"
+    assert words in line
+
+
 def test_a_group_that_is_never_reported_is_named(quiet: Link) -> None:
     child = responding(quiet.far, "--warm", "239.1.2.3", "224.0.0.1", "ff02::1", "ff01::7+4")
 

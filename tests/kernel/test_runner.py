@@ -10,6 +10,7 @@ import pytest
 from mldkit.errors import LinkError
 from mldkit.link import clock
 from mldkit.link.device import PacketSocket
+from mldkit.link.rate_limit import RateLimit
 from mldkit.link.runner import Runner
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.testing.envelopes import MLD_QUERY, V6
@@ -73,8 +74,8 @@ def wire(make_namespace: Callable[[], Namespace]) -> Iterator[Wire]:
         yield Wire(first, second, far)
 
 
-def running(wire: Wire, machine: Echo) -> Runner:
-    return Runner(wire.far, machine, decode=Decoder().decode, encode=encode_frame)
+def running(wire: Wire, machine: Echo, limit: RateLimit | None = None) -> Runner:
+    return Runner(wire.far, machine, decode=Decoder().decode, encode=encode_frame, limit=limit)
 
 
 def test_delays_on_the_wire_are_those_that_the_machine_wanted(wire: Wire) -> None:
@@ -122,6 +123,24 @@ def test_time_is_over_although_messages_and_timers_never_end(wire: Wire) -> None
         assert clock.now_ns() >= until_ns
     assert len(machine.calls) == 1000
     assert not machine.deadlines
+
+
+def test_what_is_beyond_the_limit_is_not_sent_and_delays_nothing(wire: Wire) -> None:
+    machine = Echo()
+    limit = RateLimit(1, at_once=20)
+    with running(wire, machine, limit) as runner:
+        for _ in range(50):
+            wire.near.send(V6)
+        runner.run(runner.now_ns + SECOND // 2)
+
+    seen = 0
+    while (frame := wire.near.take()) is not None:
+        seen += not frame.outgoing
+    assert (seen, runner.lateness.count, limit.refused) == (20, 20, 30)
+    # The machine knows nothing of it: each of its timers ran at its time.
+    heard = [time_ns for name, time_ns in machine.calls if name == "receive"]
+    ran = [time_ns for name, time_ns in machine.calls if name == "poll"]
+    assert [later - earlier for earlier, later in zip(heard, ran, strict=True)] == [DELAY_NS] * 50
 
 
 def test_a_callback_stops_it(wire: Wire) -> None:

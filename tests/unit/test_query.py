@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -12,7 +13,7 @@ from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, LegacyReport, Message, Query, RecordType, Report
 from mldkit.model.units import MILLISECOND, SECOND
-from mldkit.query import Asker, ExpectedMember, QueryResult, Schedule
+from mldkit.query import Asker, ExpectedMember, QueryResult, Schedule, has_general_query
 from mldkit.wire.encode import encode_frame
 
 MAC = bytes.fromhex("020000000002")
@@ -120,6 +121,44 @@ def test_the_answer_to_a_second_query_replaces_the_first() -> None:
     (host,) = result.hosts()
     assert host.groups[G6].sources == (parse("2001:db8::2"),)
     assert [answer.query for answer in result.answers] == [0, 1]
+
+
+class SlowLink(ScriptedLink):
+    """A device whose transmit queue is full: each frame takes 400 ms to leave."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+        self.left_ns: list[int] = []
+
+    def send(self, frame: bytes) -> None:
+        self.now_ns += 400 * MILLISECOND
+        self.left_ns.append(self.now_ns)
+        super().send(frame)
+
+
+def test_queries_are_apart_from_when_they_left() -> None:
+    link = SlowLink()
+    asker = Asker(link, link.clock)
+    schedule = Schedule(3, SECOND, SECOND, spacing_ns=SECOND)
+    asker.run([encode_frame(QUERY4), encode_frame(QUERY6)], schedule)
+
+    four = link.left_ns[::2]
+    assert [later - earlier for earlier, later in pairwise(four)] == [1800 * MILLISECOND] * 2
+
+
+@pytest.mark.parametrize(
+    ("queries", "expected"),
+    [
+        ((QUERY4,), True),
+        ((replace(QUERY4, vlan=(5,)), QUERY6), True),
+        ((replace(QUERY4, message=Query(3, G4, 10, False, 2, 125), destination=G4),), False),
+        ((replace(QUERY6, message=Report(())),), False),
+    ],
+)
+def test_a_general_query_is_known_by_its_octets(
+    queries: tuple[Datagram, ...], expected: bool
+) -> None:
+    assert has_general_query([encode_frame(one) for one in queries]) is expected
 
 
 def test_joins_and_leaves_meanwhile_are_counted_and_are_no_answers() -> None:

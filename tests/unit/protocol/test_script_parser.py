@@ -108,6 +108,20 @@ def test_a_script_without_a_host_is_refused() -> None:
         parse_script("# nothing\n", "a.play")
 
 
+def test_a_frame_for_the_host_comes_after_the_line_of_the_host() -> None:
+    text = "querier 10.9.0.1 02:00:00:00:00:01\n0.0 query 0.0.0.0 to 10.9.0.2\n"
+
+    with pytest.raises(ScriptError, match=r"a\.play:2:30: no line `host"):
+        parse_script(text, "a.play")
+
+
+def test_an_error_does_not_quote_a_word_as_long_as_a_file() -> None:
+    with pytest.raises(ScriptError) as caught:
+        parse_script(HEADER + "0.0 join " + "f" * 5000, "a.play")
+
+    assert len(caught.value.message) < 400
+
+
 def test_a_querier_that_acts_needs_an_address() -> None:
     with pytest.raises(ScriptError, match=r"a\.play:1:1: no line `querier"):
         parse_script("set querier acting\nhost 10.9.0.2 02:00:00:00:00:02\n", "a.play")
