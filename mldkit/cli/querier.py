@@ -245,9 +245,10 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
 def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
     if args.write is None:
         return None
-    from mldkit.link.capture_writer import CaptureWriter
+    from mldkit.link.capture_writer import CaptureWriter, lasting
 
-    return stack.enter_context(CaptureWriter(args.write)).write
+    writer = stack.enter_context(CaptureWriter(args.write))
+    return lasting(writer, lambda words: note(args, f"note: {words}"))
 
 
 _RANKS = {

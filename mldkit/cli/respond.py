@@ -229,9 +229,10 @@ def _make(
     )
     on_frame = None
     if args.write is not None:
-        from mldkit.link.capture_writer import CaptureWriter
+        from mldkit.link.capture_writer import CaptureWriter, lasting
 
-        on_frame = stack.enter_context(CaptureWriter(args.write)).write
+        writer = stack.enter_context(CaptureWriter(args.write))
+        on_frame = lasting(writer, lambda words: note(args, f"note: {words}"))
     responder = Responder(
         device,
         population,

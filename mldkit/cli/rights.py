@@ -70,6 +70,7 @@ def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], Non
     file: str | None = getattr(args, "write", None)
     if file is None:
         return None
-    from mldkit.link.capture_writer import CaptureWriter
+    from mldkit.link.capture_writer import CaptureWriter, lasting
 
-    return stack.enter_context(CaptureWriter(file, in_own_folder=args.user is not None)).write
+    writer = stack.enter_context(CaptureWriter(file, in_own_folder=args.user is not None))
+    return lasting(writer, lambda words: terminal.note(args, f"note: {words}"))

@@ -91,6 +91,8 @@ def run(args: argparse.Namespace) -> int:
     """Watch until the time is over or somebody interrupts; return 1 for an error finding."""
     if args.exec_user is not None and args.command is None:
         raise UsageError("argument --exec-user: it needs --exec")
+    if args.write == "-":
+        raise UsageError("argument -w: standard output carries the events", hint="name a file")
     from mldkit.link import clock
     from mldkit.render.outbox import STANDARD_OUTPUT, Outbox
 

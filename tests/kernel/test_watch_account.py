@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mldkit.link.capture import open_capture
 from mldkit.link.device import PacketSocket
 from mldkit.testing.story import Story
 from tests.kernel.event_stream import LONG_S, EventStream
@@ -292,3 +293,33 @@ def test_frames_in_front_of_the_end_of_a_namespace_are_folded(
     assert missing["interface"] == "up0"
     assert len(joins) == 50, "told before the interface is missing"
     assert account["received"] == account["folded"] == 50
+
+
+def test_a_full_disk_ends_the_capture_and_not_the_watch(silent_link: Link, tmp_path: Path) -> None:
+    link = silent_link
+    capture = tmp_path / "seen.pcapng"
+    # A file of at most 8 KiB is as good as a full disk (setrlimit(2), RLIMIT_FSIZE).
+    watcher = EventStream(
+        link.near.spawn(
+            "prlimit", "--fsize=8192", sys.executable, "-m", "mldkit", "watch",
+            "-i", link.interface, "-w", str(capture),
+        )
+    )  # fmt: skip
+    until_true(lambda: listeners(link.near) == 1)
+
+    frames = reports(300)
+    send(link, frames)
+    watcher.process.send_signal(signal.SIGTERM)
+    code, words = watcher.finish()
+
+    account = watcher.events[-1]
+    assert code == 0
+    assert account["received"] == account["folded"] == 300
+    assert sum(event["event"] == "join" for event in watcher.events) == 300
+    with open_capture(str(capture)) as written:
+        kept = [frame.data for frame in written.frames()]
+        assert not written.damage
+    assert 50 < len(kept) < 300
+    assert kept == frames[: len(kept)]
+    assert words.count("seen.pcapng: cannot be written: file too large") == 1
+    assert f"it ends with {len(kept)} packets, and the rest goes on without it" in words
