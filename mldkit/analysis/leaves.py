@@ -110,6 +110,8 @@ class _Pending:
     interval_ns: int = LAST_MEMBER_INTERVAL_NS
     queries: int = 0
     first_ns: int = 0
+    due_ns: int = 0
+    """When it is looked at next."""
     told_ns: int = 0
     """When somebody last told that he leaves: the state of the group begins anew with each."""
     dropped: Unheeded | None = None
@@ -187,7 +189,7 @@ class Leaves:
         if pending is None:
             pending = _Pending(left, mark, robustness, mark.time_ns, [0, 0])
             self._pending.keep(group, pending)
-            heappush(self._due, (pending.until_ns, group))
+            self._await(pending)
         elif not any(pending.waiting):
             # The queries that follow the leave before it ask about this one too.
             pending.since_ns = mark.time_ns
@@ -247,16 +249,16 @@ class Leaves:
         """Judge the leaves whose time is over."""
         due = self._due
         while due and due[0][0] < now_ns:
-            _, group = heappop(due)
+            due_ns, group = heappop(due)
             pending = self._pending.get(group)
-            if pending is None:
-                # It made room for others.
+            if pending is None or pending.due_ns != due_ns:
+                # What was awaited then made room for others.
                 continue
             if pending.until_ns < now_ns and not self._is_put_off(pending):
                 self._pending.drop(group)
                 self._judge(pending)
             else:
-                heappush(due, (pending.until_ns, group))
+                self._await(pending)
 
     def finish(self) -> None:
         """Judge the leaves of which the last member query time is over: nobody asked so far."""
@@ -264,6 +266,11 @@ class Leaves:
             if pending.is_overdue and not pending.queries:
                 self._judge(pending)
         self.pause()
+
+    def _await(self, pending: _Pending) -> None:
+        """Note when to look at a leave."""
+        pending.due_ns = pending.until_ns
+        heappush(self._due, (pending.due_ns, pending.left.row.group))
 
     def _is_put_off(self, pending: _Pending) -> bool:
         """Return whether a query may still come, though the last member query time is over.

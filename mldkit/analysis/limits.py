@@ -39,7 +39,7 @@ FINDINGS, GRADES, STATIONS = "findings", "grades", "stations"
 IDENTITIES, GROUP_MACS, EMPTIED = "identities", "group-macs", "emptied-groups"
 EXCHANGES, SPECIFIC, OPEN_SPECIFIC = "exchanges", "specific-queries", "open-queries"
 ANSWERS, SILENT, EARLY = "answers", "silent-hosts", "early-hosts"
-CHANGED, RECENT, LEAVES, CHURN = "repeats", "recent", "leaves", "churn"
+CHANGED, RECENT, LEAVES, LEFT, CHURN = "repeats", "recent", "leaves", "left", "churn"
 REPORTERS, PROXIES, TRUSTED = "reporters", "proxies", "trusted"
 STREAMS = "streams"
 DEVICES, TARGETS, REQUESTS = "devices", "targets", "requests"
@@ -67,6 +67,7 @@ MOST: Mapping[str, int] = {
     CHANGED: 100_000,
     RECENT: 5_000,
     LEAVES: 20_000,
+    LEFT: 10_000,
     CHURN: 20_000,
     REPORTERS: 100_000,
     PROXIES: 200,

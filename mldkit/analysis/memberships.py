@@ -77,7 +77,7 @@ class Memberships:
         """When the last member of a group left it, as long as nobody joins again."""
         self.last_left: Table[Address, Row] = room.table(limits.EMPTIED, beside="row")
         """The stay that ended then."""
-        self._leaves = LeaveEvents(room.key, listener)
+        self._leaves = LeaveEvents(room, listener)
         self._nameless: dict[Host, dict[Row, None]] = {}
         """All stays of hosts without an address."""
         self._known: dict[Host, dict[int, Row]] = {}

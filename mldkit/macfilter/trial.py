@@ -115,11 +115,13 @@ class TrialRunner:
 
     def __init__(self, cable: Cable, sender: Sender) -> None:
         self._cable = cable
-        self._sender = sender
+        self.sender = sender
         self._next = 1
 
     def run(self, trial: Trial, observer: Observer) -> list[TrialResult]:
         """Send the frames of a trial and return what became of each."""
+        # Frames of a trial that somebody else watched may fill the buffers of these sockets.
+        observer.collect(Observation())
         results: list[TrialResult] = []
         for start in range(0, len(trial.probes), _BATCH):
             results += self._batch(trial, trial.probes[start : start + _BATCH], observer)
@@ -167,7 +169,7 @@ class TrialRunner:
     def _send(self, probes: Sequence[Probe]) -> list[int]:
         numbers = list(range(self._next, self._next + len(probes)))
         self._next += len(probes)
-        frames = [self._sender.frame(*pair) for pair in zip(probes, numbers, strict=True)]
+        frames = [self.sender.frame(*pair) for pair in zip(probes, numbers, strict=True)]
         self._cable.send(frames)
         return numbers
 

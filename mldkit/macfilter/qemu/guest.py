@@ -4,27 +4,22 @@
 
     eth1  e1000e, sends  ------ a hub of QEMU ------  eth0  e1000e, under test
 
-Prediction and observation are those of the other vehicles and run here, next to the driver. It
-reads the job that `machine` packed, says `ready`, and ends with one line: the report, compressed,
-in base64.
+Prediction and observation are those of the other vehicles and run here, next to the driver.
 """
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import fcntl
-import json
 import socket
 import struct
-import sys
-import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mldkit.errors import LinkError, MldkitError
+from mldkit.errors import LinkError
+from mldkit.guest.program import answer
 from mldkit.link import clock
 from mldkit.link.interfaces import find
+from mldkit.link.macs import change_list
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.probes import Mode, Probe
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
@@ -37,16 +32,12 @@ if TYPE_CHECKING:
 
     from mldkit.model.addresses import Address
 
-READY = "ready"
-REPORT = "report "
 _SPARE = (parse("ff15::4d:77"), parse("239.77.7.7"), parse("ff05::4d:78"))
 _WANTED = 3
 _MANY = 300
 _SLOTS = 14
 _STRANGERS = 12
 _PATIENCE_NS = 10 * SECOND
-_SIOCADDMULTI = 0x8931
-_SIOCDELMULTI = 0x8932
 _SOL_PACKET = 263
 _ADD_MEMBERSHIP = 1
 _UNICAST = 3
@@ -130,20 +121,18 @@ class QemuVehicle(FilterStage):
         )
         chosen = list(addresses)[:_MANY]
         before = len(self.listed())
-        self._change_list(_SIOCADDMULTI, chosen)
+        self._change_list(chosen, add=True)
         self._state("300 more", extra=tuple(Probe("listed", mac, b"") for mac in chosen))
         self._say(
             "300 more",
             f"{len(self.listed())} addresses are listed and IFF_ALLMULTI is not set",
             holds=len(self.listed()) == before + _MANY and not self._flags() & 0x300,
         )
-        self._change_list(_SIOCDELMULTI, chosen)
+        self._change_list(chosen, add=False)
 
-    def _change_list(self, request: int, addresses: Sequence[bytes]) -> None:
+    def _change_list(self, addresses: Sequence[bytes], *, add: bool) -> None:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-            for mac in addresses:
-                argument = struct.pack("16sH6s8x", self.interface.encode(), 0, mac)
-                fcntl.ioctl(control, request, argument)
+            change_list(control, self.interface, addresses, add=add)
 
     def _state_of_unicast(self, number: int) -> None:
         """Add secondary addresses for as long as a socket lives."""
@@ -178,19 +167,12 @@ class QemuVehicle(FilterStage):
             clock.wait_ns(10 * MILLISECOND)
 
 
-def main() -> None:
-    """Do the job on standard input and write the report, or the error, to standard output."""
-    job = json.load(sys.stdin)
-    print(READY, flush=True)  # noqa: T201 (read by the machine)
+def work(job: dict[str, Any]) -> dict[str, Any]:
+    """Return the report of the vehicle."""
     vehicle = QemuVehicle(map(parse, job["groups"]), job["seed"])
-    try:
-        with vehicle.held:
-            report = vehicle.run().document()
-    except MldkitError as error:
-        report = {"error": error.message, "hint": error.hint, "unsupported": False}
-    packed = base64.b64encode(zlib.compress(json.dumps(report).encode()))
-    print(REPORT + packed.decode(), flush=True)  # noqa: T201
+    with vehicle.held:
+        return vehicle.run().document()
 
 
 if __name__ == "__main__":
-    main()
+    answer(work)
