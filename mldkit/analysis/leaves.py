@@ -94,7 +94,10 @@ class Tally:
 
 @dataclass(slots=True)
 class _Pending:
-    """Leaves of one group whose queries are awaited, by the first of them."""
+    """Leaves of one group whose queries are awaited, by the first of them.
+
+    It has more attributes than a class should, because it is one flat record of what followed.
+    """
 
     left: Left
     mark: Mark
