@@ -57,4 +57,4 @@ news: ## show what the next release will say
 	$(BIN)/towncrier build --draft --version next
 
 dist: ## wheel and source archive, in dist/
-	$(BIN)/python -m build
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build
