@@ -123,8 +123,8 @@ def test_an_analysis_says_the_same_as_a_watch(family: Family) -> None:
         texts.append([left_out_text(item) for item in result.left_out])
 
     assert texts[0] == texts[1]
-    assert "2 memberships" in texts[0][0]
-    assert "since 2023-11-14 22:13:26" in texts[0][0]
+    name = family.name.upper()
+    assert texts[0][0].startswith(f"{name}, since 2023-11-14 22:13:26 UTC: 2 memberships")
 
 
 def test_what_is_left_out_of_several_links_names_none(family: Family) -> None:
@@ -165,8 +165,7 @@ def test_the_table_has_a_line_as_long_as_something_is_left_out(family: Family) -
 def test_everything_that_can_be_left_out_has_words(what: str) -> None:
     item = limits.LeftOut(None, 1234, what, 5678, BEGIN_NS, BEGIN_NS)
 
-    assert limit_text(item).startswith("no room: 1,234 ")
-    assert "since" in limit_text(item)
+    assert limit_text(item).startswith("no room: since 2023-11-14 22:13:20 UTC: 1,234 ")
 
 
 def test_room_is_enlarged_as_a_whole() -> None:
