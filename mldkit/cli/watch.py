@@ -12,6 +12,7 @@ from mldkit.cli.arguments import add_format, add_interface, duration
 from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
+from mldkit.render.streams import reader_has_gone
 from mldkit.render.terminal import json_text, note, print_json
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class _Session:
         length_ns = self._args.duration
         end_ns = None if length_ns is None else self._begun_ns + length_ns
         now_ns = self._begun_ns
-        while end_ns is None or now_ns < end_ns:
+        while (end_ns is None or now_ns < end_ns) and not reader_has_gone():
             is_busy = commands is not None and commands.is_busy
             until_ns = now_ns + (_BUSY_NS if is_busy else SLICE_NS)
             self.watch.listen(until_ns if end_ns is None else min(until_ns, end_ns))

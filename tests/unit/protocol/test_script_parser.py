@@ -108,6 +108,15 @@ def test_a_script_without_a_host_is_refused() -> None:
         parse_script("# nothing\n", "a.play")
 
 
+@pytest.mark.parametrize("address", ["10.9.0.2", "fe80::2"])
+def test_a_unicast_query_without_a_host_is_an_error_of_its_line(address: str) -> None:
+    querier = "10.9.0.1" if "." in address else "fe80::1"
+    group = "239.1.2.3" if "." in address else "ff15::1"
+    text = f"querier {querier} 02:00:00:00:00:01\n0.0 query {group} to {address}\n"
+    with pytest.raises(ScriptError, match=r"a\.play:2:\d+: no line `host ADDRESS MAC` says"):
+        parse_script(text, "a.play")
+
+
 def test_a_querier_that_acts_needs_an_address() -> None:
     with pytest.raises(ScriptError, match=r"a\.play:1:1: no line `querier"):
         parse_script("set querier acting\nhost 10.9.0.2 02:00:00:00:00:02\n", "a.play")
