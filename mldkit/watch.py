@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from mldkit.analysis.engine import Analysis
 from mldkit.analysis.events import Event
 from mldkit.analysis.glance import Glance, MemberLine, glance, members
+from mldkit.analysis.limits import MOST_LIVE, enlarged
 from mldkit.analysis.vantage import AUTO
 from mldkit.link.presence import UP, Presence
 from mldkit.model.units import MILLISECOND
@@ -26,6 +27,7 @@ from mldkit.wire.rules import ERROR
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.result import AnalysisResult
     from mldkit.link.presence import Machine
     from mldkit.model.datagram import Frame
@@ -62,11 +64,13 @@ class Watch:
         *,
         profile: str = DEFAULT_PROFILE,
         vantage: str = AUTO,
+        room: int = 1,
         on_frame: Callable[[Frame], None] | None = None,
     ) -> None:
         """Open the interface; raise LinkError where there is none or we may not.
 
-        An interface that is down is waited for.
+        An interface that is down is waited for. `room` says how many times as much is kept of
+        senders and members (`mldkit.analysis.limits`).
         """
         self.interface = interface
         self.errors = 0
@@ -77,7 +81,8 @@ class Watch:
         self._on_frame = on_frame
         self._deaf_since_ns: int | None = None
         """Wall time since which nothing can be heard."""
-        self.analysis = Analysis(profile, self._take, with_data=False, vantage=vantage)
+        most = enlarged(MOST_LIVE, room)
+        self.analysis = Analysis(profile, self._take, with_data=False, vantage=vantage, most=most)
         self.analysis.intake.begun_ns = self.begun_ns = machine.wall_ns()
         self._presence = Presence(machine, self._enter, self._miss)
         self._presence.begin()
@@ -109,6 +114,11 @@ class Watch:
     def dropped(self) -> int:
         """Packets that the kernel has thrown away so far, over all sockets."""
         return self._presence.dropped
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """What found no room so far."""
+        return self.analysis.left_out()
 
     def glance(self) -> Glance:
         """Return who queries, and how many groups and hosts there are now."""

@@ -8,7 +8,6 @@ the low 64 bits.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ class Acting:
     def __init__(self) -> None:
         self.querier: Querier | None = None
         """The acting one, None while there is none."""
-        self.changes: deque[int] = deque(maxlen=CHANGES_ALLOWED + 1)
+        self.changes: list[int] = []
         """When another one than before began to act."""
         self._since_ns = 0
         self._last: Querier | None = None
@@ -50,14 +49,15 @@ class Acting:
         self.end(now_ns)
         is_change = self._last is not None and self._last is not querier
         if is_change:
-            self.changes.append(now_ns)
+            self.changes = [*self.changes[-CHANGES_ALLOWED:], now_ns]
         self.querier, self._since_ns = querier, now_ns
+        querier.is_acting = True
         return is_change
 
     def end(self, now_ns: int) -> None:
         """Let nobody act from now on."""
         if self.querier is not None:
-            self.querier.acting.append((self._since_ns, now_ns))
+            self.querier.acted(self._since_ns, now_ns)
             self._last, self.querier = self.querier, None
 
     def forget(self) -> None:
@@ -67,4 +67,4 @@ class Acting:
     def finish(self, now_ns: int) -> None:
         """Close the time of the acting querier at the end of the capture."""
         if self.querier is not None:
-            self.querier.acting.append((self._since_ns, now_ns))
+            self.querier.acted(self._since_ns, now_ns)

@@ -13,22 +13,27 @@ last window has passed, and what a host has answered is kept in its membership r
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.facts import NEVER_NS, host_address
-from mldkit.analysis.limits import EXCHANGES, MOST_OPEN, SPECIFIC
+from mldkit.analysis.limits import ANSWERS, EXCHANGES, MOST_OPEN, OPEN_SPECIFIC, SPECIFIC
 from mldkit.model.units import MILLISECOND
 from mldkit.protocol.exchange import late_limit_ns
 from mldkit.protocol.variables import variables_of
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.facts import Host, Mark
+    from mldkit.analysis.room import LinkRoom
     from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
+_LEAST_OPEN = 16
+"""Specific queries of one link that are open whatever others have."""
+_PROOFS = 2
+"""So many General Queries of the acting querier a host answers to have room of its own."""
 _EARLY_RESPONSE_NS = 100 * MILLISECOND
 """An answer at once to a query that allows less time than that may be chance."""
 
@@ -60,7 +65,11 @@ class Silent(NamedTuple):
 
 @dataclass(slots=True)
 class Exchange:
-    """General Queries that one report of a host answers."""
+    """General Queries that one report of a host answers.
+
+    It has more attributes than a class should, because it is one flat record of who asked and who
+    answered.
+    """
 
     number: int
     first: Mark
@@ -73,18 +82,33 @@ class Exchange:
     """Whether every host hears it: it went to all hosts."""
     robustness: int
     askers: set[Address] = field(default_factory=set)
+    """The first so many, and the acting querier."""
+    is_of_acting: bool = False
+    """Whether the acting querier asked in it."""
+    is_too_large: bool = False
+    """Whether more hosts answered than are kept: then nobody is known to be silent."""
     answered: set[Host] = field(default_factory=set)
     silent: dict[Host, Silent] = field(default_factory=dict)
     """Members that answered nothing in time."""
 
-    def join(self, asked: Asked, until_ns: int, source: Address, *, to_everybody: bool) -> None:
+    def join(
+        self, asked: Asked, until_ns: int, source: Address, *, to_everybody: bool, is_acting: bool
+    ) -> None:
         """Take in a further query."""
+        if len(self.queries) >= MOST_OPEN:
+            self.queries.pop()
         self.queries.append(asked)
         self.last_ns = asked.time_ns
         self.limit_ns = max(self.limit_ns, asked.limit_ns)
         self.until_ns = max(self.until_ns, until_ns)
         self.to_everybody |= to_everybody
-        self.askers.add(source)
+        self.ask(source, is_acting=is_acting)
+
+    def ask(self, source: Address, *, is_acting: bool) -> None:
+        """Take in who asks."""
+        self.is_of_acting |= is_acting
+        if is_acting or len(self.askers) < MOST_OPEN:
+            self.askers.add(source)
 
 
 @dataclass(slots=True)
@@ -94,17 +118,20 @@ class Specific:
     asked: Asked
     group: Address
     mark: Mark
-    sources: tuple[Address, ...]
+    has_sources: bool
     answered: set[Host] = field(default_factory=set)
+    is_too_large: bool = False
+    """Whether more hosts answered than are kept."""
     older_reporter: Address = b""
 
 
 class AnswerWindows:
     """The queries of one link and family that may still be answered."""
 
-    def __init__(self, link: LinkKey, latest: int = -1) -> None:
+    def __init__(self, room: LinkRoom, latest: int = -1) -> None:
         """Take the number of the last exchange so far: rows hold those that they answered."""
-        self._link = link
+        self._room = room
+        self._link = room.key
         self.latest = latest
         """Number of the last exchange of General Queries; rows hold it once they answered."""
         self.specific: dict[Address, deque[Specific]] = {}
@@ -118,11 +145,10 @@ class AnswerWindows:
         self.answerable_ns = NEVER_NS
         """Until when a report may be the answer, however late, to a question that was seen: twice
         the time that it allows. Before the first question anything may be an answer."""
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
-        self._specific_order: deque[Specific] = deque()
+        self._specific_order: deque[Specific] | None = None
+        """Those of all groups; made when one comes, for there are many links."""
 
     @property
     def due_ns(self) -> int:
@@ -131,7 +157,15 @@ class AnswerWindows:
         order = self._specific_order
         return min(open_ns, order[0].asked.limit_ns) if order else open_ns
 
-    def query(self, query: Query, source: Address, mark: Mark, *, to_everybody: bool) -> None:
+    def query(
+        self,
+        query: Query,
+        source: Address,
+        mark: Mark,
+        *,
+        to_everybody: bool,
+        is_acting: bool = False,
+    ) -> None:
         """Take in an accepted query; `to_everybody` says that it went to all hosts."""
         now_ns = mark.time_ns
         limit_ns = now_ns + late_limit_ns(query)
@@ -143,7 +177,7 @@ class AnswerWindows:
         )
         asked = Asked(now_ns, limit_ns, query.max_response_ns, suspicious)
         if not query.is_general:
-            self._open_specific(Specific(asked, query.group, mark, query.sources))
+            self._open_specific(Specific(asked, query.group, mark, bool(query.sources)))
             return
         variables = variables_of(query)
         until_ns = max(limit_ns, now_ns + variables.interval_ns)
@@ -152,8 +186,8 @@ class AnswerWindows:
             now_ns - latest.last_ns < query.max_response_ns or len(self._open) >= MOST_OPEN
         ):
             if now_ns - latest.last_ns >= query.max_response_ns:
-                self.left_out[EXCHANGES] += 1
-            latest.join(asked, until_ns, source, to_everybody=to_everybody)
+                self._room.leave_out(EXCHANGES)
+            latest.join(asked, until_ns, source, to_everybody=to_everybody, is_acting=is_acting)
             if not self._open or self._open[-1] is not latest:
                 self._open.append(latest)
             return
@@ -162,7 +196,7 @@ class AnswerWindows:
             self.latest, mark, now_ns, deque((asked,)), limit_ns, until_ns,
             to_everybody=to_everybody, robustness=variables.robustness,
         )  # fmt: skip
-        exchange.askers.add(source)
+        exchange.ask(source, is_acting=is_acting)
         self._latest = exchange
         self._open.append(exchange)
 
@@ -177,7 +211,7 @@ class AnswerWindows:
             self.closed.append(self._open.pop(0))
         order = self._specific_order
         while order and order[0].asked.limit_ns < now_ns:
-            self._close_specific(order.popleft())
+            self.expired.append(self._close_specific(order))
 
     def pair(self, host: Host, row: Row, now_ns: int, *, older: bool) -> tuple[Asked, bool] | None:
         """Return the query that a report answers for a row, and whether it is late.
@@ -203,14 +237,16 @@ class AnswerWindows:
                         best, taken = specific.asked, specific
                     break
         if taken is not None:
-            taken.answered.add(host)
+            self._answer(taken, host)
             # Who joined after that query answers the General Query with it.
             for exchange in self._open:
-                exchange.answered.add(host)
+                self._answer(exchange, host)
             return taken.asked, False
         if best is not None:
             row.answered = chosen.number
-            chosen.answered.add(host)
+            self._answer(chosen, host)
+            if chosen.is_of_acting:
+                _prove(row)
             return best, False
         return self._pair_late(host, row, now_ns, older=older)
 
@@ -249,30 +285,73 @@ class AnswerWindows:
         if now_ns > until_ns:
             return None
         row.answered = latest.number
-        latest.answered.add(host)
+        self._answer(latest, host)
         return asked, True
 
+    def _answer(self, asked: Exchange | Specific, host: Host) -> None:
+        """Take in that a host answered."""
+        if host in asked.answered:
+            return
+        room = self._room.room
+        if room.answers >= room.most[ANSWERS]:
+            asked.is_too_large = True
+            self._room.leave_out(ANSWERS)
+            return
+        room.answers += 1
+        asked.answered.add(host)
+
+    def conclude(self, asked: Exchange | Specific) -> None:
+        """Take in that nobody wants to know any more who answered."""
+        self._room.room.answers -= len(asked.answered)
+        asked.answered.clear()
+
+    def release(self) -> None:
+        """Let go of everything."""
+        for exchange in (*self._open, *self.closed):
+            self.conclude(exchange)
+        if self._latest is not None:
+            self.conclude(self._latest)
+        while self._specific_order:
+            self.conclude(self._close_specific(self._specific_order))
+
     def _open_specific(self, specific: Specific) -> None:
-        group = specific.group
+        group, room = specific.group, self._room.room
+        order = self._specific_order
+        if order is None:
+            order = self._specific_order = deque()
+        if room.open_specific >= room.most[OPEN_SPECIFIC] and len(order) >= _LEAST_OPEN:
+            self.conclude(self._close_specific(order))
+            self._room.leave_out(OPEN_SPECIFIC)
         same = self.specific.get(group)
         if same is None:
             same = self.specific[group] = deque(maxlen=MOST_OPEN)
         if len(same) == MOST_OPEN:
-            self.left_out[SPECIFIC] += 1
+            self._room.leave_out(SPECIFIC)
         same.append(specific)
-        self._specific_order.append(specific)
-        if specific.sources:
+        order.append(specific)
+        room.open_specific += 1
+        if specific.has_sources:
             self.asked_sources[group] = self.asked_sources.get(group, 0) + 1
 
-    def _close_specific(self, specific: Specific) -> None:
+    def _close_specific(self, order: deque[Specific]) -> Specific:
+        """Take the specific query away that came first, and return it."""
+        specific = order.popleft()
+        self._room.room.open_specific -= 1
         group = specific.group
         same = self.specific[group]
         if same[0] is specific:
             same.popleft()
             if not same:
                 del self.specific[group]
-        if specific.sources:
+        if specific.has_sources:
             self.asked_sources[group] -= 1
             if not self.asked_sources[group]:
                 del self.asked_sources[group]
-        self.expired.append(specific)
+        return specific
+
+
+def _prove(row: Row) -> None:
+    """Take in that a host answered the acting querier: after the second time it has room."""
+    row.proofs += 1
+    if row.proofs >= _PROOFS and not row.is_reserved and row.home is not None:
+        row.home.secure(row)

@@ -14,8 +14,7 @@ same group before that was repeated, the two mix, and only what is certain is to
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import (
@@ -23,15 +22,20 @@ from mldkit.analysis.facts import (
     UNSOLICITED_INTERVAL_NS,
     host_address,
 )
-from mldkit.analysis.limits import CHANGED, MOST_CHANGED
+from mldkit.analysis.limits import CHANGED, RECENT
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.addresses import text
 from mldkit.model.messages import RecordType
 from mldkit.model.units import SECOND
 from mldkit.protocol.exchange import latest_ns
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from collections.abc import Container
+
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
@@ -60,24 +64,24 @@ class _Change:
 class _Recent:
     """What a host sent within the last second."""
 
-    reports: deque[tuple[int, int]] = field(default_factory=deque)
+    reports: list[tuple[int, int]]
     """Time and number of change records of each report."""
     records: int = 0
+    over: int = 0
+    """Reports in front of the list that are longer ago."""
 
 
 class Changes:
     """The state-change reports of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, begun_ns: int) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger, begun_ns: int) -> None:
+        self._link = room.key
         self._begun_ns = begun_ns
         self._ledger = ledger
-        self._pending: dict[tuple[Host, Address], _Change] = {}
+        self._pending: Table[tuple[Host, Address], _Change] = room.table(CHANGED, _worth)
         """Changes that may still be repeated; the oldest first."""
-        self._recent: dict[Host, _Recent] = {}
+        self._recent: Table[Host, _Recent] = room.table(RECENT, _worth_of_recent)
         self._swept_ns = begun_ns
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
 
     def report(
         self,
@@ -100,12 +104,12 @@ class Changes:
         for change in self._pending.values():
             change.is_mixed |= now_ns - change.last_ns <= REPEATED_NS
 
-    def resumed(self, paused_ns: int, until_ns: int) -> Changes:
-        """Return what goes on after a time in which nothing was heard: repeats were missed."""
+    def resume(self, paused_ns: int, until_ns: int) -> None:
+        """Go on after a time in which nothing was heard: repeats were missed."""
         self.poll(paused_ns)
-        after = Changes(self._link, self._ledger, until_ns)
-        after.left_out = self.left_out
-        return after
+        self._pending.empty()
+        self._recent.empty()
+        self._begun_ns = self._swept_ns = until_ns
 
     def poll(self, now_ns: int) -> None:
         """Judge the changes of which no repeat can come any more."""
@@ -118,11 +122,11 @@ class Changes:
         for (host, _), change in over:
             self._judge(host, change)
         for key, _ in over:
-            del self._pending[key]
+            self._pending.drop(key)
         for host in [
             host for host, recent in self._recent.items() if now_ns - recent.reports[-1][0] > SECOND
         ]:
-            del self._recent[host]
+            self._recent.drop(host)
 
     def finish(self, now_ns: int) -> None:
         """Judge what should have been repeated before the end of the capture."""
@@ -130,16 +134,12 @@ class Changes:
             since_ns = now_ns - change.last_ns
             if since_ns > _COMPLETE_NS:
                 self._judge(host, change, f" in the {since_ns / SECOND:.1f} s after it")
-        self._pending.clear()
+        self._pending.empty()
 
     def _take(self, host: Host, record: GroupRecord, robustness: int, mark: Mark) -> None:
         key = host, record.group
         change = self._pending.get(key)
-        if change is None:
-            if len(self._pending) >= MOST_CHANGED:
-                self.left_out[CHANGED] += 1
-                return
-        else:
+        if change is not None:
             since_ns = mark.time_ns - change.last_ns
             is_same = change.record == record and since_ns <= REPEATED_NS
             if is_same and (since_ns <= _COMPLETE_NS or change.times < change.wanted):
@@ -152,20 +152,14 @@ class Changes:
             # Another change of the group: the repeats of this one end with it.
             if since_ns > _COMPLETE_NS:
                 self._judge(host, change)
-        self._pending[key] = _Change(
-            record,
-            mark,
-            mark.time_ns,
-            robustness,
-            # The first sending of a change may lie before the start of the capture.
-            # One that is over was judged by itself, whenever somebody looked.
-            is_mixed=(
-                change is not None
-                and mark.time_ns - change.last_ns <= REPEATED_NS
-                and change.times < change.wanted
-            )
-            or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS,
-        )
+        # The first sending of a change may lie before the start of the capture.
+        # One that is over was judged by itself, whenever somebody looked.
+        is_mixed = (
+            change is not None
+            and mark.time_ns - change.last_ns <= REPEATED_NS
+            and change.times < change.wanted
+        ) or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS
+        self._pending.keep(key, _Change(record, mark, mark.time_ns, robustness, is_mixed=is_mixed))
 
     def _judge(self, host: Host, change: _Change, until: str = "") -> None:
         """D-10."""
@@ -188,13 +182,25 @@ class Changes:
         """D-17."""
         recent = self._recent.get(host)
         if recent is None:
-            recent = self._recent[host] = _Recent()
+            recent = self._recent.keep(host, _Recent([]))
         reports = recent.reports
         reports.append((mark.time_ns, count))
         recent.records += count
-        while reports[0][0] <= mark.time_ns - SECOND:
-            recent.records -= reports.popleft()[1]
+        while reports[recent.over][0] <= mark.time_ns - SECOND:
+            recent.records -= reports[recent.over][1]
+            recent.over += 1
+        if 2 * recent.over > len(reports):
+            del reports[: recent.over]
+            recent.over = 0
         if recent.records > FLOOD_RECORDS:
             address = host_address(host)
             detail = f"{text(address)} sent {recent.records} change records within a second"
             self._ledger.add("D-17", self._link, mark, detail, host=address)
+
+
+def _worth(reserved: Container[Host], key: tuple[Host, Address], _: _Change) -> int:
+    return USEFUL if key[0] in reserved else USELESS
+
+
+def _worth_of_recent(_: Container[Host], __: Host, recent: _Recent) -> int:
+    return USEFUL if len(recent.reports) > 1 else USELESS

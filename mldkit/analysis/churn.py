@@ -13,27 +13,30 @@ ten seconds after the time before, and was back in between.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.limits import CHURN
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import delay_text
 from mldkit.protocol.exchange import LATE_MARGIN_NS
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from collections.abc import Container
+
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
 
 LEAST_TIMES = 10
 LONGEST_PERIOD_NS = 10 * SECOND
 _AT_ONCE_NS = 100 * MILLISECOND
-_SWEEP_AT = 1000
-_MOST = 100_000
 
 
 @dataclass(slots=True)
@@ -45,17 +48,18 @@ class _Run:
     times: int = 1
     away_ns: int = 0
     """The longest time for which it was away."""
-    marks: deque[Mark] = field(default_factory=lambda: deque(maxlen=LEAST_TIMES))
-    """The last leaves, until it is certain that there is no end of them."""
+    marks: list[Mark] = field(default_factory=list)
+    """The leaves so far, until it is certain that there is no end of them."""
 
 
 class Churn:
     """Who comes and goes on one link, in one family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger) -> None:
+        self._link = room.key
         self._ledger = ledger
-        self._runs: dict[tuple[Host, Address], _Run] = {}
+        self._runs: Table[tuple[Host, Address], _Run] = room.table(CHURN, _worth)
+        self._swept_ns = 0
 
     def left(self, row: Row, mark: Mark) -> None:
         """Take in that a host left the group of a stay that lasted until now."""
@@ -63,11 +67,9 @@ class Churn:
         now_ns = mark.time_ns
         run = self._runs.get(key)
         if run is None or now_ns - run.last_ns > LONGEST_PERIOD_NS + LATE_MARGIN_NS:
-            if run is None and len(self._runs) >= _SWEEP_AT:
+            if now_ns - self._swept_ns > LONGEST_PERIOD_NS:
                 self._sweep(now_ns)
-                if len(self._runs) >= _MOST:
-                    return
-            run = self._runs[key] = _Run(now_ns, now_ns)
+            run = self._runs.keep(key, _Run(now_ns, now_ns))
         else:
             run.times += 1
             run.away_ns = max(run.away_ns, row.from_ns - run.last_ns)
@@ -96,6 +98,11 @@ class Churn:
 
     def _sweep(self, now_ns: int) -> None:
         """Forget who has not left for so long that the next leave begins another row of them."""
+        self._swept_ns = now_ns
         over = [key for key, run in self._runs.items() if now_ns - run.last_ns > LONGEST_PERIOD_NS]
         for key in over:
-            del self._runs[key]
+            self._runs.drop(key)
+
+
+def _worth(_: Container[Host], __: tuple[Host, Address], run: _Run) -> int:
+    return USEFUL if run.times > 1 else USELESS

@@ -13,6 +13,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.limits import OLDER_QUERIERS
 from mldkit.model.addresses import text
 from mldkit.model.family import DEFAULT_QUERY_INTERVAL_NS, DEFAULT_ROBUSTNESS, IGMP
 from mldkit.model.units import SECOND
@@ -23,8 +24,10 @@ from mldkit.wire.rules import INFO, WARNING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.facts import Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
@@ -36,8 +39,8 @@ _DEFAULT_NS = DEFAULT_ROBUSTNESS * DEFAULT_QUERY_INTERVAL_NS
 class Compatibility:
     """The older-querier timers of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger) -> None:
+        self._link = room.key
         self._ledger = ledger
         self._certain: dict[int, int] = {}
         """Until when every formula holds an older version."""
@@ -46,10 +49,12 @@ class Compatibility:
         self._announced = Variables()
         self._grace_ns = -1
         self._answers_until_ns = -1
-        self.older_queriers: dict[Address, tuple[int, Mark]] = {}
+        self.older_queriers: Table[Address, tuple[int, Mark]] = room.table(OLDER_QUERIERS)
         """Version and first query of each older querier."""
-        self.older_group_queriers: dict[Address, tuple[int, Mark]] = {}
-        """Those that asked for single groups in an older version, the first ones."""
+        self.older_group_queriers: Table[Address, tuple[int, Mark]] = room.table(
+            OLDER_QUERIERS, beside="group"
+        )
+        """Those that asked for single groups in an older version."""
         self._current_until_ns = -1
         """Until when a querier of the current version is there."""
 
@@ -63,7 +68,8 @@ class Compatibility:
             self._announced = variables_of(query)
             self._current_until_ns = now_ns + self._announced.other_querier_ns
             return
-        self.older_queriers.setdefault(source, (version, mark))
+        if source not in self.older_queriers:
+            self.older_queriers.keep(source, (version, mark))
         periods = self._periods(query)
         if to_everybody:
             self._certain[version] = now_ns + min(periods)
@@ -84,8 +90,8 @@ class Compatibility:
         current = self._link.family.current_version
         if version == current:
             return
-        if len(self.older_group_queriers) < _MOST_KEPT:
-            self.older_group_queriers.setdefault(source, (version, mark))
+        if source not in self.older_group_queriers:
+            self.older_group_queriers.keep(source, (version, mark))
         self._possible_ns = max(self._possible_ns, now_ns + max(self._periods(query)))
         if now_ns > self._current_until_ns or self.mode(now_ns) <= version:
             return
@@ -111,12 +117,12 @@ class Compatibility:
             periods.append(_DEFAULT_NS + 10 * query.max_response_ns)
         return periods
 
-    def resumed(self) -> Compatibility:
-        """Return what goes on after a time in which nothing was heard: no timer is certain."""
-        after = Compatibility(self._link, self._ledger)
-        after.older_queriers = self.older_queriers
-        after.older_group_queriers = self.older_group_queriers
-        return after
+    def resume(self) -> None:
+        """Go on after a time in which nothing was heard: no timer is certain."""
+        self._certain = {}
+        self._announced = Variables()
+        self._possible_ns = self._grace_ns = -1
+        self._answers_until_ns = self._current_until_ns = -1
 
     def mode(self, now_ns: int) -> int:
         """Return the version that hosts must speak by every formula."""

@@ -11,16 +11,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeAlias
 
-from mldkit.analysis.limits import DEVICES, MOST_DEVICES
+from mldkit.analysis.limits import DEVICES
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.addresses import is_unspecified
 from mldkit.model.hardware_addresses import is_device, virtual_router_protocol
 
 if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Container, Iterable, Mapping
 
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Circuit
 
@@ -141,9 +143,8 @@ class _Sighting:
 class Sightings:
     """What single packets show of the devices of one link and family."""
 
-    def __init__(self, left_out: Counter[str]) -> None:
-        self._left_out = left_out
-        self.seen: dict[tuple[bytes, Shown], _Sighting] = {}
+    def __init__(self, room: LinkRoom) -> None:
+        self.seen: Table[tuple[bytes, Shown], _Sighting] = room.table(DEVICES, _worth)
 
     def show(self, shown: Shown, mac: bytes | None, address: Address, mark: Mark) -> None:
         """Take in a packet that shows what a device is."""
@@ -151,11 +152,12 @@ class Sightings:
             return
         sighting = self.seen.get((mac, shown))
         if sighting is None:
-            if len(self.seen) >= MOST_DEVICES:
-                self._left_out[DEVICES] += 1
-                return
-            sighting = self.seen[mac, shown] = _Sighting()
+            sighting = self.seen.keep((mac, shown), _Sighting())
         sighting.see(address, mark)
+
+
+def _worth(_: Container[Address], __: tuple[bytes, Shown], sighting: _Sighting) -> int:
+    return USEFUL if len(sighting.marks) > 1 else USELESS
 
 
 class _Device:

@@ -15,27 +15,30 @@ from __future__ import annotations
 
 import gc
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from mldkit.analysis import admission, harm
+from mldkit.analysis import harm
 from mldkit.analysis.events import Listener
 from mldkit.analysis.facts import LinkKey, Mark, believable
 from mldkit.analysis.intake import EVERYTHING, Intake, Wanted
 from mldkit.analysis.joining import joined
 from mldkit.analysis.ledger import Ledger
+from mldkit.analysis.limits import MOST
 from mldkit.analysis.result import AnalysisResult
+from mldkit.analysis.room import Room
 from mldkit.analysis.routing import Routing
 from mldkit.analysis.sealing import seal_capture
 from mldkit.analysis.sittings import Sittings
 from mldkit.analysis.vantage import AUTO
+from mldkit.model.units import SECOND
 from mldkit.model.words import short_names
 from mldkit.protocol.variables import DEFAULT_PROFILE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from mldkit.analysis.events import Event
     from mldkit.analysis.limits import LeftOut
@@ -48,13 +51,18 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 _AT_ONCE = 256
 """Frames of a capture that take each step together: some hundred thousand octets."""
+_IDLE_NS = 600 * SECOND
+"""How long a link is idle before a watch lets go of it."""
 _MOST_AHEAD = 4096
 """Frames that are read ahead behind a gap."""
 
 
 @dataclass
 class Analysis:
-    """All folds of all links: what comes in, where it goes, and what is found at the end."""
+    """All folds of all links: what comes in, where it goes, and what is found at the end.
+
+    It has more attributes than a class should, because each setting of an analysis is one.
+    """
 
     profile: str = DEFAULT_PROFILE
     listener: Listener = None
@@ -65,15 +73,19 @@ class Analysis:
     """Keep what pictures need: times of single queries and reports, and single delays."""
     vantage: str = AUTO
     """Where the captures were taken: one of `VANTAGES`."""
+    most: Mapping[str, int] = field(default_factory=lambda: MOST)
+    """How many of what is kept: words of `limits`."""
 
     def __post_init__(self) -> None:
         self.start()
 
     def start(self) -> None:
         """Begin anew, with the listener as it is now."""
-        self.ledger = Ledger(self.listener)
+        self._forgot_ns = 0
+        self.room = Room(self.most, self.listener)
+        self.ledger = Ledger(self.listener, self.room)
         self.intake = Intake(self.ledger, self.begin, tunnels=self.tunnels, wanted=self.wanted)
-        self.routing = Routing(self.ledger, self.intake, self.profile, self.listener)
+        self.routing = Routing(self.room, self.ledger, self.intake, self.profile, self.listener)
         self.routing.sees_data = self.with_data
         self.routing.is_traced = self.traced
         self.routing.vantages.said = self.vantage
@@ -111,6 +123,7 @@ class Analysis:
         """Let time pass on a live link."""
         now_ns = max(self.intake.now_ns, now_ns)
         self.intake.now_ns = self.intake.passed_ns = self.ledger.now_ns = now_ns
+        self.room.shortages.poll(now_ns)
         for link in self.links.values():
             link.poll(now_ns)
 
@@ -131,7 +144,10 @@ class Analysis:
         """Let go of what is over and has been told: a live link is followed for months."""
         for link in self.links.values():
             link.forget()
-        self.routing.admission.forget(self.links)
+        now_ns = self.intake.now_ns
+        if now_ns - self._forgot_ns >= _IDLE_NS:
+            self._forgot_ns = now_ns
+            self.routing.forget_idle()
 
     def finish(self, ended_ns: int | None = None, sources: Sequence[Source] = ()) -> AnalysisResult:
         """Return what was found, and end.
@@ -144,6 +160,7 @@ class Analysis:
             self.routing.route(list(self.intake.last_breaks()))
         self.routing.route(list(self.intake.finish()))
         end_ns = max(self.intake.now_ns, ended_ns or 0)
+        self.room.shortages.poll(end_ns)
         links = self.routing.close(end_ns, is_whole=is_whole)
         for link in links:
             harm.judge(link, self.ledger)
@@ -171,10 +188,7 @@ class Analysis:
 
     def left_out(self) -> tuple[LeftOut, ...]:
         """Return what found no room so far."""
-        routing = self.routing
-        return admission.left_out(
-            routing.admission, routing.links.values(), routing.traffic, routing.neighbourhoods
-        )
+        return self.room.shortages.seal()
 
 
 @contextmanager

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.diagnosis import Diagnosis
     from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.stays import Row
     from mldkit.model.addresses import Address
 
@@ -21,7 +22,7 @@ class Event:
     """Something that happened: what `watch` prints."""
 
     kind: str
-    """`join leave change expire querier finding link`."""
+    """`join leave change expire querier finding limit`."""
     time_ns: int
     link: LinkKey
     host: Address = b""
@@ -34,6 +35,8 @@ class Event:
     """Those that show it, by number; none on a live link."""
     version: int | None = None
     """What the host speaks in the group, or the querier asks in."""
+    left_out: LeftOut | None = None
+    """What found no room, where that begins or is over."""
 
 
 def membership_event(kind: str, link: LinkKey, row: Row, time_ns: int) -> Event:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mldkit.model.addresses import IPV4_UNSPECIFIED, Address
 from mldkit.model.datagram import LinkType
+from mldkit.model.family import IGMP
 from mldkit.model.units import SECOND
 from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR
@@ -54,6 +55,10 @@ class LinkKey(NamedTuple):
     """Sessions and tunnels around the messages, the outer one first."""
     site: str = ""
     """What to call the captures that see it, where others see other links."""
+
+
+NOWHERE = LinkKey(None, (), IGMP)
+"""The link of what is of no link."""
 
 
 def link_vlan(tags: tuple[int, ...]) -> tuple[int, ...]:

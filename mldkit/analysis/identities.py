@@ -10,10 +10,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.limits import IDENTITIES, MOST_SENDERS
+from mldkit.analysis.limits import GROUP_MACS, IDENTITIES
+from mldkit.analysis.shelf import NEEDED, USELESS
 from mldkit.model.addresses import (
     IPV4_UNSPECIFIED,
     group_mac,
@@ -26,15 +26,21 @@ from mldkit.model.words import clock_text, named
 from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from collections.abc import Container
+
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
 
 _RETURNS_TO_JUDGE = 2
 """A host that gets a new address never uses the old one again. A virtual router that fails over
 and back gives one return; two hosts that report side by side give one with each report."""
 
+_MOST_ADDRESSES = 1000
+"""Of one MAC that are told apart."""
 _MOST_MARKS = 100
 """Reports of one MAC that a finding names."""
 
@@ -66,27 +72,32 @@ class _Shared:
 class Identities:
     """The hardware addresses of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, memberships: Memberships) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger, memberships: Memberships) -> None:
+        self._link = link = room.key
         self._ledger = ledger
         self._memberships = memberships
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
-        self.latest: dict[bytes | None, Address] = {}
+        self.latest: Table[bytes | None, Address] = room.table(
+            IDENTITIES, _worth_by_value, beside="latest"
+        )
         """The address that reported last from a MAC: a report of the same one tells nothing new."""
-        self.firsts: dict[tuple[Address, bytes], Mark] = {}
+        self.firsts: Table[tuple[Address, bytes], Mark] = room.table(IDENTITIES, _worth_of_pair)
         """The first report of each address from each MAC."""
         self.first_of: dict[int, Mark] = {}
         """The first message from addresses with a first octet; IPv4 only."""
-        self._macs: dict[Address, tuple[bytes, int]] = {}
+        self._macs: Table[Address, tuple[bytes, int]] = room.table(
+            IDENTITIES, _worth_by_key, beside="mac"
+        )
         """The MAC from which an address reported last, and how often that changed."""
-        self._addresses: dict[bytes, Address | None] = {}
+        self._addresses: Table[bytes, Address | None] = room.table(
+            IDENTITIES, _worth_by_value, beside="address"
+        )
         """The one IPv4 address of a MAC; None where it has several."""
-        self.nameless: dict[bytes, Mark] = {}
+        self.nameless: Table[bytes, Mark] = room.table(IDENTITIES, beside="nameless")
         """MACs that reported from 0.0.0.0 while they had no address, and where first."""
-        self._shared: dict[bytes | None, _Shared] = {}
+        self._shared: Table[bytes | None, _Shared] = room.table(IDENTITIES, beside="shared")
         all_nodes = link.family.all_hosts
-        self._groups = {group_mac(all_nodes): all_nodes}
+        self._all_nodes = group_mac(all_nodes), all_nodes
+        self._groups: Table[bytes, Address] = room.table(GROUP_MACS)
         """The first group that was reported of those with a MAC."""
 
     def host(self, source: Address, mac: bytes | None, mark: Mark) -> Host:
@@ -99,7 +110,8 @@ class Identities:
             return source
         address = self._addresses.get(mac)
         if address is None:
-            self.nameless.setdefault(mac, mark)
+            if mac not in self.nameless:
+                self.nameless.keep(mac, mark)
             return source + mac
         return address
 
@@ -108,7 +120,7 @@ class Identities:
         shared = self._shared.get(mac)
         if shared is not None and source in shared.addresses:
             # Nearly every report of a MAC with many hosts.
-            self.latest[mac] = source
+            self.latest.keep(mac, source)
             shared.turns += 1
             if shared.turns <= _MOST_MARKS:
                 shared.marks.append(mark)
@@ -129,20 +141,22 @@ class Identities:
         if known != source:
             self.first_of.setdefault(source[0], mark)
         if known == b"":
-            if len(self._addresses) < MOST_SENDERS:
-                self._addresses[mac] = source
+            self._addresses.keep(mac, source)
             if mac in self.nameless:
                 # Looks through all groups, so not for every new host.
                 self._memberships.rename(IPV4_UNSPECIFIED + mac, source)
         elif known != source:
-            self._addresses[mac] = None
+            self._addresses.keep(mac, None)
 
     def compare_groups(self, mark: Mark) -> None:
         """D-28, for the groups that nobody was in before."""
         new_groups = self._memberships.new_groups
         for group in new_groups:
             mac = group_mac(group)
-            other = self._groups.setdefault(mac, group)
+            nodes_mac, all_nodes = self._all_nodes
+            other = all_nodes if mac == nodes_mac else self._groups.get(mac)
+            if other is None:
+                other = self._groups.keep(mac, group)
             if other == group:
                 continue
             detail = f"{text(other)} and {text(group)} both use {mac_text(mac)}"
@@ -160,41 +174,34 @@ class Identities:
             if shared.returns >= _RETURNS_TO_JUDGE:
                 self._tell_shared(shared)
 
-    def forget(self) -> None:
-        """Make room where there is none, for who watches a link for long."""
-        if len(self.firsts) >= MOST_SENDERS:
-            for known in (self.latest, self.firsts, self._macs, self._addresses, self._shared):
-                known.clear()
-            self.nameless.clear()
-
     def _meet(self, source: Address, mac: bytes, mark: Mark) -> None:
         """Take in an address that is new at a MAC, or that reported from another one meanwhile."""
         pair = source, mac
         if pair not in self.firsts:
-            if len(self.firsts) >= MOST_SENDERS:
-                self.left_out[IDENTITIES] += 1
-                return
-            self.firsts[pair] = mark
+            self.firsts.keep(pair, mark)
         before = self.latest.get(mac, source)
-        self.latest[mac] = source
+        self.latest.keep(mac, source)
         shared = self._shared.get(mac)
         if shared is None and before != source:
-            shared = self._shared[mac] = _Shared(mac, before)
+            shared = self._shared.keep(mac, _Shared(mac, before))
         if shared is not None:
+            if len(shared.addresses) >= _MOST_ADDRESSES:
+                del shared.addresses[next(iter(shared.addresses))]
             shared.addresses[source] = None
             shared.turns += 1
             shared.arrivals += 1
             if shared.turns <= _MOST_MARKS:
                 shared.marks.append(mark)
         former, moves = self._macs.get(source, (mac, 0))
-        self._macs[source] = mac, moves + (former != mac)
+        moves += former != mac
+        self._macs.keep(source, (mac, moves))
         if former != mac:
             # Its next report from there is another move.
             if self.latest.get(former) == source:
-                del self.latest[former]
+                self.latest.drop(former)
             if former in self._shared:
                 self._shared[former].addresses.pop(source, None)
-            self._tell_moved(source, former, mac, mark)
+            self._tell_moved(source, former, mac, moves, mark)
 
     def _tell_shared(self, shared: _Shared) -> None:
         """D-37, one MAC of several hosts."""
@@ -212,11 +219,12 @@ class Identities:
                 )  # fmt: skip
         shared.told = len(shared.marks)
 
-    def _tell_moved(self, source: Address, former: bytes, mac: bytes, mark: Mark) -> None:
+    def _tell_moved(
+        self, source: Address, former: bytes, mac: bytes, moves: int, mark: Mark
+    ) -> None:
         """D-37, one address from several MACs; routers with a virtual MAC have their own too."""
         if virtual_router_protocol(former) or virtual_router_protocol(mac):
             return
-        moves = self._macs[source][1]
         detail = (
             f"{text(source)} reports from {mac_text(mac)} since {clock_text(mark.time_ns)}, before"
             f" that from {mac_text(former)}: another card, or a bridge that sends in its own name"
@@ -241,3 +249,15 @@ def _shared_text(mac: bytes, addresses: list[Address], protocol: str) -> str:
         f"{line}: a client bridge of Wi-Fi, or one machine with several addresses; switches count"
         " them as one"
     )
+
+
+def _worth_of_pair(reserved: Container[Host], pair: tuple[Address, bytes], _: Mark) -> int:
+    return NEEDED if pair[0] in reserved else USELESS
+
+
+def _worth_by_key(reserved: Container[Host], address: Address, _: object) -> int:
+    return NEEDED if address in reserved else USELESS
+
+
+def _worth_by_value(reserved: Container[Host], _: object, address: Address | None) -> int:
+    return NEEDED if address in reserved else USELESS

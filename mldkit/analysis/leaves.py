@@ -24,6 +24,7 @@ from mldkit.analysis.facts import (
     NEVER_NS,
     host_address,
 )
+from mldkit.analysis.limits import LEAVES
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import is_flooded, text
 from mldkit.model.units import SECOND
@@ -32,9 +33,11 @@ from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Left
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
@@ -91,7 +94,10 @@ class Tally:
 
 @dataclass(slots=True)
 class _Pending:
-    """Leaves of one group whose queries are awaited, by the first of them."""
+    """Leaves of one group whose queries are awaited, by the first of them.
+
+    It has more attributes than a class should, because it is one flat record of what followed.
+    """
 
     left: Left
     mark: Mark
@@ -107,6 +113,8 @@ class _Pending:
     interval_ns: int = LAST_MEMBER_INTERVAL_NS
     queries: int = 0
     first_ns: int = 0
+    due_ns: int = 0
+    """When it is looked at next."""
     told_ns: int = 0
     """When somebody last told that he leaves: the state of the group begins anew with each."""
     dropped: Unheeded | None = None
@@ -145,19 +153,19 @@ class Leaves:
 
     def __init__(
         self,
-        link: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         memberships: Memberships,
         vantage: Vantage,
         streams: Streams,
     ) -> None:
-        self._link = link
+        self._link = room.key
         self._streams = streams
         self._compared = 0
         self._ledger = ledger
         self._memberships = memberships
         self._vantage = vantage
-        self._pending: dict[Address, _Pending] = {}
+        self._pending: Table[Address, _Pending] = room.table(LEAVES)
         self._due: list[tuple[int, Address]] = []
         """A heap of the times at which leaves may be judged; longer intervals put them off."""
         self.groups = Tally()
@@ -183,8 +191,8 @@ class Leaves:
         pending = self._pending.get(group)
         if pending is None:
             pending = _Pending(left, mark, robustness, mark.time_ns, [0, 0])
-            self._pending[group] = pending
-            heappush(self._due, (pending.until_ns, group))
+            self._pending.keep(group, pending)
+            self._await(pending)
         elif not any(pending.waiting):
             # The queries that follow the leave before it ask about this one too.
             pending.since_ns = mark.time_ns
@@ -232,7 +240,7 @@ class Leaves:
 
     def pause(self) -> None:
         """Forget what is awaited: nobody saw whether it came."""
-        self._pending.clear()
+        self._pending.empty()
         self._due.clear()
 
     @property
@@ -244,13 +252,16 @@ class Leaves:
         """Judge the leaves whose time is over."""
         due = self._due
         while due and due[0][0] < now_ns:
-            _, group = heappop(due)
-            pending = self._pending[group]
+            due_ns, group = heappop(due)
+            pending = self._pending.get(group)
+            if pending is None or pending.due_ns != due_ns:
+                # What was awaited then made room for others.
+                continue
             if pending.until_ns < now_ns and not self._is_put_off(pending):
-                del self._pending[group]
+                self._pending.drop(group)
                 self._judge(pending)
             else:
-                heappush(due, (pending.until_ns, group))
+                self._await(pending)
 
     def finish(self) -> None:
         """Judge the leaves of which the last member query time is over: nobody asked so far."""
@@ -258,6 +269,11 @@ class Leaves:
             if pending.is_overdue and not pending.queries:
                 self._judge(pending)
         self.pause()
+
+    def _await(self, pending: _Pending) -> None:
+        """Note when to look at a leave."""
+        pending.due_ns = pending.until_ns
+        heappush(self._due, (pending.due_ns, pending.left.row.group))
 
     def _is_put_off(self, pending: _Pending) -> bool:
         """Return whether a query may still come, though the last member query time is over.

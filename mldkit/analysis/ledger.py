@@ -1,27 +1,36 @@
 """The findings of an analysis, grouped: one entry for what one host does wrong on one link.
 
 Entries number hosts times rules, not packets. An entry keeps its first frames and counts all.
+Where there is no room for more, one of the rule that has most of them goes: who forges senders that
+all break one rule leaves the findings of the others alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.analysis.diagnosis import RANK, Diagnosis, gravity
 from mldkit.analysis.events import Event
+from mldkit.analysis.facts import NOWHERE
+from mldkit.analysis.limits import FINDINGS
+from mldkit.analysis.room import Room
 from mldkit.analysis.rules import BY_ID
+from mldkit.analysis.shelf import NEEDED, USEFUL, USELESS, Shelf, Table, most_with_needed
 from mldkit.wire.rules import ERROR, INFO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.facts import Host, LinkKey, Mark
     from mldkit.model.addresses import Address
     from mldkit.wire.validity import Finding
 
 _MOST_FRAMES = 100
+
+
+_Key: TypeAlias = tuple[object, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -60,9 +69,15 @@ class Entry:
 class Ledger:
     """All findings of an analysis."""
 
-    def __init__(self, listener: Listener = None) -> None:
-        self._entries: dict[tuple[object, ...], Entry] = {}
-        self._weighty: dict[tuple[str, LinkKey | None], list[Entry]] = {}
+    def __init__(self, listener: Listener = None, room: Room | None = None) -> None:
+        self._room = room or Room()
+        self._rules: dict[str, Table[_Key, Entry]] = {}
+        """The entries of each rule."""
+        self._count = 0
+        """Of all rules."""
+        self.reserved: Container[tuple[LinkKey | None, Host]] = ()
+        """Hosts on links whose findings are the last ones to go."""
+        self._weighty: dict[tuple[str, LinkKey | None], dict[_Key, Entry]] = {}
         """Entries that were told with a weight, by rule and link."""
         self._listener = listener
         self.now_ns = 0
@@ -71,13 +86,12 @@ class Ledger:
     def take(self, found: Iterable[Finding], link: LinkKey, mark: Mark, host: Address) -> None:
         """Take in what one frame by itself shows to be wrong."""
         capture, frame, time_ns = mark
-        entries = self._entries
         for rule, severity, detail in found:
             key = (rule, severity, capture, link, host)
-            entry = entries.get(key)
+            entry = self._of(rule).get(key)
             if entry is None:
                 entry = Entry(rule, severity, detail, capture, link, time_ns, host)
-                entries[key] = entry
+                self._keep(key, entry)
             entry.count += 1
             if len(entry.frames) < _MOST_FRAMES:
                 entry.frames.append(frame)
@@ -107,14 +121,14 @@ class Ledger:
         """
         severity = severity or BY_ID[rule].severity
         key = (rule, mark.capture, link, host, group)
-        entry = self._entries.get(key)
+        entry = self._of(rule).get(key)
         if entry is None:
             entry = Entry(
                 rule, severity, detail, mark.capture, link, mark.time_ns, host, group, weight=weight
             )
-            self._entries[key] = entry
+            self._keep(key, entry)
             if weight:
-                self._weighty.setdefault((rule, link), []).append(entry)
+                self._weighty.setdefault((rule, link), {})[key] = entry
         is_worse = RANK[severity] < RANK[entry.severity]
         if is_worse:
             entry.severity, entry.detail, entry.weight = severity, detail, weight
@@ -132,7 +146,7 @@ class Ledger:
 
         Return False where it is the first one, whose words are told.
         """
-        entry = self._entries.get((rule, mark.capture, link, host, b""))
+        entry = self._of(rule).get((rule, mark.capture, link, host, b""))
         if entry is None or RANK[BY_ID[rule].severity] < RANK[entry.severity]:
             return False
         entry.count += 1
@@ -144,7 +158,7 @@ class Ledger:
         self, rule: str, link: LinkKey | None, detail: str, weight: int, severity: str
     ) -> None:
         """Say how bad a case became that was taken in before, where no other was worse."""
-        for entry in self._weighty.get((rule, link), ()):
+        for entry in self._weighty.get((rule, link), {}).values():
             if weight > entry.weight and severity == entry.severity:
                 entry.detail, entry.weight = detail, weight
 
@@ -156,7 +170,7 @@ class Ledger:
         found = self._weighty.get((rule, link))
         if not found:
             return False
-        entry = max(found, key=lambda entry: entry.weight)
+        entry = max(found.values(), key=lambda entry: entry.weight)
         entry.severity, entry.detail = severity, f"{entry.detail}; {grounds}"
         self._tell(entry)
         return True
@@ -165,7 +179,7 @@ class Ledger:
         self, rule: str, link: LinkKey | None, capture: int, host: Address, words: str
     ) -> None:
         """Add to the words of a finding about a host, where there is one."""
-        entry = self._entries.get((rule, capture, link, host, b""))
+        entry = self._of(rule).get((rule, capture, link, host, b""))
         if entry is not None and not entry.detail.endswith(words):
             entry.detail += words
 
@@ -181,7 +195,7 @@ class Ledger:
         note: str = "",
     ) -> None:
         """Say how severe an entry is by what was learned since, and why in words."""
-        entry = self._entries.get((rule, capture, link, host, group))
+        entry = self._of(rule).get((rule, capture, link, host, group))
         if entry is None:
             return
         is_worse = RANK[severity] < RANK[entry.severity]
@@ -193,19 +207,50 @@ class Ledger:
 
     def worsen(self, rule: str, link: LinkKey, host: Address, detail: str) -> None:
         """Make errors of the remarks that one frame after the other gave, as a later one showed."""
-        for key, entry in list(self._entries.items()):
-            if (entry.id, entry.link, entry.host, entry.severity) == (rule, link, host, INFO):
-                del self._entries[key]
+        entries = self._of(rule)
+        for key, entry in list(entries.items()):
+            if (entry.link, entry.host, entry.severity) == (link, host, INFO):
+                entries.drop(key)
+                self._count -= 1
                 entry.severity, entry.detail = ERROR, detail
-                self._entries[rule, ERROR, entry.capture, link, host] = entry
+                self._keep((rule, ERROR, entry.capture, link, host), entry)
                 self._tell(entry)
 
     def seal(self) -> tuple[Diagnosis, ...]:
         """Return the diagnoses, the worst first, then in order of time, and let go of them."""
-        sealed = [entry.sealed() for entry in self._entries.values()]
-        self._entries.clear()
+        sealed = [entry.sealed() for entries in self._rules.values() for entry in entries.values()]
+        for entries in self._rules.values():
+            entries.empty()
+        self._count = 0
         self._weighty.clear()
         return tuple(sorted(sealed, key=gravity))
+
+    def _of(self, rule: str) -> Table[_Key, Entry]:
+        """Return the entries of a rule."""
+        entries = self._rules.get(rule)
+        if entries is None:
+            # How many there are is bounded for all rules together.
+            shelf = Shelf(FINDINGS, 2 * self._room.most[FINDINGS], self._room.shortages)
+            entries = self._rules[rule] = Table(shelf, NOWHERE, self.reserved, _worth)
+        return entries
+
+    def _keep(self, key: _Key, entry: Entry) -> None:
+        """Keep a new entry; one of the rule that has most of them makes room for it."""
+        entries = self._of(entry.id)
+        entries.keep(key, entry)
+        self._count += 1
+        most = self._room.most[FINDINGS]
+        if self._count > most:
+            fullest = max(self._rules.values(), key=len)
+            fullest.link = entry.link or NOWHERE
+            for gone, old in fullest.crowd_out(is_urgent=self._count > most_with_needed(most)):
+                self._count -= 1
+                self._forget_weight(gone, old)
+
+    def _forget_weight(self, key: _Key, entry: Entry) -> None:
+        of_rule = self._weighty.get((entry.id, entry.link), {})
+        if of_rule.pop(key, None) is not None and not of_rule:
+            del self._weighty[entry.id, entry.link]
 
     def _tell(self, entry: Entry) -> None:
         """Tell of a finding at the moment at which it is certain, which may be later than seen."""
@@ -220,3 +265,10 @@ class Ledger:
                     finding=entry.sealed(),
                 )
             )
+
+
+def _worth(reserved: Container[tuple[LinkKey | None, Host]], _: _Key, entry: Entry) -> int:
+    """Return how much a finding is worth: that of a host that everybody knows stays."""
+    if not entry.group and (entry.link, entry.host) in reserved:
+        return NEEDED
+    return USEFUL if entry.count > 1 else USELESS

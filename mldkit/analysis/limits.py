@@ -1,8 +1,12 @@
 """How much is looked at, so that a hostile link cannot fill the memory, and how that is told.
 
 Memory grows with links, with senders on them and with what those are members of. Each has a limit
-far beyond any sound link. What finds no room is counted, and told (`LeftOut`): a limit that bites
-without a word would be a wrong answer.
+far beyond any sound link. Where one is reached, what is least useful makes room for what comes
+(`mldkit.analysis.shelf`), and that is counted and told (`LeftOut`): a limit that bites without a
+word would be a wrong answer.
+
+All numbers are of all links together, unless they say otherwise: who forges VLAN tags makes as many
+links as he likes.
 """
 
 from __future__ import annotations
@@ -11,51 +15,99 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mldkit.analysis.facts import LinkKey
 
-MOST_LINKS = 10_000
-MOST_SENDERS = 200_000
-"""On all links together; a sender is an address with a hardware address on a link."""
-MOST_STAYS = 500_000
 MOST_LEFT = 16
 """Members of a group that one leaves, of whom it is asked whether all are over."""
-MOST_CHANGES, MOST_CHANGES_IN_ALL = 100, 400_000
-"""Of one stay, and of all stays of a link."""
+MOST_CHANGES = 100
+"""Of one stay."""
 MOST_SOURCES = 4096
 """Sources of one stay that are kept; Linux allows a host 64 by default."""
 MOST_OPEN = 64
 """Exchanges, and queries for one group, that are held open at a time: no router asks as often."""
-MOST_CHANGED = 100_000
-"""Changes of a link that may still be repeated: a host tells one in ten seconds, not thousands."""
-MOST_STREAMS = 20_000
-MOST_DEVICES = 20_000
-"""Of a link, that are shown by other packets than membership messages."""
-MOST_TARGETS = 10_000
-"""Of a link, whom Neighbor Solicitations ask for."""
-MOST_CLIENTS = 10_000
-"""Of a link, that send DHCPv6 requests."""
+MOST_RESERVED_OF_HOST = 256
+"""Stays of one host for which room is reserved."""
 
-STAYS, CHANGES, SOURCES = "stays", "changes", "sources"
-EXCHANGES, SPECIFIC = "exchanges", "specific-queries"
+LINKS = "links"
+STAYS, PAST_STAYS = "stays", "past-stays"
+RESERVED, RESERVED_HOSTS, RESERVED_LINKS = "reserved", "reserved-hosts", "reserved-links"
+CHANGES, ALL_CHANGES, SOURCES = "changes", "all-changes", "sources"
+QUERIERS, OLDER_QUERIERS, DROPPED = "queriers", "older-queriers", "dropped-queriers"
+FINDINGS, GRADES, STATIONS = "findings", "grades", "stations"
+IDENTITIES, GROUP_MACS, EMPTIED = "identities", "group-macs", "emptied-groups"
+EXCHANGES, SPECIFIC, OPEN_SPECIFIC = "exchanges", "specific-queries", "open-queries"
+ANSWERS, SILENT, EARLY = "answers", "silent-hosts", "early-hosts"
+CHANGED, RECENT, LEAVES, LEFT, CHURN = "repeats", "recent", "leaves", "left", "churn"
+REPORTERS, PROXIES, TRUSTED = "reporters", "proxies", "trusted"
 STREAMS = "streams"
-IDENTITIES = "identities"
 DEVICES, TARGETS, REQUESTS = "devices", "targets", "requests"
-CHANGED = "repeats"
-LINKS, SENDERS = "links", "senders"
-MOST = {
-    STAYS: MOST_STAYS,
+MOST: Mapping[str, int] = {
+    LINKS: 10_000,
+    STAYS: 500_000,
+    PAST_STAYS: 500_000,
+    RESERVED: 250_000,
+    RESERVED_HOSTS: 20_000,
+    RESERVED_LINKS: 9_000,
+    ALL_CHANGES: 400_000,
+    QUERIERS: 12_000,
+    OLDER_QUERIERS: 1_000,
+    DROPPED: 1_000,
+    FINDINGS: 200_000,
+    GRADES: 100_000,
+    STATIONS: 200_000,
+    IDENTITIES: 200_000,
+    GROUP_MACS: 200_000,
+    EMPTIED: 100_000,
+    OPEN_SPECIFIC: 20_000,
+    ANSWERS: 200_000,
+    SILENT: 100_000,
+    EARLY: 10_000,
+    CHANGED: 100_000,
+    RECENT: 5_000,
+    LEAVES: 20_000,
+    LEFT: 10_000,
+    CHURN: 20_000,
+    REPORTERS: 100_000,
+    PROXIES: 200,
+    TRUSTED: 1_000,
+    STREAMS: 50_000,
+    DEVICES: 20_000,
+    TARGETS: 10_000,
+    REQUESTS: 10_000,
+}
+"""How many of what there is room for in an analysis of captures."""
+MOST_OF_ONE: Mapping[str, int] = {
     CHANGES: MOST_CHANGES,
     SOURCES: MOST_SOURCES,
     EXCHANGES: MOST_OPEN,
     SPECIFIC: MOST_OPEN,
-    STREAMS: MOST_STREAMS,
-    IDENTITIES: MOST_SENDERS,
-    DEVICES: MOST_DEVICES,
-    TARGETS: MOST_TARGETS,
-    REQUESTS: MOST_CLIENTS,
-    CHANGED: MOST_CHANGED,
 }
-"""How many of what a link has room for."""
+"""The same of one stay, link or group, whatever the room."""
+MOST_LIVE: Mapping[str, int] = {
+    **MOST,
+    STAYS: 100_000,
+    PAST_STAYS: 100_000,
+    RESERVED: 50_000,
+    ALL_CHANGES: 50_000,
+    FINDINGS: 20_000,
+    GRADES: 20_000,
+    STATIONS: 30_000,
+    IDENTITIES: 30_000,
+    GROUP_MACS: 30_000,
+    EMPTIED: 20_000,
+    ANSWERS: 100_000,
+    SILENT: 20_000,
+    CHANGED: 20_000,
+    REPORTERS: 20_000,
+}
+"""The same for who follows a link for months: what is over has been told."""
+
+
+def enlarged(most: Mapping[str, int], times: int) -> dict[str, int]:
+    """Return so many times the room."""
+    return {what: times * count for what, count in most.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +115,15 @@ class LeftOut:
     """Something that found no room; `mldkit.render.left_out` has the words."""
 
     link: LinkKey | None
-    """None where it is about all links."""
+    """None where it is about several links."""
     count: int
     what: str
     """One of the words above."""
     most: int
     """How many there is room for."""
+    since_ns: int = 0
+    """When the first one was left out, of those that were without a long break."""
+    last_ns: int = 0
+    """When the last one was."""
+    is_over: bool = False
+    """Whether nothing was left out for a while."""

@@ -19,11 +19,14 @@ from mldkit.analysis.expiry import Expiry
 from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
+from mldkit.analysis.limits import DROPPED, STREAMS
 from mldkit.analysis.memberships import Memberships
 from mldkit.analysis.queriers import Queriers
 from mldkit.analysis.reporting_proxies import ReportingProxies
 from mldkit.analysis.responses import Responses
+from mldkit.analysis.room import LinkRoom
 from mldkit.analysis.stays import Heard
+from mldkit.analysis.streams import worth
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.trust import Trust
 from mldkit.analysis.unspecified import Unspecified
@@ -44,8 +47,9 @@ from mldkit.wire.rules import is_query_solicitation
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Left, Row
     from mldkit.analysis.streams import Stream
     from mldkit.model.addresses import Address
@@ -54,8 +58,6 @@ if TYPE_CHECKING:
 
 # One is made for every report: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
-_MOST_DROPPED = 100
-"""Senders of queries that hosts drop, who are told by name."""
 
 
 class LinkState:
@@ -69,7 +71,7 @@ class LinkState:
 
     def __init__(
         self,
-        key: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         begun_ns: int,
         *,
@@ -78,29 +80,30 @@ class LinkState:
         vantage: Vantage | None = None,
     ) -> None:
         """Take where the capture was taken, which both families of an interface share."""
-        self.key = key
-        self.vantage = vantage or Vantage()
+        self.room = room
+        self.key = key = room.key
+        self.vantage = vantage or Vantage(LinkRoom(key, room.room))
         self.begun_ns = self.ended_ns = begun_ns
         """The first and the last moment at which somebody looked."""
         self.captures: set[int] = set()
         """Those that looked, by number."""
         self.messages = 0
-        self.queriers = Queriers(key, ledger, begun_ns, listener)
-        self.memberships = Memberships(key, listener)
+        self.queriers = Queriers(room, ledger, begun_ns, listener)
+        self.memberships = Memberships(room, listener)
         self.expiry = Expiry(key, self.memberships, listener)
-        self.identities = Identities(key, ledger, self.memberships)
-        self.streams: dict[tuple[Address, Address], Stream] = {}
+        self.identities = Identities(room, ledger, self.memberships)
+        self.streams: Table[tuple[Address, Address], Stream] = room.table(STREAMS, worth)
         """The data that came, by group and source."""
         self.delays = Delays()
-        self.responses = Responses(key, ledger, self.delays, self.vantage, self.streams)
-        self.compatibility = Compatibility(key, ledger)
-        self.changes = Changes(key, ledger, begun_ns)
-        self.churn = Churn(key, ledger)
-        self.leaves = Leaves(key, ledger, self.memberships, self.vantage, self.streams)
-        self.unspecified = Unspecified(key, ledger)
-        self.proxies = ReportingProxies(key, ledger)
-        self.trust = Trust(key, ledger, self.memberships)
-        self.dropped_queries: dict[Address, str] = {}
+        self.responses = Responses(room, ledger, self.delays, self.vantage, self.streams)
+        self.compatibility = Compatibility(room, ledger)
+        self.changes = Changes(room, ledger, begun_ns)
+        self.churn = Churn(room, ledger)
+        self.leaves = Leaves(room, ledger, self.memberships, self.vantage, self.streams)
+        self.unspecified = Unspecified(room, ledger)
+        self.proxies = ReportingProxies(room, ledger)
+        self.trust = Trust(room, ledger, self.memberships)
+        self.dropped_queries: Table[Address, str] = room.table(DROPPED)
         """Who sends queries that hosts must drop, with the first rule that says so."""
         self.asked_elsewhere = ""
         """Where queries come on the same interface, in words, if they come only there."""
@@ -189,14 +192,24 @@ class LinkState:
     def forget(self) -> None:
         """Let go of what is over and has been told."""
         self.memberships.forget_ended()
-        self.identities.forget()
         self.queriers.forget()
+
+    def release(self) -> None:
+        """Let go of everything: the link makes room for another one."""
+        self.memberships.release()
+        self.responses.release()
+        self.room.release()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody is member of anything here and nobody queries."""
+        return not self.memberships.groups and self.queriers.acting is None
 
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self.ended_ns = mark.time_ns
         self._advance(mark.time_ns)
-        self.responses.silent.conclude()
+        self.responses.conclude()
         self.leaves.finish()
         self.queriers.finish(mark)
         self.changes.finish(mark.time_ns)
@@ -227,11 +240,11 @@ class LinkState:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
         paused_ns = mark.time_ns
         self._advance(paused_ns)
-        self.responses = self.responses.resumed()
+        self.responses.resume()
         self.queriers.pause(mark, until_ns)
-        self.changes = self.changes.resumed(paused_ns, until_ns)
+        self.changes.resume(paused_ns, until_ns)
         self.leaves.pause()
-        self.compatibility = self.compatibility.resumed()
+        self.compatibility.resume()
         self._look_ahead()
 
     def _advance(self, now_ns: int) -> None:
@@ -250,8 +263,8 @@ class LinkState:
         datagram = decoded.datagram
         if decoded.kind != "query":
             return
-        if len(self.dropped_queries) < _MOST_DROPPED:
-            self.dropped_queries.setdefault(datagram.source, rule)
+        if datagram.source not in self.dropped_queries:
+            self.dropped_queries.keep(datagram.source, rule)
         if isinstance(datagram.message, Query):
             self.responses.windows.hear(datagram.message, mark.time_ns)
             self.leaves.drop(datagram.message, datagram.source, rule)
@@ -270,7 +283,7 @@ class LinkState:
             datagram.is_point_to_point or datagram.link_destination in (None, group_mac(all_hosts))
         )
         if query.is_general:
-            self.responses.silent.conclude()
+            self.responses.conclude()
             queriers = self.queriers
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
@@ -285,7 +298,14 @@ class LinkState:
             # Linux forgets what it has to repeat (net/ipv4/igmp.c:igmp_heard_query,
             # net/ipv6/mcast.c:mld_process_v1).
             self.changes.interrupt(mark.time_ns)
-        self.responses.windows.query(query, datagram.source, mark, to_everybody=everybody)
+        acting = self.queriers.acting
+        self.responses.windows.query(
+            query,
+            datagram.source,
+            mark,
+            to_everybody=everybody,
+            is_acting=acting is not None and acting.address == datagram.source,
+        )
         self._look_ahead()
 
     def _host_message(

@@ -15,7 +15,6 @@ report is EXCLUDE without sources (RFC 9776 §7.3.2).
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +23,7 @@ from mldkit.analysis.events import membership_event
 from mldkit.analysis.facts import Host
 from mldkit.analysis.filters import filter_after
 from mldkit.analysis.leave_events import LeaveEvents
+from mldkit.analysis.stay_order import weight
 from mldkit.analysis.stays import (
     CAPTURE_END,
     EXPIRY,
@@ -32,7 +32,9 @@ from mldkit.analysis.stays import (
     Left,
     ReportEffect,
     Row,
+    asks,
     sealed,
+    weight_of_change,
 )
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
@@ -41,19 +43,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import LinkKey
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Heard, Stay
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
-_SOURCES_PER_CHANGE = 16
-"""As many sources weigh as much as a change."""
-
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 _STATES = (_IS_IN, _IS_EX)
 _EXCLUDES = (_IS_EX, _TO_EX)
-_INCLUDES = (_IS_IN, _TO_IN, _ALLOW)
-
 # One is made for every change: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
 _NOTHING: Iterable[None] = repeat(None)
@@ -67,24 +65,20 @@ class Memberships:
     is done to one table, which nobody else changes.
     """
 
-    def __init__(self, link: LinkKey, listener: Listener) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, listener: Listener) -> None:
+        self.link = room.key
+        self._room = room
         self._listener = listener
         self.groups: dict[Address, dict[Host, Row]] = {}
         self.ended: list[Row] = []
         self.new_groups: list[Address] = []
         """Groups that nobody was in before, for who wants to know."""
-        self.emptied: dict[Address, int] = {}
+        self.emptied: Table[Address, int] = room.table(limits.EMPTIED)
         """When the last member of a group left it, as long as nobody joins again."""
-        self.last_left: dict[Address, Row] = {}
+        self.last_left: Table[Address, Row] = room.table(limits.EMPTIED, beside="row")
         """The stay that ended then."""
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
-        self._lasting = 0
-        """Stays that last."""
-        self._changes_kept = 0
-        self._leaves = LeaveEvents(link, listener)
-        self._nameless: dict[Host, list[Row]] = {}
+        self._leaves = LeaveEvents(room, listener)
+        self._nameless: dict[Host, dict[Row, None]] = {}
         """All stays of hosts without an address."""
         self._known: dict[Host, dict[int, Row]] = {}
         """Rows by the record that says again what they hold: nearly every record does."""
@@ -181,12 +175,12 @@ class Memberships:
                 told.left.append(_new(Left, (row, record.sources)))
         if len(sources) > limits.MOST_SOURCES:
             sources = sources[: limits.MOST_SOURCES]
-            self.left_out[limits.SOURCES] += 1
+            self._room.leave_out(limits.SOURCES)
         if row.exclude != exclude or row.sources != sources or row.version != version:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
         row.reports += 1
-        row.deadline_ns = heard.until_ns if _asks(record) else row.deadline_ns
+        row.deadline_ns = heard.until_ns if asks(record) else row.deadline_ns
         if kind <= _IS_EX:
             told.answering.append(row)
             says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
@@ -210,30 +204,32 @@ class Memberships:
                 del members[before]
                 self._forget(row)
                 if host in members:
-                    self._lasting -= 1
+                    self._let_go(row)
+                    self._forget_past(row)
                     continue
                 members[host] = row
+                if row.is_reserved:
+                    self._room.free(row)
+                    self._room.room.stays.enter(row, is_new=False)
             row.host = host
 
     def disown(self, host: Host) -> None:
         """Take back all stays of a host: what told of them should not have counted."""
         for row in [row for row in self.rows() if row.host == host]:
             self._end(row, EXPIRY, row.last_ns)
-        self.ended = [row for row in self.ended if row.host != host]
+        kept = [row for row in self.ended if row.host != host]
+        self._room.room.past_stays -= len(self.ended) - len(kept)
+        self.ended = kept
 
     def forget_ended(self) -> None:
         """Keep only the stays that last, for who watches a link for long."""
         for row in self.ended:
-            self._changes_kept -= sum(map(_weight, row.changes))
+            self._forget_past(row)
+        self._room.room.past_stays -= len(self.ended)
         self.ended.clear()
-        if not self._nameless:
-            return
-        for host, rows in list(self._nameless.items()):
-            lasting = [row for row in rows if not row.ended_by]
-            if lasting:
-                self._nameless[host] = lasting
-            else:
-                del self._nameless[host]
+        # Nobody asks on a live link whether data go on.
+        self.emptied.empty()
+        self.last_left.empty()
 
     def put_off(self, from_ns: int, by_ns: int) -> None:
         """Let time stand still: what lasts at a moment lasts longer by as much."""
@@ -244,8 +240,8 @@ class Memberships:
     def skip(self, now_ns: int) -> None:
         """End every stay: nobody looks from now on."""
         self.finish(now_ns)
-        self.emptied.clear()
-        self.last_left.clear()
+        self.emptied.empty()
+        self.last_left.empty()
 
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
@@ -259,7 +255,9 @@ class Memberships:
         for row in list(self.rows()):
             row.ended_by, row.to_ns = CAPTURE_END, now_ns
             self.ended.append(row)
-        self.groups, self._known, self._lasting = {}, {}, 0
+            self._room.room.past_stays += 1
+            self._let_go(row)
+        self.groups, self._known = {}, {}
 
     def seal(self) -> tuple[Stay, ...]:
         """Return all stays in order of time, and let go of the rows one by one."""
@@ -278,22 +276,58 @@ class Memberships:
         """
         if old is not None:
             self._end(old, EXPIRY, old.deadline_ns)
-        if not _asks(record):
-            return None
-        if self._lasting + len(self.ended) >= limits.MOST_STAYS:
-            self.left_out[limits.STAYS] += 1
+        if not asks(record):
             return None
         members = self.groups.get(record.group)
         if members is None:
             members = self.groups[record.group] = {}
             self.new_groups.append(record.group)
-        if self.emptied.pop(record.group, None) is not None:
-            self.last_left.pop(record.group, None)
+        if self.emptied.drop(record.group) is not None:
+            self.last_left.drop(record.group)
         row = members[heard.host] = Row(heard, record.group)
-        self._lasting += 1
-        if self._link.family is IGMP and len(heard.host) > len(record.group):
-            self._nameless.setdefault(heard.host, []).append(row)
+        row.home = self
+        if self.link.family is IGMP and len(heard.host) > len(record.group):
+            self._nameless.setdefault(heard.host, {})[row] = None
+        self._room.room.stays.enter(row)
+        if heard.host in self._room.reserved:
+            self.secure(row)
         return row
+
+    def secure(self, row: Row) -> None:
+        """Reserve room for a stay of a host that answered twice, if there is any."""
+        if self._room.reserve(row):
+            self._room.room.stays.reserve(row)
+
+    def crowd_out(self, row: Row) -> None:
+        """Let a stay go without a word: it makes room for another one."""
+        self._forget(row)
+        members = self.groups[row.group]
+        del members[row.host]
+        if not members:
+            del self.groups[row.group]
+        row.ended_by = EXPIRY
+        self._let_go(row)
+        self._forget_past(row)
+
+    def release(self) -> None:
+        """Let go of all stays: the link makes room for another one."""
+        for row in list(self.rows()):
+            self.crowd_out(row)
+        self.forget_ended()
+
+    def _let_go(self, row: Row) -> None:
+        """Give back the room of a stay that lasts no longer."""
+        self._room.room.stays.leave(row)
+        row.home = None
+        if row.is_reserved:
+            self._room.free(row)
+
+    def _forget_past(self, row: Row) -> None:
+        """Let go of what is still known of a stay that is over."""
+        self._room.room.changes -= sum(map(weight_of_change, row.changes))
+        rows = self._nameless.get(row.host)
+        if rows is not None and rows.pop(row, row) is None and not rows:
+            del self._nameless[row.host]
 
     def _remember(self, row: Row, record: GroupRecord) -> None:
         """Recognise a row from now on by a record that says what the row holds."""
@@ -317,15 +351,19 @@ class Memberships:
             if len(sources) == len(row.sources) and set(sources) == set(row.sources):
                 return
         self._forget(row)
+        room = self._room
+        before = weight(row)
         row.exclude, row.sources, row.version = change[1:]
+        if row.sources or before > 1:
+            room.weigh(before, row)
         changes = (*row.changes, change) if row.changes else (change,)
-        self._changes_kept += _weight(change)
+        room.room.changes += weight_of_change(change)
         while len(changes) > 1 and (
-            len(changes) > limits.MOST_CHANGES or self._changes_kept > limits.MOST_CHANGES_IN_ALL
+            len(changes) > limits.MOST_CHANGES or not room.has_room_for_changes
         ):
-            self._changes_kept -= _weight(changes[0])
+            room.room.changes -= weight_of_change(changes[0])
             changes = changes[1:]
-            self.left_out[limits.CHANGES] += 1
+            room.leave_out(limits.CHANGES)
         row.changes = changes
         if self._listener is not None:
             self._tell("change" if row.reports else "join", row, change.time_ns)
@@ -335,13 +373,16 @@ class Memberships:
         row.ended_by, row.to_ns = why, now_ns
         members = self.groups[row.group]
         del members[row.host]
-        self._lasting -= 1
         if not members:
             del self.groups[row.group]
         if why == LEAVE and _are_over(members, now_ns):
-            self.emptied[row.group] = now_ns
-            self.last_left[row.group] = row
-        self.ended.append(row)
+            self.emptied.keep(row.group, now_ns)
+            self.last_left.keep(row.group, row)
+        if self._room.keeps_past(row):
+            self.ended.append(row)
+        else:
+            self._forget_past(row)
+        self._let_go(row)
         if self._listener is not None and not row.is_told:
             if why == LEAVE:
                 self._leaves.is_repeated(row.host, row.group, now_ns)
@@ -349,17 +390,7 @@ class Memberships:
 
     def _tell(self, kind: str, row: Row, now_ns: int) -> None:
         if self._listener is not None:
-            self._listener(membership_event(kind, self._link, row, now_ns))
-
-
-def _asks(record: GroupRecord) -> bool:
-    """Return whether a record asks for something.
-
-    Routers start a timer of the Group Membership Interval for nothing else: a BLOCK tells that a
-    host wants less, not that it still wants the rest (RFC 9776 §6.4).
-    """
-    kind = record.type
-    return kind in _EXCLUDES or (kind in _INCLUDES and bool(record.sources))
+            self._listener(membership_event(kind, self.link, row, now_ns))
 
 
 def _are_over(members: dict[Host, Row], now_ns: int) -> bool:
@@ -367,7 +398,3 @@ def _are_over(members: dict[Host, Row], now_ns: int) -> bool:
     return len(members) <= limits.MOST_LEFT and all(
         row.deadline_ns < now_ns for row in members.values()
     )
-
-
-def _weight(change: Change) -> int:
-    return 1 + len(change.sources) // _SOURCES_PER_CHANGE

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.control_packets import Kind
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.room import LinkRoom
     from mldkit.model.addresses import Address
     from mldkit.wire.validity import Judged
 
@@ -32,15 +32,14 @@ _SOURCE_RULE = "V-06"
 class Neighbourhood:
     """The devices of one link and family."""
 
-    def __init__(self, key: LinkKey, links: Mapping[LinkKey, LinkState]) -> None:
+    def __init__(self, room: LinkRoom, links: Mapping[LinkKey, LinkState]) -> None:
         """Take where the memberships of the link are, as soon as there are any."""
-        self._key = key
+        self.room = room
+        self._key = room.key
         self._links = links
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
-        self.sightings = Sightings(self.left_out)
-        self.solicitations = Solicitations(self._last_report_ns, self.left_out)
-        self.requests = Requests(self.left_out)
+        self.sightings = Sightings(room)
+        self.solicitations = Solicitations(self._last_report_ns, room)
+        self.requests = Requests(room)
 
     def message(self, judged: Judged, mark: Mark) -> None:
         """Take in a query, router discovery, or a message that a rule minds."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.model.units import SECOND
 from mldkit.protocol.variables import Variables, election_rank, variables_of
 
 if TYPE_CHECKING:
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mldkit.model.messages import Query
 
 _MOST_GAPS = 1000
+_MOST_ACTING = 10_000
+"""Times as the acting one that are kept."""
+_STEADY_QUERIES, _STEADY_NS = 3, 60 * SECOND
+"""Who asks again after so long is no passing address."""
 _MOST_REPEATS = 4
 """Queries of which all but one may be repeats: starts have RV of them, mirrored ports two."""
 LEAST_INTERVALS = 3
@@ -30,9 +34,9 @@ class Rhythm:
     """
 
     def __init__(self) -> None:
-        self._rounds: deque[int] = deque(maxlen=_MOST_GAPS)
+        self._rounds: list[int] = []
         """Times between queries that repeat no other, in nanoseconds."""
-        self._gaps: deque[int] = deque(maxlen=_MOST_GAPS)
+        self._gaps: list[int] = []
         """Times between all queries."""
         self._queries = self._asked = 0
         """Queries since the start, all and without the repeated ones."""
@@ -73,12 +77,12 @@ class Rhythm:
         self._queries += 1
         # The first RV ones are those of a start, and so is the interval that the next one ends.
         if self._queries > variables.robustness + 1:
-            self._gaps.append(since_last_ns)
+            _append(self._gaps, since_last_ns)
         if self._asked and since_last_ns < _repeat_limit_ns(variables):
             return
         self._asked += 1
         if self._asked > variables.robustness + 1:
-            self._rounds.append(now_ns - self._round_ns)
+            _append(self._rounds, now_ns - self._round_ns)
         self._round_ns = now_ns
 
     def restart(self) -> None:
@@ -88,7 +92,11 @@ class Rhythm:
 
 @dataclass(slots=True, eq=False)
 class Querier:
-    """One address that sends General Queries."""
+    """One address that sends General Queries.
+
+    It has more attributes than a class should, because it is one flat record of what it announces
+    and when it asked.
+    """
 
     address: Address
     mac: bytes | None
@@ -101,6 +109,7 @@ class Querier:
     general_queries: int = 0
     acting: list[tuple[int, int]] = field(default_factory=list)
     """When it was the acting one: from, to."""
+    is_acting: bool = False
     session_ns: int = 0
     """Since when it queries without a long silence."""
     in_session: int = 0
@@ -116,6 +125,19 @@ class Querier:
     def observed_ns(self) -> int | None:
         """Median of the intervals between its General Queries."""
         return self.rhythm.observed_ns
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it asks again and again."""
+        is_long = self.last_ns - self.first_ns >= _STEADY_NS
+        return is_long and self.general_queries >= _STEADY_QUERIES
+
+    def acted(self, from_ns: int, to_ns: int) -> None:
+        """Take in that its time as the acting one is over."""
+        self.is_acting = False
+        if len(self.acting) >= _MOST_ACTING:
+            del self.acting[: _MOST_ACTING // 2]
+        self.acting.append((from_ns, to_ns))
 
     def rank(self) -> tuple[bool, bytes]:
         """Return what the election compares; the lowest wins."""
@@ -140,6 +162,13 @@ class Querier:
 def is_about(observed_ns: int, announced_ns: int) -> bool:
     """Return whether an interval is as announced: no more than a tenth away."""
     return abs(observed_ns - announced_ns) * 10 <= announced_ns
+
+
+def _append(gaps: list[int], gap_ns: int) -> None:
+    """Add a gap to the last ones."""
+    if len(gaps) >= _MOST_GAPS:
+        del gaps[0]
+    gaps.append(gap_ns)
 
 
 def _repeat_limit_ns(variables: Variables) -> int:

@@ -5,7 +5,7 @@ Each returns the finding in words, None where nothing is wrong.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.querier import LEAST_INTERVALS, is_about
 from mldkit.model.addresses import mac_text, text
@@ -15,7 +15,17 @@ from mldkit.model.words import interval_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from mldkit.analysis.facts import Mark
     from mldkit.analysis.querier import Querier
+    from mldkit.model.addresses import Address
+
+
+class Alike(NamedTuple):
+    """What two queriers may have in common, and where one of them was heard first."""
+
+    address: Address
+    mac: bytes | None
+    first: Mark
 
 
 def unyielding(querier: Querier, acting: Querier, now_ns: int) -> str | None:
@@ -73,7 +83,7 @@ def mixed_versions(
     return (others, min(*others, version)) if others else None
 
 
-def alike(new: Querier, ranked: Sequence[Querier], by_mac: Sequence[Querier]) -> Iterator[str]:
+def alike(new: Alike, ranked: Sequence[Alike], by_mac: Sequence[Alike]) -> Iterator[str]:
     """D-14: give in words each querier that cannot be told from a new one.
 
     `ranked` are those with the same interface identifier, `by_mac` those with the same MAC.

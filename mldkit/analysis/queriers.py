@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 from mldkit.analysis import querier_faults
 from mldkit.analysis.acting import CHANGES_ALLOWED, Acting
 from mldkit.analysis.events import Event
+from mldkit.analysis.limits import QUERIERS
 from mldkit.analysis.querier import Querier
+from mldkit.analysis.querier_faults import Alike
+from mldkit.analysis.shelf import NEEDED, USEFUL, USELESS
 from mldkit.analysis.silence import Silence
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.protocol.variables import Variables, variables_of
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
 
@@ -28,19 +35,19 @@ _MOST_ALIKE = 16
 class Queriers:
     """The queriers of one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, begun_ns: int, listener: Listener) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger, begun_ns: int, listener: Listener) -> None:
+        self._link = link = room.key
         self._ledger = ledger
         self._listener = listener
-        self.known: dict[Address, Querier] = {}
+        self.known: Table[Address, Querier] = room.table(QUERIERS, _worth)
         self.variables = Variables()
         """Those of the acting querier, or of the last one that acted."""
         self.silence = Silence(link, ledger, begun_ns)
         self._acting = Acting()
         self._versions: dict[int, int] = {}
         """When each version was last asked in."""
-        self._by_rank: dict[tuple[bool, bytes], list[Querier]] = {}
-        self._by_mac: dict[bytes, list[Querier]] = {}
+        self._by_rank: Table[tuple[bool, bytes], list[Alike]] = room.table(QUERIERS, beside="rank")
+        self._by_mac: Table[bytes, list[Alike]] = room.table(QUERIERS, beside="mac")
 
     @property
     def acting(self) -> Querier | None:
@@ -74,7 +81,7 @@ class Queriers:
         if querier is None:
             querier = Querier(source, mac, query.version, mark, now_ns, variables_of(query))
             querier.session_ns = now_ns
-            self.known[source] = querier
+            self.known.keep(source, querier)
             self._compare_identities(querier, mark)
         elif self._acting.comes_back(querier):
             querier.rhythm.restart()
@@ -138,6 +145,8 @@ class Queriers:
                 self._ledger.add("D-02", self._link, mark, detail, host=querier.address)
 
     def _act(self, querier: Querier, mark: Mark) -> None:
+        # It may have made room for others before anybody knew that it is the one that acts.
+        self.known.keep(querier.address, querier)
         if self._acting.begin(querier, mark.time_ns):
             changes, interval_ns = self._acting.changes, self.variables.interval_ns
             detail = querier_faults.unsteady(changes, CHANGES_ALLOWED, interval_ns)
@@ -168,10 +177,21 @@ class Queriers:
         """D-14; a switch that asks from 0.0.0.0 has no part in elections."""
         if is_unspecified(new.address):
             return
-        ranked = self._by_rank.setdefault(new.rank(), [])
-        by_mac = self._by_mac.setdefault(new.mac, []) if new.mac is not None else []
-        for detail in querier_faults.alike(new, ranked, by_mac):
+        this, rank = Alike(new.address, new.mac, new.first), new.rank()
+        ranked = self._by_rank.get(rank) or self._by_rank.keep(rank, [])
+        by_mac: list[Alike] = []
+        if new.mac is not None:
+            by_mac = self._by_mac.get(new.mac) or self._by_mac.keep(new.mac, [])
+        for detail in querier_faults.alike(this, ranked, by_mac):
             self._ledger.add("D-14", self._link, mark, detail, host=new.address)
         for others in (ranked, by_mac):
-            if len(others) < _MOST_ALIKE:
-                others.append(new)
+            # One that was let go of may come again.
+            if len(others) < _MOST_ALIKE and all(one.address != new.address for one in others):
+                others.append(this)
+
+
+def _worth(_: Container[Host], __: Address, querier: Querier) -> int:
+    """Return how much a querier is worth: the acting one stays."""
+    if querier.is_acting:
+        return NEEDED
+    return USEFUL if querier.is_steady else USELESS

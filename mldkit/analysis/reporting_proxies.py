@@ -11,19 +11,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.limits import PROXIES
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.addresses import IPV4_UNSPECIFIED, is_source_specific, mac_text
 from mldkit.model.words import counted, named
 from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from collections.abc import Container
+
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
     from mldkit.model.messages import LegacyReport
 
 _LEAST_QUESTIONS = 2
 _MOST_GROUPS = 1000
-_MOST = 10_000
 
 
 @dataclass(slots=True)
@@ -41,11 +46,11 @@ class _Proxy:
 class ReportingProxies:
     """Who reports in place of others on one link."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger) -> None:
+        self._link = room.key
         self._ledger = ledger
-        self._proxies: dict[Host, _Proxy] = {}
-        self.found: dict[bytes, Mark] = {}
+        self._proxies: Table[Host, _Proxy] = room.table(PROXIES, _worth)
+        self.found: Table[bytes, Mark] = room.table(PROXIES, beside="found")
         """The MACs of proxies, and the first report of each that shows it."""
 
     def report(self, host: Host, report: LegacyReport, question: int, mark: Mark) -> None:
@@ -55,9 +60,7 @@ class ReportingProxies:
         """
         proxy = self._proxies.get(host)
         if proxy is None:
-            if len(self._proxies) >= _MOST:
-                return
-            proxy = self._proxies[host] = _Proxy(question)
+            proxy = self._proxies.keep(host, _Proxy(question))
         elif proxy.question != question:
             proxy.question = question
             proxy.questions += 1
@@ -67,7 +70,9 @@ class ReportingProxies:
             if len(proxy.marks) < _MOST_GROUPS:
                 proxy.marks.append(mark)
             return
-        self.found.setdefault(host[len(IPV4_UNSPECIFIED) :], mark)
+        mac = host[len(IPV4_UNSPECIFIED) :]
+        if mac not in self.found:
+            self.found.keep(mac, mark)
         for each in (*proxy.marks, mark):
             self._tell(host, proxy, report.version, each)
         proxy.marks.clear()
@@ -88,3 +93,7 @@ class ReportingProxies:
             "D-36", self._link, mark, detail, host=IPV4_UNSPECIFIED,
             severity=WARNING if lost else INFO, weight=len(proxy.groups),
         )  # fmt: skip
+
+
+def _worth(_: Container[Host], __: Host, proxy: _Proxy) -> int:
+    return USEFUL if proxy.questions >= _LEAST_QUESTIONS else USELESS

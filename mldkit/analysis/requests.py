@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.limits import MOST_CLIENTS, REQUESTS
+from mldkit.analysis.limits import REQUESTS
 
 if TYPE_CHECKING:
-    from collections import Counter
-
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
 
 _SOLICIT, _REQUEST = 1, 3
+_MOST_TRANSACTIONS = 100
+"""Of one client that were repeated."""
 _LEAST = 3
 """So often a request is sent before it is told: the second may cross a late answer."""
 
@@ -24,26 +26,22 @@ _LEAST = 3
 class Requests:
     """The DHCPv6 requests of one link."""
 
-    def __init__(self, left_out: Counter[str]) -> None:
-        self._left_out = left_out
-        self._clients: dict[Address, dict[bytes, int]] = {}
+    def __init__(self, room: LinkRoom) -> None:
+        self._clients: Table[Address, dict[bytes, int]] = room.table(REQUESTS)
         """How often each client sent the same request, by message type and transaction."""
 
     def see(self, client: Address, request: bytes) -> None:
         """Take in a request: its message type and the transaction, four octets."""
         sent = self._clients.get(client)
         if sent is None:
-            if len(self._clients) >= MOST_CLIENTS:
-                self._left_out[REQUESTS] += 1
-                return
-            sent = self._clients[client] = {}
+            sent = self._clients.keep(client, {})
         if request[0] == _REQUEST:
             for answered in [one for one in sent if one[0] == _SOLICIT]:
                 del sent[answered]
         for once in [one for one in sent if one != request and sent[one] < _LEAST]:
             # Another transaction: that one was answered, or given up before it can be told.
             del sent[once]
-        if request in sent or len(sent) < MOST_CLIENTS:
+        if request in sent or len(sent) < _MOST_TRANSACTIONS:
             sent[request] = sent.get(request, 0) + 1
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.answer_windows import AnswerWindows
 from mldkit.analysis.facts import host_address
+from mldkit.analysis.limits import EARLY
 from mldkit.analysis.silent_members import SilentMembers
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import text
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from mldkit.analysis.answer_windows import Asked, Specific
     from mldkit.analysis.compatibility import Compatibility
     from mldkit.analysis.delays import Delays
-    from mldkit.analysis.facts import Host, LinkKey, Mark
+    from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Station, Vantage
@@ -38,36 +41,40 @@ class Responses:
 
     def __init__(
         self,
-        link: LinkKey,
+        room: LinkRoom,
         ledger: Ledger,
         delays: Delays,
         vantage: Vantage,
         streams: Streams,
-        *,
-        latest: int = -1,
     ) -> None:
-        """Take the data that came, and the number of the last exchange so far."""
-        self._link = link
+        """Take the data that came."""
+        self._room = room
+        self._link = room.key
         self._ledger = ledger
         self._vantage = vantage
         self.delays = delays
-        self.windows = AnswerWindows(link, latest)
-        self.silent = SilentMembers(link, ledger, vantage, streams)
-        self._early: dict[Host, int] = {}
+        self.windows = AnswerWindows(room)
+        self.silent = SilentMembers(room, ledger, vantage, streams)
+        self._early: Table[Host, int] = room.table(EARLY)
 
-    def resumed(self) -> Responses:
-        """Return what goes on after a time in which nothing was heard: no query is open."""
-        self.silent.conclude()
-        after = Responses(
-            self._link,
-            self._ledger,
-            self.delays,
-            self._vantage,
-            self.silent.streams,
-            latest=self.windows.latest,
-        )
-        after.windows.left_out = self.windows.left_out
-        return after
+    def resume(self) -> None:
+        """Go on after a time in which nothing was heard: no query is open."""
+        self.conclude()
+        self.windows.release()
+        self.windows = AnswerWindows(self._room, self.windows.latest)
+        self.silent = SilentMembers(self._room, self._ledger, self._vantage, self.silent.streams)
+        self._early.empty()
+
+    def release(self) -> None:
+        """Let go of everything: the link makes room for another one."""
+        for exchange in self.silent.give_up():
+            self.windows.conclude(exchange)
+        self.windows.release()
+
+    def conclude(self) -> None:
+        """Give up late answers: the next General Query is here, or the end of the capture."""
+        for exchange in self.silent.conclude():
+            self.windows.conclude(exchange)
 
     def report(
         self, host: Host, rows: Iterable[Row], version: int | None, mark: Mark
@@ -122,8 +129,9 @@ class Responses:
         windows.closed.clear()
         for specific in windows.expired:
             older = compatibility.is_older(specific.asked.time_ns)
-            if specific.older_reporter and not older:
+            if specific.older_reporter and not older and not specific.is_too_large:
                 self._find_suppressed(specific, memberships)
+            windows.conclude(specific)
         windows.expired.clear()
 
     def _tell_late(
@@ -141,7 +149,7 @@ class Responses:
 
     def _tell_early(self, host: Host, mark: Mark) -> None:
         """D-08, without the random delay."""
-        times = self._early[host] = self._early.get(host, 0) + 1
+        times = self._early.keep(host, self._early.get(host, 0) + 1)
         if times >= _EARLY_TIMES:
             detail = f"answered within 1 ms {times} times: no random delay"
             self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))

@@ -15,20 +15,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeGuard
 
 from mldkit.analysis import asked_elsewhere, data_findings, moves
-from mldkit.analysis.admission import Admission
 from mldkit.analysis.control_packets import read_beacon, read_control
 from mldkit.analysis.data_packets import read_data
 from mldkit.analysis.devices import Shown, devices
 from mldkit.analysis.facts import LinkKey, Mark, believable, interface_of
 from mldkit.analysis.feed import Break
+from mldkit.analysis.limits import LINKS
 from mldkit.analysis.link_state import LinkState
+from mldkit.analysis.links import Links, Reserved
 from mldkit.analysis.neighbourhood import Neighbourhood
 from mldkit.analysis.pauses import Pauses
+from mldkit.analysis.room import LinkRoom
 from mldkit.analysis.sealing import seal_link
 from mldkit.analysis.sittings import is_break
 from mldkit.analysis.traffic import Traffic
 from mldkit.analysis.vantage import Vantages
-from mldkit.model.family import IGMP, family_of
+from mldkit.model.family import IGMP, MLD, family_of
 from mldkit.model.messages import Other, Query, Report, RouterAdvertisement
 from mldkit.wire.screening import has_plain_envelope
 from mldkit.wire.validity import find, judge
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.intake import Intake, Taken
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.result import LinkFacts
+    from mldkit.analysis.room import Room
     from mldkit.analysis.sittings import Sittings
     from mldkit.analysis.stays import Row
     from mldkit.model.datagram import Decoded, Frame
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
 
 _SHOWING = (Query, RouterAdvertisement)
 """Messages that show what their sender is, though no rule minds them."""
+_MOST_PLACES = 20_000
+"""Ways to find a link at once; the same link may have several."""
 
 
 class Routing:
@@ -60,16 +65,20 @@ class Routing:
     and all that is not of one link alone.
     """
 
-    def __init__(self, ledger: Ledger, intake: Intake, profile: str, listener: Listener) -> None:
+    def __init__(
+        self, room: Room, ledger: Ledger, intake: Intake, profile: str, listener: Listener
+    ) -> None:
+        self._room = room
+        self._shortages = room.shortages
         self._ledger = ledger
         self._intake = intake
         self._profile = profile
         self._listener = listener
-        self.admission = Admission()
-        self.links: dict[LinkKey, LinkState] = {}
+        self.links = Links(room)
+        ledger.reserved = Reserved(self.links)
         self.traffic: dict[LinkKey, Traffic] = {}
         self.neighbourhoods: dict[LinkKey, Neighbourhood] = {}
-        self.vantages = Vantages()
+        self.vantages = Vantages(room)
         self._places: dict[tuple[object, ...], Traffic] = {}
         """The traffic by what a packet shows at once: interface, VLANs, octets of an address."""
         self.sees_data = True
@@ -89,6 +98,8 @@ class Routing:
             key, message, frame, mark, header = item
             if self._listener is not None:
                 self._ledger.now_ns = mark.time_ns
+                if mark.time_ns > self._shortages.due_ns:
+                    self._shortages.poll(mark.time_ns)
             if key is not None and message is not None:
                 self._message(message, key, mark)
             elif self.sees_data:
@@ -178,14 +189,12 @@ class Routing:
     def _message(self, decoded: Decoded, key: LinkKey, mark: Mark) -> None:
         datagram = decoded.datagram
         message = datagram.message
+        self._shortages.now_ns = mark.time_ns
         if type(message) is Other:
-            if self.admission.admits(key, datagram):
-                self._ledger.take(find(decoded), key, mark, datagram.source)
+            self._ledger.take(find(decoded), key, mark, datagram.source)
             return
         link = self.links.get(key)
         if link is None or (self.sittings is not None and mark.capture not in link.captures):
-            if link is None and not self.admission.admits_link(self.links):
-                return
             link = self._link(key, mark.capture)
         if self._listener is not None:
             self._tell_ends(link, mark.time_ns)
@@ -197,8 +206,6 @@ class Routing:
                     return
                 records = message.records
                 unseen = [records[number] for number, row in enumerate(rows) if row is None]
-        if not self.admission.admits(key, datagram):
-            return
         judged = judge(decoded, unseen)
         if judged.findings:
             self._ledger.take(judged.findings, link.key, mark, datagram.source)
@@ -223,6 +230,8 @@ class Routing:
             traffic = self._look_at_data(packet, place[0], mark)
             if traffic is None:
                 return
+            if len(self._places) >= _MOST_PLACES:
+                self._places.clear()
             self._places[place] = traffic
         traffic.see(packet, frame, mark)
 
@@ -233,8 +242,7 @@ class Routing:
         if not self._intake.wanted.takes(interface, packet.vlan):
             return None
         key = LinkKey(interface, packet.vlan, family_of(packet.group), packet.circuit)
-        if key not in self.links and not self.admission.admits_link(self.links):
-            return None
+        self._shortages.now_ns = mark.time_ns
         link = self._link(key, mark.capture)
         if packet.is_detection:
             link.unspecified.detection(packet.link_source, mark.time_ns)
@@ -255,23 +263,26 @@ class Routing:
             key = LinkKey(key.interface, packet.vlan, family_of(packet.source), packet.circuit)
         if not self._intake.wanted.takes(key.interface, key.vlan):
             return
+        self._shortages.now_ns = mark.time_ns
         found = self._neighbourhood(key)
-        if found is not None and packet is not None:
+        if packet is not None:
             found.control(packet, mark)
-        elif found is not None:
+        else:
             found.sightings.show(Shown.BEACON, access_point, b"", mark)
 
     def _show(self, key: LinkKey, judged: Judged, mark: Mark) -> None:
         """Take in what a message shows of the device that sent it."""
-        neighbourhood = self._neighbourhood(key)
-        if neighbourhood is not None:
-            neighbourhood.message(judged, mark)
+        self._neighbourhood(key).message(judged, mark)
 
-    def _neighbourhood(self, key: LinkKey) -> Neighbourhood | None:
-        """Return what is known of the devices of a link, None where there is no room for it."""
+    def _neighbourhood(self, key: LinkKey) -> Neighbourhood:
+        """Return what is known of the devices of a link."""
         found = self.neighbourhoods.get(key)
-        if found is None and self.admission.admits_link(self.neighbourhoods):
-            found = self.neighbourhoods[key] = Neighbourhood(key, self.links)
+        if found is None:
+            found = self.neighbourhoods[key] = Neighbourhood(LinkRoom(key, self._room), self.links)
+            if len(self.neighbourhoods) > self._room.most[LINKS]:
+                oldest = next(iter(self.neighbourhoods))
+                self.neighbourhoods.pop(oldest).room.release()
+                self._shortages.take(LINKS, key)
         return found
 
     def _link(self, key: LinkKey, capture: int) -> LinkState:
@@ -280,10 +291,12 @@ class Routing:
         link = self.links.get(key)
         if link is None:
             begun_ns = self._begun_ns(capture, key.interface)
-            link = self.links[key] = LinkState(
-                key, self._ledger, begun_ns, profile=self._profile, listener=self._listener,
-                vantage=self.vantages.of(key),
+            link = LinkState(
+                LinkRoom(key, self._room), self._ledger, begun_ns, profile=self._profile,
+                listener=self._listener, vantage=self.vantages.of(key),
             )  # fmt: skip
+            for gone in self.links.admit(link):
+                self._let_go(gone)
             link.unspecified.sees_detection = self.sees_data
             if self.is_traced:
                 link.keep_trace()
@@ -293,6 +306,24 @@ class Routing:
                 link.skip(Mark(0, 0, end_ns), begin_ns)
         link.captures.add(capture)
         return link
+
+    def forget_idle(self) -> None:
+        """Let go of links on which nothing happens any more, where there are many of them."""
+        for gone in self.links.idle():
+            self._let_go(gone)
+
+    def _let_go(self, link: LinkState) -> None:
+        """Let go of a link with everything that is known of it."""
+        key = link.key
+        link.release()
+        self.traffic.pop(key, None)
+        self._places.clear()
+        neighbourhood = self.neighbourhoods.pop(key, None)
+        if neighbourhood is not None:
+            neighbourhood.room.release()
+        other = MLD if key.family is IGMP else IGMP
+        if key._replace(family=other) not in self.links:
+            self.vantages.forget(key)
 
     def _begun_ns(self, capture: int, interface: str | None) -> int:
         """Return since when an interface is looked at without a break; 0 where it is not known."""

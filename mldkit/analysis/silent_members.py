@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.answer_windows import Silent
 from mldkit.analysis.facts import host_address
-from mldkit.analysis.limits import MOST_OPEN
+from mldkit.analysis.limits import MOST_OPEN, SILENT
+from mldkit.analysis.shelf import NEEDED, USELESS
 from mldkit.analysis.vantage import LINK, ROUTER_PORT, Subject
 from mldkit.model.addresses import is_flooded, text
 from mldkit.model.family import IGMP
@@ -24,13 +25,15 @@ from mldkit.model.words import clock_text
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterator
 
     from mldkit.analysis.answer_windows import Exchange
     from mldkit.analysis.compatibility import Compatibility
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
@@ -45,10 +48,14 @@ _ANSWERS_OTHERS = 1 << 20
 
 
 class SilentMembers:
-    """Who stays silent on one link, in one family."""
+    """Who stays silent on one link, in one family.
 
-    def __init__(self, link: LinkKey, ledger: Ledger, vantage: Vantage, streams: Streams) -> None:
-        self._link = link
+    It has more methods than a class should, because each version of a protocol has a way of its own
+    in which a member may be silent.
+    """
+
+    def __init__(self, room: LinkRoom, ledger: Ledger, vantage: Vantage, streams: Streams) -> None:
+        self._link = room.key
         self._ledger = ledger
         self._vantage = vantage
         self.streams = streams
@@ -57,21 +64,21 @@ class SilentMembers:
         """Exchanges that can only be answered late."""
         self._looked_at = 0
         """Rows so far."""
-        self._silent: dict[Host, int] = {}
+        self._silent: Table[Host, int] = room.table(SILENT, _worth)
         self._askers: set[Address] = set()
-        self._heard_from: dict[Host, set[Address]] = {}
+        self._heard_from: Table[Host, set[Address]] = room.table(SILENT, _worth, beside="heard")
         """Whose queries each host answers, from the second querier on."""
-        self._last_reporters: dict[Address, Host] = {}
+        self._last_reporters: Table[Address, Host] = room.table(SILENT, beside="reporter")
         """Who sent the last older report of each group, unless it left since."""
 
     def older_report(self, host: Host, group: Address) -> None:
         """Take in an older report."""
-        self._last_reporters[group] = host
+        self._last_reporters.keep(group, host)
 
     def leave(self, host: Host, group: Address) -> None:
         """Take in that a host leaves: whether others are left is open."""
         if self._last_reporters.get(group) == host:
-            del self._last_reporters[group]
+            self._last_reporters.drop(group)
 
     def close(
         self,
@@ -86,7 +93,7 @@ class SilentMembers:
         """
         asked_ns = exchange.first.time_ns
         room = self._looked_at <= _ROWS_AT_LEAST + _ROWS_PER_MESSAGE * messages
-        if exchange.to_everybody and room:
+        if exchange.to_everybody and room and not exchange.is_too_large:
             if not compatibility.is_older(asked_ns):
                 self._find(exchange, memberships)
             elif compatibility.mode(asked_ns) != self._link.family.current_version:
@@ -95,11 +102,17 @@ class SilentMembers:
             self._looked_at += _ROWS_PER_SILENT * len(exchange.silent)
         self._awaiting.append(exchange)
 
-    def conclude(self) -> None:
-        """Give up late answers: the next General Query is here, or the end of the capture."""
-        for exchange in self._awaiting:
+    def conclude(self) -> list[Exchange]:
+        """Give up late answers; return the exchanges of which nothing is awaited any more."""
+        over = self.give_up()
+        for exchange in over:
             self._tell(exchange)
-        self._awaiting.clear()
+        return over
+
+    def give_up(self) -> list[Exchange]:
+        """Await nothing any more; return the exchanges of which something was awaited."""
+        over, self._awaiting = self._awaiting, []
+        return over
 
     def _find(self, exchange: Exchange, memberships: Memberships) -> None:
         """Note the members that have not answered; one that did for some group is there."""
@@ -134,7 +147,7 @@ class SilentMembers:
             members = memberships.groups.get(group, {})
             row = members.get(host)
             if row is None:
-                del self._last_reporters[group]
+                self._last_reporters.drop(group)
                 continue
             self._looked_at += len(members)
             if (
@@ -209,18 +222,22 @@ class SilentMembers:
 
     def _tell(self, exchange: Exchange) -> None:
         """D-07; a late answer is an answer."""
-        self._askers |= exchange.askers
-        for host in exchange.answered:
-            self._silent.pop(host, None)
+        if len(self._askers) <= MOST_OPEN:
+            self._askers |= exchange.askers
+        for host in exchange.answered if self._silent else ():
+            self._silent.drop(host)
         if 1 < len(self._askers) <= MOST_OPEN:
             for host in exchange.answered:
-                self._heard_from.setdefault(host, set()).update(exchange.askers)
+                heard_from = self._heard_from.get(host)
+                if heard_from is None:
+                    heard_from = self._heard_from.keep(host, set())
+                heard_from.update(exchange.askers)
         for host, silent in exchange.silent.items():
             if host not in exchange.answered:
                 self._tell_one(exchange, host, silent)
 
     def _tell_one(self, exchange: Exchange, host: Host, silent: Silent) -> None:
-        times = self._silent[host] = self._silent.get(host, 0) + 1
+        times = self._silent.keep(host, self._silent.get(host, 0) + 1)
         address = host_address(host)
         self._vantage.silent(silent.station, address)
         detail = f"{text(address)} is member of {text(silent.group)} and did not answer"
@@ -263,3 +280,7 @@ def _latest_stays(
 
 def _listed(addresses: set[Address]) -> str:
     return " and ".join(map(text, sorted(addresses)))
+
+
+def _worth(reserved: Container[Host], host: Host, _: object) -> int:
+    return NEEDED if host in reserved else USELESS

@@ -18,18 +18,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mldkit.analysis.limits import MOST_TARGETS, TARGETS
+from mldkit.analysis.limits import TARGETS
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.addresses import link_local_of, solicited_node, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import counted, named
 from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Callable, Container, Iterable
 
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
 
 _COPY_NS = 200 * MILLISECOND
@@ -41,8 +43,9 @@ _AWAKE_NS = 300 * SECOND
 _POLL_NS = 60 * SECOND
 _LEAST = 3
 """MAX_MULTICAST_SOLICIT: after so many a host gives up (RFC 4861 §10)."""
-_MOST_MARKS = 1000
-_MOST_SOURCES = 64
+_MOST_MARKS = 100
+"""Solicitations for one target that are kept."""
+_MOST_SOURCES = 16
 """Who asks for one target."""
 
 
@@ -63,19 +66,18 @@ class _Target:
 class Solicitations:
     """The Neighbor Solicitations of one MLD link."""
 
-    def __init__(self, last_report_ns: Callable[[Address], int], left_out: Counter[str]) -> None:
+    def __init__(self, last_report_ns: Callable[[Address], int], room: LinkRoom) -> None:
         """Take whom to ask when an address reported last, 0 for never."""
         self._last_report_ns = last_report_ns
-        self._left_out = left_out
-        self._targets: dict[Address, _Target] = {}
-        self._heard: dict[Address, int] = {}
+        self._targets: Table[Address, _Target] = room.table(TARGETS, _worth)
+        self._heard: Table[Address, int] = room.table(TARGETS, beside="heard")
         """When an address was last heard in any other packet than a report."""
-        self._answered: set[Address] = set()
+        self._answered: Table[Address, None] = room.table(TARGETS, beside="answered")
         """Hosts to which answers are in the capture."""
         self._waiting: set[Address] = set()
         """Targets with solicitations of which it is not known whether they live."""
         self._polled_ns = 0
-        self._ignored: set[Address] = set()
+        self._ignored: Table[Address, None] = room.table(TARGETS, beside="ignored")
         """Groups that were reported from ::, which routers ignore."""
 
     def solicit(self, source: Address, destination: Address, target: Address, mark: Mark) -> None:
@@ -85,10 +87,7 @@ class Solicitations:
             return
         one = self._targets.get(target)
         if one is None:
-            if len(self._targets) >= MOST_TARGETS:
-                self._left_out[TARGETS] += 1
-                return
-            one = self._targets[target] = _Target(self._last_heard_ns(target))
+            one = self._targets.keep(target, _Target(self._last_heard_ns(target)))
         last_ns = one.last_ns.get(source)
         if last_ns is None:
             if len(one.last_ns) >= _MOST_SOURCES:
@@ -99,20 +98,22 @@ class Solicitations:
         one.last_ns[source] = mark.time_ns
         if len(one.pending) < _MOST_MARKS:
             one.pending.append((mark, source))
+            if len(self._waiting) > 2 * len(self._targets):
+                # Of those, many made room for others.
+                self._waiting &= self._targets.keys()
             self._waiting.add(target)
 
     def advertise(self, source: Address, destination: Address, target: Address, mark: Mark) -> None:
         """Take in an advertisement: whoever asked for its target is answered."""
         self.hear(source, mark.time_ns)
-        if destination[0] != 0xFF and len(self._answered) < MOST_TARGETS:
-            self._answered.add(destination)
+        if destination[0] != 0xFF:
+            self._answered.keep(destination, None)
         if target in self._targets:
-            self._targets[target] = _Target(mark.time_ns)
+            self._targets.keep(target, _Target(mark.time_ns))
 
     def hear(self, address: Address, now_ns: int) -> None:
         """Take in that an address sent something."""
-        if address in self._heard or len(self._heard) < MOST_TARGETS:
-            self._heard[address] = now_ns
+        self._heard.keep(address, now_ns)
         if address in self._targets:
             self._look_up(address, self._targets[address])
 
@@ -121,14 +122,15 @@ class Solicitations:
         if now_ns - self._polled_ns < _POLL_NS:
             return
         self._polled_ns = now_ns
+        self._waiting &= self._targets.keys()
         for target in self._waiting:
             self._look_up(target, self._targets[target])
         self._waiting = {target for target in self._waiting if self._targets[target].pending}
 
     def ignore(self, groups: Iterable[Address]) -> None:
         """Take in groups that were reported from ::; somebody listens to them all the same."""
-        if len(self._ignored) < MOST_TARGETS:
-            self._ignored.update(groups)
+        for group in groups:
+            self._ignored.keep(group, None)
 
     def judge(
         self, link: LinkKey, ledger: Ledger, reported: Container[Address], queried_ns: int | None
@@ -196,3 +198,7 @@ class Solicitations:
         if (link_local := link_local_of(address)) is not None:
             names.append(link_local)
         return max(max(self._heard.get(name, 0), self._last_report_ns(name)) for name in names)
+
+
+def _worth(_: Container[Address], __: Address, target: _Target) -> int:
+    return USEFUL if target.unanswered else USELESS

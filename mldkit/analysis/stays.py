@@ -8,14 +8,21 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.model.messages import RecordType
+
 if TYPE_CHECKING:
     from collections.abc import Container
 
     from mldkit.analysis.facts import Host
+    from mldkit.analysis.memberships import Memberships
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
 LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
+_EXCLUDES = frozenset(map(int, (RecordType.IS_EX, RecordType.TO_EX)))
+_INCLUDES = frozenset(map(int, (RecordType.IS_IN, RecordType.TO_IN, RecordType.ALLOW)))
+_SOURCES_PER_CHANGE = 16
+"""As many sources weigh as much as a change."""
 
 
 class Change(NamedTuple):
@@ -74,10 +81,15 @@ class Row:
         "exclude",
         "from_ns",
         "group",
+        "home",
         "host",
+        "is_reserved",
         "is_told",
         "last_ns",
         "mac",
+        "newer",
+        "older",
+        "proofs",
         "record",
         "reports",
         "sources",
@@ -108,6 +120,15 @@ class Row:
         """Number of the last exchange of General Queries that it answered."""
         self.delay_ns: int | None = None
         """How long after the query its last answer came."""
+        self.proofs = 0
+        """General Queries of the acting querier that it answered."""
+        self.is_reserved = False
+        """Whether it has room that no other stay can take."""
+        self.home: Memberships | None = None
+        """Where it lasts."""
+        self.older: Row | None = None
+        self.newer: Row | None = None
+        """Its neighbours in the order in which stays make room for others."""
 
 
 def sealed(row: Row) -> Stay:
@@ -150,3 +171,18 @@ class ReportEffect:
         self.left: list[Left] = []
         self.changes = 0
         """State-change records in it."""
+
+
+def asks(record: GroupRecord) -> bool:
+    """Return whether a record asks for something.
+
+    Routers start a timer of the Group Membership Interval for nothing else: a BLOCK tells that a
+    host wants less, not that it still wants the rest (RFC 9776 §6.4).
+    """
+    kind = record.type
+    return kind in _EXCLUDES or (kind in _INCLUDES and bool(record.sources))
+
+
+def weight_of_change(change: Change) -> int:
+    """Return how much room a change takes that is kept, in changes of few sources."""
+    return 1 + len(change.sources) // _SOURCES_PER_CHANGE

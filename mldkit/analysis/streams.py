@@ -15,11 +15,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.units import SECOND
 from mldkit.model.well_known import is_discovery
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Mapping
 
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import Host
@@ -182,3 +183,8 @@ def begin(packet: DataPacket, now_ns: int, port: int, exchange: int) -> Stream:
         port,
         exchange,
     )
+
+
+def worth(_: Container[Address], __: tuple[Address, Address], stream: Stream) -> int:
+    """Return how much it is worth to know of some data: streams are what people ask for."""
+    return USEFUL if stream.flows else USELESS

@@ -6,13 +6,11 @@ judged from `mldkit.analysis.audience`.
 
 from __future__ import annotations
 
-from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.data_packets import is_forwarded, udp_port
 from mldkit.analysis.facts import LAST_MEMBER_INTERVAL_NS
-from mldkit.analysis.limits import MOST_STREAMS, STREAMS
 from mldkit.analysis.streams import FLOW_GAP_NS, Return, Stream, begin
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.datagram import LinkType
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.link_state import LinkState
+    from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Row, Stay
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Frame
@@ -49,9 +48,7 @@ class Traffic:
         self._ledger = ledger
         self.state = link
         """The memberships and queriers of the link."""
-        self.left_out: Counter[str] = Counter()
-        """What found no room: words of `limits`."""
-        self.streams: dict[tuple[Address, Address], Stream] = link.streams
+        self.streams: Table[tuple[Address, Address], Stream] = link.streams
         self._wrong: set[tuple[Address, Address, bytes]] = set()
         self._unseen = 0, 0
         """The last time in which nobody looked: from, to."""
@@ -69,13 +66,11 @@ class Traffic:
         now_ns = mark.time_ns
         stream = self.streams.get((group, source))
         if stream is None:
-            if len(self.streams) >= MOST_STREAMS:
-                self.left_out[STREAMS] += 1
-                return
             stream = begin(
                 packet, now_ns, udp_port(frame, packet), self.state.responses.windows.latest
             )
-            self.streams[group, source] = stream
+            self.state.room.room.shortages.now_ns = now_ns
+            self.streams.keep((group, source), stream)
             self._check_mac(packet, mark)
         elif (
             hop_limit != stream.sent_hop_limit

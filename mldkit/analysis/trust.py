@@ -8,26 +8,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.limits import TRUSTED
 from mldkit.wire.header_sums import NOT_FILLED_IN, RULE
 from mldkit.wire.rules import ERROR, INFO
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.wire.validity import Finding
 
 
 class Trust:
     """Who is trusted on one link and family."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger, memberships: Memberships) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger, memberships: Memberships) -> None:
+        self._link = room.key
         self._ledger = ledger
         self._memberships = memberships
-        self._trusted: set[Host] = set()
+        self._trusted: Table[Host, None] = room.table(TRUSTED)
         """Addresses of one sender, so few."""
 
     def take(self, found: Iterable[Finding], host: Host) -> None:
@@ -36,9 +39,9 @@ class Trust:
             if rule != RULE:
                 continue
             if severity == INFO:
-                self._trusted.add(host)
+                self._trusted.keep(host, None)
             elif severity == ERROR and detail == NOT_FILLED_IN.detail and self._trusted:
                 for trusted in self._trusted:
                     self._memberships.disown(trusted)
                     self._ledger.worsen(RULE, self._link, trusted, detail)
-                self._trusted.clear()
+                self._trusted.empty()

@@ -10,17 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.limits import REPORTERS
 from mldkit.model.addresses import mac_text
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from mldkit.analysis.facts import LinkKey, Mark
+    from mldkit.analysis.facts import Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
 
 _REPEAT_NS = 5 * SECOND
 _DETECTION_NS = 30 * SECOND
 _MOST_PENDING = 16
-_MOST_SUSPECTS = 1000
+_MOST_SUSPECTS = 100
 """Of one device."""
 _OWNS = "though it has a link-local address"
 _ALONE = "and not from a valid address within 5 s"
@@ -39,11 +42,13 @@ class _Device:
 class Unspecified:
     """The devices of one MLD link."""
 
-    def __init__(self, link: LinkKey, ledger: Ledger) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, ledger: Ledger) -> None:
+        self._link = room.key
         self._ledger = ledger
-        self._devices: dict[bytes, _Device] = {}
-        self._suspects: dict[bytes, list[tuple[int, Mark, str]]] = {}
+        self._devices: Table[bytes, _Device] = room.table(REPORTERS)
+        self._suspects: Table[bytes, list[tuple[int, Mark, str]]] = room.table(
+            REPORTERS, beside="suspect"
+        )
         """By hardware address: how many came before, where, and why."""
         self._suspected = 0
         self.sees_detection = False
@@ -80,8 +85,8 @@ class Unspecified:
         """Take in a report from an address."""
         device = self._devices.get(mac) if mac is not None else None
         if device is None:
-            if mac is not None and self._link.family.ip_version == 6:
-                self._devices[mac] = _Device(owns_address=True)
+            if mac is not None and self.sees_detection and self._link.family.ip_version == 6:
+                self._devices.keep(mac, _Device(owns_address=True))
             return
         device.owns_address = True
         device.pending.clear()
@@ -111,10 +116,14 @@ class Unspecified:
             device.pending.clear()
 
     def _suspect(self, mac: bytes, mark: Mark, why: str) -> None:
-        suspects = self._suspects.setdefault(mac, [])
+        suspects = self._suspects.get(mac)
+        if suspects is None:
+            suspects = self._suspects.keep(mac, [])
         if len(suspects) < _MOST_SUSPECTS:
             suspects.append((self._suspected, mark, why))
             self._suspected += 1
 
     def _device(self, mac: bytes | None) -> _Device | None:
-        return None if mac is None else self._devices.setdefault(mac, _Device())
+        if mac is None:
+            return None
+        return self._devices.get(mac) or self._devices.keep(mac, _Device())

@@ -22,12 +22,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from mldkit.analysis.diagnosis import RANK
+from mldkit.analysis.limits import GRADES, STATIONS
+from mldkit.analysis.room import LinkRoom
+from mldkit.analysis.shelf import NEEDED, USEFUL, USELESS
 from mldkit.model.addresses import text
 from mldkit.wire.rules import INFO
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from mldkit.analysis.facts import LinkKey, Mark
     from mldkit.analysis.ledger import Ledger
+    from mldkit.analysis.room import Room
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
 
 AUTO, LINK, PORT, ROUTER_PORT, BRIDGE = "auto", "link", "port", "router-port", "bridge"
@@ -40,7 +47,6 @@ _UNASKED_PER_ANSWER = 4
 the interval by default. Who is asked here answers, and tells nothing without a question."""
 _LEAST_ANSWERS = 2
 _MOST_FRAMES = 10
-_MOST_STATIONS = 100_000
 
 Station: TypeAlias = bytes
 """A hardware address, so that both families of a host count together; else an address."""
@@ -102,14 +108,15 @@ class Assumed:
 class Vantage:
     """The place of a capture on one interface and VLAN, for both families."""
 
-    def __init__(self, said: str = AUTO) -> None:
+    def __init__(self, room: LinkRoom, said: str = AUTO) -> None:
+        self._room = room
         self._said = said
-        self._stations: dict[Station, _Seen] = {}
-        self._here: set[Station] = set()
+        self._stations: Table[Station, _Seen] = room.table(STATIONS, _worth)
+        self._here: Table[Station, None] = room.table(STATIONS, beside="here")
         """Stations that answer what is asked here."""
-        self._elsewhere: dict[Station, None] = {}
+        self._elsewhere: Table[Station, _Seen] = room.table(STATIONS, beside="elsewhere")
         """Stations that show that questions are asked elsewhere."""
-        self._told: dict[Subject, str] = {}
+        self._told: Table[Subject, str] = room.table(GRADES)
         """How severe findings are if everything passes here."""
 
     @property
@@ -127,24 +134,20 @@ class Vantage:
     def answered(self, station: Station, address: Address) -> None:
         """Take in that a station answered a question in time."""
         seen = self._stations.get(station) or self._seen(station, address)
-        if seen is not None:
-            seen.answers += 1
-            # Nearly every answer changes nothing else.
-            if seen.answers == _LEAST_ANSWERS or seen.unasked:
-                self._weigh(station, seen)
+        seen.answers += 1
+        # Nearly every answer changes nothing else.
+        if seen.answers == _LEAST_ANSWERS or seen.unasked:
+            self._weigh(station, seen)
 
     def asked_about(self, station: Station, address: Address) -> None:
         """Take in that a specific query came here soon after a station left."""
-        seen = self._seen(station, address)
-        if seen is not None:
-            seen.is_asked_about = True
+        self._seen(station, address).is_asked_about = True
 
     def silent(self, station: Station, address: Address) -> None:
         """Take in that a station, which was there, did not answer a question."""
         seen = self._seen(station, address)
-        if seen is not None:
-            seen.missed = True
-            self._weigh(station, seen)
+        seen.missed = True
+        self._weigh(station, seen)
 
     def unasked(self, station: Station, address: Address, mark: Mark, *, missed: bool) -> None:
         """Take in that a station told its state though no question was open, nor just over.
@@ -152,8 +155,6 @@ class Vantage:
         `missed` says that it did not answer the last one, though it was there.
         """
         seen = self._seen(station, address)
-        if seen is None:
-            return
         seen.unasked += 1
         seen.missed |= missed
         if len(seen.frames) < _MOST_FRAMES:
@@ -163,8 +164,7 @@ class Vantage:
     def grade(self, about: Subject, severity: str) -> str:
         """Return how severe a finding is, which may be about what is not seen from here."""
         before = self._told.get(about, severity)
-        if about in self._told or len(self._told) < _MOST_STATIONS:
-            self._told[about] = min(before, severity, key=RANK.__getitem__)
+        self._told.keep(about, min(before, severity, key=RANK.__getitem__))
         seen = self._stations.get(about.station)
         # Somebody may ask it elsewhere: whether that is so is not certain yet.
         is_doubtful = self._said == AUTO and seen is not None and seen.unasked > seen.answers
@@ -178,14 +178,13 @@ class Vantage:
                 about.rule, about.link, about.capture, about.host, about.group,
                 severity=INFO if is_hidden else severity, note=_NOTE if is_hidden else "",
             )  # fmt: skip
-        self._told.clear()
+        self._told.empty()
 
     def assumed(self) -> Assumed:
         """Return where the capture was taken, and why that is assumed."""
         if self._said != AUTO:
             return Assumed(self._said, "said so with --vantage", is_said=True)
-        for station in self._elsewhere:
-            seen = self._stations[station]
+        for seen in self._elsewhere.values():
             why = (
                 f"{text(seen.address)} told its state {seen.unasked} times when nobody asked here,"
                 f" and answered {seen.answers or 'none'} of the questions seen here"
@@ -196,10 +195,13 @@ class Vantage:
     def _weigh(self, station: Station, seen: _Seen) -> None:
         """Note whether a station shows by now that it is asked elsewhere."""
         if seen.is_asked_elsewhere:
-            self._elsewhere[station] = None
+            self._elsewhere.keep(station, seen)
         else:
-            self._elsewhere.pop(station, None)
-        (self._here.add if seen.is_here else self._here.discard)(station)
+            self._elsewhere.drop(station)
+        if seen.is_here:
+            self._here.keep(station, None)
+        else:
+            self._here.drop(station)
 
     def _is_hidden(self, about: Subject) -> bool:
         """Return whether what a finding is about may not be seen here.
@@ -218,17 +220,25 @@ class Vantage:
             return not (seen.is_asked_about or is_alone)
         return not seen.is_here
 
-    def _seen(self, station: Station, address: Address) -> _Seen | None:
-        seen = self._stations.get(station)
-        if seen is None and len(self._stations) < _MOST_STATIONS:
-            seen = self._stations[station] = _Seen(address)
-        return seen
+    def _seen(self, station: Station, address: Address) -> _Seen:
+        return self._stations.get(station) or self._stations.keep(station, _Seen(address))
+
+    def release(self) -> None:
+        """Let go of everything: the link makes room for another one."""
+        self._room.release()
+
+
+def _worth(_: Container[bytes], __: Station, seen: _Seen) -> int:
+    if seen.is_asked_elsewhere:
+        return NEEDED
+    return USEFUL if seen.is_here else USELESS
 
 
 class Vantages:
     """The place of each interface, VLAN and circuit."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self.said = AUTO
         """Where the user says that the captures were taken."""
         self._places: dict[tuple[object, ...], Vantage] = {}
@@ -238,8 +248,15 @@ class Vantages:
         place = link.interface, link.vlan, link.circuit
         vantage = self._places.get(place)
         if vantage is None:
-            vantage = self._places[place] = Vantage(self.said)
+            room = LinkRoom(link, self._room)
+            vantage = self._places[place] = Vantage(room, self.said)
         return vantage
+
+    def forget(self, link: LinkKey) -> None:
+        """Let go of the place of a link that nobody looks at any more, in either family."""
+        vantage = self._places.pop((link.interface, link.vlan, link.circuit), None)
+        if vantage is not None:
+            vantage.release()
 
     def settle(self, ledger: Ledger) -> None:
         """Give all findings the severity that they have by what is known at the end."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError, MldkitError, UsageError
+from mldkit.link import output_file
 from mldkit.render.analysis_page import page
 from mldkit.render.for_people import for_people
 from mldkit.render.left_out import left_out_text
@@ -63,8 +64,4 @@ def _write_page(args: argparse.Namespace, result: AnalysisResult) -> None:
     notes += [f"{unread_text(what, count)}." for what, count in result.unread]
     notes += [f"Left out: {left_out_text(item)}." for item in result.left_out]
     octets = page(result, drawings, notes).encode("utf-8", "backslashreplace")
-    try:
-        Path(args.html).write_bytes(octets)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CaptureError(f"{args.html}: cannot be written: {reason}") from error
+    output_file.replace(args.html, octets)

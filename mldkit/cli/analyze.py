@@ -10,9 +10,17 @@ from mldkit.analysis.choice import Choice
 from mldkit.analysis.engine import Analysis, analyze, resting_collector
 from mldkit.analysis.event_order import MOST_WAITING, EventOrder
 from mldkit.analysis.intake import EVERYTHING, Wanted
+from mldkit.analysis.limits import MOST, enlarged
 from mldkit.analysis.sites import sites_of
 from mldkit.analysis.vantage import AUTO, VANTAGES
-from mldkit.cli.arguments import TUNNELS_HELP, add_format, address, group_spec, whole_number
+from mldkit.cli.arguments import (
+    TUNNELS_HELP,
+    add_format,
+    add_room,
+    address,
+    group_spec,
+    whole_number,
+)
 from mldkit.cli.interrupt import INTERRUPTED, SignalInterrupt
 from mldkit.errors import CaptureError, UsageError
 from mldkit.link import clock
@@ -103,6 +111,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plot", metavar="FILE.png|.svg", help="also write pictures: queriers, memberships, delays"
     )
+    add_room(parser)
     parser.add_argument("--tunnels", action="store_true", help=TUNNELS_HELP)
     parser.add_argument(
         "--each",
@@ -194,6 +203,7 @@ def _prepared(args: argparse.Namespace) -> Analysis:
         wanted=_wanted(args),
         traced=_writes_files(args),
         vantage=args.vantage,
+        most=enlarged(MOST, args.room),
     )
 
 

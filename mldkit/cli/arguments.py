@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _SHOWN = 40
+MOST_ROOM = 100
 TUNNELS_HELP = (
     "look inside VXLAN, Geneve, GRE, ERSPAN, IP-in-IP (6in4), GTP-U, L2TP, CAPWAP data, TZSP, AYIYA"
 )
@@ -91,6 +92,18 @@ def whole_number(low: int, high: int) -> Callable[[str], int]:
 def add_interface(parser: argparse.ArgumentParser) -> None:
     """Add `-i IF`, which is required."""
     parser.add_argument("-i", "--interface", metavar="IF", required=True, help="network interface")
+
+
+def add_room(parser: argparse.ArgumentParser) -> None:
+    """Add `--room N`."""
+    parser.add_argument(
+        "--room",
+        type=whole_number(1, MOST_ROOM),
+        default=1,
+        metavar="N",
+        help="N times the room for links, senders and members, for sites that are really larger:"
+        " what finds none is told",
+    )
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from mldkit.cli import macfilter_check
+from mldkit.cli import macfilter_check, macfilter_path
 from mldkit.cli.arguments import add_format, mac, whole_number
 from mldkit.cli.help_width import HelpFormatter
 from mldkit.errors import UsageError
@@ -37,8 +37,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     explain = jobs.add_parser(
         "explain",
         help="tell whether a frame passes a device's filter, and why",
-        description="Tell whether a frame passes a device's filter, and why. Needs no root.",
-        epilog=EXAMPLES,
+        description="Tell whether a frame passes a device's filter, and why; with -i, where on "
+        "its way through this machine it ends. Needs no root, which sees more of the way.",
+        epilog=EXAMPLES + macfilter_path.EXAMPLES,
         formatter_class=HelpFormatter,
     )
     _configure_explain(explain)
@@ -54,7 +55,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def _configure_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "subjects", metavar="GROUP|MAC", nargs="+", type=_subjects, help="what a frame is sent to"
+        "subjects", metavar="GROUP|MAC", nargs="*", type=_subjects, help="what a frame is sent to"
     )
     parser.add_argument(
         "--nic", metavar="NIC", help="kernel driver, such as e1000e (default: an exact list)"
@@ -85,6 +86,7 @@ def _configure_explain(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="name N groups that the device cannot tell apart from it",
     )
+    macfilter_path.configure(parser)
     add_format(parser)
 
 
@@ -113,10 +115,19 @@ def _subjects(value: str) -> tuple[FilterSubject, ...]:
 
 
 def _explain(args: argparse.Namespace) -> int:
+    subjects = [subject for given in args.subjects for subject in given]
+    if not subjects:
+        swallowed = "--joined takes every group behind it: name the frame first, then --joined"
+        raise UsageError(
+            "the following arguments are required: GROUP|MAC",
+            hint=swallowed if args.joined else "see mldkit macfilter explain --help",
+        )
+    if args.interface is not None:
+        return macfilter_path.run(args, subjects)
+    macfilter_path.refuse_without_interface(args)
     device = EXACT if args.nic is None else find_device(args.nic)
     joined = [subject for given in args.joined for subject in given]
     receive_filter = _filter(args, device, joined)
-    subjects = [subject for given in args.subjects for subject in given]
     frames = [frame_json(subject, receive_filter, args.collide) for subject in subjects]
     if args.nic is None:
         note(args, "no --nic: an exact list without limits, which few devices have")

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import gc
+import json
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.vantage import AUTO, VANTAGES
-from mldkit.cli.arguments import add_format, add_interface, duration
+from mldkit.cli.arguments import add_format, add_interface, add_room, duration
 from mldkit.cli.interrupt import end_when_told, exit_code
+from mldkit.cli.rights import add_user, settle, user
+from mldkit.errors import UsageError
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
 from mldkit.render.streams import reader_has_gone
-from mldkit.render.terminal import json_text, note, print_json
+from mldkit.render.terminal import json_text, note, print_json, print_json_members
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
     from mldkit.analysis.result import AnalysisResult
     from mldkit.cli.watch_exec import Commands
-    from mldkit.render.message_json import Json
     from mldkit.render.watch_table import LiveTable
     from mldkit.watch import Watch, WatchEvent
 
@@ -30,10 +31,12 @@ examples:
   sudo mldkit watch -i eth0                          a live table; Ctrl-C ends it
   sudo mldkit watch -i eth0 | jq -c .                one event a line
   sudo mldkit watch -i eth0 --duration 5m            exit 1 if something was wrong
-  sudo mldkit watch -i eth0 --exec ./on-event.py     the event as JSON on its standard input
+  sudo mldkit watch -i eth0 --exec ./on-event.py     the event as JSON on its standard input,
+                                                     run by who called sudo
+  mldkit watch -i eth0 --user mon --exec-user hook --exec /opt/hook -w /var/lib/mon/seen.pcapng
   sudo mldkit watch -i eth0 -w seen.pcapng           keep what was seen
 
-events: join leave change expire querier finding link
+events: join leave change expire querier finding limit link
 
 exit codes: 0 done or ended by SIGTERM, 1 a finding of severity error, 3 no permission or
 interface, 130 interrupted
@@ -44,6 +47,8 @@ MOST_EVENTS = 100_000
 _BUSY_NS = 50 * MILLISECOND
 _LAST_COMMANDS_NS = 5 * SECOND
 _COLLECT_AFTER = 100_000
+_LATER = ("mldkit.render.watch", "mldkit.render.watch_table")
+"""Modules that are used when there are no rights any more."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +61,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="CMD",
         help="run CMD once per event, with the event as JSON on standard input; no shell",
     )
+    parser.add_argument(
+        "--exec-user",
+        type=user,
+        metavar="NAME",
+        help="who runs CMD (default: who called sudo, or else who started the watch, but not root)",
+    )
+    add_user(parser)
     parser.add_argument("--duration", type=duration, metavar="T", help="end after this time")
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
     parser.add_argument(
@@ -70,11 +82,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=AUTO,
         help="where the interface is on its link, as in analyze (default: what is heard shows it)",
     )
+    add_room(parser)
     add_format(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Watch until the time is over or somebody interrupts; return 1 for an error finding."""
+    if args.exec_user is not None and args.command is None:
+        raise UsageError("argument --exec-user: it needs --exec")
     with ExitStack() as stack:
         session = _Session(args, stack)
         code = None
@@ -91,14 +106,21 @@ class _Session:
     """One watch with everything that listens to it."""
 
     def __init__(self, args: argparse.Namespace, stack: ExitStack) -> None:
-        from mldkit.link.presence import ThisMachine
+        from mldkit.link import interfaces
+        from mldkit.link.presence import BUFFER_OCTETS, ThisMachine
+        from mldkit.link.socket_reserve import SocketReserve
         from mldkit.watch import Watch
 
         self._args = args
-        self._machine = ThisMachine(args.interface)
         self._is_terminal = args.format == "text" and sys.stdout.isatty()
+        interfaces.find(args.interface)
+        # The launcher first, so that it has nothing; then what only root may open; then no rights.
         self._commands = self._make_commands(stack)
-        self._events: list[Json] = []
+        reserve = stack.enter_context(SocketReserve(BUFFER_OCTETS))
+        self._machine = ThisMachine(args.interface, reserve)
+        write = settle(args, stack, *_LATER)
+        self._events: list[str] = []
+        """As JSON text, a quarter of the size."""
         self._left_out = 0
         self._table: LiveTable | None = None
         self.result: AnalysisResult | None = None
@@ -108,7 +130,8 @@ class _Session:
             self._take,
             profile=args.profile,
             vantage=args.vantage,
-            on_frame=self._writer(stack),
+            room=args.room,
+            on_frame=write,
         )
         self._begun_ns = self._machine.now_ns()
         for line in self.watch.notes:
@@ -136,10 +159,16 @@ class _Session:
             self.watch.listen(until_ns if end_ns is None else min(until_ns, end_ns))
             now_ns = machine.now_ns()
             if commands is not None:
-                commands.poll(now_ns)
+                self._look_after(commands)
             if self._table is not None:
                 extra = f"commands: {commands.counts}" if commands is not None else ""
                 self._table.refresh(now_ns, machine.wall_ns(), extra)
+
+    def _look_after(self, commands: Commands) -> None:
+        was_lost = commands.is_lost
+        commands.poll()
+        if commands.is_lost and not was_lost:
+            note(self._args, "note: the launcher of commands was killed: none is run any more")
 
     def end(self) -> None:
         """Judge what only the end shows, and give the last commands their time."""
@@ -149,8 +178,8 @@ class _Session:
             return
         until_ns = self._machine.now_ns() + _LAST_COMMANDS_NS
         try:
-            while commands.is_busy and (now_ns := self._machine.now_ns()) < until_ns:
-                commands.poll(now_ns)
+            while commands.is_busy and self._machine.now_ns() < until_ns:
+                commands.poll()
                 self._machine.wait_ns(_BUSY_NS // 5)
         except KeyboardInterrupt:
             pass  # twice: no time for them either
@@ -166,7 +195,8 @@ class _Session:
         for line in closing_lines(watch, self.result, length_ns, counts):
             note(self._args, line)
         if self._args.format == "json":
-            print_json(watch_json(watch, self._events, self._left_out, counts))
+            events = map(json.loads, self._events)
+            print_json_members(watch_json(watch, events, self._left_out, counts).items())
 
     def _take(self, event: WatchEvent) -> None:
         if self._table is not None:
@@ -176,28 +206,23 @@ class _Session:
         from mldkit.render.watch import told_json
 
         document = told_json(event)
+        if self._commands is not None:
+            # First, since whoever reads the line may be the one who ends us.
+            self._commands.offer(json_text(document))
         if self._args.format == "json":
             if len(self._events) < MOST_EVENTS:
-                self._events.append(document)
+                self._events.append(json_text(document))
             else:
                 self._left_out += 1
         elif not self._is_terminal:
             print_json(document)
-        if self._commands is not None:
-            self._commands.offer(json_text(document))
 
     def _make_commands(self, stack: ExitStack) -> Commands | None:
         if self._args.command is None:
             return None
-        from mldkit.cli.watch_exec import Commands, parse_command
+        from mldkit.cli.watch_exec import Commands, parse_command, runner
 
-        commands = Commands(parse_command(self._args.command), quiet=self._is_terminal)
+        words, who = parse_command(self._args.command), runner(self._args.exec_user)
+        commands = Commands(words, user=who, quiet=self._is_terminal)
         stack.callback(commands.close)
         return commands
-
-    def _writer(self, stack: ExitStack) -> Callable[..., None] | None:
-        if self._args.write is None:
-            return None
-        from mldkit.link.capture_writer import CaptureWriter
-
-        return stack.enter_context(CaptureWriter(self._args.write)).write

@@ -43,6 +43,7 @@ from mldkit.link.namespace import (
     ways,
     what_forbids,
 )
+from mldkit.link.output_file import private
 from mldkit.link.own_command import module_command
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def start(entry: LabEntry) -> Lab:
         state.end_processes(entry.id)
         state.remove_folder(entry.id)
         state.folder(entry.id).mkdir(mode=0o700)
-        (state.folder(entry.id) / USED).touch()
+        (state.folder(entry.id) / USED).touch(mode=0o600)
         try:
             started = _hold(entry, topology)
         except BaseException:
@@ -282,7 +283,7 @@ def _spawn(argv: list[str], log: Path) -> subprocess.Popen[str]:
     variables = environment()
     variables[ROOT_VARIABLE] = str(state.root())
     try:
-        with log.open("w") as complaints:
+        with open(log, "w", opener=private) as complaints:
             return subprocess.Popen(  # noqa: S603 (no shell)
                 argv,
                 stdin=subprocess.PIPE,

@@ -3,7 +3,8 @@
 ::
 
     $XDG_RUNTIME_DIR/mldkit/        where that folder is this user's;
-                                    else /run/mldkit/ as root, else /tmp/mldkit-UID/; 0700
+                                    else /run/mldkit/ as root, else /tmp/mldkit-UID/; 0700;
+                                    or what $MLDKIT_LAB_STATE names: this user's, too
         join.lock                   held while a lab is started or stopped
         join/state.json             the holder: process, its start, nodes, links
         join/progress.json          answers given, hints taken
@@ -31,8 +32,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mldkit.errors import LabError
-from mldkit.link import clock
+from mldkit.errors import CaptureError, LabError
+from mldkit.link import clock, output_file
 from mldkit.link.namespace import children_of
 from mldkit.model.units import MILLISECOND, SECOND
 
@@ -77,9 +78,10 @@ def root() -> Path:
     """Return the state folder of this user, made if need be; refuse one of somebody else."""
     given = os.environ.get(ROOT_VARIABLE)
     runtime = os.environ.get("XDG_RUNTIME_DIR")
+    variable = ROOT_VARIABLE if given else "XDG_RUNTIME_DIR"
     if given:
-        return Path(given)
-    if runtime and _is_own(Path(runtime)):
+        path = Path(given)
+    elif runtime and _is_own(Path(runtime)):
         path = Path(runtime, "mldkit")
     elif os.geteuid() == 0:
         path = Path("/run/mldkit")
@@ -87,17 +89,16 @@ def root() -> Path:
         path = Path(f"/tmp/mldkit-{os.geteuid()}")  # noqa: S108 (owner and mode are checked)
     try:
         path.mkdir(mode=0o700, exist_ok=True)
-        found = path.lstat()
+        reason = output_file.check_own(path)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        words = (error.strerror or str(error)).lower()
         raise LabError(
-            f"{path}: no folder for labs: {reason}",
-            hint="set XDG_RUNTIME_DIR to a folder of yours",
+            f"{path}: no folder for labs: {words}", hint=f"set {variable} to a folder of yours"
         ) from error
-    is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
-    if not is_ours or stat.S_IMODE(found.st_mode) & 0o077:
+    if reason is not None:
         raise LabError(
-            f"{path}: this folder must be yours alone", hint="remove it, or set XDG_RUNTIME_DIR"
+            f"{path}: {reason}, and labs are kept in a folder of yours alone",
+            hint=f"set {variable} to another folder, or remove this one",
         )
     return path
 
@@ -144,15 +145,10 @@ def write(state: State) -> None:
 
 def write_json(path: Path, document: dict[str, Any]) -> None:
     """Write a JSON file so that a reader sees the old one or the new one, never half of it."""
-    draft = path.with_suffix(".new")
     try:
-        draft.write_text(json.dumps(document, indent=2) + "\n")
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        reason = (error.strerror or str(error)).lower()
-        raise LabError(f"{path}: cannot be written: {reason}") from error
+        output_file.replace(str(path), (json.dumps(document, indent=2) + "\n").encode())
+    except CaptureError as error:
+        raise LabError(error.message, hint=error.hint) from error
 
 
 def known() -> tuple[str, ...]:
@@ -220,7 +216,7 @@ def locked(lab: str) -> Iterator[None]:
     """Keep every other command of this user from starting or stopping the lab meanwhile."""
     path = root() / f"{lab}.lock"
     while True:
-        with path.open("w") as file:
+        with open(path, "w", opener=output_file.private) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             # Who held it before may have removed the file: then this lock is nobody's.
             if path.exists() and os.path.samestat(path.stat(), os.fstat(file.fileno())):

@@ -45,6 +45,7 @@ FILE = "lab.toml"
 _NAME = re.compile(r"(?=.*[0-9])[a-z][a-z0-9]{1,14}|[a-z]{2}")
 _NEED = re.compile(r"veth|bridge|macvlan|program [a-z0-9-]+|sysctl [a-z0-9_./]+")
 _NAME_OF_TOOL = re.compile(r"[a-z][a-z0-9]*")
+_OPTIONS = re.compile(r"[a-z0-9_ ]+")
 _SYSCTL = re.compile(r"net\.[A-Za-z0-9_.]+")
 _HOPS = 16
 _REQUIRED = ("title", "level", "minutes", "learns", "nodes", "links")
@@ -305,7 +306,7 @@ def _node(nodes: _Table, name: str, sysctls: _Table) -> Node:
         down=table.texts("down"),
         dad=table.value("dad", bool, False),  # noqa: FBT003 (a default)
         bridge=table.text("bridge", _NAME) if table.value("bridge", str, "") else None,
-        bridge_options=table.texts("bridge_options"),
+        bridge_options=table.texts("bridge_options", _OPTIONS),
         macvlans=_macvlans(table.table("macvlans")),
         sysctls=settings,
         setup=_commands(table, "setup"),
@@ -326,7 +327,8 @@ def _commands(table: _Table, key: str) -> tuple[str, ...]:
     values = table.texts(key)
     for value in values:
         try:
-            is_command = bool(shlex.split(value))
+            # It is one line, and no program takes an argument with a NUL.
+            is_command = value.isprintable() and bool(shlex.split(value))
         except ValueError:
             is_command = False
         if not is_command:

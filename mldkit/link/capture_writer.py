@@ -16,6 +16,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError
+from mldkit.link import output_file
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,12 +35,13 @@ _UNKNOWN_LENGTH = -1
 class CaptureWriter:
     """A pcapng file that grows with every frame.
 
-    `target` is a file name, `-` for standard output, or a binary file, which stays open.
+    `target` is a file name, `-` for standard output, or a binary file, which stays open. A file is
+    opened as `mldkit.link.output_file` says; `in_own_folder` refuses a folder that is not writable.
     Frames without a time are written at the start of 1970, as the format wants one.
     Raises CaptureError when the file cannot be made or written.
     """
 
-    def __init__(self, target: str | BinaryIO) -> None:
+    def __init__(self, target: str | BinaryIO, *, in_own_folder: bool = False) -> None:
         self._interfaces: dict[tuple[str | None, int], int] = {}
         self._is_ours = isinstance(target, str)
         self._file: BinaryIO | io.FileIO
@@ -51,10 +53,8 @@ class CaptureWriter:
             self._file = io.FileIO(1, "w", closefd=False)
         else:
             self.name = target
-            try:
-                self._file = io.FileIO(target, "w")
-            except OSError as error:
-                raise self._failure(error) from error
+            number = output_file.open_in_place(target, in_own_folder=in_own_folder)
+            self._file = io.FileIO(number, "w")
         body = struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, _UNKNOWN_LENGTH)
         try:
             self._write(_block(_SECTION, body + _options((_APPLICATION, b"mldkit"))))
@@ -95,8 +95,7 @@ class CaptureWriter:
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> CaptureError:
-        reason = (error.strerror or str(error)).lower()
-        return CaptureError(f"{self.name}: cannot be written: {reason}")
+        return output_file.failure(self.name, error)
 
     def __enter__(self) -> Self:
         return self

@@ -6,7 +6,7 @@ listener also sees the own frames (`Frame.outgoing`), and their stamp is when th
 
 The listener is made so that no frame is lost or invented at its start::
 
-    socket(protocol 0)       hears nothing yet
+    socket(protocol 0)       hears nothing yet (`mldkit.link.socket_reserve`)
     filter, options, buffer  while it hears nothing
     PACKET_MR_ALLMULTI       devices that filter by group let other hosts' groups in
     bind(interface, all)     from here on it hears, through the filter
@@ -25,6 +25,7 @@ import errno
 import os
 import select
 import struct
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -32,6 +33,7 @@ from mldkit.errors import LinkError, MldkitError
 from mldkit.link import clock, interfaces
 from mldkit.link import packet_options as options
 from mldkit.link.packet_reader import SocketReader
+from mldkit.link.socket_reserve import SocketReserve
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
@@ -77,12 +79,14 @@ class PacketSocket:
         promiscuous: bool = False,
         hears_itself: bool = True,
         buffer_octets: int = RECEIVE_BUFFER_OCTETS,
+        reserve: SocketReserve | None = None,
     ) -> None:
         """Open `interface`; raise `LinkError` if it is missing or down or we may not.
 
         `everything` leaves the filter for membership messages away; `promiscuous` also hears
         frames to other hosts' unicast addresses. What this
-        machine sends is heard, unless `hears_itself` is False.
+        machine sends is heard, unless `hears_itself` is False. A `reserve` has sockets for who may
+        open none; its own buffer counts then.
         """
         self.interface = interfaces.find(interface)
         if not self.interface.is_ethernet:
@@ -100,24 +104,23 @@ class PacketSocket:
         self._dropped = 0
         self._was_down = False
         self._held: Frame | None = None
-        self._listener = listener = options.open_socket()
-        self._sender = options.open_socket()
+        index = self.interface.index
+        with nullcontext(reserve) if reserve else SocketReserve(buffer_octets) as sockets:
+            self.notes += sockets.notes
+            self._listener, self._sender = listener, sender = sockets.lend(index)
         self._reader = SocketReader(listener, interface)
         try:
-            if not everything:
+            if everything:
+                options.hear_everything(listener)
+            else:
                 options.hear_memberships_only(listener)
-            options.stamp_frames(listener)
-            note = options.set_buffer(listener, buffer_octets)
-            if note is not None:
-                self.notes += (note,)
-            index = self.interface.index
             if all_multicast:
                 options.add_membership(listener, index, options.MR_ALLMULTI)
             if not hears_itself:
                 listener.setsockopt(options.SOL_PACKET, options.PACKET_IGNORE_OUTGOING, 1)
             if promiscuous:
                 options.add_membership(listener, index, options.MR_PROMISC)
-            self._sender.bind((interface, 0))
+            sender.bind((interface, 0))
             # The kernel starts to stamp frames in a work item of this processor
             # (net/core/dev.c:net_enable_timestamp); before that, a frame would get the time at
             # which it is read, the own query first of all. Waiting lets the item run.

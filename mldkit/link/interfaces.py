@@ -86,6 +86,7 @@ class InterfaceAddress:
         return not self.is_tentative and not self.is_dad_failed
 
 
+@netlink.understood("interfaces")
 def interfaces() -> tuple[Interface, ...]:
     """Return the interfaces of this network namespace, by index."""
     found = []
@@ -128,6 +129,7 @@ def addresses(name: str) -> tuple[InterfaceAddress, ...]:
     return addresses_by_index().get(find(name).index, ())
 
 
+@netlink.understood("addresses")
 def addresses_by_index() -> dict[int, tuple[InterfaceAddress, ...]]:
     """Return the addresses of all interfaces that have any, by interface index."""
     found: dict[int, tuple[InterfaceAddress, ...]] = {}

@@ -129,6 +129,7 @@ def read() -> Kernel:
     )
 
 
+@netlink.understood("groups")
 def parse_multicast(fixed: bytes, attributes: dict[int, bytes]) -> tuple[int, Address, int | None]:
     """Return index, group and the uptime in ns when it was made, of a dump or a notification.
 
@@ -166,7 +167,7 @@ def _table(name: str) -> str:
 def _forwards(name: str) -> bool:
     try:
         return (_SETTINGS / name / "forwarding").read_text().strip() != "0"
-    except OSError:
+    except (OSError, ValueError):  # a name that no file can have
         return False
 
 

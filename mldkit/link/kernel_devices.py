@@ -67,6 +67,7 @@ class KernelDevice:
     """How many want every multicast frame; None before Linux 6.0, which does not tell."""
 
 
+@netlink.understood("devices")
 def devices() -> dict[int, KernelDevice]:
     """Return the devices of this network namespace by index."""
     found = {}

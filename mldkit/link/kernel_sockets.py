@@ -1,47 +1,36 @@
 """Which sockets hold memberships, of which processes, with which filters.
 
 No table of the kernel tells it: an unbound UDP socket is in none of them. So every socket that
-could be one is looked at itself. The descriptor of another process is duplicated into this one
-(pidfd_open(2), pidfd_getfd(2)) and asked for the filter it has for a group::
+could be one is looked at itself (`process_sockets`) and asked for the filter it has for a group::
 
     group_filter  | interface 32 | pad | group 128 octets | mode 32 | count 32 | sources 128 each |
 
 getsockopt(MCAST_MSFILTER) answers EADDRNOTAVAIL where the socket is not a member, so the answer
 is exact for each group, interface and socket (RFC 3678 §5.1.3; net/ipv4/igmp.c:ip_mc_gsfget,
-net/ipv6/mcast.c:ip6_mc_msfget).
-
-Contract: nothing is changed and nothing is read from the sockets. The duplicate lives for some
-microseconds; a process that closes its socket in just that time leaves its groups that much
-later. Duplicating needs the right to trace the process (the same user, or root, and no
-restriction by Yama); where it is missing, `Sockets.blind` says so instead of an empty answer.
+net/ipv6/mcast.c:ip6_mc_msfget). Nothing is changed by the question.
 """
 
 from __future__ import annotations
 
 import ctypes
-import errno
-import os
 import socket
 import struct
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+from mldkit.link.process_sockets import ProcessSockets
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from mldkit.link.process_sockets import HeldSocket
     from mldkit.model.addresses import Address
 
-_PIDFD_GETFD = 438  # one number on every architecture (since Linux 5.6)
-_SO_NETNS_COOKIE = 71
 _MCAST_MSFILTER = 48
 _HEAD = struct.Struct("@I0l")
 _COUNTS = struct.Struct("@II")
 _SOCKET_ADDRESS_OCTETS = 128
 _MCAST_EXCLUDE = 0
-# Tables of sockets that can be no member, to look at fewer descriptors.
-_OTHER_TABLES = {"unix": 6, "netlink": 9, "packet": 8, "tcp": 9, "tcp6": 9}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,92 +65,44 @@ def find(wanted: Mapping[Wanted, int], *, own_namespace_only: bool) -> Sockets:
     A socket stays in the namespace it was made in while its process moves on, so processes of
     other namespaces can hold it too; they are looked at only if `own_namespace_only` is false.
     """
-    search = _Search(wanted)
-    with suppress(OSError):  # no kernel has neither family
-        for pid in _processes(own_namespace_only=own_namespace_only):
-            search.look_into(pid)
-    return Sockets(tuple(search.found), blind=search.blind)
+    questions = FilterQuestions(wanted)
+    processes = ProcessSockets()
+    found: list[KernelFilter] = []
+    processes.show(
+        lambda held: found.extend(questions.ask(held)), own_namespace_only=own_namespace_only
+    )
+    return Sockets(tuple(found), blind=processes.blind)
 
 
-class _Search:
-    """One pass over processes; a socket that several hold is counted once, for the first."""
+class FilterQuestions:
+    """What is asked of socket after socket: its filter for each of some groups."""
 
     def __init__(self, wanted: Mapping[Wanted, int]) -> None:
+        """Ask for the groups `wanted`; each has so many users, and no more are looked for."""
+        self._libc = ctypes.CDLL(None, use_errno=True)
         self._questions = [
             _Question(index, group, users) for (index, group), users in wanted.items()
         ]
-        self._libc = ctypes.CDLL(None, use_errno=True)
-        self._cookie = _own_cookie()
-        # A socket is one user however many descriptors there are for it.
-        self._seen = _sockets_of_other_kinds()
-        self.found: list[KernelFilter] = []
-        self.blind = False
 
-    def look_into(self, pid: int) -> None:
-        try:
-            candidates = list(self._candidates(pid))
-            if not candidates:
-                return
-            process = os.pidfd_open(pid)
-        except ProcessLookupError:
-            return
-        except OSError as error:
-            self.blind = self.blind or error.errno != errno.ENOENT
-            return
-        try:
-            name = Path(f"/proc/{pid}/comm").read_text(errors="replace").strip()
-            for descriptor, inode in candidates:
-                self._look_at(pid, name, process, descriptor, inode)
-        except OSError:
-            return  # it has ended meanwhile
-        finally:
-            os.close(process)
-
-    def _candidates(self, pid: int) -> Iterator[tuple[int, str]]:
-        with os.scandir(f"/proc/{pid}/fd") as entries:
-            for entry in entries:
-                try:
-                    target = os.readlink(entry.path)  # noqa: PTH115 (a hundred thousand of them)
-                except FileNotFoundError:
-                    continue
-                if target.startswith("socket:[") and target[8:-1] not in self._seen:
-                    yield int(entry.name), target[8:-1]
-
-    def _look_at(self, pid: int, name: str, process: int, descriptor: int, inode: str) -> None:
-        if inode in self._seen:
-            return
-        number = self._libc.syscall(_PIDFD_GETFD, process, descriptor, 0)
-        if number < 0:
-            # Any other error: the descriptor is not open any more.
-            self.blind = self.blind or ctypes.get_errno() in (errno.EPERM, errno.ENOSYS)
-            return
-        try:
-            duplicate = socket.socket(fileno=number)
-        except OSError:
-            os.close(number)  # the descriptor is something else by now
-            return
-        self._seen.add(inode)
-        with duplicate:
-            octets = self._could_join(duplicate)
-            for question in self._questions if octets else ():
-                if len(question.group) in octets and question.users_left:
-                    answer = question.ask(self._libc, duplicate.fileno())
-                    if answer is not None:
-                        of_group = (question.index, question.group)
-                        self.found.append(KernelFilter(*of_group, pid, name, descriptor, *answer))
-
-    def _could_join(self, duplicate: socket.socket) -> tuple[int, ...]:
-        """Return the lengths of the addresses of the groups that it may be a member of."""
-        if duplicate.type not in (socket.SOCK_DGRAM, socket.SOCK_RAW):
-            return ()
-        if self._cookie is not None and _cookie(duplicate) != self._cookie:
-            return ()
-        if duplicate.family == socket.AF_INET:
-            return (4,)
-        if duplicate.family == socket.AF_INET6:
-            # An IPv6 socket takes IPv4 groups too, unless it is raw.
-            return (16,) if duplicate.type == socket.SOCK_RAW else (4, 16)
-        return ()
+    def ask(self, held: HeldSocket) -> list[KernelFilter]:
+        """Return the filters that one socket has."""
+        octets = held.families()
+        found = []
+        for question in self._questions:
+            if len(question.group) in octets and question.users_left:
+                answer = question.ask(self._libc, held.duplicate.fileno())
+                if answer is not None:
+                    found.append(
+                        KernelFilter(
+                            question.index,
+                            question.group,
+                            held.pid,
+                            held.process,
+                            held.descriptor,
+                            *answer,
+                        )
+                    )
+        return found
 
 
 class _Question:
@@ -202,49 +143,6 @@ class _Question:
         first = len(self._head) + _COUNTS.size + (4 if octets == 4 else 8)
         places = range(first, first + count * _SOCKET_ADDRESS_OCTETS, _SOCKET_ADDRESS_OCTETS)
         return tuple(answer[place : place + octets] for place in places)
-
-
-def _processes(*, own_namespace_only: bool) -> Iterable[int]:
-    here = os.readlink("/proc/thread-self/ns/net")  # noqa: PTH115
-    for name in os.listdir("/proc"):  # noqa: PTH208
-        if not name.isdecimal():
-            continue
-        if own_namespace_only:
-            try:
-                elsewhere = os.readlink(f"/proc/{name}/ns/net") != here  # noqa: PTH115
-            except OSError:
-                elsewhere = False  # not to be seen: `look_into` finds out
-            if elsewhere:
-                continue
-        yield int(name)
-
-
-def _own_cookie() -> bytes | None:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as mine:
-            return _cookie(mine)
-    return None
-
-
-def _cookie(any_socket: socket.socket) -> bytes | None:
-    """Return the number of the network namespace of a socket, None before Linux 5.14."""
-    try:
-        return any_socket.getsockopt(socket.SOL_SOCKET, _SO_NETNS_COOKIE, 8)
-    except OSError:
-        return None
-
-
-def _sockets_of_other_kinds() -> set[str]:
-    inodes: set[str] = set()
-    for table, column in _OTHER_TABLES.items():
-        with suppress(OSError):
-            lines = Path("/proc/thread-self/net", table).read_text(errors="replace").splitlines()
-            for line in lines[1:]:
-                words = line.split()
-                if len(words) > column:
-                    inodes.add(words[column])
-    inodes.discard("0")
-    return inodes
 
 
 def _socket_address(address: Address) -> bytes:

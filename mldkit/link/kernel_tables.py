@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from mldkit.errors import LinkError
+from mldkit.model.notation import shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,8 +142,9 @@ def parse_anycast6(table: str) -> tuple[ListedAnycast, ...]:
 def _read(parse: Callable[..., T], line: str, *more: object) -> T:
     try:
         return parse(line.split(), *more)
-    except (ValueError, IndexError) as error:
-        raise LinkError(f"a kernel table has a line that is not understood: {line!r}") from error
+    except (ValueError, IndexError, OverflowError) as error:
+        shown = shortened(line)
+        raise LinkError(f"a kernel table has a line that is not understood: {shown!r}") from error
 
 
 def _igmp_device(words: list[str]) -> ListedDevice:

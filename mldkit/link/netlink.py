@@ -18,6 +18,8 @@ import errno
 import os
 import socket
 import struct
+import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from mldkit.errors import LinkError
@@ -27,21 +29,29 @@ if TYPE_CHECKING:
 
 GET_LINK = 18
 GET_ADDRESS = 22
+GET_ROUTE = 26
 GET_NEIGHBOUR = 30
+GET_QUEUEING = 38
+GET_CLASSIFIER = 46
 NEW_MULTICAST = 56
 DELETE_MULTICAST = 57
 GET_MULTICAST = 58
+GET_GROUP_DATABASE = 86
 
 ROUTE = 0
 SOCKET_DIAGNOSTICS = 4
+NETFILTER = 12
 SOCKETS_BY_FAMILY = 20
 
-_REQUEST_DUMP = 0x001 | 0x300
+_REQUEST = 0x001
+_REQUEST_DUMP = _REQUEST | 0x300
 _REQUEST_ACKNOWLEDGED = 0x001 | 0x004
 _CREATE = 0x400
 _ERROR = 2
 _DONE = 3
 _INTERRUPTED = 0x10
+BYTE_ORDER = sys.byteorder
+"""Of numbers in messages, as `int.from_bytes` takes it."""
 _NO_BYTE_ORDER_OR_NESTING = 0x3FFF
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
@@ -49,6 +59,15 @@ _ATTEMPTS = 5
 # Neither in the module `socket`: linux/socket.h, linux/netlink.h.
 _SOL_NETLINK = 270
 _ADD_MEMBERSHIP = 1
+
+
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Turn a message that lacks what it should have into LinkError; for a block or a function."""
+    try:
+        yield
+    except (struct.error, KeyError) as error:
+        raise LinkError(f"netlink: this kernel tells of {what} in a way not known here") from error
 
 
 class NetlinkEntry(NamedTuple):
@@ -95,6 +114,22 @@ def dump(
         if consistent:
             break
     return entries
+
+
+def ask(request: int, question: bytes, *, fixed_octets: int) -> NetlinkEntry:
+    """Return the one answer to `request`; `question` is the fixed part and its attributes.
+
+    Raise `OSError` with the number of the kernel's refusal.
+    """
+    message = _HEADER.pack(_HEADER.size + len(question), request, _REQUEST, 1, 0) + question
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, ROUTE) as channel:
+        channel.send(message)
+        for kind, _, payload in _messages(channel.recv(1 << 18)):
+            if kind == _ERROR:
+                code = -struct.unpack_from("=i", payload)[0]
+                raise OSError(code, os.strerror(code))
+            return NetlinkEntry(payload[:fixed_octets], dict(attributes(payload[fixed_octets:])))
+    raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
 
 
 class Notifications:
@@ -149,6 +184,7 @@ def request(kind: int, sequence: int, body: bytes, *, creates: bool = False) -> 
     return _HEADER.pack(_HEADER.size + len(body), kind, flags, sequence, 0) + body
 
 
+@understood("a change")
 def acknowledgement(data: bytes) -> int:
     """Return the error number of an answer to `request`, 0 when the change was made."""
     for kind, _, payload in _messages(data):
@@ -180,9 +216,15 @@ def _answers(channel: socket.socket) -> Iterator[tuple[int, bytes]]:
             if kind == _DONE:
                 return
             if kind == _ERROR:
-                code = -struct.unpack_from("=i", payload)[0]
-                raise LinkError(f"netlink: {os.strerror(code)}")
+                raise LinkError(f"netlink: {_reason(payload)}")
             yield flags, payload
+
+
+@understood("an error")
+def _reason(payload: bytes) -> str:
+    """Return the words for the number of an error message, whatever number it is."""
+    code = -struct.unpack_from("=i", payload)[0]
+    return os.strerror(code) if 0 <= code < 1 << 31 else f"error {code}"
 
 
 def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:

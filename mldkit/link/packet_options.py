@@ -6,8 +6,11 @@ Constants are those of linux/if_packet.h and asm-generic/socket.h.
 from __future__ import annotations
 
 import array
+import ctypes
+import os
 import socket
 import struct
+from contextlib import suppress
 
 from mldkit.errors import LinkError
 from mldkit.link.bpf import membership_filter
@@ -20,8 +23,16 @@ SO_TIMESTAMPNS = 64  # the form with 64-bit seconds on every machine
 MR_PROMISC = 1
 MR_ALLMULTI = 2
 _PACKET_ADD_MEMBERSHIP = 1
+_PACKET_DROP_MEMBERSHIP = 2
 _SO_ATTACH_FILTER = 26
+_SO_DETACH_FILTER = 27
 _SO_RCVBUFFORCE = 33
+_NOTHING = struct.pack("=HBBI", 0x06, 0, 0, 0)
+"""linux/filter.h: BPF_RET of 0 octets."""
+_NO_PROTOCOL = 0x88B5
+"""An ethertype for experiments (IEEE 802); none of its frames passes our filters."""
+_ADDRESS = struct.Struct("=HHiHBB8s")  # struct sockaddr_ll
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def open_socket() -> socket.socket:
@@ -39,7 +50,44 @@ def open_socket() -> socket.socket:
 
 def hear_memberships_only(listener: socket.socket) -> None:
     """Let only frames that may hold a membership message through."""
-    program = array.array("B", membership_filter())
+    _attach(listener, membership_filter())
+
+
+def hear_everything(listener: socket.socket) -> None:
+    """Let every frame through."""
+    with suppress(FileNotFoundError):  # it had no filter
+        listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
+
+
+def deafen(listener: socket.socket) -> None:
+    """Let a socket hear nothing more, whatever it is bound to; what waits in it can be taken still.
+
+    Protocol 0 would not do: for a socket that has one it means that one again
+    (net/packet/af_packet.c:packet_bind).
+    """
+    _attach(listener, _NOTHING)
+    # The module `socket` binds to names only; number 0 is no interface in particular.
+    address = _ADDRESS.pack(socket.AF_PACKET, socket.htons(_NO_PROTOCOL), 0, 0, 0, 0, b"")
+    if _libc.bind(listener.fileno(), address, len(address)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def throw_away(listener: socket.socket) -> None:
+    """Empty a socket that hears nothing: frames, errors and counts of what it heard before."""
+    waiting = True
+    while waiting:
+        try:
+            listener.recv(1, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            waiting = False
+        except OSError:
+            pass  # that its interface went; the next call gives the frames behind it
+    listener.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+
+
+def _attach(listener: socket.socket, instructions: bytes) -> None:
+    program = array.array("B", instructions)
     address, octets = program.buffer_info()
     descriptor = struct.pack("@HP", octets // 8, address)
     listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, descriptor)
@@ -69,5 +117,13 @@ def set_buffer(listener: socket.socket, octets: int) -> str | None:
 
 def add_membership(listener: socket.socket, index: int, kind: int) -> None:
     """Have the device with this index receive more than it would (MR_ALLMULTI, MR_PROMISC)."""
-    request = struct.pack("@iHH8s", index, kind, 0, b"")
-    listener.setsockopt(SOL_PACKET, _PACKET_ADD_MEMBERSHIP, request)
+    listener.setsockopt(SOL_PACKET, _PACKET_ADD_MEMBERSHIP, _membership(index, kind))
+
+
+def drop_membership(listener: socket.socket, index: int, kind: int) -> None:
+    """Take that back; raise OSError where there is nothing to take back."""
+    listener.setsockopt(SOL_PACKET, _PACKET_DROP_MEMBERSHIP, _membership(index, kind))
+
+
+def _membership(index: int, kind: int) -> bytes:
+    return struct.pack("@iHH8s", index, kind, 0, b"")

@@ -6,17 +6,19 @@ pieces are put together like that, and captures of the same time too.
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.link.pcapng_options import text_of
+from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
+from mldkit.link.times import Times
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from mldkit.link.times import Times
 
-_MOST_COMPARED = 1000
-"""Descriptions among which the same name is looked for."""
+_NAME, _DESCRIPTION, _RESOLUTION, _OFFSET = 2, 3, 9, 14
 
 
 class DescribedInterface(NamedTuple):
@@ -42,25 +44,52 @@ class DescribedInterface(NamedTuple):
         return int(ticks // 10 ** (exponent - 9)) + self.offset_ns
 
 
-def name_apart(
-    name: str | None, begun_ns: int, described: Sequence[Times], before: Mapping[int, int]
-) -> str | None:
-    """Return the name of an interface whose first packet is here, beside others of that name.
+def described(
+    kind: int, snaplen: int, options: Mapping[int, bytes], order: str, following: set[Times]
+) -> tuple[DescribedInterface, str]:
+    """Return the interface that a block describes, and what the file says of it in words."""
+    name = text_of(options.get(_NAME, b"")) or None
+    seconds = options.get(_OFFSET, b"")
+    offset = struct.unpack(f"{order}q", seconds)[0] if len(seconds) == 8 else 0
+    limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))
+    resolution = (options.get(_RESOLUTION) or b"\x06")[0]
+    times = Times(name, following)
+    interface = DescribedInterface(name, kind, snaplen, limit, resolution, offset * SECOND, times)
+    return interface, text_of(options.get(_DESCRIPTION, b""))
 
-    It is one of its own, `eth0 (2)`, if the packet is older than the last one that has its name:
-    then the two were captured at the same time. Otherwise the same capture goes on. `before` has
-    the times of the last packets in front of it that `described` does not have yet, by identity.
-    """
-    described = described[-_MOST_COMPARED:]
-    lasts_ns = [
-        last_ns
-        for times in described
-        if times.name == name and (last_ns := before.get(id(times), times.last_ns)) is not None
-    ]
-    if not lasts_ns or begun_ns >= lasts_ns[-1] - SECOND:
-        return name
-    names = {times.name for times in described}
-    number = 2
-    while (own := f"{name or 'interface'} ({number})") in names:
-        number += 1
-    return own
+
+class Names:
+    """The names of interfaces that have packets, told apart where two were captured at one time."""
+
+    def __init__(self) -> None:
+        self._taken: set[str | None] = set()
+        self._latest: dict[str | None, Times] = {}
+        """The last interface of each name that had its first packet."""
+        self._numbers: dict[str | None, int] = {}
+        """The last number that a name was given."""
+
+    def describe(self, name: str | None) -> None:
+        """Take in a name that the file gives."""
+        self._taken.add(name)
+
+    def begin(
+        self, times: Times, begun_ns: int, last_ns: Callable[[Times], int | None]
+    ) -> str | None:
+        """Return the name of an interface whose first packet is here, beside others of that name.
+
+        It is one of its own, `eth0 (2)`, if the packet is older than the last one that has its
+        name: then the two were captured at the same time. Otherwise the same capture goes on.
+        `last_ns` tells the time of the last packet in front of it of another interface.
+        """
+        name = times.name
+        before = self._latest.get(name)
+        before_ns = None if before is None else last_ns(before)
+        if before_ns is None or begun_ns >= before_ns - SECOND:
+            self._latest[name] = times
+            return name
+        number = self._numbers.get(name, 1) + 1
+        while (own := f"{name or 'interface'} ({number})") in self._taken:
+            number += 1
+        self._numbers[name] = number
+        self._taken.add(own)
+        return own

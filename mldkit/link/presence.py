@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from mldkit.link.device import Statistics
     from mldkit.link.interfaces import Interface
+    from mldkit.link.socket_reserve import SocketReserve
     from mldkit.model.datagram import Frame
 
 _LOOK_NS = 100 * MILLISECOND
@@ -78,8 +79,10 @@ class Machine(Protocol):
 class ThisMachine:
     """The machine that this program runs on."""
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, reserve: SocketReserve | None = None) -> None:
+        """Take the name, and the sockets for a program that may open none when it needs them."""
         self._interface = interface
+        self._reserve = reserve
         self.now_ns = clock.now_ns
         self.wall_ns = clock.wall_ns
         self.wait_ns = clock.wait_ns
@@ -93,7 +96,7 @@ class ThisMachine:
 
     def open(self) -> ListeningDevice:
         """Return a socket on the interface; raise InterfaceDown or LinkError."""
-        return PacketSocket(self._interface, buffer_octets=BUFFER_OCTETS)
+        return PacketSocket(self._interface, buffer_octets=BUFFER_OCTETS, reserve=self._reserve)
 
 
 class _Sign(Enum):

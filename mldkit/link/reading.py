@@ -54,6 +54,8 @@ class CaptureTally:
     """Packets of each link type."""
     times: list[Times] = field(default_factory=list)
     """When the packets of each interface came, in the order of the file."""
+    following: set[Times] = field(default_factory=set)
+    """Those of them of which packets behind a gap are still being looked at."""
     descriptions: dict[str, str] = field(default_factory=dict)
     """What the file says of interfaces, by their names."""
     first_ns: int | None = None
@@ -69,7 +71,7 @@ class CaptureTally:
     @property
     def is_following(self) -> bool:
         """Whether packets behind a gap are still being looked at."""
-        return any(times.is_following for times in self.times)
+        return bool(self.following)
 
     def see_time(self, time_ns: int | None) -> None:
         """Remember the time of a packet."""
@@ -143,7 +145,10 @@ class GzipSource:
             if octets:
                 view[: len(octets)] = octets
                 return len(octets)
-        return 0
+        # Where a file is cut, the last octets may have found no room before.
+        held = self._inflate.decompress(b"", len(view))
+        view[: len(held)] = held
+        return len(held)
 
     def _inflate_some(self, room: int) -> bytes:
         piece = self._pending[: self._step]
@@ -238,14 +243,18 @@ class Window:
         return True
 
     def damage(self, reason: str, *, at: int | None = None) -> Damage:
-        """Return the damage at the position, with the file's own trouble if it has one."""
-        return Damage(self.offset if at is None else at, self._source.problem or reason)
+        """Return the damage at the position: octets that are there make no sense."""
+        return Damage(self.offset if at is None else at, reason)
+
+    def cut(self, reason: str, *, at: int | None = None) -> Damage:
+        """Return the damage where octets are missing: the file's own trouble if it has one."""
+        return self.damage(self._source.problem or reason, at=at)
 
     def end(self) -> Damage | None:
         """Return the damage when the octets end here though the file says nothing of it."""
         if self.left == 0 and self._source.problem is None:
             return None
-        return self.damage("the file ends inside a packet")
+        return self.cut("the file ends inside a packet")
 
     def _fill(self, count: int) -> bool:
         """Read on; `count` octets will be wanted."""

@@ -67,9 +67,14 @@ class Gap:
 class Times:
     """When the packets of one interface came."""
 
-    __slots__ = ("_following", "first", "first_ns", "gaps", "last_ns", "name", "packets", "waits")
+    __slots__ = (
+        "_all_following", "_following", "first", "first_ns", "gaps", "last_ns", "name", "packets",
+        "waits",
+    )  # fmt: skip
 
-    def __init__(self, name: str | None) -> None:
+    def __init__(self, name: str | None, following: set[Times] | None = None) -> None:
+        """Take where those stand of which packets behind a gap are still being looked at."""
+        self._all_following = set() if following is None else following
         self.name = name
         """The interface; None where the capture gives no name."""
         self.packets = 0
@@ -84,11 +89,6 @@ class Times:
         self.waits = 0
         """Sum of the squares of the times of some seconds between two packets, in ns²."""
         self._following: Gap | None = None
-
-    @property
-    def is_following(self) -> bool:
-        """Whether packets behind the last gap are still being looked at."""
-        return self._following is not None
 
     def see(self, number: int, time_ns: int | None, kind: Callable[[int], int]) -> None:
         """Take in one packet; `kind` is asked what it is where that matters."""
@@ -151,6 +151,10 @@ class Times:
                 begin, gap = found[number]
                 self.gaps.append(gap)
         self._following = gap if gap is not None and gap.followed < FOLLOWED else None
+        if self._following is None:
+            self._all_following.discard(self)
+        else:
+            self._all_following.add(self)
 
 
 def _steps(

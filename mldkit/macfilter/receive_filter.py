@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.macfilter.devices import EXACT, Device, Fallback, SortingPlace
 from mldkit.model.addresses import mac_text
+from mldkit.model.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +119,36 @@ class ReceiveFilter:
             return Verdict(Passage.UNKNOWN, reason, None)
         return self._doubted(self._multicast(mac, bit))
 
+    def strangers(self) -> float | None:
+        """Return the share of groups nobody listed that passes; None: it cannot be told.
+
+        Of a hash table it is the share of bits that are set: the index of an address that has
+        nothing to do with the listed ones may be any of them.
+        """
+        device, state = self.device, self._state
+        is_open = bool(state.everything or state.all_multicast)
+        if device.kind is SortingPlace.NO_FILTER or is_open:
+            return 1.0
+        is_unknown = bool(device.undisclosed or state.maybe_everything or not device.limit_known)
+        if device.kind is SortingPlace.OUTSIDE or is_unknown:
+            return None
+        return len(state.bits) / device.rule.table_bits if device.rule else 0.0
+
+    def fill_text(self) -> str:
+        """Return how full the device is and what share of strangers passes, in words."""
+        device, state = self.device, self._state
+        if device.kind is not SortingPlace.FILTER:
+            return ""
+        parts = []
+        if device.exact:
+            parts.append(f"{len(state.slots)} of {device.exact} exact entries taken")
+        if device.rule is not None:
+            parts.append(f"{len(state.bits):,} of {device.rule.table_bits:,} hash bits set")
+        share = self.strangers()
+        if share is not None:
+            parts.append(f"{share_text(share)} of strange groups pass")
+        return f"{counted(len(self.multicast), 'address', 'addresses')} listed, {', '.join(parts)}"
+
     def _doubted(self, verdict: Verdict) -> Verdict:
         """Return a verdict with the doubt that secondary unicast addresses may raise."""
         if verdict.outcome is not Passage.DROPPED or not self._state.maybe_everything:
@@ -187,6 +218,11 @@ class ReceiveFilter:
 
     def _name(self, mac: bytes) -> str:
         return self.names.get(mac) or mac_text(mac)
+
+
+def share_text(share: float) -> str:
+    """Return a share in percent: `0 %`, `0.24 %`, `14.6 %`, `100 %`."""
+    return f"{share * 100:.3g} %"
 
 
 def _program(wanted: ReceiveFilter) -> _Programmed:

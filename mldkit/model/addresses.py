@@ -18,6 +18,7 @@ Address: TypeAlias = bytes
 IPV4_UNSPECIFIED: Address = bytes(4)
 IPV6_UNSPECIFIED: Address = bytes(16)
 
+_HEX = frozenset("0123456789abcdefABCDEF")
 _NEARLY_ZERO = bytes(12)
 _LINK_LOCAL = b"\xfe\x80" + bytes(6)
 _IN_MAC = b"\xff\xfe"
@@ -62,7 +63,8 @@ def mac_text(mac: bytes) -> str:
 def parse_mac(value: str) -> bytes:
     """Return the six octets of `value` (colons or dashes); raise ValueError otherwise."""
     parts = value.replace("-", ":").split(":")
-    if len(parts) != 6 or not all(1 <= len(part) <= 2 for part in parts):
+    # int() takes more than digits: signs, blanks, underscores, digits of other scripts.
+    if len(parts) != 6 or not all(1 <= len(part) <= 2 and _HEX.issuperset(part) for part in parts):
         raise ValueError(f"{value!r} is not a hardware address of six octets")
     return bytes(int(part, 16) for part in parts)
 

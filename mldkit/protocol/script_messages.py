@@ -47,7 +47,7 @@ def query(script: Script, words: Words) -> MessageAct:
     link_destination = options.get("link-to")
     if link_destination is None and not is_multicast(destination):
         if not script.hosts:
-            words.fail("no line `host ADDRESS MAC` says to which MAC it is sent")
+            words.fail("no line `host ADDRESS MAC` says where the frame goes")
         link_destination = script.hosts[0].mac
     mac = querier.mac if querier else script.queriers[0].mac if script.queriers else bytes(6)
     datagram = Datagram(

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _MOST_DIGITS = 20
+_MOST_SHOWN = 300
+"""Characters of an error: a word of a script may be as long as a file."""
 _WORD = re.compile(r"(?:\([^)]*\)|\{[^}]*\}|[^\s(){}])+|\S")
 
 
@@ -116,4 +118,6 @@ class Words:
             column = last[0] + len(last[1])
         else:
             column = self.words[self.position][0]
+        if len(message) > _MOST_SHOWN:
+            message = message[:_MOST_SHOWN] + "..."
         raise ScriptError(f"{self.name}:{self.line}:{column}: {message}", hint=hint)

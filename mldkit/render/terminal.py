@@ -33,6 +33,30 @@ def _encoder() -> Callable[[Any], str]:
     return json.JSONEncoder(separators=(", ", ": ")).encode
 
 
+def load(*, for_people: bool) -> None:
+    """Load all that printing needs, for a process that may read no more files later on.
+
+    `for_people` is text, in which rich takes part.
+    """
+    import importlib
+
+    _encoder()
+    for name in ("shutil", "textwrap"):
+        importlib.import_module(name)
+    if not for_people:
+        return
+    from io import StringIO
+
+    from rich.console import Console
+    from rich.table import Table
+
+    importlib.import_module("rich.progress")
+    # Tables of letters and their widths are loaded with the first letter beyond ASCII.
+    trial = Table("\N{GREEK SMALL LETTER ALPHA}")
+    trial.add_row("\N{GRINNING FACE}:a:")
+    Console(file=StringIO(), force_terminal=True, width=20).print(trial)
+
+
 def note(args: argparse.Namespace, text: str) -> None:
     """Print one line for the person at the terminal, unless --quiet."""
     if not args.quiet:

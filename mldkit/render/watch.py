@@ -13,7 +13,7 @@ from mldkit.render.summary import about_queriers
 from mldkit.watch import LinkEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.result import AnalysisResult
     from mldkit.watch import Watch, WatchEvent
@@ -36,7 +36,7 @@ def closing_lines(
     """Give what is said at the end: who queries, what found no room, and the counts."""
     if result is not None:
         yield from about_queriers(result) or ["no IGMP and no MLD message was heard"]
-    for item in watch.analysis.left_out():
+    for item in watch.left_out:
         yield f"note: {left_out_text(item)}"
     line = (
         f"{length_ns / SECOND:.1f} s: {counted(watch.messages, 'message')},"
@@ -47,7 +47,7 @@ def closing_lines(
 
 
 def watch_json(
-    watch: Watch, events: list[Json], events_left_out: int, counts: CommandCounts | None
+    watch: Watch, events: Iterable[Json], events_left_out: int, counts: CommandCounts | None
 ) -> Json:
     """Return the document of --json."""
     commands = counts and {
@@ -60,7 +60,7 @@ def watch_json(
         "dropped": watch.dropped,
         "events": events,
         "events_left_out": events_left_out,
-        "left_out": [left_out_text(item) for item in watch.analysis.left_out()],
+        "left_out": [left_out_text(item) for item in watch.left_out],
         "commands": commands,
     }
 

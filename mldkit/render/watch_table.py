@@ -27,6 +27,7 @@ from rich.text import Text
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import counted, hosts_text
+from mldkit.render.left_out import left_out_text, limit_text
 from mldkit.render.terminal import SEVERITY_STYLES, printable
 from mldkit.watch import LinkEvent
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 REFRESH_NS = 250 * MILLISECOND
 EVENTS_SHOWN = 5
 _MOST_QUERIERS = 4
+_MOST_LEFT_OUT = 3
 _OTHER_LINES = 6
 """Counts, blank lines, heading of the table and its rule, and `and N more`."""
 _SOURCES_SHOWN = 3
@@ -102,6 +104,11 @@ class LiveTable:
         state.append(f"  {', '.join(counts)}", "dim")
         dropped = f", {watch.dropped:,} dropped by the kernel"
         state.append(dropped, "bold red" if watch.dropped else "dim")
+        left_out = [item for item in watch.left_out if not item.is_over]
+        lines += [Text(left_out_text(item), "bold yellow") for item in left_out[:_MOST_LEFT_OUT]]
+        if len(left_out) > _MOST_LEFT_OUT:
+            more = len(left_out) - _MOST_LEFT_OUT
+            lines.append(Text(f"and {more} more limits are reached", "bold yellow"))
         head = [state, *([Text(extra, "dim")] if extra else []), *lines]
         for line in head:
             line.no_wrap, line.overflow = True, "ellipsis"
@@ -189,6 +196,9 @@ def _event_line(event: WatchEvent) -> Text:
         style = SEVERITY_STYLES[found.severity]
         line.append(f"{found.severity} {found.id} ", style)
         line.append(printable(found.detail), style)
+        return line
+    if event.left_out is not None:
+        line.append(limit_text(event.left_out), "yellow" if not event.left_out.is_over else "")
         return line
     words = [event.kind, text(event.host) or "has gone, nobody queries"]
     if event.group:

@@ -179,7 +179,7 @@ def test_one_document_with_json(link: Link) -> None:
     ],
 )
 def test_no_command_stops_the_watch(link: Link, command: str) -> None:
-    watcher = begin(link, "--exec", command)
+    watcher = begin(link, "--exec-user", "nobody", "--exec", command)
     for number in range(20):
         story = Story()
         story.report(0, "10.9.0.77", f"TO_EX(239.7.7.{number})")
@@ -192,7 +192,7 @@ def test_no_command_stops_the_watch(link: Link, command: str) -> None:
 
 def test_commands_get_the_events(link: Link, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    watcher = begin(link, "--exec", f"tee -a {log}")
+    watcher = begin(link, "--exec-user", "root", "--exec", f"tee -a {log}")
     story = Story()
     story.report(0, "10.9.0.77", "TO_EX(239.7.7.7)")
 
@@ -215,16 +215,16 @@ def until_true(condition: Callable[[], bool]) -> None:
 
 
 def test_kill_9_leaves_no_command(link: Link) -> None:
-    watcher = begin(link, "--exec", "sleep 4321")
+    watcher = begin(link, "--exec-user", "nobody", "--exec", "sleep 4321")
     story = Story()
     story.report(0, "10.9.0.77", "TO_EX(239.7.7.7)")
     tell(link.far, link.interface, story)
-    pid = watcher.process.pid
-    until_true(lambda: len(children_of(pid)) > 0)
-    (child, *_) = children_of(pid)
+    (launcher,) = children_of(watcher.process.pid)
+    until_true(lambda: len(children_of(launcher)) > 0)
+    (child, *_) = children_of(launcher)
     until_true(lambda: b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[0])
 
-    os.kill(pid, signal.SIGKILL)
+    os.kill(watcher.process.pid, signal.SIGKILL)
 
     watcher.process.wait()
     until_true(lambda: not Path(f"/proc/{child}").exists() or _is_zombie(child))

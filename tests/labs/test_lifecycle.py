@@ -284,8 +284,41 @@ def test_a_state_folder_of_somebody_else_is_refused(student: Student, tmp_path: 
 
     done = student.lab("start", "one")
     assert done.returncode == 3
-    assert "this folder must be yours alone" in done.stderr
+    assert done.stderr.startswith(f"mldkit: {folder}: can be written by others")
+    assert "hint: set XDG_RUNTIME_DIR" in done.stderr
     folder.chmod(0o700)
+
+
+@pytest.mark.parametrize(
+    "fault", ["belongs to user 12345", "can be written by others", "no folder"]
+)
+def test_so_is_one_that_the_environment_names(
+    student: Student, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    folder = tmp_path / "given"
+    monkeypatch.setenv("MLDKIT_LAB_STATE", str(folder))
+    if fault == "no folder":
+        folder.symlink_to(student.runtime)
+    else:
+        folder.mkdir(mode=0o700)
+        os.chown(folder, 12345 if fault.startswith("belongs") else 0, 0)
+        folder.chmod(0o700 if fault.startswith("belongs") else 0o770)
+
+    done = student.lab("start", "one")
+
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"mldkit: {folder}: ")
+    assert fault in done.stderr.splitlines()[0]
+    assert "hint: set MLDKIT_LAB_STATE" in done.stderr
+
+
+def test_files_of_a_lab_are_for_its_user_alone(student: Student) -> None:
+    student.must("start", "one")
+
+    made = [path for path in (student.runtime / "mldkit").rglob("*") if path.is_file()]
+
+    assert {"state.json", "h1-h2.pcapng", "one.lock", "used"} <= {path.name for path in made}
+    assert [path.name for path in made if path.stat().st_mode & 0o077] == []
 
 
 def test_two_users_run_the_same_lab(ordinary: Ordinary) -> None:

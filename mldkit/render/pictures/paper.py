@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from mldkit.errors import CaptureError, MldkitError, UsageError
+from mldkit.errors import MldkitError, UsageError
+from mldkit.link import output_file
 from mldkit.model.printing import printable
 from mldkit.model.units import SECOND
 from mldkit.model.words import clock_text
@@ -128,12 +129,10 @@ def save(figure: Figure, file: str) -> None:
     """Write a figure to a .png or .svg file, on its own light background."""
     name = format_of(file)
     metadata = {"Date": None} if name == "svg" else None
-    try:
-        with style():
-            figure.savefig(file, format=name, dpi=_DOTS_PER_INCH, metadata=metadata)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CaptureError(f"{file}: cannot be written: {reason}") from error
+    octets = io.BytesIO()
+    with style():
+        figure.savefig(octets, format=name, dpi=_DOTS_PER_INCH, metadata=metadata)
+    output_file.replace(file, octets.getvalue())
 
 
 def themed_svg(figure: Figure, title: str) -> str:

@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis import admission, limits, traffic
-from mldkit.analysis.engine import Analysis
-from mldkit.analysis.limits import MOST_CHANGES, MOST_OPEN, MOST_SOURCES
-from mldkit.model.addresses import consecutive, parse, text
+from mldkit.analysis import limits
+from mldkit.analysis.limits import MOST, MOST_CHANGES, MOST_OPEN, MOST_SOURCES
+from mldkit.model.addresses import consecutive, parse
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
-from mldkit.model.units import SECOND
 from mldkit.render.left_out import left_out_text
-from mldkit.testing.stage import BEGIN_NS, Stage
+from mldkit.testing.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mldkit.analysis.result import AnalysisResult
     from tests.unit.analysis.conftest import Diagnosis
 
     Diagnose = Callable[..., Diagnosis]
@@ -40,75 +39,89 @@ def spoofed(stage: Stage, count: int, *, first: float = 10) -> None:
         stage.report(at, "IS_EX", 1, source=source, router_alert=None, hop_limit=1)
 
 
-def test_senders_beyond_the_limit_are_counted_and_those_known_are_heard(
-    stage: Stage, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
+def left_out(result: AnalysisResult) -> dict[str, int]:
+    """Return what found no room, and how much of it."""
+    return {item.what: item.count for item in result.left_out}
+
+
+@pytest.mark.parametrize("count", [50, 51])
+def test_findings_of_forged_senders_are_as_many_as_there_is_room_for(
+    stage: Stage, diagnose: Diagnose, count: int
 ) -> None:
-    monkeypatch.setattr(admission, "MOST_SENDERS", 50)
     stage.query(0)
-    stage.report(2, "TO_EX", 2)
+    spoofed(stage, count)
+
+    result = diagnose(stage, 30, most={**MOST, limits.FINDINGS: 50}).result
+
+    assert len(result.findings) == 50
+    assert left_out(result) == ({} if count == 50 else {limits.FINDINGS: 1})
+
+
+def test_a_flood_that_breaks_one_rule_leaves_the_findings_of_others_alone(
+    stage: Stage, diagnose: Diagnose
+) -> None:
+    stage.older_report(1, 3, host=2, version=2 if stage.family is IGMP else 1)
+    stage.report(1, "IS_EX", 2, hop_limit=64)
     spoofed(stage, 200)
-    stage.report(20, "TO_IN", 2)
 
-    result = diagnose(stage, 30).result
+    result = diagnose(stage, 30, most={**MOST, limits.FINDINGS: 20}).result
 
-    # The querier and the host are senders too.
-    assert len({entry.host for entry in result.findings if entry.id == "V-04"}) == 48
-    assert len(result.rows) <= 50
-    assert ("leave", stage.group(2)) in {(row.ended_by, row.group) for _, row in result.rows}
-    assert [left_out_text(item) for item in result.left_out] == [
-        "152 messages of further senders not looked at: at most 50 are"
-    ]
+    assert {entry.id for entry in result.findings} >= {"V-03", "V-04"}
+    assert len(result.findings) == 20
 
 
-def test_a_long_watch_makes_room_for_new_senders(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(admission, "MOST_SENDERS", 50)
-    spoofed(stage, 80)
-    for second in (600, 601):
-        stage.report(second, "TO_EX", 3)
-    analysis = Analysis(with_data=False)
-    for frame in stage.frames():
-        now_ns = frame.time_ns or 0
-        analysis.poll(now_ns)
-        if now_ns >= BEGIN_NS + 600 * SECOND:
-            analysis.forget()
-        analysis.see(frame)
-
-    (link,) = analysis.links.values()
-    assert {row.host for row in link.memberships.rows()} == {stage.host()}
-    assert left_out_text(analysis.left_out()[0]).startswith("30 messages of further senders")
-
-
-def test_links_beyond_the_limit_are_counted(
-    diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(admission, "MOST_LINKS", 3)
+@pytest.mark.parametrize("count", [3, 4])
+def test_links_beyond_the_limit_make_room(diagnose: Diagnose, count: int) -> None:
     stage = Stage(IGMP)
-    for vlan in range(1, 10):
-        stage.report(vlan, "IS_EX", 1, vlan=(vlan,))
-        stage.vlan = (vlan + 100,)
+    vlans = range(1, count + 1)
+    for vlan in vlans:
+        stage.vlan = (vlan,)
+        stage.report(vlan, "IS_EX", 1)
         stage.data(vlan + 0.5, 1)
 
-    result = diagnose(stage, 30).result
+    result = diagnose(stage, 30, most={**MOST, limits.LINKS: 3}).result
 
-    assert len(result.links) == 3
-    assert left_out_text(result.left_out[0]).startswith("15 packets on further links not looked at")
+    # The first one had no more to tell than the others, and was there before them.
+    assert [link.key.vlan for link in result.links] == [(vlan,) for vlan in vlans][-3:]
+    assert left_out(result) == ({} if count == 3 else {limits.LINKS: 1})
 
 
-def test_stays_beyond_the_limit_are_counted(
-    stage: Stage, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("count", [10, 11])
+def test_stays_beyond_the_limit_make_room_the_oldest_first(
+    stage: Stage, diagnose: Diagnose, count: int
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_STAYS", 10)
-    stage.report(1, "IS_EX", *range(1, 26))
-    stage.report(2, "TO_IN", 1)
-    stage.report(3, "IS_EX", 30)
+    stage.report(1, "IS_EX", *range(1, count + 1))
 
-    result = diagnose(stage, 30).result
+    result = diagnose(stage, 30, most={**MOST, limits.STAYS: 10}).result
+
+    groups = {stage.group(number) for number in range(count - 9, count + 1)}
+    assert {row.group for _, row in result.rows} == groups
+    assert left_out(result) == ({} if count == 10 else {limits.STAYS: 1})
+
+
+def test_a_stay_of_many_sources_takes_the_room_of_several(stage: Stage, diagnose: Diagnose) -> None:
+    stage.report(1, "IS_EX", *range(1, 9))
+    stage.report(2, "ALLOW", 20, sources=range(1, 17))
+
+    result = diagnose(stage, 30, most={**MOST, limits.STAYS: 10}).result
+
+    # Eight sources weigh as much as a stay: eight stays and one of weight three.
+    assert len(result.rows) == 8
+    assert left_out(result) == {limits.STAYS: 1}
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_past_stays_beyond_the_limit_are_counted(
+    stage: Stage, diagnose: Diagnose, count: int
+) -> None:
+    for number in range(count):
+        stage.report(1 + number, "TO_EX", 1, host=number + 1)
+        stage.report(1.5 + number, "TO_IN", 1, host=number + 1)
+
+    result = diagnose(stage, 30, most={**MOST, limits.PAST_STAYS: 10}).result
 
     assert len(result.rows) == 10
-    (line,) = map(left_out_text, result.left_out)
-    assert line.startswith(f"{stage.family.name.upper()}: 16 records of further members")
+    assert left_out(result) == ({} if count == 10 else {limits.PAST_STAYS: 1})
 
 
 def test_long_lists_and_many_changes_are_told(stage: Stage, diagnose: Diagnose) -> None:
@@ -122,7 +135,7 @@ def test_long_lists_and_many_changes_are_told(stage: Stage, diagnose: Diagnose) 
 
     # Each report makes the list longer, and the last two too long.
     assert len(sources) // 80 < MOST_CHANGES
-    assert [line.partition(": ")[2] for line in told] == [
+    assert [line.partition(": ")[2].partition(" (since ")[0] for line in told] == [
         "2 changes to lists of more than 4,096 sources, which are not kept whole"
     ]
 
@@ -143,15 +156,12 @@ def test_queries_without_end_are_told(stage: Stage, diagnose: Diagnose) -> None:
     assert "6 specific queries not paired with answers" in line
 
 
-def test_streams_beyond_the_limit_are_counted(
-    stage: Stage, diagnose: Diagnose, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(traffic, "MOST_STREAMS", 5)
-    for number in range(1, 9):
+@pytest.mark.parametrize("count", [5, 6])
+def test_streams_beyond_the_limit_are_counted(stage: Stage, diagnose: Diagnose, count: int) -> None:
+    for number in range(1, count + 1):
         stage.data(number, number)
-        stage.data(number + 0.5, number)
 
-    (line,) = map(left_out_text, diagnose(stage, 20).result.left_out)
+    result = diagnose(stage, 20, most={**MOST, limits.STREAMS: 5}).result
 
-    assert "6 packets of further streams" in line
-    assert text(stage.group(1)) not in line
+    assert len(result.links[0].streams) == 5
+    assert left_out(result) == ({} if count == 5 else {limits.STREAMS: 1})

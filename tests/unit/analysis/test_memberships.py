@@ -8,6 +8,7 @@ import pytest
 
 from mldkit.analysis.facts import LinkKey, host_address
 from mldkit.analysis.memberships import Memberships
+from mldkit.analysis.room import LinkRoom, Room
 from mldkit.analysis.stays import Heard, Stay
 from mldkit.model.addresses import IPV4_UNSPECIFIED, parse, text
 from mldkit.model.family import IGMP, MLD
@@ -257,7 +258,7 @@ def test_vlans_and_hosts_have_rows_of_their_own(stage: Stage, diagnose: Diagnose
 
 
 def test_who_has_an_address_after_all_is_recognised_by_that_alone() -> None:
-    memberships = Memberships(LinkKey(None, (), IGMP), None)
+    memberships = Memberships(LinkRoom(LinkKey(None, (), IGMP), Room()), None)
     mac, address = b"\x02\0\0\0\0\1", parse("10.0.0.1")
     nameless = IPV4_UNSPECIFIED + mac
     records = (GroupRecord(RecordType.IS_EX, parse("239.1.1.1")),)

@@ -146,7 +146,7 @@ def test_progress_that_cannot_be_read_begins_anew(lab: Lab, content: str) -> Non
 
 
 def test_a_file_that_cannot_be_written_is_named(lab: Lab) -> None:
-    (lab.folder / "progress.new").mkdir()
+    (lab.folder / "progress.json").mkdir()
 
     with pytest.raises(LabError, match=r"/join/progress\.json: cannot be written: is a directory"):
         progress.answer(lab, {"mac": "1"})

@@ -94,6 +94,7 @@ def test_a_whole_file_is_read() -> None:
         ('"10.9.0.1/24"', '"10.9.0.300/24"', "h1.addresses.eth1: '10.9.0.300/24' is no address"),
         ("mcast_router 0", "'", 'nodes.sw.setup: "bridge link set dev p1 \'" is no command'),
         ('setup = ["bridge link set dev p1 mcast_router 0"]', 'setup = [""]', "is no command"),
+        ("mcast_router 0", "mcast_router \\u0000", "is no command"),
         (
             '"sw:p1"]',
             '"sw:p1"]\n[[links]]\nends = ["h1:eth2", "sw:p2"]',

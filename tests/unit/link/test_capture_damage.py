@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import struct
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 from mldkit.errors import CaptureError
 from mldkit.link.capture import open_capture
+from mldkit.link.reading import PlainSource, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,6 +137,33 @@ def test_a_cut_gzip_stream_gives_what_came_out_of_it(tmp_path: Path) -> None:
     assert capture.damage is not None
     assert capture.damage.offset == len(PCAP_HEADER) + 76 * len(frames)
     assert capture.damage.reason == "gzip data end early"
+
+
+def test_a_cut_gzip_stream_gives_the_same_however_little_of_it_is_in_memory(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "cut.pcapng.gz"
+    # Octets that repeat are a few bits: at the cut, zlib has more in hand than it was asked for.
+    compressed = gzip.compress(
+        PCAPNG_HEADER + block(6, struct.pack("<IIIII", 0, 0, 7, 200, 200) + bytes(200)) * 30,
+        mtime=0,
+    )
+    for end in range(60, len(compressed)):
+        path.write_bytes(compressed[:end])
+        found = []
+        for octets in (64, 100, 1 << 16):
+            with open_capture(str(path), window_octets=octets) as capture:
+                found.append((len(list(capture.frames())), capture.damage))
+        assert found[0] == found[1] == found[2]
+
+
+def test_what_the_octets_say_is_told_and_not_that_the_file_ends_behind_it() -> None:
+    source = PlainSource(io.BytesIO(b""))  # type: ignore[arg-type]
+    source.problem = "gzip data end early"
+    window = Window(source, 64)
+
+    assert window.damage("the two lengths of a block differ").reason.startswith("the two lengths")
+    assert window.cut("the file ends inside a block").reason == "gzip data end early"
 
 
 def test_damaged_gzip_data_are_damage_and_no_exception(tmp_path: Path) -> None:

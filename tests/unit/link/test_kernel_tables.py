@@ -144,6 +144,7 @@ def test_tables_of_a_kernel_without_the_family_are_empty() -> None:
     [
         (parse_igmp, "head\n\t010000E0 1 0:0 0\n"),
         (parse_igmp, "head\nx eth0 : 1 V3\n"),
+        (parse_igmp, "head\n2 eth0 : 1 V3\n\t1010000E0 1 0:0 0\n"),
         (parse_igmp6, "11 eth1 ff15 1 00000004 0\n"),
         (parse_igmp6, "11 eth1\n"),
         (parse_mcfilter, "head\n11 eth1 0xe8010101 0x0a000001\n"),
@@ -155,3 +156,10 @@ def test_a_line_that_is_no_such_table_is_quoted_in_the_error(parser: object, tab
     assert callable(parser)
     with pytest.raises(LinkError, match="not understood"):
         parser(table)
+
+
+def test_of_a_long_line_the_error_shows_the_beginning() -> None:
+    with pytest.raises(LinkError) as caught:
+        parse_igmp6("11 eth1 " + "f" * 5000)
+
+    assert len(caught.value.message) < 200

@@ -96,9 +96,16 @@ def test_consecutive_groups_stop_at_the_end_of_the_family() -> None:
         addresses.consecutive(parse("255.255.255.255"), 2)
 
 
-@pytest.mark.parametrize("value", ["", "1:2:3:4:5", "1:2:3:4:5:6:7", "gg:00:00:00:00:00"])
-def test_a_mac_has_six_octets(value: str) -> None:
-    with pytest.raises(ValueError, match=r"octets|invalid literal"):
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "1:2:3:4:5", "1:2:3:4:5:6:7", "gg:00:00:00:00:00"),
+        # What int() takes as well: signs, blanks, digits of other scripts.
+        *("02:00:00:00:00:+1", "02:00:00:00:00: 1", "02:00:00:00:00:\u0661", "02:00:00:00:00:1_"),
+    ],
+)
+def test_a_mac_has_six_octets_in_hexadecimal(value: str) -> None:
+    with pytest.raises(ValueError, match="octets"):
         addresses.parse_mac(value)
 
 

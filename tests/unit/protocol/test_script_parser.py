@@ -108,13 +108,18 @@ def test_a_script_without_a_host_is_refused() -> None:
         parse_script("# nothing\n", "a.play")
 
 
-@pytest.mark.parametrize("address", ["10.9.0.2", "fe80::2"])
-def test_a_unicast_query_without_a_host_is_an_error_of_its_line(address: str) -> None:
-    querier = "10.9.0.1" if "." in address else "fe80::1"
-    group = "239.1.2.3" if "." in address else "ff15::1"
-    text = f"querier {querier} 02:00:00:00:00:01\n0.0 query {group} to {address}\n"
-    with pytest.raises(ScriptError, match=r"a\.play:2:\d+: no line `host ADDRESS MAC` says"):
+def test_a_frame_for_the_host_comes_after_the_line_of_the_host() -> None:
+    text = "querier 10.9.0.1 02:00:00:00:00:01\n0.0 query 0.0.0.0 to 10.9.0.2\n"
+
+    with pytest.raises(ScriptError, match=r"a\.play:2:30: no line `host"):
         parse_script(text, "a.play")
+
+
+def test_an_error_does_not_quote_a_word_as_long_as_a_file() -> None:
+    with pytest.raises(ScriptError) as caught:
+        parse_script(HEADER + "0.0 join " + "f" * 5000, "a.play")
+
+    assert len(caught.value.message) < 400
 
 
 def test_a_querier_that_acts_needs_an_address() -> None:

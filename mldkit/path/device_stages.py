@@ -1,0 +1,192 @@
+"""The stages of a device: its card, programs in front of everything, the tap point, VLAN tags."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mldkit.errors import UsageError
+from mldkit.macfilter.devices import EXACT, find_device
+from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
+from mldkit.model.addresses import group_mac, mac_text, text
+from mldkit.path.stage import Counter, Stage, StageResult
+
+if TYPE_CHECKING:
+    from mldkit.macfilter.devices import Device
+    from mldkit.path.frame import PathFrame
+    from mldkit.path.reading import Reading
+
+WITHOUT_CARD = {
+    "bridge": "a bridge has no card of its own; the frame came in by one of its ports",
+    "bond": "a bond has no card of its own; the frame came in by one of its ports",
+    "team": "a team has no card of its own; the frame came in by one of its ports",
+    "vxlan": "a tunnel has no receive filter",
+    "geneve": "a tunnel has no receive filter",
+    "gre": "a tunnel has no receive filter",
+    "wireguard": "a tunnel has no receive filter",
+}
+_LOOPBACK_HARDWARE = 772
+
+
+def model_of(reading: Reading) -> Device | None:
+    """Return the row of the driver of the card, None where the table has none."""
+    name = reading.card.kind if reading.card.kind in ("macvlan", "ipvlan") else reading.driver.name
+    try:
+        return find_device(name) if name else None
+    except UsageError:
+        return None
+
+
+def receive_filter(reading: Reading, device: Device | None) -> ReceiveFilter:
+    """Return the filter of the card as this machine has programmed it, by the row `device`.
+
+    Without a row it is an exact list, which tells what every driver lets in.
+    """
+    names = {
+        group_mac(entry.group): text(entry.group)
+        for entry in reversed(reading.state.groups)
+        if entry.index in (reading.card.index, reading.named.index)
+    }
+    return ReceiveFilter(
+        device=device or EXACT,
+        multicast=reading.multicast,
+        own=reading.card.mac,
+        unicast=reading.unicast,
+        promiscuous=reading.card.takes_everything,
+        all_multicast=reading.card.takes_all_multicast,
+        names=names,
+    )
+
+
+def card(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> StageResult:
+    """Judge what the card does, by its filter."""
+    of = reading.card
+    counter = Counter(f"frames received by {of.name}", of.counts.received)
+    confirm = f"ip -s link show dev {of.name}"
+    if not of.is_up:
+        return StageResult(
+            Stage.CARD,
+            Passage.DROPPED,
+            f"{of.name} is down",
+            counter,
+            f"ip link show dev {of.name}",
+            cure=f"ip link set {of.name} up",
+        )
+    if not of.is_running:
+        reason = f"{of.name} has no carrier: nothing is at the other end of its cable"
+        confirm = f"ip link show dev {of.name}"
+        return StageResult(Stage.CARD, Passage.DROPPED, reason, counter, confirm)
+    if of.hardware_type == _LOOPBACK_HARDWARE:
+        reason = "loopback has no card: only frames of this host itself are seen here"
+        return StageResult(Stage.CARD, Passage.PASSES, reason, counter, confirm)
+    if of.kind in WITHOUT_CARD:
+        return StageResult(Stage.CARD, Passage.PASSES, WITHOUT_CARD[of.kind], counter, confirm)
+    verdict = programmed.accepts(frame.mac)
+    if programmed.device is EXACT:
+        return _without_model(reading, frame, verdict.outcome, counter)
+    reason = verdict.reason
+    if of.kind == "tun":
+        reason = f"{reason}; what the program at its other end hands over is for it to decide"
+    if verdict.outcome is Passage.UNKNOWN or verdict.outcome is Passage.DROPPED:
+        confirm = f"tcpdump -i {of.name} sees it where tcpdump -p -i {of.name} does not"
+    cure = ""
+    if verdict.outcome is Passage.DROPPED and frame.mac[0] & 1:
+        name = text(frame.group) if frame.group else mac_text(frame.mac)
+        cure = f"join {name} on {reading.named.name}, or ip link set {of.name} allmulticast on"
+    return StageResult(Stage.CARD, verdict.outcome, reason, counter, confirm, cure)
+
+
+def _without_model(
+    reading: Reading, frame: PathFrame, outcome: Passage, counter: Counter
+) -> StageResult:
+    """Judge a card of which no row is known by what holds for every driver."""
+    of = reading.card
+    driver = reading.driver.name or of.kind
+    who = f"the driver {driver} is not in the table" if driver else "no driver tells its name"
+    confirm = f"tcpdump -i {of.name} sees it where tcpdump -p -i {of.name} does not"
+    if outcome is Passage.PASSES:
+        reason = "all multicast is switched on" if of.takes_all_multicast else "it is in the list"
+        if of.takes_everything:
+            reason = "promiscuous mode"
+        elif frame.mac == BROADCAST:
+            reason = "broadcast"
+        reason = f"{reason}, which every driver heeds ({who})"
+        return StageResult(Stage.CARD, Passage.PASSES, reason, counter, confirm)
+    reason = f"{mac_text(frame.mac)} is not in the list, and {who}"
+    return StageResult(Stage.CARD, Passage.UNKNOWN, reason, counter, confirm)
+
+
+def xdp(reading: Reading) -> StageResult:
+    """Judge programs that run before the kernel has a frame at all."""
+    programs = {(d.name, *entry) for d in (reading.card, reading.named) for entry in d.xdp}
+    if not programs:
+        return StageResult(Stage.XDP, None, "no XDP program")
+    words = ", ".join(
+        _program(reading, number, f"{where} on {name}" if where else f"on {name}")
+        for name, where, number in sorted(programs)
+    )
+    dropped = sum(v for k, v in reading.driver_counters.items() if k.endswith("xdp_drops"))
+    counter = None
+    if any(name.endswith("xdp_drops") for name in reading.driver_counters):
+        counter = Counter("xdp_drops of the driver", dropped)
+    number = min(number for _, _, number in programs)
+    return StageResult(
+        Stage.XDP,
+        Passage.UNKNOWN,
+        f"XDP program {words}: what it does cannot be known from outside",
+        counter,
+        f"bpftool prog show id {number}; ethtool -S {reading.card.name}",
+    )
+
+
+def tap_point(reading: Reading) -> StageResult:
+    """Say that packet sockets see it (net/core/dev.c: ptype_all)."""
+    confirm = f"tcpdump -p -n -i {reading.card.name}"
+    return StageResult(Stage.TAP, Passage.PASSES, "tcpdump sees it", confirm=confirm)
+
+
+def traffic_control(reading: Reading) -> StageResult:
+    """Judge classifiers at the ingress."""
+    found = []
+    for index, programs in reading.programs.items():
+        name = reading.name(index)
+        found += [f"filter {kind} on {name}" for kind in programs.classifiers]
+        found += [
+            f"program {_program(reading, number, f'on {name}')}" for number in programs.tcx or ()
+        ]
+    if found:
+        return StageResult(
+            Stage.TC,
+            Passage.UNKNOWN,
+            f"{', '.join(found)}: what it does cannot be known from outside",
+            confirm=f"tc -s filter show dev {reading.card.name} ingress; bpftool net",
+        )
+    return StageResult(Stage.TC, None, "no filter at the ingress")
+
+
+def vlan(reading: Reading) -> StageResult:
+    """Say which tag the frame has to carry."""
+    if reading.named.kind == "vlan" and reading.named.vlan is not None:
+        offload = ""
+        if reading.features is not None and "rx-vlan-filter" in reading.features:
+            offload = "; the card filters VLANs, and the kernel has told it this one"
+        return StageResult(
+            Stage.VLAN,
+            Passage.PASSES,
+            f"with tag {reading.named.vlan} it goes from {reading.card.name} to "
+            f"{reading.named.name}{offload}",
+            confirm=f"ip -d link show dev {reading.named.name}",
+        )
+    above = [
+        f"{device.name} (tag {device.vlan})"
+        for device in reading.devices.values()
+        if device.kind == "vlan" and device.lower == reading.card.index
+    ]
+    if above:
+        words = f"without a tag; with one it would go to {', '.join(above)}"
+        return StageResult(Stage.VLAN, Passage.PASSES, words)
+    return StageResult(Stage.VLAN, None, "no VLAN device here: frames without a tag")
+
+
+def _program(reading: Reading, number: int, where: str) -> str:
+    name = reading.program_names.get(number)
+    return f"{name} (number {number}, {where})" if name else f"number {number} ({where})"

@@ -1,0 +1,62 @@
+"""How much work something is: the instructions of mldkit that run, which no clock has to measure.
+
+One instruction takes some 30 ns, so 5 ms are about 150,000 of them. What C code does in one
+instruction (copying a list, hashing octets) counts as one.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import mldkit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+OCTETS_OF_A_FRAME = 1500
+"""Work is allowed for each started one of them."""
+MOST_OF_A_FRAME = 150_000
+"""Instructions, 5 ms: no frame may cost more for each 1,500 octets, whatever was heard before."""
+_FOLDER = str(Path(mldkit.__file__).parent)
+
+
+def instructions(act: Callable[[], object], folder: str = _FOLDER) -> int:
+    """Return how many instructions of the code in a folder run when something is done."""
+    ran = 0
+    known: dict[CodeType, bool] = {}
+
+    def count(_frame: FrameType, event: str, _argument: object) -> object:
+        nonlocal ran
+        ran += event == "opcode"
+        return count
+
+    def enter(frame: FrameType, _event: str, _argument: object) -> object:
+        code = frame.f_code
+        is_ours = known.get(code)
+        if is_ours is None:
+            is_ours = known[code] = code.co_filename.startswith(folder)
+        if not is_ours:
+            return None
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(enter)  # type: ignore[arg-type]
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return ran
+
+
+def allowed(octets: int) -> int:
+    """Return how many instructions a frame of so many octets may cost."""
+    return MOST_OF_A_FRAME * -(-octets // OCTETS_OF_A_FRAME)
+
+
+def grows(work: Callable[[int], int], size: int, times: float = 2.3) -> bool:
+    """Return whether work for twice the size is more than about twice the work."""
+    return work(2 * size) > times * work(size)
