@@ -84,7 +84,5 @@ def load(args: argparse.Namespace, modules: Iterable[str] = ()) -> None:
 def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
     if args.write is None:
         return None
-    writer = stack.enter_context(
-        CaptureWriter(args.write, in_own_folder=args.user is not None)
-    )
+    writer = stack.enter_context(CaptureWriter(args.write, in_own_folder=args.user is not None))
     return lasting(writer, lambda words: terminal.note(args, f"note: {words}"))
