@@ -212,7 +212,7 @@ def _respond(
         pass  # nobody reads what they say: it ends
     except MldkitError as error:
         failure = device.ended_by(error)
-    output.finish(responder, device.statistics().dropped if failure is None else 0)
+    output.finish(responder, responder.end())
     if failure is not None:
         raise failure
     return code

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mldkit.model.units import SECOND
 from mldkit.model.words import counted
+from mldkit.render.account import account_json
 from mldkit.render.analysis_json import event_json
 from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, time_text
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.result import AnalysisResult
-    from mldkit.link.account import Account
     from mldkit.watch import Watch, WatchEvent
 
 SCHEMA = "mldkit.watch/1"
@@ -95,14 +95,4 @@ def end_json(watch: Watch, time_ns: int) -> Json:
         "interface": watch.interface,
         "messages": watch.messages,
         **account_json(watch.account),
-    }
-
-
-def account_json(account: Account) -> Json:
-    """Return the members of a document that say what became of the packets."""
-    return {
-        "received": account.received,
-        "folded": account.folded,
-        "dropped": account.dropped,
-        "left": account.left,
     }

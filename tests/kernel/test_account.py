@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,9 @@ from mldkit.link import clock
 from mldkit.link.account import Account, close_account
 from mldkit.link.device import InterfaceDown, PacketSocket
 from mldkit.model.units import MILLISECOND
+from tests.kernel.event_stream import EventStream
 from tests.kernel.test_device import mld_report, soon, udp_frame
+from tests.kernel.test_watch_account import reports
 
 if TYPE_CHECKING:
     from tests.conftest import Link, Namespace
@@ -120,3 +124,64 @@ def test_what_waits_when_an_interface_is_removed_is_given(silent_link: Link) -> 
         link.far.ip(f"link delete {link.interface}")
 
         assert close_account(listener) == Account(received=3, left=3)
+
+
+def balanced(document: dict[str, int]) -> bool:
+    return document["received"] == document["folded"] + document["dropped"] + document["left"]
+
+
+def test_a_querier_accounts_for_what_the_link_carried(silent_link: Link) -> None:
+    link = silent_link
+    with link.far.entered():
+        sender = PacketSocket(link.interface)
+    link.near.ip(f"address add 10.9.0.1/24 dev {link.interface}")
+    before = received_by(link.near, link.interface)
+    querier = EventStream(
+        link.near.spawn_mldkit(
+            "querier", "-i", link.interface, "-4", "--format", "ndjson", "--listen", "10ms"
+        )
+    )
+    querier.wait_for(event="query")
+    with sender:
+        sender.send_many(reports(400))
+    querier.wait_for(event="join", group="239.7.7.7")
+    querier.process.send_signal(signal.SIGTERM)
+    code, words = querier.finish()
+
+    end = querier.events[-1]
+    assert (code, end["event"]) == (0, "end")
+    carried = received_by(link.near, link.interface) - before
+    assert carried == 400
+    # A frame that was at hand when the signal came is left; the querier hears itself too.
+    assert balanced(end)
+    assert end["dropped"] == 0
+    assert end["left"] <= 1
+    assert end["received"] >= carried + end["queries"]
+    assert f"{end['received']:,} packets received: {end['folded']:,} folded" in words
+
+
+def test_a_query_and_a_responder_account_for_each_other(silent_link: Link) -> None:
+    link = silent_link
+    link.near.ip(f"address add 10.9.0.1/24 dev {link.interface}")
+    responder = EventStream(
+        link.far.spawn_mldkit(
+            "respond", "-i", link.interface, "239.7.7.7", "--hosts", "40", "--warm",
+            "--format", "ndjson",
+        )
+    )  # fmt: skip
+    responder.wait_for()  # it has begun
+
+    asked = link.near.mldkit(
+        "query", "-i", link.interface, "-4", "--max-response", "200ms", "--json"
+    )
+    responder.process.send_signal(signal.SIGTERM)
+    code, _ = responder.finish()
+
+    document = json.loads(asked.stdout)
+    assert balanced(document)
+    assert document["received"] == 1 + 40, "the query itself and an answer of each host"
+    assert (document["dropped"], document["left"]) == (0, 0)
+    end = responder.events[-1]
+    assert code == 0
+    assert balanced(end)
+    assert end["received"] == end["folded"] == 1, "the query"
