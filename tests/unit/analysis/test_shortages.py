@@ -15,6 +15,7 @@ from mldkit.analysis.shortage import QUIET_NS
 from mldkit.model.units import SECOND
 from mldkit.render.analysis_json import event_json
 from mldkit.render.left_out import left_out_text, limit_text
+from mldkit.render.outbox import Outbox
 from mldkit.render.watch_table import LiveTable
 from mldkit.testing.stage import BEGIN_NS, Stage
 from mldkit.watch import Watch
@@ -140,7 +141,7 @@ def test_what_is_left_out_of_several_links_names_none(family: Family) -> None:
 def test_the_table_has_a_line_as_long_as_something_is_left_out(family: Family) -> None:
     watch = Watch(NAME, Scripted(ALWAYS_UP), lambda _: None)
     console = Console(width=160, height=30, record=True)
-    table = LiveTable(watch, console)
+    table = LiveTable(watch, Outbox(1), console)
     watch.analysis.most = STAYS
     watch.analysis.start()
     site = Site(family, STAYS)
