@@ -27,7 +27,6 @@ SMALL = {what: max(count // 500, 20) for what, count in MOST_LIVE.items()} | {
     limits.QUERIERS: 40,
 }
 """Bounds that a small flood goes far beyond."""
-MOST_GROWTH = 1.05
 HOSTS = 10
 SPACE_NS = 10 * MILLISECOND
 """So far apart that a flood lasts longer than whatever is awaited for seconds."""
@@ -129,7 +128,8 @@ def test_what_is_kept_does_not_grow_and_the_next_join_is_told(
     site.flood(kind, FEW, FEW)
     site.told.clear()
 
-    assert kept(site.analysis) < MOST_GROWTH * first + 200
+    # Whatever is kept of each message is one object at least, mostly ten.
+    assert kept(site.analysis) < first + FEW // 2
     assert len(before) == HOSTS
     assert site.real_members() == before
     (event,) = site.joins(200)
