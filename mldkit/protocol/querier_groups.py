@@ -51,7 +51,11 @@ class _Seen(NamedTuple):
 
 @dataclass(slots=True)
 class _Group:
-    """One group that somebody listens to."""
+    """One group that somebody listens to.
+
+    It has more attributes than a class should, because it is one flat record of a group with what
+    its room is reckoned by.
+    """
 
     address: Address
     filter: RouterFilter
