@@ -27,6 +27,7 @@ from mldkit.wire.encode import encode_frame
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mldkit.link.account import Account
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded, Frame
@@ -173,6 +174,10 @@ class QuerierJob:
         now_ns = self._runner.now_ns
         self.querier.start(now_ns)
         self._runner.run(None if duration_ns is None else now_ns + duration_ns)
+
+    def end(self) -> Account:
+        """Take in what came before, send nothing more, and return what became of all frames."""
+        return self._runner.end()
 
     def standings(self) -> tuple[Standing, ...]:
         """Return how the elections stand."""

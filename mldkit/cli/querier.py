@@ -241,7 +241,7 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
             failure = device.ended_by(error)
         if heard and not stays:
             raise _refusal(args.interface, heard, setup)
-        output.finish(job, is_partial=bool(interrupt or failure))
+        output.finish(job, job.end(), is_partial=bool(interrupt or failure))
     if failure is not None:
         raise failure
     return 0 if interrupt is None else exit_code(interrupt)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
 from mldkit.link import rights
-from mldkit.link.capture_writer import CaptureWriter
+from mldkit.link.capture_writer import CaptureWriter, lasting
 from mldkit.link.user import User, find_user, is_root_of_others
 from mldkit.render import terminal
 
@@ -84,5 +84,5 @@ def load(args: argparse.Namespace, modules: Iterable[str] = ()) -> None:
 def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
     if args.write is None:
         return None
-    writer = CaptureWriter(args.write, in_own_folder=args.user is not None)
-    return stack.enter_context(writer).write
+    writer = stack.enter_context(CaptureWriter(args.write, in_own_folder=args.user is not None))
+    return lasting(writer, lambda words: terminal.note(args, f"note: {words}"))

@@ -26,15 +26,17 @@ _LIMIT_SECONDS = 300
 _SECONDS_A_GROUP = 2
 
 
-def run_vehicle(name: str, groups: Iterable[Address], seed: int) -> dict[str, Any]:
-    """Return `frames`, `statements` and `notes` of one vehicle.
+def run_vehicle(
+    name: str, groups: Iterable[Address], seed: int, driver: str = "e1000e"
+) -> dict[str, Any]:
+    """Return `frames`, `statements` and `notes` of one vehicle; `driver` is that of the guest.
 
     Raises `UnsupportedError` where the machine lacks what it needs.
     """
     if name == "qemu":
         from mldkit.macfilter.qemu import machine
 
-        return machine.run_vehicle(groups, seed)
+        return machine.run_vehicle(groups, seed, driver)
     listed = [text(group) for group in groups]
     job = {"vehicle": name, "groups": listed, "seed": seed}
     limit = _LIMIT_SECONDS + _SECONDS_A_GROUP * len(listed)

@@ -92,6 +92,12 @@ def reader_has_gone() -> bool:
     return not _output.has_reader
 
 
+def take_reader_for_gone() -> None:
+    """Take in that a write past `sys.stdout` met nobody: what follows is thrown away."""
+    _send_nowhere(1)
+    _output.has_reader = False
+
+
 def end_without_reader() -> None:
     """Let what would never end raise BrokenPipeError when nobody reads it any more."""
     _output.ends_without_reader = True
