@@ -23,6 +23,7 @@ import pytest
 from mldkit.lab import topology
 from mldkit.link import ethtool, kernel_tables, netlink, pcapng
 from mldkit.model import addresses, codes
+from mldkit.path import firewall
 from mldkit.protocol import script_words
 from mldkit.trace import text as trace_text
 from mldkit.wire import decode_igmp
@@ -113,6 +114,7 @@ def _plant(name: str) -> Iterator[None]:
             _raising(ValueError("planted"), lambda it, _: len(it) > 4, trace_text._time_ns),  # noqa: SLF001
         ),
         "ethtool": lambda: mock.patch.object(ethtool, "_strings", _without_empty_names),
+        "firewall": lambda: mock.patch.object(firewall, "_NOT_UNDERSTOOD", ()),
         "notations": lambda: mock.patch.object(
             addresses, "_HEX", frozenset("0123456789abcdefABCDEF+ ")
         ),
