@@ -309,6 +309,20 @@ def link(make_namespace: Callable[[], Namespace]) -> Link:
     return Link(near, far)
 
 
+@pytest.fixture
+def silent_link(make_namespace: Callable[[], Namespace]) -> Link:
+    """A wire whose ends say nothing by themselves: every frame on it is one of the test."""
+    near, far = make_namespace(), make_namespace()
+    for namespace in (near, far):
+        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+    near.ip(
+        f"link add {INTERFACE} index 11 type veth peer name {INTERFACE} index 12 netns {far.name}"
+    )
+    for number, namespace in enumerate((near, far), start=1):
+        namespace.ip(f"link set {INTERFACE} address 02:00:00:00:00:{number:02x} up")
+    return Link(near, far)
+
+
 @dataclass(frozen=True)
 class Ordinary:
     """An ordinary user and a Python environment with mldkit that this user can read."""
