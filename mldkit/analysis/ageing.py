@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 K = TypeVar("K")
+_LET_GO_AT_ONCE = 4
 
 
 class Ageing(Generic[K]):
@@ -27,7 +28,13 @@ class Ageing(Generic[K]):
 
     def add(self, key: K, now_ns: int) -> None:
         """Take in a key that is kept from now on."""
-        heappush(self._heap, (now_ns, next(self._numbers), key))
+        heap = self._heap
+        heappush(heap, (now_ns, next(self._numbers), key))
+        for _ in range(_LET_GO_AT_ONCE):
+            # What made room for others is mostly the oldest.
+            if self._last_ns(heap[0][2]) is not None:
+                break
+            heappop(heap)
 
     def oldest_ns(self) -> int | None:
         """Return a time before which no key was seen last, None where there are none."""

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING
 
 from mldkit.analysis.events import Event
 from mldkit.analysis.facts import REPEATED_NS, host_address
+from mldkit.analysis.limits import LEFT
 
 if TYPE_CHECKING:
     from mldkit.analysis.events import Listener
-    from mldkit.analysis.facts import Host, LinkKey
+    from mldkit.analysis.facts import Host
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
-
-_MOST_TOLD = 10_000
-"""Leaves of which the repeats are recognised."""
 
 
 class LeaveEvents:
     """The leaves of hosts that were not heard to be members, of one link and family."""
 
-    def __init__(self, link: LinkKey, listener: Listener) -> None:
-        self._link = link
+    def __init__(self, room: LinkRoom, listener: Listener) -> None:
+        self._link = room.key
         self._listener = listener
-        self._told: dict[tuple[Host, Address], int] = {}
+        self._told: Table[tuple[Host, Address], int] = room.table(LEFT)
         """When hosts left groups last."""
 
     def unheard(self, host: Host, mac: bytes | None, group: Address, now_ns: int) -> None:
@@ -33,9 +33,6 @@ class LeaveEvents:
 
     def is_repeated(self, host: Host, group: Address, now_ns: int) -> bool:
         """Take in a leave; return whether the host said the same just before."""
-        told = self._told
-        if len(told) > _MOST_TOLD:
-            told.clear()
-        before_ns = told.get((host, group), 0)
-        told[host, group] = now_ns
+        before_ns = self._told.get((host, group), 0)
+        self._told.keep((host, group), now_ns)
         return now_ns - before_ns <= REPEATED_NS

@@ -128,7 +128,7 @@ class Leaves:
         if pending is None:
             pending = PendingLeave(left, mark, robustness, mark.time_ns, [0, 0])
             self.awaited.keep(group, pending)
-            heappush(self._due, (pending.until_ns, group))
+            self._await(pending)
         elif not any(pending.waiting):
             # The queries that follow the leave before it ask about this one too.
             pending.since_ns = mark.time_ns
@@ -190,16 +190,16 @@ class Leaves:
         for _ in range(_JUDGED_AT_ONCE):
             if not due or due[0][0] >= now_ns:
                 return
-            _, group = heappop(due)
+            due_ns, group = heappop(due)
             pending = self.awaited.get(group)
-            if pending is None:
-                # It made room for others.
+            if pending is None or pending.due_ns != due_ns:
+                # What was awaited then made room for others.
                 continue
             if pending.until_ns < now_ns and not self._is_put_off(pending):
                 self.awaited.drop(group)
                 self._judge(pending)
             else:
-                heappush(due, (pending.until_ns, group))
+                self._await(pending)
 
     def finish(self) -> None:
         """Judge the leaves of which the last member query time is over: nobody asked so far."""
@@ -207,6 +207,11 @@ class Leaves:
             if pending.is_overdue and not pending.queries:
                 self._judge(pending)
         self.pause()
+
+    def _await(self, pending: PendingLeave) -> None:
+        """Note when to look at a leave."""
+        pending.due_ns = pending.until_ns
+        heappush(self._due, (pending.due_ns, pending.left.row.group))
 
     def _is_put_off(self, pending: PendingLeave) -> bool:
         """Return whether a query may still come, though the last member query time is over.

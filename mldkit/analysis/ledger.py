@@ -249,7 +249,12 @@ class Ledger:
             fullest.link = entry.link or NOWHERE
             for gone, old in fullest.crowd_out(is_urgent=self._count > most_with_needed(most)):
                 self._count -= 1
-                self._weighty.get((old.id, old.link), {}).pop(gone, None)
+                self._forget_weight(gone, old)
+
+    def _forget_weight(self, key: _Key, entry: Entry) -> None:
+        of_rule = self._weighty.get((entry.id, entry.link), {})
+        if of_rule.pop(key, None) is not None and not of_rule:
+            del self._weighty[entry.id, entry.link]
 
     def _tell(self, entry: Entry) -> None:
         """Tell of a finding at the moment at which it is certain, which may be later than seen."""

@@ -39,7 +39,7 @@ FINDINGS, GRADES, STATIONS = "findings", "grades", "stations"
 IDENTITIES, GROUP_MACS, EMPTIED = "identities", "group-macs", "emptied-groups"
 EXCHANGES, SPECIFIC, OPEN_SPECIFIC = "exchanges", "specific-queries", "open-queries"
 ANSWERS, SILENT, EARLY = "answers", "silent-hosts", "early-hosts"
-CHANGED, RECENT, LEAVES, CHURN = "repeats", "recent", "leaves", "churn"
+CHANGED, RECENT, LEAVES, LEFT, CHURN = "repeats", "recent", "leaves", "left", "churn"
 REPORTERS, PROXIES, TRUSTED = "reporters", "proxies", "trusted"
 STREAMS = "streams"
 DEVICES, TARGETS, REQUESTS = "devices", "targets", "requests"
@@ -67,6 +67,7 @@ MOST: Mapping[str, int] = {
     CHANGED: 100_000,
     RECENT: 5_000,
     LEAVES: 20_000,
+    LEFT: 10_000,
     CHURN: 20_000,
     REPORTERS: 100_000,
     PROXIES: 200,
@@ -86,9 +87,9 @@ MOST_OF_ONE: Mapping[str, int] = {
 """The same of one stay, link or group, whatever the room."""
 MOST_LIVE: Mapping[str, int] = {
     **MOST,
-    STAYS: 200_000,
+    STAYS: 100_000,
     PAST_STAYS: 100_000,
-    RESERVED: 100_000,
+    RESERVED: 50_000,
     ALL_CHANGES: 50_000,
     FINDINGS: 20_000,
     GRADES: 20_000,

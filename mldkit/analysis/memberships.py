@@ -83,7 +83,7 @@ class Memberships:
         self.deadlines = Deadlines()
         """Kept where somebody listens."""
         self.older_members = OlderMembers(room.key.family.current_version)
-        self._leaves = LeaveEvents(room.key, listener)
+        self._leaves = LeaveEvents(room, listener)
         self._nameless = Nameless()
         self.recognised = Recognised()
 

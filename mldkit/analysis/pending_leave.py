@@ -54,6 +54,8 @@ class PendingLeave:
     interval_ns: int = LAST_MEMBER_INTERVAL_NS
     queries: int = 0
     first_ns: int = 0
+    due_ns: int = 0
+    """When it is looked at next."""
     told_ns: int = 0
     """When somebody last told that he leaves: the state of the group begins anew with each."""
     dropped: Unheeded | None = None

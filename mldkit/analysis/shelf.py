@@ -120,7 +120,7 @@ class Shelf:
         while order and order[1] not in order[0]:
             order.popleft()
             order.popleft()
-        if len(order) > 4 * (self._most + _LEAST_SWEPT):
+        if len(order) > 4 * (self.kept + _LEAST_SWEPT):
             self._sweep()
 
     def crowd_out(self, *, is_urgent: bool) -> list[Any]:

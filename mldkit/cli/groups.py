@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, duration
 from mldkit.cli.interrupt import end_in_order, end_when_told, exit_code
+from mldkit.cli.rights import give_up_all_but_sight
 from mldkit.errors import UsageError
 from mldkit.groups.listing import take
 from mldkit.groups.watch import changes, kernel_notifies
@@ -71,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     if args.watch and not kernel_notifies():
         note(args, "note: this kernel does not tell of joins; changes are found within a second")
     if args.watch:
+        give_up_all_but_sight(args)
         return _watch(args, listing)
     if args.format == "json":
         print_json(rows_document(listing))

@@ -16,6 +16,7 @@ from mldkit.cli.arguments import (
     whole_number,
 )
 from mldkit.cli.interrupt import end_when_told, exit_code
+from mldkit.cli.rights import add_user, give_up, load
 from mldkit.errors import LinkError, UsageError
 from mldkit.join import JoinPlan, Member, concerns
 from mldkit.model.addresses import is_multicast, text
@@ -80,6 +81,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--background", action="store_true", help="inside a lab: until the lab is stopped"
     )
+    add_user(parser)
     add_format(parser)
     parser.epilog = EXAMPLES
 
@@ -98,12 +100,14 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
     end_when_told()
     plan = JoinPlan(args.interface, args.groups, args.block, args.receive, args.port)
     output = JoinOutput(args, plan)
+    load(args)
     code = 0
     failure = None
     try:
         with Member(plan) as member:
             output.joined()
             announce()
+            give_up(args)
             sockets = counted(member.sockets, "socket")
             detail(args, f"{args.interface}: memberships held by {sockets}")
             try:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
 
 _MOST_GROUPS = 64
+_MOST_WHERE_ALL_IS_KNOWN = 1024
+_ALL_IS_KNOWN = ("tap", "bridge")
+"""Vehicles that have a verdict on every frame, and no card that is slow to ask."""
 _SKIPPED = 4
 _USUAL_NS = 2 * SECOND
 _GUEST_NS = 15 * SECOND
@@ -128,7 +131,12 @@ def _groups(args: argparse.Namespace) -> tuple[Address, ...]:
         if not is_reportable(group):
             raise UsageError(f"--group {text(group)}: the kernel has it already, or never loads it")
     if len(groups) > _MOST_GROUPS:
-        raise UsageError(f"--group: at most {_MOST_GROUPS} groups")
+        names = args.on or (() if args.interface else DEFAULT_VEHICLES)
+        if not names or not set(names) <= set(_ALL_IS_KNOWN):
+            hint = f"up to {_MOST_WHERE_ALL_IS_KNOWN:,} with --on tap,bridge"
+            raise UsageError(f"--group: at most {_MOST_GROUPS} groups", hint=hint)
+    if len(groups) > _MOST_WHERE_ALL_IS_KNOWN:
+        raise UsageError(f"--group: at most {_MOST_WHERE_ALL_IS_KNOWN:,} groups")
     return tuple(dict.fromkeys(groups)) or tuple(map(parse, DEFAULT_GROUPS))
 
 

@@ -38,6 +38,7 @@ VERBS: dict[str, str] = {
     "respond": "emulate Linux hosts that are members of groups",
     "play": "run a script of joins, queries and expected reports",
     "groups": "list what this kernel listens to and why",
+    "trace": "show the way of a join in this kernel, from the system call to the wire",
     "macfilter": "explain and prove which frames a receive filter lets in",
     "lab": "learn by doing in small networks that the kernel checks",
     "doctor": "tell what this machine can do",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, whole_number
 from mldkit.cli.interrupt import INTERRUPTED
+from mldkit.cli.rights import add_user, give_up
 from mldkit.errors import CaptureError, LinkError, UsageError
 from mldkit.render.terminal import json_text, line_printer, note, print_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from mldkit.play import Performance
     from mldkit.protocol.script import Script
@@ -68,6 +71,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--explain", action="store_true", help="say why each timer was set and each message sent"
     )
+    add_user(parser)
     add_format(parser)
 
 
@@ -115,6 +119,7 @@ def _perform(args: argparse.Namespace, script: Script) -> Performance:
     from mldkit.render.progress import waiting
 
     if args.on == "sim":
+        give_up(args)
         return simulate(script, seed=args.seed)
     if args.on != "responder":
         for option in ("profile", "seed", "explain"):
@@ -123,10 +128,20 @@ def _perform(args: argparse.Namespace, script: Script) -> Performance:
     if args.on == "kernel" and clock.tick_ns() * script.hz != SECOND:
         hz = round(SECOND / clock.tick_ns())
         note(args, f"this kernel has {hz} Hz and the script says {script.hz}: ranges may not fit")
-    with waiting(args, script.end_ns, "playing"):
-        if args.on in sandboxed.TARGETS:
+    if args.on in sandboxed.TARGETS:
+        if args.user is not None:
+            raise UsageError(f"argument --user: --on {args.on} makes namespaces, as who started it")
+        with waiting(args, script.end_ns, "playing"):
             return sandboxed.perform([script], args.on, seed=args.seed)[0]
-        return play_on_device(script, args.on)
+
+    @contextmanager
+    def around() -> Iterator[None]:
+        # Before there is a thread for the bar, which would keep its rights.
+        give_up(args)
+        with waiting(args, script.end_ns, "playing"):
+            yield
+
+    return play_on_device(script, args.on, around)
 
 
 def _read(name: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from mldkit.cli import background
 from mldkit.cli.arguments import add_format, add_interface, add_source, duration, whole_number
 from mldkit.cli.interrupt import end_when_told, exit_code
+from mldkit.cli.rights import add_user, settle
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, MldkitError, UsageError
 from mldkit.model.addresses import text
@@ -24,11 +25,10 @@ from mldkit.render.terminal import detail, note
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from mldkit.cli.background import Ready
     from mldkit.model.addresses import Address
-    from mldkit.model.datagram import Frame
     from mldkit.model.family import Family
     from mldkit.origin import Origin
     from mldkit.querier import QuerierHeard
@@ -94,6 +94,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_source(parser)
     _add_beginning_and_end(parser)
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_user(parser)
     add_format(parser)
 
 
@@ -217,7 +218,7 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     heard: tuple[QuerierHeard, ...] = ()
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
-        writer = _writer(args, stack)
+        writer = settle(args, stack)
         job = stack.enter_context(QuerierJob(device, setup.addresses, output.tell, writer))
         output.job = job
         for line in _announcement(args, setup):
@@ -240,14 +241,6 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     if failure is not None:
         raise failure
     return 0 if interrupt is None else exit_code(interrupt)
-
-
-def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
-    if args.write is None:
-        return None
-    from mldkit.link.capture_writer import CaptureWriter
-
-    return stack.enter_context(CaptureWriter(args.write)).write
 
 
 _RANKS = {

@@ -20,6 +20,7 @@ from mldkit.cli.defect_options import (
     unicast_needs_mac,
 )
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.rights import add_user, settle
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import UsageError
 from mldkit.model.addresses import mac_text, parse_mac, text
@@ -142,6 +143,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--dry-run", action="store_true", help="print the frames, send nothing")
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_user(parser)
     add_format(parser)
     add_defects(parser)
 
@@ -266,10 +268,7 @@ def _ask(
     with ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
         asker = Asker(device, clock.now_ns, _streamer(args))
-        if args.write is not None:
-            from mldkit.link.capture_writer import CaptureWriter
-
-            asker.on_frame = stack.enter_context(CaptureWriter(args.write)).write
+        asker.on_frame = settle(args, stack, "mldkit.render.query")
         for line in query_effects(origin.sources, queries):
             note(args, f"note: {line}")
         # What is too small for a burst of answers shows as drops, which are told at the end.

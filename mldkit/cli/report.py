@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from mldkit.cli.arguments import add_format, add_interface, add_source
 from mldkit.cli.defect_options import add_defects, frame_with_defects, unicast_needs_mac
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.rights import add_user, give_up
 from mldkit.errors import UsageError
 from mldkit.model.addresses import Address, text
 from mldkit.model.family import IGMP, MLD, Family, family_of
@@ -76,6 +77,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="as fast as the interface takes them: this can overload the switches of the link",
     )
     parser.add_argument("--dry-run", action="store_true", help="print the frames, send nothing")
+    add_user(parser)
     add_format(parser)
     add_defects(parser)
 
@@ -212,6 +214,7 @@ def _send(args: argparse.Namespace, frames: list[bytes]) -> list[bytes]:
 
     end_in_order()
     with PacketSocket(args.interface) as device, suppress(KeyboardInterrupt):
+        give_up(args, "mldkit.render.sent")
         if len(frames) > AT_ONCE and not args.flood:
             seconds = (len(frames) - AT_ONCE) / PER_SECOND
             rate = f"{PER_SECOND:,} a second"

@@ -16,6 +16,7 @@ from mldkit.cli.arguments import (
     whole_number,
 )
 from mldkit.cli.interrupt import end_when_told, exit_code
+from mldkit.cli.rights import add_user, settle
 from mldkit.errors import MldkitError, UsageError
 from mldkit.model.addresses import (
     is_link_local,
@@ -108,6 +109,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         " without end, can overload the switches of the link",
     )
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_user(parser)
     add_format(parser)
 
 
@@ -227,11 +229,7 @@ def _make(
     population = populate(
         plan, interface.mac, interface.mtu, split_report, observe if args.explain else None
     )
-    on_frame = None
-    if args.write is not None:
-        from mldkit.link.capture_writer import CaptureWriter
-
-        on_frame = stack.enter_context(CaptureWriter(args.write)).write
+    on_frame = settle(args, stack)
     responder = Responder(
         device,
         population,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
 from mldkit.link import rights
+from mldkit.link.capture_writer import CaptureWriter
 from mldkit.link.user import User, find_user, is_root_of_others
 from mldkit.render import terminal
 
@@ -41,35 +42,47 @@ def add_user(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def give_up(args: argparse.Namespace, *modules: str) -> None:
+    """Give up every right, and become the user of `--user`.
+
+    `modules` are those that are imported later on: they may lie where this process cannot read any
+    more.
+    """
+    load(args, modules)
+    rights.give_up(args.user)
+
+
+def give_up_all_but_sight(args: argparse.Namespace) -> None:
+    """Give up every right but to look into the processes of others."""
+    load(args)
+    rights.give_up(keeps=rights.SIGHT)
+
+
 def settle(
     args: argparse.Namespace, stack: ExitStack, *modules: str
 ) -> Callable[[Frame], None] | None:
-    """Give up every right, when all else is open; return what writes a frame to the file of `-w`.
+    """Do that when all else is open; return what writes a frame to the file of `-w`, if any.
 
-    The file is opened before, as sudo promises; with `--user` behind, as that user. `modules` are
-    those that are imported later on: they may lie where this process cannot read any more.
+    The file is opened before, as who started the command; with `--user` behind, as that user.
     """
-    _load(args, modules)
     if args.user is None:
         write = _writer(args, stack)
-        rights.give_up()
+        give_up(args, *modules)
     else:
-        rights.give_up(args.user)
+        give_up(args, *modules)
         write = _writer(args, stack)
     return write
 
 
-def _load(args: argparse.Namespace, modules: Iterable[str]) -> None:
+def load(args: argparse.Namespace, modules: Iterable[str] = ()) -> None:
     """Import what is needed later, when its files may be out of reach, or others after months."""
     terminal.load(for_people=args.format == "text")
-    for name in modules:
+    for name in ("mldkit.render.progress", *modules):
         importlib.import_module(name)
 
 
 def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
-    file: str | None = getattr(args, "write", None)
-    if file is None:
+    if args.write is None:
         return None
-    from mldkit.link.capture_writer import CaptureWriter
-
-    return stack.enter_context(CaptureWriter(file, in_own_folder=args.user is not None)).write
+    writer = CaptureWriter(args.write, in_own_folder=args.user is not None)
+    return stack.enter_context(writer).write

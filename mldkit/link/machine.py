@@ -20,6 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mldkit.core import PURE, core, is_off
 from mldkit.errors import LinkError
 from mldkit.link import clock
 from mldkit.link.namespace import Sandbox, environment
@@ -87,6 +88,7 @@ SETTINGS = (
 def checks() -> Iterator[MachineCheck]:
     """Yield every check, the important ones first."""
     yield from packages()
+    yield compiled_core()
     yield packet_sockets()
     yield from sandbox()
     yield iproute2()
@@ -133,6 +135,21 @@ def packages() -> Iterator[MachineCheck]:
             )
         else:
             yield MachineCheck(name, Status.OK, version)
+
+
+def compiled_core() -> MachineCheck:
+    """Return whether captures are read by the compiled core, or in Python alone."""
+    name = "compiled core"
+    if core is not None:
+        return MachineCheck(name, Status.OK, "captures are read by it")
+    if is_off():
+        return MachineCheck(
+            name, Status.CHANGED, f"off: {PURE} is set", f"unset {PURE} to read captures faster"
+        )
+    return MachineCheck(
+        name, Status.MISSING, "not built: all is done in Python, captures are read half as fast",
+        "install a C compiler and the headers of Python, then mldkit again",
+    )  # fmt: skip
 
 
 def _least_version(package: str) -> str:

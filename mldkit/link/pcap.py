@@ -15,6 +15,7 @@ import struct
 from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.core import core
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
 from mldkit.link.times import Times
 from mldkit.model.datagram import Frame, LinkType
@@ -22,7 +23,7 @@ from mldkit.model.protocol_numbers import RAW_IP_NUMBERS
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from mldkit.link.layouts import Layout
     from mldkit.link.reading import CaptureTally, Window
@@ -102,8 +103,11 @@ class PcapReader:
         """Pass over whole packets in the window; give those that pass the sieve."""
         link_type = self._link_type
         layout = sieve.layouts.get(link_type)
-        offsets, heads = self._gather(layout) if layout is not None else ([], [])
-        if layout is None or not heads:
+        if layout is None:
+            return
+        offsets, interesting = self._pass_over(layout, sieve)
+        passed = len(offsets) - 1
+        if passed <= 0:
             return
         tally, first = self._tally, self._tally.packets + 1
         header = self._variant.record_octets
@@ -116,16 +120,27 @@ class PcapReader:
             data = bytes(view[offsets[index] + header : offsets[index + 1]])
             return sieve.kind(data, link_type)
 
-        tally.count(link_type, len(heads))
+        tally.count(link_type, passed)
         tally.see_time(time_at(0))
-        tally.see_time(time_at(len(heads) - 1))
-        self._times.look(range(len(heads)), first, time_at, kind_at)
-        self._window.position = offsets[len(heads)]
-        for index in layout.interesting(heads):
+        tally.see_time(time_at(passed - 1))
+        self._times.look(range(passed), first, time_at, kind_at)
+        self._window.position = offsets[passed]
+        for index in interesting:
             at = offsets[index]
             data = bytes(view[at + header : offsets[index + 1]])
             if sieve.passes(data, link_type):
                 yield self._frame(at, first + index, data)
+
+    def _pass_over(self, layout: Layout, sieve: Sieve) -> tuple[Sequence[int], Iterable[int]]:
+        """Return the offsets of packets in the window and of what follows, and which may matter."""
+        if core is not None and self._link_type in core.SWEPT:
+            return core.sweep_pcap(
+                self._window.octets, self._window.position, self._variant.record_octets,
+                self._limit, self._variant.order == ">", self._link_type, sieve.data,
+            )  # fmt: skip
+        offsets, heads = self._gather(layout)
+        del offsets[len(heads) + 1 :]
+        return offsets, layout.interesting(heads)
 
     def _gather(self, layout: Layout) -> tuple[list[int], list[bytes]]:
         """Return the offsets and heads of packets in the window, the last of them left out.

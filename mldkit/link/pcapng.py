@@ -20,19 +20,21 @@ from bisect import bisect_left
 from itertools import repeat
 from typing import TYPE_CHECKING
 
+from mldkit.core import core
 from mldkit.link.pcap import link_type
-from mldkit.link.pcapng_interfaces import DescribedInterface, Names
+from mldkit.link.pcapng_interfaces import Names, described
+from mldkit.link.pcapng_options import read_options
 from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
-from mldkit.link.times import Times
 from mldkit.model.datagram import Frame
-from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from mldkit.link.layouts import Layout
+    from mldkit.link.pcapng_interfaces import DescribedInterface
     from mldkit.link.reading import CaptureTally, Damage, Window
     from mldkit.link.scan import Sieve
+    from mldkit.link.times import Times
 
 MAGIC = b"\x0a\x0d\x0d\x0a"
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _PACKET = 0x0A0D0D0A, 1, 2, 3, 6
@@ -41,23 +43,14 @@ _SMALLEST = {_SECTION: 28, _INTERFACE: 20, _OBSOLETE: 32, _SIMPLE: 16, _PACKET: 
 _LARGEST_BLOCK = LARGEST_PACKET + USUAL_SNAPLEN
 _BODY = 8
 _DATA = 28
-_IF_NAME, _IF_DESCRIPTION, _IF_TSRESOL, _IF_TSOFFSET = 2, 3, 9, 14
 _PACKET_FLAGS = 2
 _OUTBOUND = 2
 _MOST_INTERFACES = 1 << 16
-_MOST_OPTIONS = 256
-"""Options of a block that are read: an empty one takes four octets, and a block may be long."""
-_LONGEST_NAME = 255
 
 
 def has_byte_order(start: bytes) -> bool:
     """Return whether the first octets of a file say the byte order of a section."""
     return start[8:12] in _BYTE_ORDERS
-
-
-def _text(octets: bytes) -> str:
-    """Return the value of an option that holds a name."""
-    return octets[:_LONGEST_NAME].rstrip(b"\0").decode(errors="replace")
 
 
 class _BrokenBlockError(Exception):
@@ -146,26 +139,20 @@ class PcapngReader:
         window.position += 4
 
     def _describe(self, at: int, length: int) -> None:
-        view = self._window.view
-        number, _, snaplen = struct.unpack_from(f"{self._order}HHI", view, at + _BODY)
+        tally = self._tally
+        number, _, snaplen = struct.unpack_from(f"{self._order}HHI", self._window.view, at + _BODY)
         options = self._options(at + 16, at + length - 4)
-        name = _text(options.get(_IF_NAME, b"")) or None
-        description = _text(options.get(_IF_DESCRIPTION, b""))
-        if name and description:
-            self._tally.descriptions[name] = description
-        seconds = options.get(_IF_TSOFFSET, b"")
-        offset = struct.unpack(f"{self._order}q", seconds)[0] if len(seconds) == 8 else 0
-        limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))
-        resolution = (options.get(_IF_TSRESOL) or b"\x06")[0]
-        kind = link_type(number)
-        self._limits.setdefault(kind, {})[len(self._interfaces)] = limit
-        times = Times(name, self._tally.following)
-        self._names.describe(name)
-        self._interfaces.append(
-            DescribedInterface(name, kind, snaplen, limit, resolution, offset * SECOND, times)
+        interface, description = described(
+            link_type(number), snaplen, options, self._order, tally.following
         )
-        self._tally.times.append(times)
-        if len(self._tally.times) > _MOST_INTERFACES:
+        name, kind = interface.name, interface.link_type
+        if name and description:
+            tally.descriptions[name] = description
+        self._limits.setdefault(kind, {})[len(self._interfaces)] = interface.limit
+        self._names.describe(name)
+        self._interfaces.append(interface)
+        tally.times.append(interface.times)
+        if len(tally.times) > _MOST_INTERFACES:
             raise self._broken(f"more than {_MOST_INTERFACES} interfaces are described")
 
     def _packet(self, kind: int, length: int, sieve: Sieve | None) -> Frame:
@@ -242,19 +229,40 @@ class PcapngReader:
         layout = None if link_type is None else sieve.layouts.get(link_type)
         if link_type is None or layout is None:
             return
-        offsets, heads, owners = self._gather(layout, link_type)
-        if not heads:
+        offsets, interesting, owners = self._sweep_window(layout, link_type, sieve)
+        passed = len(offsets) - 1
+        if passed <= 0:
             return
         first = tally.packets + 1
-        tally.count(link_type, len(heads))
-        self._look(sieve, offsets, owners or range(len(heads)), first)
-        window.position = offsets[len(heads)] + 4
-        for index in layout.interesting(heads):
+        tally.count(link_type, passed)
+        self._look(sieve, offsets, owners or range(passed), first)
+        window.position = offsets[passed] + 4
+        for index in interesting:
             data = self._octets(offsets[index])
             if sieve.passes(data, link_type):
                 yield self._swept(offsets[index], first + index, data)
 
-    def _look(self, sieve: Sieve, offsets: list[int], owners: Sequence[int], first: int) -> None:
+    def _sweep_window(
+        self, layout: Layout, link_type: int, sieve: Sieve
+    ) -> tuple[Sequence[int], Iterable[int], Sequence[int]]:
+        """Return the offsets of packet blocks and of what follows, which may matter, and whose.
+
+        Offsets are those of the length before a block.
+        """
+        if core is not None and link_type in core.SWEPT:
+            limits = self._limits[link_type]
+            return core.sweep_pcapng(
+                self._window.octets, self._window.position,
+                [limits.get(index, -1) for index in range(len(self._interfaces))],
+                self._order == ">", link_type, sieve.data,
+            )  # fmt: skip
+        offsets, heads, owners = self._gather(layout, link_type)
+        del offsets[len(heads) + 1 :]
+        return offsets, layout.interesting(heads), owners
+
+    def _look(
+        self, sieve: Sieve, offsets: Sequence[int], owners: Sequence[int], first: int
+    ) -> None:
         """Note when the packets at `offsets` came; `owners` are their interfaces, of several."""
 
         def time_at(index: int) -> int:
@@ -371,18 +379,7 @@ class PcapngReader:
         return self._frame(at, interface, number, _PACKET, data)
 
     def _options(self, at: int, end: int) -> dict[int, bytes]:
-        """Return the first options between two places, the first of each code."""
-        view = self._window.view
-        options: dict[int, bytes] = {}
-        for _ in range(_MOST_OPTIONS):
-            if at + 4 > end:
-                break
-            code, length = struct.unpack_from(f"{self._order}HH", view, at)
-            if code == 0 or at + 4 + length > end:
-                break
-            options.setdefault(code, bytes(view[at + 4 : at + 4 + length]))
-            at += 4 + length + -length % 4
-        return options
+        return read_options(self._window.view, at, end, self._order)
 
     def _numbers(self, at: int, count: int) -> tuple[int, ...]:
         """Return 32-bit numbers of the window."""

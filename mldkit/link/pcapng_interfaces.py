@@ -6,14 +6,19 @@ pieces are put together like that, and captures of the same time too.
 
 from __future__ import annotations
 
+import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.link.pcapng_options import text_of
+from mldkit.link.reading import LARGEST_PACKET, USUAL_SNAPLEN
+from mldkit.link.times import Times
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from mldkit.link.times import Times
+
+_NAME, _DESCRIPTION, _RESOLUTION, _OFFSET = 2, 3, 9, 14
 
 
 class DescribedInterface(NamedTuple):
@@ -37,6 +42,20 @@ class DescribedInterface(NamedTuple):
         if exponent <= 9:
             return int(ticks * 10 ** (9 - exponent)) + self.offset_ns
         return int(ticks // 10 ** (exponent - 9)) + self.offset_ns
+
+
+def described(
+    kind: int, snaplen: int, options: Mapping[int, bytes], order: str, following: set[Times]
+) -> tuple[DescribedInterface, str]:
+    """Return the interface that a block describes, and what the file says of it in words."""
+    name = text_of(options.get(_NAME, b"")) or None
+    seconds = options.get(_OFFSET, b"")
+    offset = struct.unpack(f"{order}q", seconds)[0] if len(seconds) == 8 else 0
+    limit = max(USUAL_SNAPLEN, min(snaplen, LARGEST_PACKET))
+    resolution = (options.get(_RESOLUTION) or b"\x06")[0]
+    times = Times(name, following)
+    interface = DescribedInterface(name, kind, snaplen, limit, resolution, offset * SECOND, times)
+    return interface, text_of(options.get(_DESCRIPTION, b""))
 
 
 class Names:

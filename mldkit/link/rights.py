@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     from mldkit.link.user import User
 
 # linux/capability.h
-SYS_PTRACE = 19
+_DAC_READ_SEARCH, _SYS_PTRACE = 2, 19
+SIGHT = frozenset((_DAC_READ_SEARCH, _SYS_PTRACE))
+"""What it takes to see the open files of other users' processes and to take sockets from them."""
 _VERSION_3 = 0x20080522
 _WORDS = 2
 _HEADER = struct.Struct("=Ii")

@@ -245,7 +245,8 @@ class Sieve:
     """
 
     def __init__(self, *, data: bool = False) -> None:
-        self._data = data
+        self.data = data
+        """Whether packets to groups pass."""
         self.layouts: dict[int, Layout] = layouts(data=data)
         """Layouts by link type; frames of other link types are judged one by one."""
 
@@ -253,7 +254,7 @@ class Sieve:
         """Return what a packet is, in the terms of `mldkit.link.times`."""
         if may_hold_message(data, link_type):
             return MESSAGE
-        return TO_GROUP if self._data and goes_to_group(data, link_type) else OTHER
+        return TO_GROUP if self.data and goes_to_group(data, link_type) else OTHER
 
     def passes(self, data: bytes, link_type: int) -> bool:
         """Return what `may_hold_message` says, or that it is a packet that `data` adds."""
@@ -263,6 +264,6 @@ class Sieve:
         ethertype, at = find_network(data)
         if _may_hold(data, ethertype, at):
             return True
-        return self._data and (
+        return self.data and (
             _is_to_group(data, ethertype, at) or _is_advertisement(data, ethertype, at)
         )

@@ -23,6 +23,7 @@ DEFAULT_VEHICLES = ("tap", "macvlan", "bridge")
 VEHICLES = (*DEFAULT_VEHICLES, "veth", "qemu")
 DEFAULT_GROUPS = ("239.1.2.3", "ff15::4321:1234")
 _LIMIT_SECONDS = 300
+_SECONDS_A_GROUP = 2
 
 
 def run_vehicle(name: str, groups: Iterable[Address], seed: int) -> dict[str, Any]:
@@ -31,13 +32,15 @@ def run_vehicle(name: str, groups: Iterable[Address], seed: int) -> dict[str, An
     Raises `UnsupportedError` where the machine lacks what it needs.
     """
     if name == "qemu":
-        from mldkit.macfilter.qemu.machine import run_guest
+        from mldkit.macfilter.qemu import machine
 
-        return run_guest(groups, seed)
-    job = {"vehicle": name, "groups": [text(group) for group in groups], "seed": seed}
+        return machine.run_vehicle(groups, seed)
+    listed = [text(group) for group in groups]
+    job = {"vehicle": name, "groups": listed, "seed": seed}
+    limit = _LIMIT_SECONDS + _SECONDS_A_GROUP * len(listed)
     with Sandbox() as sandbox:
         command = [*mldkit_command()[:-1], "mldkit.macfilter.worker"]
-        done = sandbox.run(command, given=json.dumps(job), timeout=_LIMIT_SECONDS)
+        done = sandbox.run(command, given=json.dumps(job), timeout=limit)
     if done.returncode or not done.stdout:
         last = done.stderr.strip().splitlines()[-1:]
         raise LinkError(f"{name}: the check ended early: {''.join(last)}")

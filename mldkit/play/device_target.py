@@ -10,6 +10,7 @@ change a host are refused before anything is sent.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError, UsageError
@@ -23,6 +24,9 @@ from mldkit.protocol.script import DataAct, MessageAct
 from mldkit.protocol.script_words import ScriptError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from mldkit.protocol.script import Act, Script
 
 _HINT = (
@@ -31,8 +35,12 @@ _HINT = (
 )
 
 
-def play_on_device(script: Script, interface: str) -> Performance:
-    """Play a script at a device behind `interface`.
+def play_on_device(
+    script: Script,
+    interface: str,
+    around: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Performance:
+    """Play a script at a device behind `interface`, inside of `around`, when the sockets are open.
 
     Raises ScriptError at the first line that only a host under our control can do, and LinkError
     where the interface is missing. One that goes away ends the play with what there is so far.
@@ -42,6 +50,7 @@ def play_on_device(script: Script, interface: str) -> Performance:
         PacketSocket(interface) as device,
         Alarm() as alarm,
         ActingQuerier(script, interface) as querier,
+        around(),
     ):
         zero_ns = next_zero_ns(clock.now_ns(), clock.tick_ns(), script.phase)
         performance = RealTime(script, device, _Device(alarm), querier).play(zero_ns)

@@ -69,6 +69,7 @@ _WORDS = {
     limits.CHANGED: "changes of which repeats are not counted: {most:,} were open at that time",
     limits.RECENT: "hosts of which changes of the last second are not counted: {most:,} are",
     limits.LEAVES: "leaves of which nobody looks whether they were asked about: {most:,} are open",
+    limits.LEFT: "leaves of which repeats are told again: at most {most:,} are recognised",
     limits.CHURN: "hosts of which it is forgotten how often they left: at most {most:,} are kept",
     limits.STREAMS: "data of further sources not looked at any more: at most {most:,} are",
 }

@@ -11,15 +11,23 @@ One frame by itself: what needs more than one, or a second look, is in `wire/dec
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+from mldkit.core import core
 from mldkit.model.datagram import Broken, Datagram, Decoded, Frame, Remark, Unread
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.protocol_numbers import ETHERTYPE_IPV4, ETHERTYPE_IPV6, ICMPV6
-from mldkit.wire import decode_igmp, decode_mld, ipv4, ipv6
+from mldkit.wire import decode_igmp, decode_mld, ipv4, ipv6, records
 from mldkit.wire.carrier import Carrier, carrier_of
 from mldkit.wire.checksum import ones_sum, pseudo_header_sum
 from mldkit.wire.envelope import Fragment, Place
 from mldkit.wire.link_header import LinkHeader, Stop
 from mldkit.wire.link_layer import read_link
+
+FrameFound: TypeAlias = Decoded | Fragment | Broken | Carrier | Unread | LinkHeader | None
+"""A message, a part of one, where the frame broke, what it carries, or the packet that it is."""
+
+_read_plain = None if core is None else core.read_plain
 
 
 def decode(frame: Frame) -> Decoded | Broken | None:
@@ -31,13 +39,20 @@ def decode(frame: Frame) -> Decoded | Broken | None:
     return found if isinstance(found, Decoded | Broken) else None
 
 
-def read_frame(
-    frame: Frame,
-) -> Decoded | Fragment | Broken | Carrier | Unread | LinkHeader | None:
+def read_frame(frame: Frame) -> FrameFound:
     """Return what `decode` returns, or the fragment or tunnel that the frame holds.
 
     Where there is none of them, but a packet, its link header spares others to read it again.
     """
+    if _read_plain is not None:
+        plain = _read_plain(frame, records.known_records)
+        if plain is not None:
+            return plain
+    return read_any(frame)
+
+
+def read_any(frame: Frame) -> FrameFound:
+    """Return what `read_frame` returns, without the compiled core, whose reference this is."""
     link = read_link(frame.data, frame.link_type)
     if type(link) is LinkHeader:
         return read_packet(frame, link) or carrier_of(frame.data, link) or link

@@ -36,7 +36,8 @@ _RECORD_COUNTS = struct.Struct("!xBH")
 _MAX_KEPT_STRUCT = 366
 _source_structs: dict[int, dict[int, struct.Struct]] = {4: {}, 16: {}}
 _new = tuple.__new__
-_known = KnownRecords()
+known_records = KnownRecords()
+"""What was read so far, for the whole process."""
 
 
 def read_sources(data: bytes, at: int, count: int, octets: int) -> tuple[Address, ...]:
@@ -113,11 +114,11 @@ def _read_records(
     data: bytes, at: int, end: int, octets: int, count: int
 ) -> tuple[tuple[GroupRecord, ...], int, Malformed | None]:
     """Return whole records, the offset after them, and where a broken one starts."""
-    if _known.rest > 0:
-        _known.rest -= 1
+    if known_records.rest > 0:
+        known_records.rest -= 1
         return _read_each(data, at, end, octets, count)
     records: list[GroupRecord] = []
-    known = _known.by_octets
+    known = known_records.by_octets
     head = 4 + octets
     start = at
     for _ in range(count):
@@ -134,9 +135,9 @@ def _read_records(
         except KeyError:
             (record,), _, _ = _read_each(data, at, stop, octets, 1)
             records.append(record)
-            _known.add(raw, record)
+            known_records.add(raw, record)
         at = stop
-    _known.asked += count
+    known_records.asked += count
     return tuple(records), at, None
 
 

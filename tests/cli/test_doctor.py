@@ -200,3 +200,21 @@ def test_where_nothing_is_allowed_the_doctor_says_so(ordinary: Ordinary) -> None
     assert done.returncode == 3
     assert "sysctl -w user.max_user_namespaces=10000" in done.stdout
     assert done.stdout.endswith("the core does not work here\n")
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "seen"),
+    [({}, ("ok", "missing"), ""), ({"MLDKIT_PURE": "1"}, ("changed",), "off: MLDKIT_PURE is set")],
+)
+def test_the_compiled_core_is_told_of(
+    environment: dict[str, str], status: tuple[str, ...], seen: str
+) -> None:
+    command = [sys.executable, "-m", "mldkit", "doctor", "--json"]
+    kept = {name: value for name, value in os.environ.items() if name != "MLDKIT_PURE"}
+    printed = subprocess.run(
+        command, env=kept | environment, capture_output=True, text=True, check=False
+    )
+    check = checks_of(printed.stdout)["compiled core"]
+    assert check["status"] in status
+    assert check["seen"].startswith(seen)
+    assert check["status"] == "ok" or check["advice"]

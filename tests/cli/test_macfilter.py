@@ -163,6 +163,8 @@ def test_an_ordinary_user_may_ask(ordinary: Ordinary) -> None:
         (("--group", "ff01::5"), "--group ff01::5: the kernel has it already, or never loads it"),
         (("--group", "224.0.0.1"), "--group 224.0.0.1"),
         (("--group", "239.1.1.1+65"), "--group: at most 64 groups"),
+        (("--on", "tap,macvlan", "--group", "239.1.1.1+65"), "--group: at most 64 groups"),
+        (("--on", "tap,bridge", "--group", "239.1.1.1+1025"), "--group: at most 1,024 groups"),
         (("-i", "lo", "--peer", "eth1"), "write NETNS/INTERFACE"),
     ],
 )

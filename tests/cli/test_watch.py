@@ -226,8 +226,8 @@ from mldkit.link.namespace import children_of
 from mldkit.link.rights import adopt_orphans
 adopt_orphans()
 nowhere = os.open(os.devnull, os.O_WRONLY)
-script = "setsid sleep 60 & sleep 60 & sleep 60"
-launcher = Launcher(["sh", "-c", script], dict(os.environ), nowhere)
+words = ["sh", "-c", "setsid sleep 60 & sleep 60 & sleep 60"]
+launcher = Launcher(words, dict(os.environ), nowhere)
 assert launcher.start(b"{}", 0) == b""
 (shell,) = children_of(os.getpid())
 while len(children_of(shell)) < 3:

@@ -17,10 +17,11 @@ from mldkit.link.device import PacketSocket
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.hashes import CRC_LE_HIGH_6
 from mldkit.macfilter.pair import driver, flags_of_others
+from mldkit.macfilter.probes import Probe
 from mldkit.macfilter.receive_filter import BROADCAST, ReceiveFilter
 from mldkit.macfilter.tap import Tap
-from mldkit.macfilter.vehicles import TapVehicle
-from mldkit.model.addresses import parse, parse_mac
+from mldkit.macfilter.vehicles import TapVehicle, VethVehicle
+from mldkit.model.addresses import group_mac, parse, parse_mac
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -112,6 +113,24 @@ def test_a_model_with_another_rule_is_found_wrong(
     wrong = Counter(result.trial.state for result in results if result.is_wrong)
     assert set(wrong) == {"many groups"}
     assert wrong["many groups"] > 100
+
+
+def test_what_nobody_read_does_not_cost_the_frames_of_a_trial(
+    make_namespace: Callable[[], Namespace],
+) -> None:
+    """Sockets of the host that nobody watched meanwhile are full when a trial begins."""
+    with make_namespace().entered():
+        vehicle = VethVehicle(GROUPS[:1], 7)
+        with vehicle.held:
+            vehicle.run()
+            before = len(vehicle.proof.results)
+            probe = Probe("joined", group_mac(GROUPS[0]), GROUPS[0])
+            sender = vehicle.runner.sender
+            vehicle.cable.send([sender.frame(probe, 0)] * 2000)
+            vehicle.try_state("after a flood")
+            results = vehicle.proof.results[before:]
+    assert results
+    assert not any(result.is_wrong for result in results)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ import pytest
 
 from mldkit.cli.main import main
 from mldkit.errors import UnsupportedError
-from mldkit.macfilter.qemu.kernel import find_kernel
+from mldkit.guest.kernel import find_kernel
 
 pytestmark = pytest.mark.qemu
 
@@ -34,7 +34,7 @@ def _tools() -> None:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     try:
-        find_kernel()
+        find_kernel("e1000e")
     except UnsupportedError as error:
         pytest.skip(error.message)
 

@@ -134,7 +134,7 @@ def test_an_analysis_that_recognises_records_says_the_same(seed: int) -> None:
 
 def test_reports_that_say_the_same_again_are_recognised(monkeypatch: pytest.MonkeyPatch) -> None:
     # Tests with many records may have led the common memory to rest.
-    monkeypatch.setattr(records, "_known", KnownRecords())
+    monkeypatch.setattr(records, "known_records", KnownRecords())
     story = Story()
     for second in (0, 10, 20, 30):
         story.report(second, "10.0.0.1", "IS_EX(239.1.1.1)", "IS_IN(239.1.1.2,{10.9.9.1})")

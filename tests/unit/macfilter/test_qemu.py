@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.errors import UnsupportedError
-from mldkit.macfilter.qemu.initramfs import archive
-from mldkit.macfilter.qemu.kernel import unpacked
-from mldkit.macfilter.qemu.machine import run_guest
+from mldkit.guest.initramfs import archive
+from mldkit.guest.kernel import unpacked
+from mldkit.macfilter.qemu.machine import run_vehicle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +54,6 @@ def test_without_qemu_it_is_said_what_to_install(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UnsupportedError) as caught:
-        run_guest((), 1)
+        run_vehicle((), 1)
     assert caught.value.message == "qemu: no qemu-system-x86_64 here"
     assert caught.value.hint == "sudo apt-get install qemu-system-x86"

@@ -1,9 +1,9 @@
-"""A kernel and its module e1000e: from a Debian package, an unpacked one, or this machine.
+"""A kernel and modules of it: from a Debian package, an unpacked one, or this machine.
 
 ::
 
     linux-image-*.deb | directory | /     boot/vmlinuz-RELEASE
-                                          [usr/]lib/modules/RELEASE/**/e1000e.ko[.xz]
+                                          [usr/]lib/modules/RELEASE/**/MODULE.ko[.xz]
 
 `MLDKIT_KERNEL` names the package or the directory; without it the root directory is looked at.
 A bzImage is a small program with the compressed kernel as its payload (Linux
@@ -31,7 +31,18 @@ if TYPE_CHECKING:
 VARIABLE = "MLDKIT_KERNEL"
 _HINT = f"apt-get download linux-image-..., and {VARIABLE}=PATH of the package"
 _IMAGE = re.compile(r"(?:^|/)boot/vmlinuz-([^/]+)$")
-_MODULE = re.compile(r"(?:^|/)lib/modules/([^/]+)/.*/e1000e\.ko(?:\.xz)?$")
+_MODULE = re.compile(r"(?:^|/)lib/modules/([^/]+)/.*/([^/]+)\.ko(?:\.xz)?$")
+_NEEDED = {
+    "8139cp": ("mii",),
+    "e100": ("mii",),
+    "ne2k-pci": ("8390",),
+    "pcnet32": ("mii",),
+    "virtio_net": (
+        "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+        "failover", "net_failover",
+    ),
+}  # fmt: skip
+"""Modules that drivers need, where a kernel has them as modules."""
 _ELF = b"\x7fELF"
 _XZ = b"\xfd7zXZ"
 _GZIP = b"\x1f\x8b"
@@ -44,41 +55,52 @@ class GuestKernel:
     release: str
     image: bytes
     """An ELF file that QEMU starts directly, or else a bzImage."""
-    module: bytes
+    modules: tuple[bytes, ...]
+    """The modules that were asked for and those that they need, in the order of loading."""
 
 
-def find_kernel() -> GuestKernel:
-    """Return the kernel that `MLDKIT_KERNEL` names, or one of this machine.
+def find_kernel(*wanted: str) -> GuestKernel:
+    """Return the kernel that `MLDKIT_KERNEL` names, or one of this machine, with these modules.
 
-    Raises `UnsupportedError` where there is none with the module e1000e.
+    Raises `UnsupportedError` where there is none with all of them.
     """
     named = Path(os.environ.get(VARIABLE) or "/")
     if not named.exists():
         raise UnsupportedError(f"qemu: {VARIABLE}={named}: no such file", hint=_HINT)
-    found = dict(_of_package(named) if named.is_file() else _of_directory(named))
+    needed = dict.fromkeys(name for each in wanted for name in _NEEDED.get(each, ()))
+    read = _of_package if named.is_file() else _of_directory
+    found = dict(read(named, frozenset((*needed, *wanted))))
     for path, image in sorted(found.items(), reverse=True):
         match = _IMAGE.search(path)
         if match is None:
             continue
+        modules = {}
         for other, module in found.items():
             of_release = _MODULE.search(other)
             if of_release and of_release[1] == match[1]:
-                return GuestKernel(match[1], unpacked(image), _plain_module(module))
-    raise UnsupportedError(f"qemu: no kernel with the module e1000e in {named}", hint=_HINT)
+                modules[of_release[2]] = module
+        if set(wanted) <= modules.keys():
+            # What drivers need may be built in, and is no module then.
+            ordered = dict.fromkeys((*(name for name in needed if name in modules), *wanted))
+            plain = {name: _plain_module(name, modules[name]) for name in ordered}
+            return GuestKernel(match[1], unpacked(image), _in_order(plain))
+    listed = " ".join(wanted)
+    raise UnsupportedError(f"qemu: no kernel with the module {listed} in {named}", hint=_HINT)
 
 
-def _of_directory(root: Path) -> Iterator[tuple[str, bytes]]:
+def _of_directory(root: Path, names: frozenset[str]) -> Iterator[tuple[str, bytes]]:
     images = root.glob("boot/vmlinuz-*")
-    for path in (*images, *root.glob("lib/modules/*/kernel/drivers/**/e1000e.ko*")):
+    modules = (path for name in names for path in root.glob(f"lib/modules/*/kernel/**/{name}.ko*"))
+    for path in (*images, *modules):
         try:
             yield str(path), path.read_bytes()
         except PermissionError:  # some distributions keep the kernel from ordinary users
             continue
 
 
-def _of_package(package: Path) -> Iterator[tuple[str, bytes]]:
+def _of_package(package: Path, names: frozenset[str]) -> Iterator[tuple[str, bytes]]:
     command = ["dpkg-deb", "--fsys-tarfile", os.fspath(package.resolve())]
-    missing = [_IMAGE, _MODULE]
+    missing = {"", *names}  # "" is the image
     try:
         with (
             subprocess.Popen(  # noqa: S603 (no shell)
@@ -87,11 +109,12 @@ def _of_package(package: Path) -> Iterator[tuple[str, bytes]]:
             tarfile.open(fileobj=child.stdout, mode="r|") as archive,
         ):
             for member in archive:
+                module = _MODULE.search(member.name)
+                name = "" if _IMAGE.search(member.name) else module[2] if module else None
                 content = archive.extractfile(member) if member.isfile() else None
-                found = [name for name in missing if name.search(member.name)]
-                if found and content is not None:
+                if name in missing and content is not None:
                     yield member.name, content.read()
-                    missing.remove(found[0])
+                    missing.remove(name)
                 if not missing:  # what follows is the larger part
                     return
     except FileNotFoundError as error:
@@ -112,16 +135,34 @@ def unpacked(image: bytes) -> bytes:
     return kernel if kernel.startswith(_ELF) else image
 
 
-def _plain_module(data: bytes) -> bytes:
+def _plain_module(name: str, data: bytes) -> bytes:
     module = _decompressed(data)
     if not module.startswith(_ELF):
-        raise UnsupportedError("qemu: the module e1000e is not readable", hint=_HINT)
-    needed = re.search(rb"\0depends=([^\0]+)\0", module)
-    if needed:
-        raise UnsupportedError(
-            f"qemu: e1000e of this kernel needs more modules: {needed[1].decode()}", hint=_HINT
-        )
+        raise UnsupportedError(f"qemu: the module {name} is not readable", hint=_HINT)
     return module
+
+
+def _in_order(modules: dict[str, bytes]) -> tuple[bytes, ...]:
+    """Return modules so that each comes behind those that it needs (`depends=` of modinfo)."""
+    loaded: list[str] = []
+    waiting = dict(modules)
+    while waiting:
+        done = {name.replace("-", "_") for name in loaded}
+        ready = [name for name, data in waiting.items() if _needs(data) <= done]
+        if not ready:
+            name, data = next(iter(waiting.items()))
+            lacks = ",".join(sorted(_needs(data) - done))
+            message = f"qemu: {name} of this kernel needs more modules: {lacks}"
+            raise UnsupportedError(message, hint=_HINT)
+        # One at a time: the first driver gives the first interface.
+        loaded.append(ready[0])
+        del waiting[ready[0]]
+    return tuple(modules[name] for name in loaded)
+
+
+def _needs(module: bytes) -> set[str]:
+    listed = re.search(rb"\0depends=([^\0]+)\0", module)
+    return {name.replace("-", "_") for name in listed[1].decode().split(",")} if listed else set()
 
 
 def _decompressed(data: bytes) -> bytes:

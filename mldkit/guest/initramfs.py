@@ -1,4 +1,4 @@
-"""The file system of the guest: busybox, one module, and the Python that runs mldkit here.
+"""The file system of the guest: busybox, modules, and the Python that runs mldkit here.
 
 It is a cpio archive in the "newc" format (Linux
 Documentation/driver-api/early-userspace/buffer-format.rst)::
@@ -7,7 +7,7 @@ Documentation/driver-api/early-userspace/buffer-format.rst)::
                  inode mode uid gid links mtime size, device numbers, length of the name
 
 Several archives in a row are one: the Python part is written by a process that has loaded
-nothing but the guest's program, `python -m mldkit.macfilter.qemu.initramfs`, so its modules and
+nothing but the guest's program, `python -m mldkit.guest.initramfs PROGRAM`, so its modules and
 mapped libraries are exactly what the guest needs. No compiler takes part.
 """
 
@@ -30,21 +30,23 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 HOME = "python"
-PROGRAM = "mldkit.macfilter.qemu.guest"
 _LIBRARIES = "libraries"
 _DIRECTORY = 0o040755
 _FILE = 0o100755
 _INTERPRETER = re.compile(rb"\0(/lib[^\0]*/ld-[^\0]+)\0")
 _SONAME = re.compile(r"(.+\.so\.\d+)")
 
-_INIT = f"""\
+_INIT = """\
 #!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
 mount -t proc none /proc
 mount -t sysfs none /sys
+mount -t tracefs none /sys/kernel/tracing
 mount -t devtmpfs none /dev
-insmod /e1000e.ko
+for module in /modules/*; do
+    insmod $module
+done
 for interface in eth0 eth1; do
     echo 1 > /proc/sys/net/ipv6/conf/$interface/addr_gen_mode
     echo 0 > /proc/sys/net/ipv6/conf/$interface/accept_dad
@@ -56,9 +58,9 @@ ip link set eth1 up
 ip link set eth0 up
 ip address add 10.9.0.2/24 dev eth0
 ip address add fe80::2/64 dev eth0
-export PYTHONHOME=/{HOME} LD_LIBRARY_PATH=/{_LIBRARIES}
+export PYTHONHOME=/%(home)s LD_LIBRARY_PATH=/%(libraries)s
 stty -F /dev/ttyS0 raw
-/{HOME}/bin/python -S -P -m {PROGRAM} < /job.json > /dev/ttyS0
+/%(home)s/bin/python -S -P -m %(program)s < /job.json > /dev/ttyS0
 reboot -f
 """
 
@@ -84,19 +86,20 @@ def _entry(name: str, mode: int, data: bytes) -> bytes:
     return head + bytes(-len(head) % 4) + data + bytes(-len(data) % 4)
 
 
-def build(busybox: bytes, module: bytes, job: bytes) -> bytes:
-    """Return the whole file system; `job` is what the guest's program reads."""
+def build(busybox: bytes, modules: Iterable[bytes], program: str, job: bytes) -> bytes:
+    """Return the whole file system; `job` is what the module `program` reads in the guest."""
     done = subprocess.run(  # noqa: S603 (this interpreter)
-        module_command("mldkit.macfilter.qemu.initramfs"), capture_output=True, check=False
+        module_command("mldkit.guest.initramfs", program), capture_output=True, check=False
     )
+    init = _INIT % {"home": HOME, "libraries": _LIBRARIES, "program": program}
     if done.returncode:
         last = done.stderr.decode().strip().splitlines()[-1:]
         raise LinkError(f"qemu: cannot pack Python for the guest: {''.join(last)}")
     return done.stdout + archive(
         (
-            ("init", _INIT.encode()),
+            ("init", init.encode()),
             ("bin/busybox", busybox),
-            ("e1000e.ko", module),
+            *((f"modules/{place:02}.ko", data) for place, data in enumerate(modules)),
             ("job.json", job),
             *((f"{name}/.keep", b"") for name in ("proc", "sys", "dev")),
         )
@@ -157,5 +160,5 @@ def _module(name: str, module: ModuleType) -> Iterator[tuple[str, bytes]]:
 
 
 if __name__ == "__main__":
-    importlib.import_module(PROGRAM)
+    importlib.import_module(sys.argv[1])
     sys.stdout.buffer.write(archive(_runtime()))
