@@ -87,9 +87,9 @@ MOST_OF_ONE: Mapping[str, int] = {
 """The same of one stay, link or group, whatever the room."""
 MOST_LIVE: Mapping[str, int] = {
     **MOST,
-    STAYS: 200_000,
+    STAYS: 100_000,
     PAST_STAYS: 100_000,
-    RESERVED: 100_000,
+    RESERVED: 50_000,
     ALL_CHANGES: 50_000,
     FINDINGS: 20_000,
     GRADES: 20_000,

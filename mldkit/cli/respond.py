@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
+    from mldkit.model.family import Family
+    from mldkit.protocol.settings import Setting
     from mldkit.render.respond import RespondOutput
     from mldkit.responder.population import PopulationPlan
     from mldkit.responder.responder import Responder
@@ -139,6 +141,14 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
         type=whole_number(1, 1_000_000),
         default=250,
         help="ticks a second of the kernel that is emulated (default: 250)",
+    )
+    parser.add_argument(
+        "--sysctl",
+        dest="sysctls",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a setting of the hosts, such as net.ipv4.conf.all.rp_filter=1",
     )
     parser.add_argument(
         "--mac", type=mac, metavar="MAC", help="of the first host; the others count up from it"
@@ -279,7 +289,23 @@ def _plan(args: argparse.Namespace) -> PopulationPlan:
         args.mac,
         tuple(args.addresses),
         args.distinct_groups,
+        tuple(_setting(args, given, families) for given in args.sysctls),
     )
+
+
+def _setting(args: argparse.Namespace, given: str, families: set[Family]) -> Setting:
+    """Return a sysctl of the hosts; raise `UsageError` where it plays no part for them."""
+    from mldkit.protocol.settings import parse_setting
+
+    name, _, value = given.partition("=")
+    try:
+        setting = parse_setting(name.strip(), value.strip(), args.interface)
+    except UsageError as error:
+        raise UsageError(f"argument --sysctl: {error.message}", hint=error.hint) from error
+    if setting.family not in families:
+        version = setting.family.ip_version
+        raise UsageError(f"argument --sysctl: {name} is of no use without an IPv{version} group")
+    return setting
 
 
 def _check_address(given: Address) -> None:

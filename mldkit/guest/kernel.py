@@ -37,8 +37,11 @@ _NEEDED = {
     "e100": ("mii",),
     "ne2k-pci": ("8390",),
     "pcnet32": ("mii",),
-    "virtio_net": ("failover", "net_failover"),
-}
+    "virtio_net": (
+        "virtio", "virtio_ring", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci",
+        "failover", "net_failover",
+    ),
+}  # fmt: skip
 """Modules that drivers need, where a kernel has them as modules."""
 _ELF = b"\x7fELF"
 _XZ = b"\xfd7zXZ"
@@ -64,9 +67,9 @@ def find_kernel(*wanted: str) -> GuestKernel:
     named = Path(os.environ.get(VARIABLE) or "/")
     if not named.exists():
         raise UnsupportedError(f"qemu: {VARIABLE}={named}: no such file", hint=_HINT)
-    names = frozenset(wanted) | {name for each in wanted for name in _NEEDED.get(each, ())}
+    needed = dict.fromkeys(name for each in wanted for name in _NEEDED.get(each, ()))
     read = _of_package if named.is_file() else _of_directory
-    found = dict(read(named, names))
+    found = dict(read(named, frozenset((*needed, *wanted))))
     for path, image in sorted(found.items(), reverse=True):
         match = _IMAGE.search(path)
         if match is None:
@@ -76,8 +79,9 @@ def find_kernel(*wanted: str) -> GuestKernel:
             of_release = _MODULE.search(other)
             if of_release and of_release[1] == match[1]:
                 modules[of_release[2]] = module
-        if names <= modules.keys():
-            ordered = (*(names - set(wanted)), *wanted)
+        if set(wanted) <= modules.keys():
+            # What drivers need may be built in, and is no module then.
+            ordered = dict.fromkeys((*(name for name in needed if name in modules), *wanted))
             plain = {name: _plain_module(name, modules[name]) for name in ordered}
             return GuestKernel(match[1], unpacked(image), _in_order(plain))
     listed = " ".join(wanted)
@@ -143,21 +147,22 @@ def _in_order(modules: dict[str, bytes]) -> tuple[bytes, ...]:
     loaded: list[str] = []
     waiting = dict(modules)
     while waiting:
-        ready = [name for name, data in waiting.items() if _needs(data) <= set(loaded)]
+        done = {name.replace("-", "_") for name in loaded}
+        ready = [name for name, data in waiting.items() if _needs(data) <= done]
         if not ready:
             name, data = next(iter(waiting.items()))
-            lacks = ",".join(sorted(_needs(data) - set(loaded)))
+            lacks = ",".join(sorted(_needs(data) - done))
             message = f"qemu: {name} of this kernel needs more modules: {lacks}"
             raise UnsupportedError(message, hint=_HINT)
-        for name in ready:
-            loaded.append(name)
-            del waiting[name]
+        # One at a time: the first driver gives the first interface.
+        loaded.append(ready[0])
+        del waiting[ready[0]]
     return tuple(modules[name] for name in loaded)
 
 
 def _needs(module: bytes) -> set[str]:
     listed = re.search(rb"\0depends=([^\0]+)\0", module)
-    return set(listed[1].decode().split(",")) if listed else set()
+    return {name.replace("-", "_") for name in listed[1].decode().split(",")} if listed else set()
 
 
 def _decompressed(data: bytes) -> bytes:

@@ -29,7 +29,7 @@ from mldkit.macfilter.probes import (
     choose,
 )
 from mldkit.macfilter.receive_filter import ReceiveFilter
-from mldkit.macfilter.trial import Cable, Trial, TrialResult, TrialRunner
+from mldkit.macfilter.trial import BATCH, Cable, Trial, TrialResult, TrialRunner
 from mldkit.model.addresses import group_mac, parse, parse_mac, solicited_node, text
 from mldkit.model.units import SECOND
 
@@ -102,11 +102,11 @@ class FilterStage:
         self.own = HOST_MAC
         self.addresses: tuple[Address, ...] = (HOST_IPV6,)
 
-    def connect(self, cable: Cable, sender: Sender = SENDER) -> None:
+    def connect(self, cable: Cable, sender: Sender = SENDER, *, batch: int = BATCH) -> None:
         """Use a cable for all that follows, to the end of the stage."""
         self.held.callback(cable.close)
         self.cable = cable
-        self.runner = TrialRunner(cable, sender)
+        self.runner = TrialRunner(cable, sender, batch=batch)
 
     def join(self, groups: Sequence[Address]) -> None:
         """Hold exactly these groups."""

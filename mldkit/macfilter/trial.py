@@ -2,8 +2,8 @@
 
 Frames go out in batches, and each batch ends with a control frame that must arrive: what follows
 it cannot overtake it, so once it was seen the others have been seen too or were dropped. A frame
-that was predicted to pass and was not seen is sent once more, since a busy machine loses frames
-too; that can confirm a prediction but never make up one.
+that was predicted to pass and was not seen is sent once more (in small batches up to three times),
+since a busy machine loses frames too; that can confirm a prediction but never make up one.
 """
 
 from __future__ import annotations
@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from mldkit.macfilter.probes import Probe, ReceivingInterface, Sender
     from mldkit.macfilter.receive_filter import Verdict
 
-_BATCH = 64
+BATCH = 64
+"""Frames in a row; a device with a small ring loses some of so many."""
 _CONTROL_NS = 2 * SECOND
+_ATTEMPTS = 3
 
 
 class Cable(Protocol):
@@ -113,18 +115,20 @@ class TrialResult:
 class TrialRunner:
     """Carries out trials over one cable; numbers go on from trial to trial."""
 
-    def __init__(self, cable: Cable, sender: Sender) -> None:
+    def __init__(self, cable: Cable, sender: Sender, *, batch: int = BATCH) -> None:
         self._cable = cable
         self.sender = sender
         self._next = 1
+        self._size = batch
+        self._attempts = 1 if batch >= BATCH else _ATTEMPTS
 
     def run(self, trial: Trial, observer: Observer) -> list[TrialResult]:
         """Send the frames of a trial and return what became of each."""
         # Frames of a trial that somebody else watched may fill the buffers of these sockets.
         observer.collect(Observation())
         results: list[TrialResult] = []
-        for start in range(0, len(trial.probes), _BATCH):
-            results += self._batch(trial, trial.probes[start : start + _BATCH], observer)
+        for start in range(0, len(trial.probes), self._size):
+            results += self._batch(trial, trial.probes[start : start + self._size], observer)
         return results
 
     def arrives(self, probe: Probe, layer: Layer, observer: Observer, patience_ns: int) -> bool:
@@ -142,15 +146,18 @@ class TrialRunner:
     ) -> Iterator[TrialResult]:
         verdicts = [trial.predict(probe) for probe in probes]
         numbers, seen = self._round(trial, probes, observer)
-        lost = [
-            place
-            for place, verdict in enumerate(verdicts)
-            if verdict.outcome is Passage.PASSES and numbers[place] not in seen.layers
-        ]
         again: dict[int, int] = {}
-        if lost:
+        for _ in range(self._attempts):
+            lost = [
+                place
+                for place, verdict in enumerate(verdicts)
+                if verdict.outcome is Passage.PASSES
+                and again.get(place, numbers[place]) not in seen.layers
+            ]
+            if not lost:
+                break
             fresh, more = self._round(trial, [probes[place] for place in lost], observer)
-            again = dict(zip(lost, fresh, strict=True))
+            again |= dict(zip(lost, fresh, strict=True))
             seen.layers |= more.layers
             seen.by_unjoined |= more.by_unjoined
         for place, (probe, verdict) in enumerate(zip(probes, verdicts, strict=True)):

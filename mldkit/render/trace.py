@@ -23,6 +23,7 @@ from mldkit.render.message_json import Json, message_json, number, time_text
 from mldkit.render.message_text import record_text, summary_text
 from mldkit.render.terminal import printable
 from mldkit.trace.functions import BY_NAME
+from mldkit.trace.tables import FLAGS
 from mldkit.wire.validity import judge
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ SCHEMA = "mldkit.trace/1"
 _COLUMN = 44
 _SENDERS = ("mld_sendpack", "igmpv3_sendpack", "igmp6_send", "igmp_send_report")
 _MOST_RECORDS = 4
+# include/uapi/linux/if.h
+_FLAGS = ((0x1, "link"), (0x100, "promiscuous mode"), (0x200, "all multicast"))
 
 
 def act_json(act: Act) -> Json:
@@ -229,6 +232,18 @@ def _mac(act: Act) -> bytes | None:
     return act.mac or (group_mac(act.group) if act.group else None)
 
 
+def _flags(act: Act) -> list[str]:
+    """Return what became of the flags of the device, in words."""
+    said = []
+    for change in act.changes:
+        if change.table == FLAGS and change.before and change.after:
+            before, after = int(change.before, 16), int(change.after, 16)
+            for bit, name in _FLAGS:
+                if (before ^ after) & bit:
+                    said.append(f"{name} {'on' if after & bit else 'off'}")
+    return said
+
+
 def outcome(act: Act) -> str:
     """Return in a few words what came of an act."""
     said = []
@@ -241,6 +256,7 @@ def outcome(act: Act) -> str:
             said.append(f"{listed[0]} {what} the list of the device")
         elif listed:
             said.append(f"{len(listed)} MACs {what} the list of the device")
+    said += _flags(act)
     said += [f"{change.entry} is listed with {change.after}" for change in kept]
     if act.kind != "query" and not act.called("__dev_set_rx_mode") and not macs:
         said.append("the device is not touched")

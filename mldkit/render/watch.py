@@ -14,7 +14,7 @@ from mldkit.render.summary import about_queriers
 from mldkit.watch import LinkEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.result import AnalysisResult
     from mldkit.watch import Watch, WatchEvent
@@ -49,7 +49,7 @@ def closing_lines(
 
 
 def watch_json(
-    watch: Watch, events: list[Json], events_left_out: int, counts: CommandCounts | None
+    watch: Watch, events: Iterable[Json], events_left_out: int, counts: CommandCounts | None
 ) -> Json:
     """Return the document of --json."""
     commands = counts and {

@@ -163,7 +163,7 @@ def test_a_run_keeps_the_first_input_of_each_kind_of_failure_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = Target("failing", _failing, lambda: (), (), "octets")
-    tally = run.Tally(target, tmp_path / "found")
+    tally = run.Tally(target, tmp_path / "found", "by hand")
 
     for data in (b"ab", b"c!", b"d!", b"efg"):
         tally.one_input(data)
@@ -171,7 +171,7 @@ def test_a_run_keeps_the_first_input_of_each_kind_of_failure_and_goes_on(
     (file,) = (tmp_path / "found").iterdir()
     assert file.read_bytes() == b"c!"
     assert f"python -m tests.fuzz.run failing --again {file}" in capsys.readouterr().out
-    told = json.loads(tally.line("by hand"))
+    told = json.loads(tally.line())
     assert (told["inputs"], told["octets"], len(told["failures"])) == (4, 5, 1)
 
 

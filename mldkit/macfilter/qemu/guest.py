@@ -1,8 +1,8 @@
-"""The program in the guest: the driver e1000e brought from state to state, each of them tried.
+"""The program in the guest: a driver brought from state to state, each of them tried.
 
 ::
 
-    eth1  e1000e, sends  ------ a hub of QEMU ------  eth0  e1000e, under test
+    eth1  e1000e, sends  ------ a hub of QEMU ------  eth0  the driver under test
 
 Prediction and observation are those of the other vehicles and run here, next to the driver.
 """
@@ -22,6 +22,8 @@ from mldkit.link.interfaces import find
 from mldkit.link.macs import change_list
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.probes import Mode, Probe
+from mldkit.macfilter.qemu.device_registers import DeviceRegisters
+from mldkit.macfilter.qemu.nics import EMULATED, EmulatedNic
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
 from mldkit.macfilter.stage import FilterStage, PacketCable, Proof
 from mldkit.model.addresses import group_mac, parse, solicited_node
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 
 _SPARE = (parse("ff15::4d:77"), parse("239.77.7.7"), parse("ff05::4d:78"))
 _WANTED = 3
-_MANY = 300
-_SLOTS = 14
 _STRANGERS = 12
 _PATIENCE_NS = 10 * SECOND
 _SOL_PACKET = 263
@@ -46,21 +46,24 @@ _UNICAST = 3
 class QemuVehicle(FilterStage):
     """Every verdict is known; the device hashes unicast too, which the driver never asked for."""
 
-    def __init__(self, groups: Iterable[Address], seed: int) -> None:
+    def __init__(self, groups: Iterable[Address], seed: int, nic: EmulatedNic) -> None:
         super().__init__("qemu", "eth0", groups, seed)
-        self.device = find_device("e1000e@qemu")
+        self._nic = nic
+        self.device = find_device(nic.device)
+        self._registers = DeviceRegisters(nic.driver, self.interface)
         self._wanted = self.groups
         for group in _SPARE:
             if len(self._wanted) < _WANTED and group not in self._wanted:
                 self._wanted += (group,)
         self._unicast: tuple[bytes, ...] = ()
         self._surplus = 0
+        self._now = ""
 
     def run(self) -> Proof:
         """Try it with nothing joined, some, many, with unicast addresses, and in each mode."""
         if find(self.interface).mac != self.own:
             raise LinkError(f"qemu: {self.interface} of the guest is another interface")
-        self.connect(PacketCable("eth1"))
+        self.connect(PacketCable("eth1"), batch=self._nic.batch)
         self.join(self._wanted)
         self.wait_until_ready()
         self._wait_for_the_address()
@@ -69,16 +72,19 @@ class QemuVehicle(FilterStage):
         self.join(self._wanted)
         self._state("joined")
         self._state_of_many()
-        for number in (_SLOTS, _SLOTS + 1):
+        slots = self.device.unicast_slots if self._nic.filters_unicast else None
+        for number in () if slots is None else (slots, slots + 1):
             self._state_of_unicast(number)
         self._state("allmulti", Mode.ALLMULTICAST)
         self._state("promisc", Mode.PROMISC)
         self.join(())
         self._state("left")
-        self.proof.notes.append(
-            f"qemu: {self._surplus} of these frames passed that the driver did not ask for (row "
-            "e1000e): QEMU's device looks unicast addresses up in the table of groups, too"
-        )
+        if self.device.hashes_unicast:
+            self.proof.notes.append(
+                f"qemu: {self._surplus} of these frames passed that the driver did not ask for "
+                f"(row {self._nic.driver}): QEMU's device looks unicast addresses up in the table "
+                "of groups, too"
+            )
         return self.proof
 
     def receive_filter(self, mode: Mode) -> ReceiveFilter:
@@ -90,10 +96,20 @@ class QemuVehicle(FilterStage):
         return Probe("control", BROADCAST, self._wanted[0])
 
     def _state(self, state: str, mode: Mode = Mode.DEFAULT, extra: tuple[Probe, ...] = ()) -> None:
+        self._now = state
         results = self.try_state(state, (mode,), extra=extra + self._strangers())
-        driver = dataclasses.replace(self.receive_filter(mode), device=find_device("e1000e"))
+        driver = dataclasses.replace(
+            self.receive_filter(mode), device=find_device(self._nic.driver)
+        )
         verdicts = ((driver.accepts(result.probe.mac), result.passed) for result in results)
         self._surplus += sum(v.outcome is Passage.DROPPED and passed for v, passed in verdicts)
+
+    def programmed(self, mode: Mode) -> None:
+        """Hold what the driver has written against the model, before frames are sent."""
+        for text, holds in self._registers.compare(self.receive_filter(mode)):
+            self.proof.statements.append(
+                {"state": self._now, "mode": str(mode), "text": text, "holds": holds}
+            )
 
     def _strangers(self) -> tuple[Probe, ...]:
         """Return frames to groups that may not be joined, and to other hosts.
@@ -113,20 +129,25 @@ class QemuVehicle(FilterStage):
         return tuple(probe for probe in probes if probe.group not in self.groups)
 
     def _state_of_many(self) -> None:
-        """Add 300 addresses to the list by hand, as `ip maddr add` does."""
+        """Add addresses to the list by hand, as `ip maddr add` does: some, and too many."""
+        for number in self._nic.more:
+            self._state_of_more(number)
+
+    def _state_of_more(self, number: int) -> None:
         prefixes = (b"\x33\x33\x4d", b"\x01\x00\x5e\x4d")
         addresses = dict.fromkeys(
             prefix + self.chance.randbytes(6 - len(prefix))
-            for prefix in (prefixes[number % 2] for number in range(_MANY + _MANY // 10))
+            for prefix in (prefixes[place % 2] for place in range(number + number // 10 + 1))
         )
-        chosen = list(addresses)[:_MANY]
+        chosen = list(addresses)[:number]
         before = len(self.listed())
         self._change_list(chosen, add=True)
-        self._state("300 more", extra=tuple(Probe("listed", mac, b"") for mac in chosen))
+        state = f"{number} more"
+        self._state(state, extra=tuple(Probe("listed", mac, b"") for mac in chosen))
         self._say(
-            "300 more",
+            state,
             f"{len(self.listed())} addresses are listed and IFF_ALLMULTI is not set",
-            holds=len(self.listed()) == before + _MANY and not self._flags() & 0x300,
+            holds=len(self.listed()) == before + number and not self._flags() & 0x300,
         )
         self._change_list(chosen, add=False)
 
@@ -169,7 +190,8 @@ class QemuVehicle(FilterStage):
 
 def work(job: dict[str, Any]) -> dict[str, Any]:
     """Return the report of the vehicle."""
-    vehicle = QemuVehicle(map(parse, job["groups"]), job["seed"])
+    nic = EMULATED[job["driver"]]
+    vehicle = QemuVehicle(map(parse, job["groups"]), job["seed"], nic)
     with vehicle.held:
         return vehicle.run().document()
 

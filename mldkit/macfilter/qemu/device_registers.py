@@ -1,0 +1,166 @@
+"""The registers of a device that a driver holds, read in the guest.
+
+::
+
+    e1000e, e1000   memory of BAR 0, mapped through sysfs (the kernel allows it with iomem=relaxed)
+    8139cp          memory of BAR 1, the same way
+    pcnet32         the driver's own dump (ETHTOOL_GREGS): the words of its CSRs
+    ne2k-pci        I/O ports of BAR 0, register page 1; page 2 has what RCR was set to
+
+Registers: Intel 8254x and 82574 manuals (RCTL, RAL, RAH, MTA), RTL8139C+ (RCR, MAR), Am79C970A
+(CSR8 to CSR11, CSR15), DP8390D (MAR, RCR).
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import mmap
+import os
+import socket
+import struct
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mldkit.macfilter.devices import find_device
+from mldkit.macfilter.registers import FilterRegisters, differences, map_of, predicted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from mldkit.macfilter.receive_filter import ReceiveFilter
+
+_SIOCETHTOOL = 0x8946
+_GET_REGISTERS = 0x04
+_RCTL, _MTA, _RAR = 0x100, 0x5200, 0x5400
+_UPE, _MPE = 1 << 3, 1 << 4
+_ADDRESS_VALID = 1 << 31
+_WORD = struct.Struct("<I")
+
+
+class DeviceRegisters:
+    """Holds what a driver has written against the model, state after state."""
+
+    def __init__(self, driver: str, interface: str) -> None:
+        self._driver = driver
+        self._interface = interface
+        self._row = map_of(find_device(driver))
+        self._last: FilterRegisters | None = None
+
+    def compare(self, wanted: ReceiveFilter) -> Iterator[tuple[str, bool]]:
+        """Give one statement on all registers of the filter, and whether it holds."""
+        found = read(self._driver, self._interface)
+        expected = predicted(wanted, self._last)
+        if found is None or expected is None or self._row is None:
+            return
+        if expected.stale and self._last is None:
+            expected = replace(expected, table=found.table, exact=found.exact)
+        self._last = expected
+        row = self._row
+        wrong = list(differences(row, expected, found))
+        words = row.table_octets // row.word_octets
+        what = f"registers: {words} of {row.table}"
+        what += f", {row.exact_slots} of {row.exact}" if row.exact else ""
+        what += "".join(f", {flag}" for flag in (row.promiscuous, row.all_multicast) if flag)
+        stale = ", the table is that of the state before" if expected.stale else ""
+        more = f": {'; '.join(wrong[:4])}" if wrong else ""
+        yield f"{what}: {len(wrong)} differ from the model{stale}{more}", not wrong
+
+
+def read(driver: str, interface: str) -> FilterRegisters | None:
+    """Return what the device of an interface holds; None where nothing of it can be read."""
+    reader = _READERS.get(driver)
+    return None if reader is None else reader(Path("/sys/class/net", interface, "device"))
+
+
+def _mapped(device: Path, bar: int) -> mmap.mmap:
+    number = os.open(device / f"resource{bar}", os.O_RDWR | os.O_SYNC)
+    try:
+        return mmap.mmap(number, os.fstat(number).st_size)
+    finally:
+        os.close(number)
+
+
+def _intel(device: Path, slots: int) -> FilterRegisters:
+    with closing(_mapped(device, 0)) as memory, memoryview(memory) as octets:
+        # Whole words: a device answers no other accesses.
+        words = octets.cast("I")
+        try:
+            control = words[_RCTL // 4]
+            table = b"".join(_WORD.pack(words[_MTA // 4 + n]) for n in range(128))
+            exact = []
+            for slot in range(slots):
+                low, high = words[_RAR // 4 + 2 * slot], words[_RAR // 4 + 2 * slot + 1]
+                if high & _ADDRESS_VALID:
+                    exact.append(_WORD.pack(low) + _WORD.pack(high)[:2])
+        finally:
+            words.release()
+    return FilterRegisters(
+        table=int.from_bytes(table, "little"),
+        promiscuous=bool(control & _UPE),
+        all_multicast=bool(control & _MPE),
+        exact=tuple(exact),
+    )
+
+
+def _realtek(device: Path) -> FilterRegisters:
+    with closing(_mapped(device, 1)) as memory, memoryview(memory) as octets:
+        words = octets.cast("I")
+        try:
+            table = words[2] | words[3] << 32
+            accepts = words[0x44 // 4]
+        finally:
+            words.release()
+    return FilterRegisters(table, bool(accepts & 1), None)
+
+
+def _pcnet(device: Path) -> FilterRegisters:
+    words = array.array("H", _dump(device))
+    csr = words[8:]  # behind the PROM (pcnet32_get_regs)
+    table = sum(csr[8 + n] << 16 * n for n in range(4))
+    return FilterRegisters(table, bool(csr[15] & 0x8000), None)
+
+
+def _dump(device: Path) -> bytes:
+    """Return the registers as the driver dumps them."""
+    interface = next((device / "net").iterdir()).name
+    length = 4096
+    buffer = array.array("B", struct.pack("=III", _GET_REGISTERS, 0, length) + bytes(length))
+    address, _ = buffer.buffer_info()
+    request = struct.pack("16sP", interface.encode(), address)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, _SIOCETHTOOL, request.ljust(40, b"\0"))
+    return buffer.tobytes()[12:]
+
+
+def _ne2000(device: Path) -> FilterRegisters:
+    number = os.open(device / "resource0", os.O_RDWR)
+    try:
+        before = _port(number, 0)
+        _set_port(number, 0, before & 0x3B | 0x40)  # page 1, no transmission begun
+        table = bytes(_port(number, 8 + n) for n in range(8))
+        _set_port(number, 0, before & 0x3B | 0x80)  # page 2
+        accepts = _port(number, 0x0C)
+        _set_port(number, 0, before & 0x3B)
+    finally:
+        os.close(number)
+    return FilterRegisters(int.from_bytes(table, "little"), bool(accepts & 0x10), None)
+
+
+def _port(number: int, place: int) -> int:
+    return os.pread(number, 1, place)[0]
+
+
+def _set_port(number: int, place: int, value: int) -> None:
+    os.pwrite(number, bytes((value,)), place)
+
+
+_READERS: dict[str, Callable[[Path], FilterRegisters]] = {
+    "e1000e": lambda device: _intel(device, 15),
+    "e1000": lambda device: _intel(device, 15),
+    "8139cp": _realtek,
+    "pcnet32": _pcnet,
+    "ne2k-pci": _ne2000,
+}
