@@ -123,6 +123,7 @@ class _Session:
         from mldkit.link import interfaces
         from mldkit.link.presence import BUFFER_OCTETS, ThisMachine
         from mldkit.link.socket_reserve import SocketReserve
+        from mldkit.render.event_lines import EventLines
         from mldkit.watch import Watch
 
         self._args = args
@@ -140,6 +141,7 @@ class _Session:
         self._table: LiveTable | None = None
         self.result: AnalysisResult | None = None
         self._outbox = outbox
+        self._lines = EventLines(outbox)
         self.watch: Watch = Watch(
             args.interface,
             self._machine,
@@ -243,7 +245,7 @@ class _Session:
             self._print(document)
 
     def _print(self, document: Json) -> None:
-        self._outbox.put(f"{json_text(document)}\n")
+        self._lines.put(document, self.watch.interface, self._machine.wall_ns())
 
     def _make_commands(self, stack: ExitStack) -> Commands | None:
         if self._args.command is None:
