@@ -113,10 +113,13 @@ class Reading:
         return device.name if device else f"interface {index}"
 
 
-def take(interface: str, frames: Iterable[PathFrame]) -> Reading:
+def take(
+    interface: str, frames: Iterable[PathFrame], *, rules: FirewallRules | None = None
+) -> Reading:
     """Return a reading for frames that come in by an interface of this network namespace.
 
-    Raise `LinkError` if there is no such interface.
+    `rules` are those of the firewall, where who asks may not read them any more. Raise `LinkError`
+    if there is no such interface.
     """
     devices = device_details.all_devices()
     named = next((d for d in devices.values() if d.name == interface), None)
@@ -148,7 +151,7 @@ def take(interface: str, frames: Iterable[PathFrame]) -> Reading:
         database=bridge_state.database(host.index) if host.bridge else bridge_state.GroupDatabase(),
         programs=programs,
         program_names={number: name or "" for number, name in names_found.items()},
-        rules=firewall_rules.read(),
+        rules=rules or firewall_rules.read(),
         sockets=receiving_sockets.find(wanted),
         counters=network_counters.read(),
         reverse_path_filter=return_route.reverse_path_filter(host.name),
