@@ -38,11 +38,11 @@ _MOST_FRAMES = 1 << 14
 """Remembered at a time, where the clock of a capture stands still."""
 _MOST_OCTETS = 1 << 22
 """Of these frames."""
-_MOST_COPIES = 1000
-"""Of one burst, that are told by their frames."""
 _MOST_COMPARED = 128
 """Frames that a message is compared with octet by octet, as many as a millisecond brings."""
-_AGAIN = "the same octets within a millisecond"
+_MOST_NAMED = 100
+"""Copies of one frame that are told one by one."""
+_TOLD_AT_ONCE = 4
 _PACKET_TYPE = 2
 """Octets of the packet type, with which a cooked header begins."""
 _COOKED = (LinkType.LINUX_SLL, LinkType.LINUX_SLL2)
@@ -57,9 +57,9 @@ class _Burst:
     frames: int = 1
     latest: deque[int] = field(default_factory=lambda: deque(maxlen=STORM_FRAMES))
     copies: list[Mark] = field(default_factory=list)
-    """Those that are not told yet."""
-    unnamed: int = 0
-    """How many came after those."""
+    """The first of those that are not told yet."""
+    more: int = 0
+    """Further ones."""
     found: Entry | None = None
     """The finding, once it is a storm."""
 
@@ -76,7 +76,7 @@ class Copies:
         self._octets = 0
         """Of the frames since the last turn."""
         self._turned_ns = 0
-        self._bursts: list[_Burst] = []
+        self._bursts: deque[_Burst] = deque()
         """Those with copies that are not told yet."""
         self._order: deque[tuple[int, bytes]] = deque(maxlen=_MOST_COMPARED)
         self._odd: dict[int, int] = {}
@@ -95,6 +95,8 @@ class Copies:
         now_ns = mark.time_ns
         frames = self._frames
         is_full = len(frames) >= _MOST_FRAMES or self._octets >= _MOST_OCTETS
+        if self._bursts:
+            self._tell_over(now_ns)
         if is_full or now_ns - self._turned_ns >= STORM_NS:
             self._turn(now_ns)
             frames = self._frames
@@ -133,14 +135,17 @@ class Copies:
         self._frames = {}
         self._octets = 0
         self._turned_ns = now_ns
-        if self._bursts:
-            going_on = []
-            for burst in self._bursts:
-                if now_ns - burst.last_ns <= STORM_NS:
-                    going_on.append(burst)
-                else:
-                    self._tell_copies(burst)
-            self._bursts = going_on
+
+    def _tell_over(self, now_ns: int) -> None:
+        """Tell of the copies of some bursts that are over: others wait for the next message."""
+        for _ in range(_TOLD_AT_ONCE):
+            if not self._bursts:
+                return
+            burst = self._bursts.popleft()
+            if now_ns - burst.last_ns <= STORM_NS:
+                self._bursts.append(burst)
+                return
+            self._tell_copies(burst)
 
     def _is_again(
         self, seen: int | _Burst, data: bytes, decoded: Decoded, link: LinkKey, mark: Mark
@@ -166,23 +171,24 @@ class Copies:
         if after_ns <= COPY_NS:
             if not burst.copies:
                 self._bursts.append(burst)
-            if len(burst.copies) < _MOST_COPIES:
+            if len(burst.copies) < _MOST_NAMED:
                 burst.copies.append(mark)
             else:
-                burst.unnamed += 1
+                burst.more += 1
             return True
         # Hosts tell a change again after any time; no querier asks the same again so soon.
         return after_ns <= _CLOSE_NS and (burst.frames > 2 or decoded.kind == "query")
 
     def _tell_copies(self, burst: _Burst) -> None:
         """M-56."""
+        detail = "the same octets within a millisecond"
         for mark in burst.copies:
-            self._ledger.add("M-56", None, mark, _AGAIN)
-        if burst.unnamed:
+            self._ledger.add("M-56", None, mark, detail)
+        if burst.more:
             last = burst.copies[-1]._replace(frame=0)
-            self._ledger.add("M-56", None, last, _AGAIN, times=burst.unnamed)
+            self._ledger.add("M-56", None, last, detail, times=burst.more)
         burst.copies.clear()
-        burst.unnamed = 0
+        burst.more = 0
 
     def _begin_storm(self, burst: _Burst, decoded: Decoded, link: LinkKey, mark: Mark) -> None:
         """D-34, an error: switches that send frames around stop working altogether."""
@@ -191,7 +197,7 @@ class Copies:
         )
         # They are no copies of a span port.
         burst.copies.clear()
-        burst.unnamed = 0
+        burst.more = 0
 
     def _look_for_vlan_copy(self, decoded: Decoded, data: bytes, link: LinkKey, mark: Mark) -> None:
         """D-30; queriers of trunks ask every VLAN at once, so queries are left out.

@@ -42,6 +42,8 @@ _MODULES = {
     "lab": "lab_files",
     "tables": "kernel_tables",
     "netlink": "netlink_messages",
+    "tracing": "trace_text",
+    "ethtool": "ethtool_answers",
     "notations": "notations",
 }
 NAMES = tuple(_MODULES)
