@@ -64,7 +64,7 @@ def path_json(walker: Walker, walked: Walk) -> Json:
         "reason": decisive.reason,
         "bit": walker.filter.accepts(frame.mac).bit,
         "source": text(frame.source) if frame.source else None,
-        "stage": str(decisive.stage) if decisive is not walked.results[-1] else None,
+        "stage": None if walked.verdict is Passage.PASSES else str(decisive.stage),
         "path": [_stage_json(result) for result in walked.results],
     }
 
