@@ -103,7 +103,11 @@ class _Group:
 
 
 class Groups:
-    """The groups of one family on one link."""
+    """The groups of one family on one link.
+
+    It has more methods than a class should, because each message that a router hears has one, and
+    so has what becomes of a group.
+    """
 
     def __init__(
         self,
