@@ -96,10 +96,10 @@ class Changes:
         self._begun_ns = self._swept_ns = begun_ns
         pending, recent = self._pending, self._recent
         self._told: Ageing[tuple[Host, Address]] = Ageing(
-            lambda key: pending[key].last_ns if key in pending else None
+            lambda key: pending[key].last_ns if key in pending else None, pending.__len__
         )
         self._reported: Ageing[Host] = Ageing(
-            lambda host: recent[host].reports[-1][0] if host in recent else None
+            lambda host: recent[host].reports[-1][0] if host in recent else None, recent.__len__
         )
         self._is_behind = False
         """Whether there was more to judge than is judged at once."""

@@ -64,7 +64,7 @@ class Churn:
         self._runs: Table[tuple[Host, Address], _Run] = room.table(CHURN, _worth)
         runs = self._runs
         self._left: Ageing[tuple[Host, Address]] = Ageing(
-            lambda key: runs[key].last_ns if key in runs else None
+            lambda key: runs[key].last_ns if key in runs else None, runs.__len__
         )
 
     def left(self, row: Row, mark: Mark) -> None:

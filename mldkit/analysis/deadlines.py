@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 FAR_NS = 60 * SECOND
 """Stays that last longer are looked at again after that time."""
+_NEAR_NS = 2 * SECOND
+"""Stays that last no longer are looked at when they end."""
 
 
 class Deadlines:
@@ -43,6 +45,9 @@ class Deadlines:
         due_ns = row.deadline_ns
         if due_ns - now_ns > FAR_NS:
             due_ns = (now_ns + FAR_NS) // SECOND * SECOND
+        elif due_ns - now_ns > _NEAR_NS:
+            # At full seconds: what is left there when stays go early is little.
+            due_ns = (due_ns - SECOND) // SECOND * SECOND
         if row.due_ns is not None:
             if row.due_ns <= due_ns:
                 return

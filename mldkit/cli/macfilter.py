@@ -129,15 +129,19 @@ def _explain(args: argparse.Namespace) -> int:
     joined = [subject for given in args.joined for subject in given]
     receive_filter = _filter(args, device, joined)
     frames = [frame_json(subject, receive_filter, args.collide) for subject in subjects]
-    if args.nic is None:
-        note(args, "no --nic: an exact list without limits, which few devices have")
-    if not joined and not args.promisc and not args.allmulti:
-        note(args, "nothing is joined: name with --joined what the device was given")
-    for subject in joined:
-        if not subject.is_loaded:
-            note(args, f"{subject.given} is never given to a device: its scope is below 2")
+    fill = receive_filter.fill_text() if joined else ""
+    _note_what_was_assumed(args, receive_filter, joined)
     if args.format == "json":
-        print_json({"schema": SCHEMA, "nic": device.id, "frames": frames})
+        print_json(
+            {
+                "schema": SCHEMA,
+                "nic": device.id,
+                "kernels": device.kernels or None,
+                "fill": fill or None,
+                "strangers": receive_filter.strangers(),
+                "frames": frames,
+            }
+        )
     else:
         for subject, frame in zip(subjects, frames, strict=True):
             if args.format == "ndjson":
@@ -145,6 +149,23 @@ def _explain(args: argparse.Namespace) -> int:
             else:
                 print("\n".join(frame_lines(subject, frame, device)))
     return 0
+
+
+def _note_what_was_assumed(
+    args: argparse.Namespace, receive_filter: ReceiveFilter, joined: list[FilterSubject]
+) -> None:
+    device = receive_filter.device
+    if args.nic is None:
+        note(args, "no --nic: an exact list without limits, which few devices have")
+    if not joined and not args.promisc and not args.allmulti:
+        note(args, "nothing is joined: name with --joined what the device was given")
+    if joined and receive_filter.fill_text():
+        note(args, f"{device.id}: {receive_filter.fill_text()}")
+    if device.kernels:
+        note(args, f"{device.id}: this row is true of {device.kernels}")
+    for subject in joined:
+        if not subject.is_loaded:
+            note(args, f"{subject.given} is never given to a device: its scope is below 2")
 
 
 def _filter(args: argparse.Namespace, device: Device, joined: list[FilterSubject]) -> ReceiveFilter:

@@ -71,7 +71,7 @@ def _acts(value: str) -> tuple[str, ...]:
     return names
 
 
-class _Listener:
+class Listener:
     """Prints acts as they are over."""
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -174,7 +174,7 @@ def _here(args: argparse.Namespace) -> int:
     from mldkit.render.terminal import note
     from mldkit.trace.recorder import Recorder
 
-    listener = _Listener(args)
+    listener = Listener(args)
     signals = SignalInterrupt()
     with ExitStack() as held, signals.heard():
         recorder = held.enter_context(Recorder(args.interface))
@@ -203,7 +203,7 @@ def _guest(args: argparse.Namespace) -> int:
 
     with waiting(args, _GUEST_NS, "qemu"):
         run = machine.tour(args.of)
-    listener = _Listener(args)
+    listener = Listener(args)
     with ExitStack() as held:
         if args.write is not None:
             from mldkit.link.capture_writer import CaptureWriter

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import is_multicast, text
+from mldkit.model.protocol_numbers import ICMPV6
+from mldkit.path.rule_words import statement_of
 
 if TYPE_CHECKING:
     from mldkit.model.addresses import Address
@@ -33,13 +35,13 @@ class Packet:
     outgoing: str | None = None
     port: int | None = None
     """UDP destination port; None: not known."""
+    message_type: tuple[object, ...] = ()
+    """The ways to write the type of a message of IGMP or ICMPv6; empty: not known."""
 
 
 def fact(left: Value, packet: Packet) -> tuple[Value, ...] | None:
     """Return the ways to write what a match looks at; None: nobody knows; empty: not there."""
-    if not isinstance(left, dict):
-        return None
-    kind, value = next(iter(left.items()))
+    kind, value = statement_of(left)
     if not isinstance(value, dict):
         return None
     if kind == "payload":
@@ -72,12 +74,16 @@ def _field(protocol: Value, name: Value, packet: Packet) -> tuple[Value, ...] | 
             return (text(packet.destination),)
         if name == "saddr":
             return None if packet.source is None else (text(packet.source),)
+        if name == "nexthdr" and packet.protocol == ICMPV6 and packet.message_type:
+            return 0, "hopopt"  # MLD has its Router Alert there (RFC 9777 §5)
         if name in ("protocol", "nexthdr"):
             return packet.protocol, names.get(packet.protocol)
         if name == "version":
             return (4 if octets == 4 else 6,)
     if protocol in ("udp", "th") and name == "dport" and packet.protocol == _NUMBERS["udp"]:
         return None if packet.port is None else (packet.port,)
+    if name == "type" and packet.message_type and _NUMBERS.get(protocol) == packet.protocol:
+        return packet.message_type
     if protocol in _NUMBERS and _NUMBERS[protocol] != packet.protocol:
         return ()
     return None
@@ -94,5 +100,5 @@ def within(kind: str, value: Value, known: tuple[Value, ...]) -> bool | None:
             return any(low <= each <= high for each in known if isinstance(each, int))
         begin, end = ipaddress.ip_address(low), ipaddress.ip_address(high)
         return any(begin <= ipaddress.ip_address(each) <= end for each in known)  # type: ignore[operator]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IndexError):
         return None

@@ -13,10 +13,12 @@ from mldkit.protocol.querier_events import (
     Elected,
     MembershipChanged,
     OtherQuerier,
+    RoomChanged,
     VersionChanged,
 )
 from mldkit.querier import AddressGone, QuerySent
 from mldkit.render import left_behind
+from mldkit.render.account import account_json
 from mldkit.render.message_json import Json, number, time_text
 from mldkit.render.message_text import query_text
 from mldkit.render.terminal import line_printer, note, print_json, print_table
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from mldkit.link.account import Account
     from mldkit.model.addresses import Address
     from mldkit.querier import QuerierJob, QuerierJobEvent, Standing
 
@@ -38,7 +41,7 @@ _MOST_LISTED = 20
 _STYLES = {"join": "green", "leave": "yellow", "expire": "yellow", "query": "dim"}
 _NOTHING = (
     "host", "own", "reason", "group", "filter_mode", "sources", "requested", "version",
-    "suppress", "max_response_ms",
+    "suppress", "max_response_ms", "state", "left_out", "since", "detail",
 )  # fmt: skip
 
 
@@ -70,7 +73,7 @@ class QuerierOutput:
         else:
             self._left_out += 1
 
-    def finish(self, job: QuerierJob, *, is_partial: bool) -> None:
+    def finish(self, job: QuerierJob, account: Account, *, is_partial: bool) -> None:
         """Print who listens to what, and what the querier did."""
         members, elapsed_ns = job.members(), job.elapsed_ns
         remains = left_behind.of(job.standings(), job.settings, job.now_ns)
@@ -78,6 +81,7 @@ class QuerierOutput:
             _print_members(members)
         else:
             end = _summary(job, self._args.interface, members, is_partial=is_partial)
+            end |= account_json(account)
             end["left_behind"] = [one.as_json for one in remains]
             if self._args.format == "ndjson":
                 print_json({"event": "end", **end})
@@ -90,6 +94,7 @@ class QuerierOutput:
                         "events_left_out": self._left_out,
                     }
                 )
+        note(self._args, str(account))
         note(self._args, f"{elapsed_ns / SECOND:.1f} s: {_counts(job, len(members))}")
         for line in left_behind.lines(remains):
             note(self._args, f"note: {line}")
@@ -113,6 +118,13 @@ def event_json(event: QuerierJobEvent, interface: str, wall_ns: int) -> Json:
         return document | _filter(event)
     if isinstance(event, QuerySent):
         return document | _sent(event)
+    if isinstance(event, RoomChanged):
+        return document | {
+            "state": "over" if event.is_over else "reached",
+            "left_out": event.left_out,
+            "since": time_text(wall_ns - (event.time_ns - event.since_ns)),
+            "detail": _words(event),
+        }
     document["host"] = _address(event.address)
     if isinstance(event, Elected):
         document |= {"own": event.is_own, "reason": event.reason}
@@ -190,6 +202,8 @@ def _kind(event: QuerierJobEvent) -> str:
             return "version"
         case AddressGone():
             return "address"
+        case RoomChanged():
+            return "limit"
 
 
 def _words(event: QuerierJobEvent) -> str:
@@ -210,6 +224,13 @@ def _words(event: QuerierJobEvent) -> str:
             return f"{text(event.address)} queries too and has to fall silent: higher address"
         case AddressGone():
             return f"{text(event.address)} has left the interface; queries go on coming from it"
+        case RoomChanged(is_over=True):
+            return f"{event.family!r}: there is room again for all that is reported"
+        case RoomChanged():
+            return (
+                f"{event.family!r}: no room for more groups and sources: those that were reported"
+                " first, and not again and again, are forgotten first"
+            )
         case VersionChanged(address=b""):
             return f"{event.family!r}v{event.version} again: the older querier has gone"
         case VersionChanged():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -14,6 +15,11 @@ from mldkit.model.units import SECOND
 from mldkit.render.watch_table import EVENTS_SHOWN, LiveTable
 from mldkit.testing.story import EPOCH_NS, Story
 from mldkit.watch import LinkEvent, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.model.datagram import Frame
 
 
 class Silent:
@@ -31,11 +37,25 @@ class Silent:
     def wait_ns(self, duration_ns: int) -> None:
         del duration_ns
 
-    def look(self) -> Interface:
-        return self.interface
+    def boot_ns(self) -> int:
+        return 0
 
-    def open(self) -> Silent:
+    def interfaces(self) -> list[Interface]:
+        return [self.interface]
+
+    def names(self, index: int) -> list[tuple[int, str]]:
+        del index
+        return []
+
+    def open(self, name: str) -> Silent:
+        assert name == self.interface.name
         return self
+
+    def stop(self) -> None:
+        pass
+
+    def rest(self) -> Iterator[Frame]:
+        return iter(())
 
     def take(self) -> None:
         pass
