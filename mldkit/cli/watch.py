@@ -170,9 +170,7 @@ class _Session:
         machine, commands, end_ns = self._machine, self._commands, self._end_ns
         now_ns = self._begun_ns
         while (
-            not self._signals.came
-            and (end_ns is None or now_ns < end_ns)
-            and not reader_has_gone()
+            not self._signals.came and (end_ns is None or now_ns < end_ns) and not reader_has_gone()
         ):
             is_busy = commands is not None and commands.is_busy
             until_ns = now_ns + (_BUSY_NS if is_busy else SLICE_NS)
