@@ -102,6 +102,6 @@ JSON = st.recursive(
 
 @given(st.lists(st.lists(JSON, max_size=3), max_size=3))
 def test_whatever_nft_prints_is_no_traceback(rules: list[list[Any]]) -> None:
-    outcome = ruleset(*rules).judge(PACKET, "input")  # type: ignore[arg-type]
+    outcome = ruleset(*rules).judge(PACKET, "input")
     assert outcome.possible <= {ACCEPT, DROP}
     assert outcome.possible
