@@ -199,7 +199,9 @@ def _detach(channel: socket.socket, output: int) -> int:
     Returns the new number of the output. A terminal is opened anew for writing alone: who only
     prints there must not read what is typed.
     """
-    os.setsid()
+    # A group of its own, and not a session: then the kernel lets it go on when the watch ends, even
+    # if a command has stopped it (kernel/exit.c:kill_orphaned_pgrp).
+    os.setpgid(0, 0)
     if os.isatty(output):
         with suppress(OSError):
             os.dup2(os.open(f"/proc/self/fd/{output}", os.O_WRONLY | os.O_NOCTTY), output)
@@ -239,7 +241,9 @@ def _loop(channel: socket.socket, launcher: Launcher) -> None:
     waiting = b""
     with suppress(ConnectionError):
         while True:
-            waits.poll(_timeout_ms(launcher))
+            ready = dict(waits.poll(_timeout_ms(launcher)))
+            if ready.get(channel.fileno(), 0) & select.POLLHUP:
+                break
             with suppress(BlockingIOError):
                 os.read(woken, _CHUNK_OCTETS)
             with suppress(BlockingIOError):

@@ -176,6 +176,10 @@ def test_one_document_with_json(link: Link) -> None:
         pytest.param("false", id="failing"),
         pytest.param("sh -c 'kill -9 $$'", id="dying"),
         pytest.param("yes", id="noisy"),
+        pytest.param("sh -c 'exec <&- >&- 2>&-; exit 0'", id="closing all"),
+        pytest.param("sh -c 'for i in 1 2 3; do setsid sleep 4321 & done'", id="forking"),
+        pytest.param("sh -c 'kill -9 $PPID'", id="killing its parent"),
+        pytest.param("sh -c 'kill -STOP $PPID'", id="stopping its parent"),
     ],
 )
 def test_no_command_stops_the_watch(link: Link, command: str) -> None:
@@ -187,7 +191,13 @@ def test_no_command_stops_the_watch(link: Link, command: str) -> None:
         watcher.wait_for(event="join", group=f"239.7.7.{number}")
 
     assert watcher.process.poll() is None
+    left = children_of(watcher.process.pid)
     watcher.process.kill()
+    watcher.process.wait()
+    # Also a launcher that a command has stopped goes on then, to its end.
+    until_true(
+        lambda: not any(Path(f"/proc/{pid}").exists() and not _is_zombie(pid) for pid in left)
+    )
 
 
 def test_commands_get_the_events(link: Link, tmp_path: Path) -> None:
