@@ -11,7 +11,9 @@ from mldkit.cli.arguments import add_format, add_interface, duration, group_spec
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
 from mldkit.errors import UsageError
 from mldkit.model.addresses import is_reportable, text
+from mldkit.model.family import family_of
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.model.words import counted
 from mldkit.render.terminal import note
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
-    from mldkit.zap.zapper import Zapper
+    from mldkit.model.datagram import Frame
+    from mldkit.zap.zapper import Link, Viewer
 
 EPILOG = """\
 examples:
@@ -71,6 +74,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--seed", type=whole_number(0, 1 << 62), metavar="N", help="repeat the choice of --random"
     )
     parser.add_argument(
+        "--members",
+        type=whole_number(1, 1000),
+        metavar="N",
+        help="so many virtual viewers instead of this kernel, each a host with its own MAC",
+    )
+    parser.add_argument(
         "--fast-leave",
         dest="fast_ns",
         type=duration,
@@ -88,17 +97,28 @@ def run(args: argparse.Namespace) -> int:
     if args.write == "-":
         raise UsageError("argument -w: standard output carries the result", hint="name a file")
     groups = _channels(args)
-    order = order_of(args, groups)
+    seed = secrets.randbits(32) if args.seed is None else args.seed
+    orders = [order_of(args, groups, seed + number) for number in range(args.members or 1)]
     from mldkit.link.device import PacketSocket
     from mldkit.render.zap import print_result
+    from mldkit.zap.zapper import Zapper
 
     end_in_order()
     with ExitStack() as stack:
-        device = stack.enter_context(PacketSocket(args.interface, everything=True))
-        zapper = _make(args, groups, device, stack)
-        total = (len(order) * args.watch_ns) / SECOND
-        note(args, f"note: {args.count} switches take {total:.0f} s; Ctrl-C ends it with the sums")
-        zapper.run(order, args.watch_ns)
+        promiscuous = args.members is not None
+        device = stack.enter_context(
+            PacketSocket(args.interface, everything=True, promiscuous=promiscuous)
+        )
+        if args.members is None:
+            link, viewers = _kernel_viewer(device, orders[0], stack)
+        else:
+            link, viewers = _virtual_viewers(device, orders, seed, stack)
+        zapper = Zapper(link, viewers, groups)
+        zapper.on_frame = _writer(args, stack)
+        total = (args.count + 1) * args.watch_ns / SECOND
+        switches = counted(args.count, "switch", "switches")
+        note(args, f"note: {switches} take {total:.0f} s; Ctrl-C ends it with the sums")
+        zapper.run(args.watch_ns)
         dropped = device.statistics().dropped
     is_slow = print_result(args, zapper.switches, dropped, is_partial=zapper.is_interrupted)
     if zapper.is_interrupted:
@@ -122,24 +142,25 @@ def _channels(args: argparse.Namespace) -> tuple[Address, ...]:
     return groups
 
 
-def order_of(args: argparse.Namespace, groups: Sequence[Address]) -> list[Address]:
+def order_of(args: argparse.Namespace, groups: Sequence[Address], seed: int) -> list[Address]:
     """Return the channels one after the other: the first one, then as many as switches."""
     if not args.random:
         return [groups[number % len(groups)] for number in range(args.count + 1)]
-    chance = random.Random(secrets.randbits(32) if args.seed is None else args.seed)  # noqa: S311
-    order = [groups[0]]
+    chance = random.Random(seed)  # noqa: S311
+    order = [chance.choice(groups)]
     while len(order) <= args.count:
         others = [group for group in groups if group != order[-1]]
         order.append(chance.choice(others))
     return order
 
 
-def _make(
-    args: argparse.Namespace, groups: Sequence[Address], device: PacketSocket, stack: ExitStack
-) -> Zapper:
+def _kernel_viewer(
+    device: PacketSocket, channels: Sequence[Address], stack: ExitStack
+) -> tuple[Link, list[Viewer]]:
+    """Return a viewer who joins with sockets of this kernel."""
     from mldkit.link import clock
     from mldkit.link.membership import HeldMemberships, Wish
-    from mldkit.zap.zapper import Viewer, Zapper
+    from mldkit.zap.zapper import Link, Viewer
 
     held: dict[Address, HeldMemberships] = {}
 
@@ -154,11 +175,59 @@ def _make(
         for group in list(held):
             leave(group)
 
+    def listen(until_ns: int, see: Callable[[Frame], None]) -> None:
+        while (frame := device.receive(until_ns)) is not None:
+            see(frame)
+
     stack.callback(leave_all)
-    viewer = Viewer(join, leave, clock.now_ns, clock.wall_ns)
-    zapper = Zapper(device, viewer, groups)
-    zapper.on_frame = _writer(args, stack)
-    return zapper
+    link = Link(listen, clock.now_ns, clock.wall_ns)
+    return link, [Viewer(device.interface.mac, join, leave, channels)]
+
+
+def _virtual_viewers(
+    device: PacketSocket, orders: Sequence[Sequence[Address]], seed: int, stack: ExitStack
+) -> tuple[Link, list[Viewer]]:
+    """Return viewers who are hosts of the responder, each with its own MAC."""
+    from mldkit.link import clock
+    from mldkit.link.runner import Runner
+    from mldkit.responder.population import PopulationPlan, populate
+    from mldkit.wire.decoder import Decoder
+    from mldkit.wire.encode import encode_frame
+    from mldkit.wire.split import split_report
+    from mldkit.zap.zapper import Link, Viewer
+
+    interface = device.interface
+    families = tuple(sorted({family_of(g) for order in orders for g in order}, key=repr))
+    # Not the interface's own MAC: that is the host which this kernel is.
+    mac = b"\x02" + interface.mac[3:6] + b"\x01\x00"
+    plan = PopulationPlan((), families, seed, len(orders), mac=mac)
+    population = populate(plan, interface.mac, interface.mtu, split_report)
+    hosts = [resident.host for resident in population.residents]
+    decode = Decoder().decode
+    runner = Runner(device, hosts, decode=decode, encode=encode_frame)
+    stack.callback(runner.close)
+    for resident in population.residents:
+        resident.boot(runner.now_ns)
+        resident.host.settle()
+
+    def listen(until_ns: int, see: Callable[[Frame], None]) -> None:
+        runner.on_frame = see
+        runner.run(until_ns)
+
+    def viewer(number: int) -> Viewer:
+        sockets = hosts[number].sockets
+
+        def join(group: Address) -> None:
+            sockets.join(group, (), runner.now_ns, socket=text(group))
+            runner.refresh((number,))
+
+        def leave(group: Address) -> None:
+            sockets.close(runner.now_ns, socket=text(group))
+            runner.refresh((number,))
+
+        return Viewer(population.residents[number].mac, join, leave, orders[number])
+
+    return Link(listen, clock.now_ns, clock.wall_ns), list(map(viewer, range(len(hosts))))
 
 
 def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[..., None] | None:

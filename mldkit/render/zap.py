@@ -77,6 +77,7 @@ def switch_json(switch: Switch) -> Json:
         "key_frame_ms": _milliseconds(switch.key_frame_ns),
         "was_there": switch.was_there,
         "goes_on": switch.goes_on,
+        "shared": switch.is_shared,
         "datagrams": 0 if viewing is None else viewing.datagrams,
         "lost": viewing.lost if viewing is not None and viewing.is_rtp else None,
         "gaps": viewing.gaps if viewing is not None and viewing.is_rtp else None,

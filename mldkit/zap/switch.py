@@ -26,6 +26,8 @@ class Switch:
     """The new channel arrived before anybody here asked for it."""
     ended_ns: int | None = None
     """The last datagram of the old channel; None: it goes on, or never came."""
+    is_shared: bool = False
+    """Another viewer here watched the old channel meanwhile: nothing is known of the leave."""
     goes_on: bool = False
     """The old channel still came when it was looked at last."""
     viewing: Viewing | None = None

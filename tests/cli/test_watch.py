@@ -300,6 +300,8 @@ assert launcher.start(b"{}", 0) == b""
 while len(children_of(shell)) < 3:
     time.sleep(0.01)
 family = children_of(shell)
+while all(os.getsid(pid) == shell for pid in family):
+    time.sleep(0.01)
 assert launcher.look_after(LIMIT_NS - 1) == b""
 assert launcher.deadline_ns == LIMIT_NS == 5_000_000_000
 assert launcher.look_after(LIMIT_NS) == KILLED

@@ -47,15 +47,17 @@ def test_there_are_as_many_switches_as_asked_for_and_each_changes_the_channel(
 ) -> None:
     words = ["zap", "-i", "lo", "239.10.1.1+3", "--count", "50", *options]
     args = build_parser("zap").parse_args(words)
-    order = order_of(args, GROUPS)
+    order = order_of(args, GROUPS, 7)
     assert len(order) == 51
     assert set(order) == set(GROUPS)
     assert all(one != other for one, other in pairwise(order))
-    assert order == order_of(args, GROUPS)
+    assert order == order_of(args, GROUPS, 7)
 
 
 def switch(join_ms: int, leave_ms: int | None) -> Switch:
-    viewing = Viewing(first_ns=SECOND + join_ms * MILLISECOND, datagrams=100, is_rtp=True, lost=1)
+    viewing = Viewing()
+    viewing.first_ns = SECOND + join_ms * MILLISECOND
+    viewing.datagrams, viewing.is_rtp, viewing.lost = 100, True, 1
     return Switch(
         GROUPS[0],
         GROUPS[1],

@@ -12,7 +12,9 @@ from mldkit.link.capture import open_capture
 from mldkit.link.device import PacketSocket
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
+from mldkit.wire.decoder import Decoder
 from mldkit.wire.media import read_rtp, read_udp
+from mldkit.zap.zapper import changes
 from tests.kernel.tv_stage import CHANNELS, Television, build
 
 if TYPE_CHECKING:
@@ -126,3 +128,24 @@ def test_without_a_sender_it_asks_for_one(television: Television) -> None:
     )
     assert done.returncode == 0
     assert "1 channel of 1 never came: is anybody sending?" in done.stderr
+
+
+def test_virtual_viewers_have_a_mac_and_delays_each(television: Television, tmp_path: Path) -> None:
+    television.send(*CHANNELS)
+    wait_until_cut(television)
+    capture = tmp_path / "viewers.pcapng"
+    options = ("--count", "2", "--every", "2s", "--members", "2", "-w", str(capture))
+    code, found = zap(television, *options)
+    assert code == 0
+    assert len(found["switches"]) == 4
+    assert any(one["join_delay_ms"] is not None for one in found["switches"])
+    decoder = Decoder()
+    with open_capture(str(capture)) as opened:
+        own = [frame for frame in opened.frames() if frame.outgoing]
+    messages = [decoded for frame in own for decoded in decoder.decode(frame)]
+    reporters = {
+        one.datagram.link_source
+        for one in messages
+        if any(text(group) in CHANNELS for group in changes(one)[0])
+    }
+    assert len(reporters) == 2

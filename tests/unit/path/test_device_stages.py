@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from mldkit.link.bridge_state import BridgePort, BridgeSettings
 from mldkit.link.ethtool import Driver
 from mldkit.macfilter.devices import DEVICES, SortingPlace
 from mldkit.macfilter.receive_filter import Passage
@@ -124,3 +125,19 @@ def test_a_kernel_with_another_behaviour_has_another_row() -> None:
         assert model is not None
         rows.append(model.kernels)
     assert rows == ["before Linux 6.8", "Linux 6.8 and later"]
+
+
+@pytest.mark.parametrize(("state", "verdict"), [(4, Passage.DROPPED), (3, Passage.PASSES)])
+def test_a_port_that_the_spanning_tree_blocks(state: int, verdict: Passage) -> None:
+    port = device(2, "p1", "veth", master=4, port=BridgePort(state=state))
+    above = device(4, "br0", "bridge", bridge=BridgeSettings())
+    found = reading([port, above], named="p1", host="br0", joined=(GROUP,), driver=Driver("veth"))
+    result = at(Walker(found).walk(frame(GROUP)), Stage.BRIDGE)
+    assert result.verdict is verdict
+
+
+def test_a_bridge_that_filters_vlans_is_left_open() -> None:
+    port = device(2, "p1", "veth", master=4, port=BridgePort())
+    above = device(4, "br0", "bridge", bridge=BridgeSettings(filters_vlans=True))
+    found = reading([port, above], named="p1", host="br0", joined=(GROUP,), driver=Driver("veth"))
+    assert at(Walker(found).walk(frame(GROUP)), Stage.BRIDGE).verdict is Passage.UNKNOWN

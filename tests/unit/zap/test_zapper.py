@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import Address, parse
 from mldkit.model.datagram import Datagram, Frame
@@ -10,7 +11,10 @@ from mldkit.model.messages import GroupRecord, Leave, LegacyReport, RecordType, 
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.wire.encode import encode_frame
 from mldkit.zap.switch import Spread
-from mldkit.zap.zapper import Viewer, Zapper
+from mldkit.zap.zapper import Link, Viewer, Zapper
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 A, B = parse("239.10.1.1"), parse("239.10.1.2")
 OWN = parse("10.9.0.2")
@@ -39,8 +43,11 @@ class Network:
         self.flows[group] = self.now_ns + self.cut_after_ns
         self._report(Leave(2, group) if self._is_older else RecordType.TO_IN, group)
 
-    def receive(self, until_ns: int | None = None) -> Frame | None:
-        assert until_ns is not None
+    def listen(self, until_ns: int, see: Callable[[Frame], None]) -> None:
+        while (frame := self.receive(until_ns)) is not None:
+            see(frame)
+
+    def receive(self, until_ns: int) -> Frame | None:
         while not self._waiting:
             if self.now_ns >= until_ns:
                 return None
@@ -65,10 +72,14 @@ def data_to(group: Address) -> bytes:
     return bytes(12) + b"\x08\x00" + header + b"\0\x07\x13\x88\0\x08\0\0"
 
 
+def nothing(_: Address) -> None:
+    """Do it elsewhere."""
+
+
 def run(network: Network, channels: list[Address], watch_ns: int) -> Zapper:
-    viewer = Viewer(network.join, network.leave, network.clock, network.clock)
-    zapper = Zapper(network, viewer, {A, B})
-    zapper.run(channels, watch_ns)
+    link = Link(network.listen, network.clock, network.clock)
+    zapper = Zapper(link, [Viewer(MAC, network.join, network.leave, channels)], {A, B})
+    zapper.run(watch_ns)
     return zapper
 
 
@@ -89,10 +100,27 @@ def test_a_channel_that_is_not_cut_goes_on_and_was_there() -> None:
     assert (second.was_there, second.join_delay_ns) == (True, None)
 
 
+def test_of_two_viewers_of_a_channel_only_the_last_leave_is_judged() -> None:
+    network = Network(300 * MILLISECOND)
+    other = bytes.fromhex("020000000003")
+    link = Link(network.listen, network.clock, network.clock)
+    viewers = [
+        Viewer(MAC, network.join, network.leave, [A, B]),
+        # It stays with the first channel, which so goes on.
+        Viewer(other, nothing, nothing, [A]),
+    ]
+    zapper = Zapper(link, viewers, {A, B})
+    zapper.run(2 * SECOND)
+    (switch,) = zapper.switches
+    assert switch.is_shared
+    assert (switch.leave_delay_ns, switch.goes_on) == (None, False)
+    assert switch.join_delay_ns == STEP_NS
+
+
 def test_an_interrupt_leaves_what_was_measured() -> None:
     network = Network(300 * MILLISECOND)
 
-    def interrupted(until_ns: int | None = None) -> Frame | None:
+    def interrupted(until_ns: int) -> Frame | None:
         if network.now_ns >= 3 * SECOND:
             raise KeyboardInterrupt
         return Network.receive(network, until_ns)
