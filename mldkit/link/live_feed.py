@@ -165,7 +165,12 @@ class LiveFeed:
     def _parts(self, frames: list[Frame], end_ns: int) -> Iterator[list[Frame]]:
         """Give frames of before a time; some may have been lost in front of each part."""
         self._look()
-        taken = [one for frame in frames if (one := self._taken(frame, end_ns)) is not None]
+        if self.is_plain and self._on_frame is None and _are_all_before(end_ns, frames):
+            taken = frames  # as nearly always: a look at each is a fortieth of all the work
+            if frames:
+                self._timeline.of_stamp(frames[-1].time_ns or 0)
+        else:
+            taken = [one for frame in frames if (one := self._taken(frame, end_ns)) is not None]
         while taken:
             first_ns = taken[0].time_ns or 0
             self._come_to(first_ns)
@@ -238,6 +243,10 @@ class LiveFeed:
         before, time_ns = self.name, self._timeline.of_wall(wall_ns)
         self._names.take(name, time_ns)
         self._listener.notice(time_ns, f"was {before} until now")
+
+
+def _are_all_before(time_ns: int, frames: list[Frame]) -> bool:
+    return all((frame.time_ns or 0) <= time_ns for frame in frames)
 
 
 def _before(time_ns: int, frames: list[Frame]) -> list[Frame]:
