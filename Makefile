@@ -49,6 +49,8 @@ pages: ## print the pages of docs/ that come from tables
 	mv docs/rules.md.new docs/rules.md
 	$(BIN)/python -m docs.tools.host_page docs/measured/agreement.json > docs/host-behaviour.md.new
 	mv docs/host-behaviour.md.new docs/host-behaviour.md
+	$(BIN)/python -m docs.tools.trace_page > docs/trees.md.new
+	mv docs/trees.md.new docs/trees.md
 
 golden: ## write what `analyze` is expected to say anew; read the difference
 	$(BIN)/python -m tests.golden.test_analysis_of_captures
@@ -57,4 +59,4 @@ news: ## show what the next release will say
 	$(BIN)/towncrier build --draft --version next
 
 dist: ## wheel and source archive, in dist/
-	$(BIN)/python -m build
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build

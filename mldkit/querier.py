@@ -220,9 +220,10 @@ class QuerierJob:
             query = datagram.message
             if isinstance(query, Query):
                 self.queries += 1
-                self._tell(QuerySent(sent_ns, query.family, datagram.source, query))
                 if query.is_general:
                     self._asked_ns[query.family] = sent_ns
+                self._tell(QuerySent(sent_ns, query.family, datagram.source, query))
+                if query.is_general:
                     self._check(datagram.source, query.family, sent_ns)
 
     def _check(self, source: Address, family: Family, now_ns: int) -> None:

@@ -20,6 +20,7 @@ from mldkit.render.groups import (
     row_json,
     rows_document,
 )
+from mldkit.render.streams import end_without_reader
 from mldkit.render.terminal import note, print_json
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--duration needs --watch")
     if args.watch:
         end_when_told()
+        end_without_reader()
     else:
         end_in_order()
     listing = take(args.interface)

@@ -24,6 +24,7 @@ from mldkit.model.addresses import group_mac, is_multicast, text
 from mldkit.model.words import counted
 from mldkit.render.join import JoinOutput
 from mldkit.render.progress import waiting
+from mldkit.render.streams import end_without_reader
 from mldkit.render.terminal import detail, note
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from mldkit.cli.background import Ready
     from mldkit.path.silence import Baseline
 
+
+_LATER = ("mldkit.path.silence", "mldkit.render.path")
+"""What is loaded where nothing arrives."""
 
 EXAMPLES = """\
 examples:
@@ -100,6 +104,7 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
     """Join, tell `announce`, hold and leave."""
     # A signal to end is an interrupt too: the groups are left and the document is completed.
     end_when_told()
+    end_without_reader()
     plan = JoinPlan(args.interface, args.groups, args.block, args.receive, args.port)
     output = JoinOutput(args, plan)
     load(args)
@@ -110,7 +115,7 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
         with Member(plan) as member:
             output.joined()
             announce()
-            give_up(args)
+            give_up(args, *(_LATER if args.receive else ()))
             sockets = counted(member.sockets, "socket")
             detail(args, f"{args.interface}: memberships held by {sockets}")
             try:

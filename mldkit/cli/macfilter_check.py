@@ -16,6 +16,7 @@ from mldkit.macfilter.check import (
     run_vehicle,
 )
 from mldkit.macfilter.devices import find_device
+from mldkit.macfilter.qemu.nics import EMULATED
 from mldkit.model.addresses import is_reportable, parse, text
 from mldkit.model.units import SECOND
 from mldkit.render.macfilter_check import print_check
@@ -39,6 +40,7 @@ examples:
   mldkit macfilter check --on tap --group 239.1.2.3+10 --json
   mldkit macfilter check -i eth1 --peer other/eth1
   MLDKIT_KERNEL=linux-image-6.1.0-56-amd64.deb mldkit macfilter check --on qemu
+  MLDKIT_KERNEL=linux-image-6.1.0-56-amd64.deb mldkit macfilter check --on qemu --nic 8139cp
 """
 
 
@@ -64,7 +66,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=group_spec,
         help=f"groups to join (default: {' '.join(DEFAULT_GROUPS)})",
     )
-    parser.add_argument("--nic", metavar="NIC", help="with -i: predict as for this driver")
+    parser.add_argument(
+        "--nic",
+        metavar="NIC",
+        help="with -i: predict as for this driver; with --on qemu: the driver under test "
+        f"({', '.join(EMULATED)}; default: e1000e)",
+    )
     parser.add_argument(
         "--seed", metavar="N", type=whole_number(0, 2**32 - 1), help="same frames as with this seed"
     )
@@ -86,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
         for name in names:
             try:
                 with waiting(args, _GUEST_NS if name == "qemu" else _USUAL_NS, name):
-                    reports[name] = run_vehicle(name, groups, seed)
+                    reports[name] = run_vehicle(name, groups, seed, args.nic or "e1000e")
             except UnsupportedError as error:
                 if len(names) == 1:
                     raise
@@ -118,7 +125,14 @@ def _refuse_what_makes_no_sense(args: argparse.Namespace) -> None:
     if args.interface is not None and args.on is not None:
         raise UsageError("--on makes its own interfaces: leave -i and --peer away, or --on")
     if args.nic is not None and args.interface is None:
-        raise UsageError("--nic belongs to -i: vehicles have their own filters")
+        if args.on != ("qemu",):
+            raise UsageError(
+                "--nic belongs to -i, or to --on qemu: other vehicles have their own filters"
+            )
+        if args.nic not in EMULATED:
+            raise UsageError(
+                f"--nic {args.nic}: QEMU has no such card", hint=f"NICs: {' '.join(EMULATED)}"
+            )
 
 
 def _groups(args: argparse.Namespace) -> tuple[Address, ...]:

@@ -7,7 +7,8 @@ small capture never pay for Scapy or rich. A verb's module has two functions::
     run(args) -> int    does the work and returns the exit code
 
 Exit codes: 0 done, 1 findings or something expected missing, 2 usage, 3 environment,
-4 skipped, 130 interrupted. SIGTERM is the regular end of verbs that run until they are told to: 0.
+4 skipped, 70 an error of mldkit itself, 130 interrupted. SIGTERM is the regular end of verbs that
+run until they are told to: 0.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mldkit import __version__
@@ -37,6 +39,7 @@ VERBS: dict[str, str] = {
     "watch": "follow a live link: who joins, leaves and goes wrong",
     "respond": "emulate Linux hosts that are members of groups",
     "play": "run a script of joins, queries and expected reports",
+    "zap": "switch channels as a viewer does and measure the delays",
     "groups": "list what this kernel listens to and why",
     "trace": "show the way of a join in this kernel, from the system call to the wire",
     "macfilter": "explain and prove which frames a receive filter lets in",
@@ -46,6 +49,8 @@ VERBS: dict[str, str] = {
     "demo": "run the main job in two network namespaces made for it",
 }
 
+_MOST_SHOWN = 1000
+"""Characters of an error: what was given may be as long as the kernel lets arguments be."""
 _GLOBAL_OPTIONS = frozenset(("--netns", "-q", "--quiet", "-v", "--verbose"))
 
 
@@ -85,14 +90,16 @@ class VerbParser(Parser):
                 found, extra = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_inside = False
+        # An empty word would leave nothing to see.
+        words = " ".join(word or "''" for word in extra)
         if _GLOBAL_OPTIONS.intersection(extra):
             _complain(
-                f"unrecognized arguments: {' '.join(extra)}",
+                f"unrecognized arguments: {words}",
                 hint=f"{' '.join(sorted(_GLOBAL_OPTIONS))} stand in front of the verb",
             )
             sys.exit(2)
         if extra:
-            self.error(f"unrecognized arguments: {' '.join(extra)}")
+            self.error(f"unrecognized arguments: {words}")
         return found, extra
 
 
@@ -156,14 +163,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         return exit_code(interrupt)
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`).
+        # The reader of what would never end has gone (`| head`).
         streams.discard_output()
         return 0
     except OSError as error:
         streams.discard_output()
         _complain(streams.failure_text(error))
         return MldkitError.exit_code
+    except MemoryError:
+        _complain("the memory is not enough", hint="give it more (ulimit -v), or less input")
+        return MldkitError.exit_code
+    except RecursionError:
+        _complain("the input is nested too deeply")
+        return MldkitError.exit_code
+    except Exception as error:  # noqa: BLE001 (nobody foresaw it)
+        return _give_up(error, arguments)
     return code
+
+
+def _give_up(error: Exception, arguments: list[str]) -> int:
+    """Say that this is our own fault, and where the details are."""
+    from mldkit.cli import last_resort
+
+    with suppress(OSError):
+        streams.discard_output()
+    message, hint = last_resort.describe(error, arguments)
+    _complain(message, hint=hint)
+    return last_resort.EXIT_CODE
 
 
 def _run(arguments: list[str]) -> int:
@@ -209,6 +235,8 @@ def _without_netns(arguments: list[str]) -> list[str]:
 def _complain(message: str, *, hint: str | None = None) -> None:
     from mldkit.render.terminal import printable  # only errors need it
 
+    if len(message) > _MOST_SHOWN:
+        message = f"{message[:_MOST_SHOWN]}..."
     streams.say(f"mldkit: {printable(message)}")
     if hint:
         streams.say(f"hint: {printable(hint)}")

@@ -28,6 +28,7 @@ from mldkit.model.addresses import (
 from mldkit.model.family import IGMP, MLD, family_of
 from mldkit.model.words import named
 from mldkit.origin import families_for
+from mldkit.render.streams import end_without_reader
 from mldkit.render.terminal import note
 
 if TYPE_CHECKING:
@@ -179,6 +180,7 @@ def run(args: argparse.Namespace) -> int:
     from mldkit.responder.own_stack import check_alone
 
     end_when_told()
+    end_without_reader()
     check_alone(args.interface, plan.families)
     with ExitStack() as stack:
         device = stack.enter_context(
@@ -206,6 +208,8 @@ def _respond(
         responder.run(args.duration_ns, args.leave_after)
     except KeyboardInterrupt as interrupt:
         code = exit_code(interrupt)
+    except BrokenPipeError:
+        pass  # nobody reads what they say: it ends
     except MldkitError as error:
         failure = device.ended_by(error)
     output.finish(responder, responder.end())

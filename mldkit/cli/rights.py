@@ -77,7 +77,7 @@ def settle(
 def load(args: argparse.Namespace, modules: Iterable[str] = ()) -> None:
     """Import what is needed later, when its files may be out of reach, or others after months."""
     terminal.load(for_people=args.format == "text")
-    for name in ("mldkit.render.progress", *modules):
+    for name in ("mldkit.render.progress", "mldkit.cli.last_resort", *modules):
         importlib.import_module(name)
 
 

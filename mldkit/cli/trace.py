@@ -71,7 +71,7 @@ def _acts(value: str) -> tuple[str, ...]:
     return names
 
 
-class _Listener:
+class Listener:
     """Prints acts as they are over."""
 
     def __init__(self, args: argparse.Namespace) -> None:
@@ -115,6 +115,8 @@ class _Listener:
                 self._args,
                 f"note: {self.story.lost} entries of the tracer were lost; acts are missing or cut",
             )
+        for name, times in self.story.unseen.items():
+            note(self._args, f"note: {times:,} calls of {name} for this interface were not seen")
         if self.story.text.unread:
             note(self._args, f"note: {self.story.text.unread} lines were not understood")
 
@@ -174,7 +176,7 @@ def _here(args: argparse.Namespace) -> int:
     from mldkit.render.terminal import note
     from mldkit.trace.recorder import Recorder
 
-    listener = _Listener(args)
+    listener = Listener(args)
     signals = SignalInterrupt()
     with ExitStack() as held, signals.heard():
         recorder = held.enter_context(Recorder(args.interface))
@@ -203,7 +205,7 @@ def _guest(args: argparse.Namespace) -> int:
 
     with waiting(args, _GUEST_NS, "qemu"):
         run = machine.tour(args.of)
-    listener = _Listener(args)
+    listener = Listener(args)
     with ExitStack() as held:
         if args.write is not None:
             from mldkit.link.capture_writer import CaptureWriter

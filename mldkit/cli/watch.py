@@ -16,6 +16,7 @@ from mldkit.errors import UsageError
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import counted
 from mldkit.protocol.variables import DEFAULT_PROFILE, PROFILES
+from mldkit.render.streams import reader_has_gone
 from mldkit.render.terminal import json_text, note, print_json_members
 
 if TYPE_CHECKING:
@@ -170,7 +171,9 @@ class _Session:
 
         machine, commands, end_ns = self._machine, self._commands, self._end_ns
         now_ns = self._begun_ns
-        while not self._signals.came and (end_ns is None or now_ns < end_ns):
+        while (
+            not self._signals.came and (end_ns is None or now_ns < end_ns) and not reader_has_gone()
+        ):
             is_busy = commands is not None and commands.is_busy
             until_ns = now_ns + (_BUSY_NS if is_busy else SLICE_NS)
             self.watch.listen(until_ns if end_ns is None else min(until_ns, end_ns))

@@ -59,7 +59,7 @@ ip link set eth0 up
 ip address add 10.9.0.2/24 dev eth0
 ip address add fe80::2/64 dev eth0
 export PYTHONHOME=/%(home)s LD_LIBRARY_PATH=/%(libraries)s
-stty -F /dev/ttyS0 raw
+stty -F /dev/ttyS0 raw -echo
 /%(home)s/bin/python -S -P -m %(program)s < /job.json > /dev/ttyS0
 reboot -f
 """

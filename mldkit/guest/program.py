@@ -1,6 +1,7 @@
 """What runs in the guest: a job that comes in, a report that goes out, on the first serial port.
 
-The report is one line, compressed and in base64. This module is packed into the guest, so it
+The report is one line, compressed and in base64; before it questions may go out, each of which is
+answered by one line. This module is packed into the guest, so it
 knows nothing of the machine outside.
 """
 
@@ -10,6 +11,7 @@ import base64
 import json
 import sys
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import MldkitError
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 READY = "ready"
 REPORT = "report "
+ASK = "ask "
+_SERIAL = Path("/dev/ttyS0")
 
 
 def answer(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
@@ -31,3 +35,11 @@ def answer(work: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
         report = {"error": error.message, "hint": error.hint}
     packed = base64.b64encode(zlib.compress(json.dumps(report).encode()))
     print(REPORT + packed.decode(), flush=True)  # noqa: T201
+
+
+def ask(question: dict[str, Any]) -> dict[str, Any]:
+    """Ask whoever runs the machine, who sees the emulated devices from outside (`Guest.answer`)."""
+    with _SERIAL.open() as serial:
+        print(ASK + json.dumps(question), flush=True)  # noqa: T201
+        answered: dict[str, Any] = json.loads(serial.readline())
+    return answered

@@ -36,6 +36,7 @@ from mldkit.lab.state import (
 )
 from mldkit.link.namespace import (
     children_of,
+    complaint_of,
     entering,
     environment,
     unsharing,
@@ -171,12 +172,12 @@ class Lab:
         """Return a file as a process of the node sees it, such as /proc/net/igmp6."""
         done = self.run(node, "cat", path)
         if done.returncode:
-            raise LabError(f"{node}: {path}: {done.stderr.strip()}")
+            raise LabError(f"{node}: {path}: {complaint_of(done)}")
         return done.stdout
 
 
-def start(entry: LabEntry) -> Lab:
-    """Build a lab and leave it running."""
+def start(entry: LabEntry, seed: int = 0) -> Lab:
+    """Build a lab and leave it running; `seed` chooses what is broken, where there is a choice."""
     _refuse_inside()
     topology = entry.topology()
     with state.locked(entry.id):
@@ -192,7 +193,7 @@ def start(entry: LabEntry) -> Lab:
         state.folder(entry.id).mkdir(mode=0o700)
         (state.folder(entry.id) / USED).touch(mode=0o600)
         try:
-            started = _hold(entry, topology)
+            started = _hold(entry, topology, seed)
         except BaseException:
             state.remove(entry.id)
             raise
@@ -215,9 +216,9 @@ def _refuse_inside() -> None:
         raise LabError("this shell is inside a lab", hint="leave it first: exit")
 
 
-def _hold(entry: LabEntry, topology: Topology) -> State:
+def _hold(entry: LabEntry, topology: Topology, seed: int) -> State:
     """Start the holder, wait until the lab is built, write its state and let it go on."""
-    program = module_command("mldkit.lab.holder", str(entry.folder))
+    program = module_command("mldkit.lab.holder", str(entry.folder), str(seed))
     # Elsewhere the working directory is another one, from which mldkit may have been found.
     path = f"PYTHONPATH={Path(mldkit.__file__).parents[1]}"
     wrapped = shlex.join(["env", path, *module_command("mldkit")])
@@ -252,6 +253,7 @@ def _hold(entry: LabEntry, topology: Topology) -> State:
                 rootless=is_rootless,
                 nodes=tuple(topology.nodes),
                 links=tuple(topology.captures()),
+                seed=seed,
             )
             state.write(found)
             _stream(holder.stdin).write("go\n")

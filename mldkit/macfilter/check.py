@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LinkError, UnsupportedError
-from mldkit.link.namespace import Sandbox
+from mldkit.link.namespace import Sandbox, complaint_of
 from mldkit.link.own_command import mldkit_command
 from mldkit.model.addresses import text
 
@@ -26,15 +26,17 @@ _LIMIT_SECONDS = 300
 _SECONDS_A_GROUP = 2
 
 
-def run_vehicle(name: str, groups: Iterable[Address], seed: int) -> dict[str, Any]:
-    """Return `frames`, `statements` and `notes` of one vehicle.
+def run_vehicle(
+    name: str, groups: Iterable[Address], seed: int, driver: str = "e1000e"
+) -> dict[str, Any]:
+    """Return `frames`, `statements` and `notes` of one vehicle; `driver` is that of the guest.
 
     Raises `UnsupportedError` where the machine lacks what it needs.
     """
     if name == "qemu":
         from mldkit.macfilter.qemu import machine
 
-        return machine.run_vehicle(groups, seed)
+        return machine.run_vehicle(groups, seed, driver)
     listed = [text(group) for group in groups]
     job = {"vehicle": name, "groups": listed, "seed": seed}
     limit = _LIMIT_SECONDS + _SECONDS_A_GROUP * len(listed)
@@ -42,8 +44,7 @@ def run_vehicle(name: str, groups: Iterable[Address], seed: int) -> dict[str, An
         command = [*mldkit_command()[:-1], "mldkit.macfilter.worker"]
         done = sandbox.run(command, given=json.dumps(job), timeout=limit)
     if done.returncode or not done.stdout:
-        last = done.stderr.strip().splitlines()[-1:]
-        raise LinkError(f"{name}: the check ended early: {''.join(last)}")
+        raise LinkError(f"{name}: the check ended early: {complaint_of(done).rpartition('; ')[2]}")
     report: dict[str, Any] = json.loads(done.stdout)
     if "error" in report:
         kind = UnsupportedError if report["unsupported"] else LinkError

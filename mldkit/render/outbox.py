@@ -19,11 +19,11 @@ import select
 import socket
 import stat
 from collections import deque
-from contextlib import suppress
 from typing import Protocol
 
 from mldkit.link import clock
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.streams import take_reader_for_gone
 
 STANDARD_OUTPUT = 1
 """Its descriptor."""
@@ -80,16 +80,29 @@ class Outbox:
         return True
 
     def flush(self) -> None:
-        """Write what is taken without a wait; raises OSError as a write does."""
-        with suppress(BlockingIOError):
-            while self._waiting:
-                octets = self._waiting[0]
-                count = self._sink.write(octets[:_AT_ONCE])
-                self._octets -= count
-                if count < len(octets):
-                    self._waiting[0] = octets[count:]
-                else:
-                    self._waiting.popleft()
+        """Write what is taken without a wait; raises OSError as a write does.
+
+        A reader that has gone is none: what waits is thrown away, and who writes may look at
+        `reader_has_gone`.
+        """
+        try:
+            self._flush()
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            take_reader_for_gone()
+            self._waiting.clear()
+            self._octets = 0
+
+    def _flush(self) -> None:
+        while self._waiting:
+            octets = self._waiting[0]
+            count = self._sink.write(octets[:_AT_ONCE])
+            self._octets -= count
+            if count < len(octets):
+                self._waiting[0] = octets[count:]
+            else:
+                self._waiting.popleft()
 
     def drain(self, patience_ns: int = PATIENCE_NS) -> None:
         """Give the reader some time for what waits; the rest is left out."""

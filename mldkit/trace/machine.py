@@ -23,12 +23,14 @@ MANY = 300
 """MACs that the guest adds by hand."""
 
 
-def tour(acts: tuple[str, ...] = ()) -> GuestRun:
-    """Boot the guest and let it do its acts; all kinds where none is named.
+def tour(acts: tuple[str, ...] = (), *, many: int = MANY) -> GuestRun:
+    """Boot the guest and let it do its acts, all kinds where none is named.
+
+    `many` is how many MACs it adds by hand.
 
     Raises `UnsupportedError` where QEMU, busybox or a kernel is missing.
     """
-    job = {"acts": list(acts), "many": MANY}
+    job = {"acts": list(acts), "many": many}
     return run_guest(Guest(_PROGRAM, job, _NICS, ("e1000e",)))
 
 

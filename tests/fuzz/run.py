@@ -42,6 +42,9 @@ _MODULES = {
     "lab": "lab_files",
     "tables": "kernel_tables",
     "netlink": "netlink_messages",
+    "tracing": "trace_text",
+    "ethtool": "ethtool_answers",
+    "firewall": "firewall_listings",
     "notations": "notations",
 }
 NAMES = tuple(_MODULES)

@@ -10,9 +10,12 @@ import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import remove_leftovers
 from tests.fuzz import kills
 
 pytestmark = pytest.mark.netns
@@ -52,3 +55,45 @@ def test_what_is_left_is_found_and_named() -> None:
     assert "  mounts: /run/netns/leak\n" in told
     assert "  files: /run/netns/leak\n" in told
     assert json.loads(told.splitlines()[-1])["left"] == 1
+
+
+TEST = """
+import time
+from tests import conftest
+with conftest._namespaces() as make:
+    namespace = make()
+    child = namespace.spawn("sleep", "300")
+    while not conftest._output("ip", "netns", "pids", namespace.name):
+        time.sleep(0.01)
+    print(namespace.name, child.pid, flush=True)
+    time.sleep(300)
+"""
+
+
+def test_what_a_test_that_was_killed_has_made_goes_before_the_next_one() -> None:
+    if os.geteuid():
+        pytest.skip("needs root")
+    with subprocess.Popen(
+        [sys.executable, "-c", TEST], stdout=subprocess.PIPE, text=True, cwd=kills.ROOT
+    ) as test:
+        assert test.stdout is not None
+        name, pid = test.stdout.readline().split()
+        remove_leftovers()
+        assert Path("/run/netns", name).exists(), "it is not left over while its test runs"
+        test.kill()
+    assert Path("/run/netns", name).exists()
+
+    remove_leftovers()
+
+    assert not Path("/run/netns", name).exists()
+    until = time.monotonic() + 20
+    while runs(pid):
+        assert time.monotonic() < until, "its program still runs"
+        time.sleep(0.01)
+
+
+def runs(pid: str) -> bool:
+    try:
+        return Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False

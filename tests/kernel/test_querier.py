@@ -145,6 +145,16 @@ def test_a_signal_to_end_gives_the_document_and_0(link: Link) -> None:
     assert stream.events[-1]["interrupted"]
 
 
+def test_a_reader_who_goes_ends_it_and_the_sums_are_said(link: Link) -> None:
+    child = link.near.spawn_mldkit("querier", "-i", "eth1", *QUICK)
+    assert child.stdout is not None
+    assert "this one: start" in child.stdout.readline()
+    child.stdout.close()
+    assert child.wait(timeout=20) == 0
+    assert child.stderr is not None
+    assert "0 groups listened to" in child.stderr.read()
+
+
 def test_an_address_that_goes_is_told_once_and_queries_go_on(link: Link) -> None:
     own = "10.9.0.1"
     querier = begin(link.near, *QUICK, "-4")

@@ -7,10 +7,12 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from contextlib import suppress
@@ -175,6 +177,9 @@ def test_one_document_with_json(link: Link) -> None:
         pytest.param("false", id="failing"),
         pytest.param("sh -c 'kill -9 $$'", id="dying"),
         pytest.param("yes", id="noisy"),
+        pytest.param("sh -c 'exec <&- >&- 2>&-; exit 0'", id="closing all"),
+        pytest.param("sh -c 'for i in 1 2 3; do setsid sleep 4321 & done'", id="forking"),
+        pytest.param("sh -c 'kill -9 $PPID'", id="killing its parent"),
     ],
 )
 def test_no_command_stops_the_watch(link: Link, command: str) -> None:
@@ -187,6 +192,31 @@ def test_no_command_stops_the_watch(link: Link, command: str) -> None:
 
     assert watcher.process.poll() is None
     watcher.process.kill()
+
+
+def test_a_launcher_that_a_command_has_stopped_ends_with_the_watch(link: Link) -> None:
+    with tempfile.TemporaryDirectory(prefix="mldkit-stopped-") as folder:
+        Path(folder).chmod(0o777)
+        once = f"sh -c 'mkdir {folder}/once && kill -STOP $PPID'"
+        watcher = begin(link, "--exec-user", "nobody", "--exec", once)
+        (launcher,) = children_of(watcher.process.pid)
+        state = Path(f"/proc/{launcher}/stat")
+        tell_join(link, "239.7.7.1")
+        watcher.wait_for(event="join", group="239.7.7.1")
+        until_true(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+        tell_join(link, "239.7.7.2")
+        watcher.wait_for(event="join", group="239.7.7.2")
+
+        watcher.process.kill()
+
+        watcher.process.wait()
+        until_true(lambda: not state.exists() or _is_zombie(launcher))
+
+
+def tell_join(link: Link, group: str) -> None:
+    story = Story()
+    story.report(0, "10.9.0.77", f"TO_EX({group})")
+    tell(link.far, link.interface, story)
 
 
 def test_commands_get_the_events(link: Link, tmp_path: Path) -> None:
@@ -256,3 +286,20 @@ def test_a_terminal_gets_a_table_and_its_cursor_back(link: Link) -> None:
     assert child.wait(timeout=LONG_S) == 0
     assert b"Group / host" in shown
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+
+
+def test_a_reader_who_goes_ends_it_with_the_code_of_what_was_found(link: Link) -> None:
+    child = link.near.spawn_mldkit("watch", "-i", link.interface, "--format", "ndjson")
+    faulty = ("query", "-i", link.interface, "-6", "--no-router-alert", "--wait", "0")
+    assert child.stdout is not None
+    while not select.select([child.stdout], [], [], 0)[0]:
+        link.far.mldkit(*faulty, "--source", "fe80::99")
+    child.stdout.close()
+    # An event that nobody reads; each sender is a finding of its own.
+    number = 0
+    while child.poll() is None:
+        number += 1
+        link.far.mldkit(*faulty, "--source", f"fe80::9:{number:x}")
+    assert child.returncode == 1
+    assert child.stderr is not None
+    assert " error" in child.stderr.read().splitlines()[-1]

@@ -22,7 +22,7 @@ from mldkit.link.interfaces import find
 from mldkit.link.macs import change_list
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.probes import Mode, Probe
-from mldkit.macfilter.qemu.device_registers import DeviceRegisters
+from mldkit.macfilter.qemu.device_registers import DeviceRegisters, OutsideList
 from mldkit.macfilter.qemu.nics import EMULATED, EmulatedNic
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
 from mldkit.macfilter.stage import FilterStage, PacketCable, Proof
@@ -50,7 +50,9 @@ class QemuVehicle(FilterStage):
         super().__init__("qemu", "eth0", groups, seed)
         self._nic = nic
         self.device = find_device(nic.device)
-        self._registers = DeviceRegisters(nic.driver, self.interface)
+        self._held_by_device: DeviceRegisters | OutsideList = (
+            OutsideList() if nic.lists_outside else DeviceRegisters(nic.driver, self.interface)
+        )
         self._wanted = self.groups
         for group in _SPARE:
             if len(self._wanted) < _WANTED and group not in self._wanted:
@@ -106,7 +108,7 @@ class QemuVehicle(FilterStage):
 
     def programmed(self, mode: Mode) -> None:
         """Hold what the driver has written against the model, before frames are sent."""
-        for text, holds in self._registers.compare(self.receive_filter(mode)):
+        for text, holds in self._held_by_device.compare(self.receive_filter(mode)):
             self.proof.statements.append(
                 {"state": self._now, "mode": str(mode), "text": text, "holds": holds}
             )

@@ -13,6 +13,7 @@ from mldkit.model.units import SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from mldkit.guest.monitor import Monitor
     from mldkit.model.addresses import Address
 
 _PROGRAM = "mldkit.macfilter.qemu.guest"
@@ -36,6 +37,7 @@ def run_vehicle(groups: Iterable[Address], seed: int, driver: str = "e1000e") ->
             modules=tuple(dict.fromkeys((driver, "e1000e"))),
             # include/linux/ioport.h: what a driver holds may be mapped by others, too.
             parameters="iomem=relaxed" if nic.maps_memory else "",
+            answer=_rx_filter if nic.lists_outside else None,
         )
     )
     boot, whole = (time_ns / SECOND for time_ns in (run.ready_ns, run.whole_ns))
@@ -44,3 +46,9 @@ def run_vehicle(groups: Iterable[Address], seed: int, driver: str = "e1000e") ->
         f"and done after {whole:.1f} s"
     )
     return run.report
+
+
+def _rx_filter(_: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+    """Return what QEMU's device under test was given by its driver."""
+    (held,) = monitor.ask("query-rx-filter", name="nic0")
+    return dict(held)

@@ -26,6 +26,8 @@ class EmulatedNic:
     """Frames in a row; small rings lose some of more."""
     maps_memory: bool = False
     """Its registers are mapped while the driver holds them, which a kernel has to be told."""
+    lists_outside: bool = False
+    """It has no registers, and QEMU tells what it was given (query-rx-filter)."""
 
 
 EMULATED = {
@@ -40,7 +42,7 @@ EMULATED = {
         EmulatedNic("8139cp", "8139cp", "rtl8139", maps_memory=True),
         EmulatedNic("pcnet32", "pcnet32", "pcnet"),
         EmulatedNic("ne2k-pci", "ne2k-pci", "ne2k_pci", more=(20, 100), maps_memory=True),
-        EmulatedNic("virtio_net", "virtio_net", "virtio-net-pci", batch=64),
+        EmulatedNic("virtio_net", "virtio_net", "virtio-net-pci", batch=64, lists_outside=True),
         EmulatedNic("vmxnet3", "vmxnet3", "vmxnet3", batch=64),
         EmulatedNic("e100", "e100@qemu", "i82559er"),
     )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from mldkit.trace.act import Act
 
 KERNELS = ("6.1", "6.12", "6.18")
-_PLACE = Path(__file__).parent / "recordings"
+_PLACE = Path(__file__).parents[3] / "docs/measured/trace"
 
 
 @cache
