@@ -84,7 +84,7 @@ class LiveFeed:
         self._deaf_since_ns: int | None = None
         self._ahead: list[Frame] = []
         """What was read already, but came after the time that is listened to."""
-        self._given = self._folded = 0
+        self._folded = 0
 
     def begin(self) -> None:
         """Open the interface; raise LinkError where there is none or we may not.
@@ -111,8 +111,8 @@ class LiveFeed:
     @property
     def account(self) -> Account:
         """What became of the frames so far; it is complete after `rest`."""
-        counts = self._presence.counts
-        return Account(counts.received, self._folded, counts.dropped, self._given - self._folded)
+        counts, left = self._presence.counts, self._presence.taken - self._folded
+        return Account(counts.received, self._folded, counts.dropped, left)
 
     @property
     def is_plain(self) -> bool:
@@ -137,7 +137,6 @@ class LiveFeed:
         ahead, self._ahead = self._ahead, []
         yield from self._parts(ahead, time_ns)
         for frames in self._presence.hear(until_ns):
-            self._given += len(frames)
             yield from self._parts(frames, time_ns)
         self._look()
         passed_ns = self.passed_ns(until_ns)
@@ -154,7 +153,6 @@ class LiveFeed:
         ahead, self._ahead = self._ahead, []
         yield from self._parts(ahead, end_ns)
         for frames in self._presence.rest():
-            self._given += len(frames)
             yield from self._parts(frames, end_ns)
         self._ahead.clear()
         self._presence.close()
