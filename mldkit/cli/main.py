@@ -90,8 +90,8 @@ class VerbParser(Parser):
                 found, extra = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_inside = False
-        # An empty word would leave nothing to see.
-        words = " ".join(word or "''" for word in extra)
+        # Of an empty word nothing would be seen.
+        words = " ".join(word if word.strip() else repr(word) for word in extra)
         if _GLOBAL_OPTIONS.intersection(extra):
             _complain(
                 f"unrecognized arguments: {words}",
