@@ -236,7 +236,8 @@ def _complain(message: str, *, hint: str | None = None) -> None:
     from mldkit.render.terminal import printable  # only errors need it
 
     if len(message) > _MOST_SHOWN:
-        message = f"{message[:_MOST_SHOWN]}..."
+        # The beginning names the argument, the end says what is wrong.
+        message = f"{message[: _MOST_SHOWN // 2]} ... {message[-_MOST_SHOWN // 2 :]}"
     streams.say(f"mldkit: {printable(message)}")
     if hint:
         streams.say(f"hint: {printable(hint)}")
