@@ -45,6 +45,7 @@ _MODULES = {
     "tracing": "trace_text",
     "ethtool": "ethtool_answers",
     "firewall": "firewall_listings",
+    "defects": "defect_words",
     "notations": "notations",
 }
 NAMES = tuple(_MODULES)

@@ -18,6 +18,8 @@ from unittest import mock
 
 import pytest
 
+from mldkit.craft import defects
+from mldkit.craft.settings import set_field
 from mldkit.link import capture, ethtool, interfaces, kernel_tables
 from mldkit.model import addresses, codes
 from mldkit.path import firewall
@@ -122,6 +124,11 @@ def _plant(name: str) -> Iterator[None]:
         "ethtool": lambda: mock.patch.object(ethtool, "_strings", _without_empty_names),
         "firewall": lambda: mock.patch.object(
             firewall, "_is_named", lambda _, entry: isinstance(entry, dict)
+        ),
+        "defects": lambda: mock.patch.object(
+            defects,
+            "set_field",
+            _raising(IndexError("planted"), lambda _, it: it.index > 0, set_field),
         ),
         "notations": lambda: mock.patch.object(
             addresses, "_HEX", frozenset("0123456789abcdefABCDEF+ ")
