@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mldkit.cli import macfilter_check, macfilter_path
 from mldkit.cli.arguments import add_format, mac, whole_number
@@ -15,6 +15,7 @@ from mldkit.macfilter.subject import FilterSubject
 from mldkit.model.addresses import group_mac, mac_text, parse_mac, text
 from mldkit.model.notation import parse_group_spec
 from mldkit.render.macfilter import SCHEMA, frame_json, frame_lines
+from mldkit.render.registers import register_lines, registers_json
 from mldkit.render.terminal import note, print_json
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ examples:
   mldkit macfilter explain 239.99.2.3 --nic e1000e --joined 239.1.2.3
   mldkit macfilter explain ff15::4321:1234 --nic 8139cp --joined ff15::1+33
   mldkit macfilter explain 33:33:43:21:12:34 --nic igb --collide 5
+  mldkit macfilter explain 239.99.2.3 --nic e1000e --joined 239.1.2.3 --registers
 """
 
 
@@ -86,6 +88,11 @@ def _configure_explain(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="name N groups that the device cannot tell apart from it",
     )
+    parser.add_argument(
+        "--registers",
+        action="store_true",
+        help="also print what the driver of --nic writes into its registers",
+    )
     macfilter_path.configure(parser)
     add_format(parser)
 
@@ -122,6 +129,8 @@ def _explain(args: argparse.Namespace) -> int:
             "the following arguments are required: GROUP|MAC",
             hint=swallowed if args.joined else "see mldkit macfilter explain --help",
         )
+    if args.registers and (args.nic is None or args.interface is not None):
+        raise UsageError("--registers tells what a driver writes: name it with --nic")
     if args.interface is not None:
         return macfilter_path.run(args, subjects)
     macfilter_path.refuse_without_interface(args)
@@ -129,25 +138,14 @@ def _explain(args: argparse.Namespace) -> int:
     joined = [subject for given in args.joined for subject in given]
     receive_filter = _filter(args, device, joined)
     frames = [frame_json(subject, receive_filter, args.collide) for subject in subjects]
-    fill = receive_filter.fill_text() if joined else ""
+    registers = registers_json(receive_filter) if args.registers else None
     _note_what_was_assumed(args, receive_filter, joined)
-    if args.format == "json":
-        print_json(
-            {
-                "schema": SCHEMA,
-                "nic": device.id,
-                "kernels": device.kernels or None,
-                "fill": fill or None,
-                "strangers": receive_filter.strangers(),
-                "frames": frames,
-            }
-        )
-    else:
-        for subject, frame in zip(subjects, frames, strict=True):
-            if args.format == "ndjson":
-                print_json({"nic": device.id, **frame})
-            else:
-                print("\n".join(frame_lines(subject, frame, device)))
+    whole = {
+        "kernels": device.kernels or None,
+        "fill": (receive_filter.fill_text() if joined else "") or None,
+        "strangers": receive_filter.strangers(),
+    }
+    _print(args, device, list(zip(subjects, frames, strict=True)), registers, whole)
     return 0
 
 
@@ -166,6 +164,29 @@ def _note_what_was_assumed(
     for subject in joined:
         if not subject.is_loaded:
             note(args, f"{subject.given} is never given to a device: its scope is below 2")
+
+
+def _print(
+    args: argparse.Namespace,
+    device: Device,
+    entries: list[tuple[FilterSubject, dict[str, Any]]],
+    registers: dict[str, Any] | None,
+    whole: dict[str, Any],
+) -> None:
+    more = {} if registers is None else {"registers": registers}
+    if args.format == "json":
+        frames = [frame for _, frame in entries]
+        print_json({"schema": SCHEMA, "nic": device.id, **whole, "frames": frames, **more})
+    elif args.format == "ndjson":
+        for _, frame in entries:
+            print_json({"nic": device.id, **frame})
+        if more:
+            print_json({"nic": device.id, **more})
+    else:
+        for subject, frame in entries:
+            print("\n".join(frame_lines(subject, frame, device)))
+        if registers is not None:
+            print("\n".join(register_lines(device, registers)))
 
 
 def _filter(args: argparse.Namespace, device: Device, joined: list[FilterSubject]) -> ReceiveFilter:

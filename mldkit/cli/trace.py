@@ -115,6 +115,8 @@ class Listener:
                 self._args,
                 f"note: {self.story.lost} entries of the tracer were lost; acts are missing or cut",
             )
+        for name, times in self.story.unseen.items():
+            note(self._args, f"note: {times:,} calls of {name} for this interface were not seen")
         if self.story.text.unread:
             note(self._args, f"note: {self.story.text.unread} lines were not understood")
 

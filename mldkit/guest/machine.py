@@ -112,7 +112,9 @@ def run_guest(guest: Guest) -> GuestRun:
         )  # fmt: skip
         far.close()
         held.callback(child.kill)
-        talk = _Talk(child, Monitor(near), guest)
+        monitor = Monitor(near)
+        held.callback(monitor.close)
+        talk = _Talk(child, monitor, guest)
         report = talk.report(console)
         now_ns = clock.now_ns()
         return GuestRun(report, kernel.release, talk.ready_ns - started_ns, now_ns - started_ns)

@@ -29,6 +29,10 @@ class Monitor:
         self._channel = channel
         self._greeted = False
 
+    def close(self) -> None:
+        """Let the reading side go; the socket is its maker's."""
+        self._lines.close()
+
     def ask(self, command: str, **arguments: object) -> Any:  # noqa: ANN401 (whatever QMP returns)
         """Return what a command returns; raise `LinkError` where QEMU refuses it."""
         if not self._greeted:

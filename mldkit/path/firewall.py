@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.path.packet_match import fact, within
-from mldkit.path.rule_words import chain_name, rule_text
+from mldkit.path.rule_words import chain_name, rule_text, statement_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,8 +144,8 @@ class _Judge:
         is_certain = True
         counted = None
         for statement in rule.get("expr", ()):
-            kind, value = next(iter(statement.items()))
-            if kind == "match":
+            kind, value = statement_of(statement)
+            if kind == "match" and isinstance(value, dict):
                 matches = self._match(rule, value)
                 if matches is False:
                     return {NEXT}
@@ -171,11 +171,12 @@ class _Judge:
             return {DROP}
         if kind in (ACCEPT, RETURN):
             return {kind}
+        name = value.get("target") if isinstance(value, dict) else None
         target = next(
             (
                 chain
                 for chain in self._ruleset.chains
-                if _place(chain, "name") == (rule["family"], rule["table"], value.get("target"))
+                if _place(chain, "name") == (rule["family"], rule["table"], name)
             ),
             None,
         )
@@ -192,7 +193,7 @@ class _Judge:
         known = fact(match.get("left"), self._packet)
         if known is None:
             return None
-        if not known and "payload" in match["left"]:
+        if not known and statement_of(match.get("left"))[0] == "payload":
             return False  # nft asks for the protocol first, whatever it compares then
         found = self._contains(rule, match.get("right"), known)
         operation = match.get("op", "==")
@@ -203,12 +204,12 @@ class _Judge:
     def _contains(self, rule: Json, wanted: Value, known: tuple[Value, ...]) -> bool | None:
         """Return whether one of the ways to write a known value is what a match wants."""
         if isinstance(wanted, dict):
-            kind, value = next(iter(wanted.items()))
-            if kind == "set":
+            kind, value = statement_of(wanted)
+            if kind == "set" and isinstance(value, list):
                 return _any(self._contains(rule, each, known) for each in value)
             if kind in ("prefix", "range"):
                 return within(kind, value, known)
-            if kind == "elem":
+            if kind == "elem" and isinstance(value, dict):
                 return self._contains(rule, value.get("val"), known)
             return None
         if isinstance(wanted, str) and wanted.startswith("@"):

@@ -93,7 +93,13 @@ def _us(time_ns: int) -> int | float:
 
 def document(story: Story, acts: list[Json]) -> Json:
     """Return the whole document."""
-    return {"schema": SCHEMA, **_head(story), "acts": acts, "lost": story.lost}
+    return {
+        "schema": SCHEMA,
+        **_head(story),
+        "acts": acts,
+        "lost": story.lost,
+        "not_seen": story.unseen,
+    }
 
 
 def _head(story: Story) -> dict[str, Any]:

@@ -7,6 +7,7 @@ devices of other namespaces can be told apart, and nothing needs to know where a
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from mldkit.trace.text import number
@@ -30,6 +31,7 @@ class Devices:
         """The devices of the namespace in the kernel's order, as of the last reading."""
         self._known: dict[int, str] = {}
         self._listing: list[int] | None = None
+        self._seen: Counter[tuple[str, int]] = Counter()
 
     def learn(self, listed: Happened) -> None:
         """Take one device of a reading."""
@@ -41,6 +43,25 @@ class Devices:
             self._listing.append(device)
             if len(self._listing) <= len(self.names):
                 self._known[device] = self.names[len(self._listing) - 1]
+
+    def count(self, probe: Happened) -> None:
+        """Count a call that was seen."""
+        device = number(probe.fields.get("dev", ""))
+        if device is not None:
+            self._seen[probe.name, device] += 1
+
+    def unseen(self, calls: dict[str, dict[str, int]], interface: str) -> dict[str, int]:
+        """Return how many calls for an interface were not seen, of those the kernel counted."""
+        found = {}
+        for name, by_device in calls.items():
+            missing = 0
+            for device, times in by_device.items():
+                address = number(device)
+                if address is not None and self._known.get(address) == interface:
+                    missing += times - self._seen[name, address]
+            if missing > 0:
+                found[name] = missing
+        return found
 
     def of(self, event: Happened) -> str | None:
         """Return the device of an event: None if it names none, "" if it is none of ours."""

@@ -5,6 +5,9 @@ has put into its callers cannot be seen at all. Which of these a kernel did is f
 kernel (`functions.found_in`), never written down. `callers` are those of the source that may end
 with the call: the caller is gone from the stack then, and this is how it is put back.
 
+What a report does for every group of an interface (add_grec) has no row: with thousands of groups
+it would fill the buffer and tell nothing.
+
 What a probe event takes from a function is written in the notation of kprobe_events. Only the
 first members of structures are relied on, which are the same from Linux 5.10 to 6.18.
 """

@@ -63,6 +63,9 @@ class Ending(NamedTuple):
     """The end, and how many entries found no room."""
 
     lost: int
+    calls: dict[str, dict[str, int]]
+    """How often functions were called for each device (its address in hexadecimal), counted by the
+    kernel beside the buffer."""
 
 
 Observation = Beginning | Line | Sighting | Tables | Announced | Ending

@@ -15,9 +15,9 @@ from mldkit.link.device import InterfaceDown, PacketSocket
 from mldkit.model.units import MILLISECOND
 from mldkit.trace.devices import LISTED
 from mldkit.trace.observation import Beginning, Ending, Line, Sighting, Tables
-from mldkit.trace.setup import prepare
+from mldkit.trace.setup import COUNTED, prepare
 from mldkit.trace.tables import read_texts
-from mldkit.trace.tracefs import TracingInstance, find_tracefs, remove_leftovers
+from mldkit.trace.tracefs import BUFFER_KB, TracingInstance, find_tracefs, remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,14 +30,14 @@ _POLL_NS = 100 * MILLISECOND
 class Recorder:
     """Traces from its making to `close`, which leaves nothing behind."""
 
-    def __init__(self, interface: str) -> None:
+    def __init__(self, interface: str, *, buffer_kb: int = BUFFER_KB) -> None:
         self.interface = interfaces.find(interface).name
         self._held = ExitStack()
         place = find_tracefs()
         self.removed = remove_leftovers(place)
         """What runs that were killed had left."""
         with self._held:
-            self._instance = TracingInstance(place, os.getpid())
+            self._instance = TracingInstance(place, os.getpid(), buffer_kb)
             self._held.callback(self._instance.close)
             self.tracing = prepare(self._instance)
             self._frames: PacketSocket | None = None
@@ -72,6 +72,8 @@ class Recorder:
             driver=_driver(self.interface),
         )
         yield self._tables()
+        # At once: what tells the addresses of the devices must not be overwritten.
+        yield from self.waiting()
 
     def poll(self, until_ns: int | None = None) -> Iterator[Observation]:
         """Give what has come since the last time, after waiting a little, or until then."""
@@ -95,7 +97,8 @@ class Recorder:
         """Stop; give what was still on its way."""
         self._instance.stop()
         yield from self.waiting()
-        yield Ending(self._instance.lost())
+        calls = {symbol: self._instance.counted(symbol) for symbol in COUNTED}
+        yield Ending(self._instance.lost(), calls)
 
     def _tables(self) -> Tables:
         return Tables(clock.now_ns(), read_texts(self.interface))

@@ -80,7 +80,7 @@ ROWS = (
     Function("igmpv3_send_report", "IPv4", IGMP, "builds a current-state report",
         callers=("igmp_gq_timer_expire", "igmp_timer_expire")),
     Function("igmpv3_newpack", "IPv4", IGMP, "begins a report",
-        callers=("add_grec", "igmpv3_send_report")),
+        callers=("igmpv3_send_report",)),
     Function("igmpv3_sendpack", "IPv4", IGMP, "sends a report",
         callers=("igmpv3_send_report", "igmpv3_send_cr")),
     Function("igmp_send_report", "IPv4", IGMP, "sends a report or leave of IGMPv1 or v2",

@@ -17,6 +17,8 @@ GRAPH = "function_graph"
 STACKS = "function"
 
 _EVENTS = ("workqueue/workqueue_queue_work", "net/net_dev_xmit")
+COUNTED = ("__ipv6_dev_mc_inc", "__ipv6_dev_mc_dec", "____ip_mc_inc_group", "__ip_mc_dec_group")
+"""Each is called once for a group that is joined or left: so it is known how many were not seen."""
 _TIMER_EVENT = "timer/timer_start"
 _TIMERS = ("delayed_work_timer_fn", "igmp_ifc_timer_expire", "igmp_gq_timer_expire",
            "igmp_timer_expire")  # fmt: skip
@@ -62,6 +64,8 @@ def prepare(instance: TracingInstance) -> Tracing:
         is_whole = row.arguments and row.name in found.get(row.name, ())
         if is_whole and not instance.probe(row.name, row.arguments):
             unprobed.append(row.name)
+    for symbol in COUNTED:
+        instance.count(symbol)
     _set_events(instance)
     # Some kernels refuse the better tracer to instances (6.1: EINVAL).
     graph = instance.set("current_tracer", GRAPH)

@@ -53,9 +53,10 @@ class Story:
         self.beginning: Beginning | None = None
         self.lost = 0
         """Entries that found no room."""
+        self.unseen: dict[str, int] = {}
+        """Functions that were called for this interface more often than was seen."""
         self.text = TraceText()
         self._trees = CallTrees()
-        self._now_ns = 0
         self._devices = devices.Devices()
         self._put_off = PutOff()
         self._open: list[Act] = []
@@ -86,6 +87,7 @@ class Story:
         elif isinstance(observation, Ending):
             self.lost = max(self.lost, observation.lost)
             yield from self.end()
+            self.unseen = self._devices.unseen(observation.calls, self._interface)
         else:
             self.beginning = observation
 
@@ -110,17 +112,18 @@ class Story:
         yield from self._over(tables.time_ns)
 
     def _take(self, entry: Entry) -> None:
-        if isinstance(entry, Lost):
-            self.lost += entry.entries
-        else:
-            self._now_ns = max(self._now_ns, entry.time_ns)
-            if isinstance(entry, Happened) and entry.name == devices.LISTED:
+        if isinstance(entry, Happened):
+            if entry.name == devices.LISTED:
                 if self.beginning is not None and entry.pid == self.beginning.pid:
                     self._devices.learn(entry)
                 return
+            self._devices.count(entry)
         for call in self._trees.feed(entry):
             self._place(call)
-        for call in self._trees.idle(self._now_ns):
+        if isinstance(entry, Lost):
+            self.lost += entry.entries
+            return
+        for call in self._trees.idle(entry.time_ns):
             self._place(call)
 
     def _place(self, call: Call) -> None:

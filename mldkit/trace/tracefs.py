@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 PLACES = (Path("/sys/kernel/tracing"), Path("/sys/kernel/debug/tracing"))
 _OURS = re.compile(r"^mldkit[-_](\d+)$")
 _PROBE = re.compile(r"^\w:(mldkit_(\d+))/(\w+) ")
-_BUFFER_KB = 8192
+_COUNTED = re.compile(r"\{ dev: ([0-9a-fx]+)\s*\} hitcount:\s+(\d+)")
+BUFFER_KB = 8192
+"""Of each processor."""
 _PIPE_OCTETS = 1 << 16
 
 
@@ -140,7 +142,7 @@ def append(path: Path, line: str) -> bool:
 class TracingInstance:
     """An instance with a tracer of its own, from its making to `close`."""
 
-    def __init__(self, place: Path, number: int) -> None:
+    def __init__(self, place: Path, number: int, buffer_kb: int = BUFFER_KB) -> None:
         self.place = place
         self.group = f"mldkit_{number}"
         self.path = place / "instances" / f"mldkit-{number}"
@@ -152,7 +154,7 @@ class TracingInstance:
         except OSError as error:
             raise LinkError(f"trace: no tracing instance: {error.strerror}") from error
         self.set("tracing_on", "0")
-        self.set("buffer_size_kb", str(_BUFFER_KB))
+        self.set("buffer_size_kb", str(buffer_kb))
 
     def set(self, name: str, value: str) -> bool:
         """Write a control file; return whether the kernel took it."""
@@ -176,6 +178,18 @@ class TracingInstance:
             return False
         self._probes.append(symbol)
         return self.set(f"events/{self.group}/{symbol}/enable", "1")
+
+    def count(self, symbol: str) -> bool:
+        """Have the calls of a function that has a probe counted for each device, lost or not."""
+        return self.set(f"events/{self.group}/{symbol}/trigger", "hist:keys=dev.hex")
+
+    def counted(self, symbol: str) -> dict[str, int]:
+        """Return how often a function was called for each device."""
+        try:
+            histogram = (self.path / f"events/{self.group}/{symbol}/hist").read_text()
+        except OSError:
+            return {}
+        return {device: int(number) for device, number in _COUNTED.findall(histogram)}
 
     def start(self) -> None:
         """Begin to trace; from here on `lines` has what happens."""

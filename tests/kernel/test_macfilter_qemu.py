@@ -5,8 +5,6 @@ Without QEMU, a static busybox and a kernel (`MLDKIT_KERNEL`, or one in /boot) t
 
 from __future__ import annotations
 
-import json
-import shutil
 import signal
 import subprocess
 import sys
@@ -18,8 +16,7 @@ from typing import Any
 import pytest
 
 from mldkit.cli.main import main
-from mldkit.errors import UnsupportedError
-from mldkit.guest.kernel import find_kernel
+from tests.kernel.guest_tools import need_guest, on_more_kernels, run_json
 
 pytestmark = pytest.mark.qemu
 
@@ -30,22 +27,12 @@ STATES = [
 
 @pytest.fixture(scope="module")
 def _tools() -> None:
-    for program in ("qemu-system-x86_64", "busybox"):
-        if shutil.which(program) is None:
-            pytest.skip(f"{program} is not installed")
-    try:
-        find_kernel("e1000e")
-    except UnsupportedError as error:
-        pytest.skip(error.message)
+    need_guest()
 
 
 @pytest.fixture(scope="module")
 def document(_tools: None) -> dict[str, Any]:
-    command = [sys.executable, "-m", "mldkit", "macfilter", "check", "--on", "qemu", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    return run_json("macfilter", "check", "--on", "qemu")
 
 
 def observed(document: dict[str, Any], state: str, *kinds: str) -> Counter[str]:
@@ -96,6 +83,41 @@ def test_what_joined_sockets_get_ends_with_the_membership(document: dict[str, An
     assert layers["joined"] == {"none", "device", "ip", "socket"}
     assert layers["left"] == layers["default"] == {"none", "device"}
     assert set(observed(document, "left", "group")) == {"dropped"}
+
+
+def registers_agree(document: dict[str, Any], count: int) -> bool:
+    read = [e for e in document["statements"] if e["text"].startswith(("registers", "query-rx"))]
+    assert len(read) == count, document["statements"]
+    return all(" 0 differ from the model" in entry["text"] for entry in read)
+
+
+def test_the_registers_are_those_of_the_model_in_every_state(document: dict[str, Any]) -> None:
+    assert registers_agree(document, len(STATES))
+
+
+@pytest.mark.usefixtures("_tools")
+@on_more_kernels
+def test_the_driver_and_its_registers_on_other_kernels(kernel: str) -> None:
+    found = run_json("macfilter", "check", "--on", "qemu", kernel=kernel)
+    assert found["wrong"] == 0
+    assert len(found["frames"]) > 1000
+    assert registers_agree(found, len(STATES))
+
+
+@pytest.mark.usefixtures("_tools")
+@pytest.mark.parametrize(
+    ("nic", "states"),
+    [
+        ("e1000", 9), ("8139cp", 7), ("pcnet32", 7), ("ne2k-pci", 7), ("virtio_net", 7),
+        ("vmxnet3", 0), ("e100", 0),
+    ],
+)  # fmt: skip
+def test_other_drivers_do_what_the_model_says_of_a_thousand_frames(nic: str, states: int) -> None:
+    found = run_json("macfilter", "check", "--on", "qemu", "--nic", nic)
+    assert found["wrong"] == 0
+    assert found["known"] == len(found["frames"]) > 1000
+    assert {frame["observed"] for frame in found["frames"]} == {"passed", "dropped"}
+    assert registers_agree(found, states)
 
 
 @pytest.mark.usefixtures("_tools")

@@ -69,14 +69,15 @@ def test_tail_calls_are_put_back_and_marked() -> None:
 
 
 def test_a_call_that_returned_is_no_caller() -> None:
-    # add_grec returned to mld_send_report, which then ended with mld_sendpack.
+    # igmpv3_newpack returned to igmpv3_send_report, which then ended with igmpv3_sendpack.
     (tree,) = from_stacks(
-        "mld_gq_work",
-        "mld_send_report < mld_gq_work",
-        "add_grec < mld_send_report < mld_gq_work",
-        "mld_sendpack < mld_gq_work",
+        "igmp_gq_timer_expire",
+        "igmpv3_send_report.isra.0 < igmp_gq_timer_expire",
+        "igmpv3_newpack < igmpv3_send_report.isra.0 < igmp_gq_timer_expire",
+        "igmpv3_sendpack < igmp_gq_timer_expire",
     )
-    assert shape(tree) == ("mld_gq_work", ("mld_send_report", ("add_grec",), ("mld_sendpack",)))
+    below = ("igmpv3_send_report", ("igmpv3_newpack",), ("igmpv3_sendpack",))
+    assert shape(tree) == ("igmp_gq_timer_expire", below)
 
 
 def test_two_calls_of_the_same_function_are_two_trees() -> None:
