@@ -46,6 +46,7 @@ _MODULES = {
     "ethtool": "ethtool_answers",
     "firewall": "firewall_listings",
     "defects": "defect_words",
+    "media": "media_streams",
     "notations": "notations",
 }
 NAMES = tuple(_MODULES)
