@@ -92,7 +92,6 @@ class Reading:
     counters: dict[str, int]
     reverse_path_filter: int
     """Of the host's interface: the larger one of its own and of `all`."""
-    all_reverse_path_filter: int
     accepts_local: bool
     routes: dict[Address, ReturnRoute] = field(default_factory=dict)
     """The way back, by source."""
@@ -169,7 +168,6 @@ def take(
         members=members,
         counters=network_counters.read(),
         reverse_path_filter=return_route.reverse_path_filter(host.name),
-        all_reverse_path_filter=return_route.setting("all", "rp_filter"),
         accepts_local=any(
             return_route.setting(name, "accept_local") for name in ("all", host.name)
         ),
