@@ -154,7 +154,7 @@ def reverse_path(reading: Reading, frame: PathFrame) -> StageResult:
     back = reading.routes[source]
     has_address = any(len(a.address) == 4 for a in reading.state.addresses.get(host.index, ()))
     where = f"rp_filter is {mode}, and {text(source)}"
-    cure = f"a route to {text(source)} by {host.name}, or a rp_filter of 0"
+    cure = f"a route to {text(source)} by {host.name}, or rp_filter 0 for it and for all"
     if not back.exists:
         reason = f"{where} has no route back"
     elif host.index in back.interfaces:
