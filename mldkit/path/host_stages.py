@@ -151,6 +151,10 @@ def reverse_path(reading: Reading, frame: PathFrame) -> StageResult:
             Passage.PASSES,
             "no source to look for" if mode else "rp_filter is 0",
         )
+    above = reading.devices.get(host.master or 0)
+    if above is not None and above.kind == "vrf":
+        reason = f"rp_filter is {mode}, and the routes of {above.name} are not looked at here"
+        return StageResult(Stage.REVERSE_PATH, Passage.UNKNOWN, reason, counter, confirm)
     back = reading.routes[source]
     has_address = any(len(a.address) == 4 for a in reading.state.addresses.get(host.index, ()))
     where = f"rp_filter is {mode}, and {text(source)}"

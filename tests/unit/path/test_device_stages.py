@@ -9,8 +9,10 @@ import pytest
 
 from mldkit.link.bridge_state import BridgePort, BridgeSettings
 from mldkit.link.ethtool import Driver
+from mldkit.link.return_route import ReturnRoute
 from mldkit.macfilter.devices import DEVICES, SortingPlace
 from mldkit.macfilter.receive_filter import Passage
+from mldkit.model.addresses import parse
 from mldkit.path.stage import Stage
 from mldkit.path.walk import Walker
 from tests.unit.path.readings import device, frame, reading
@@ -141,3 +143,18 @@ def test_a_bridge_that_filters_vlans_is_left_open() -> None:
     above = device(4, "br0", "bridge", bridge=BridgeSettings(filters_vlans=True))
     found = reading([port, above], named="p1", host="br0", joined=(GROUP,), driver=Driver("veth"))
     assert at(Walker(found).walk(frame(GROUP)), Stage.BRIDGE).verdict is Passage.UNKNOWN
+
+
+def test_the_routes_of_a_vrf_are_not_those_of_the_host() -> None:
+    devices = [device(2, "eth0", master=4), device(4, "red", "vrf")]
+    source = parse("192.0.2.7")
+    found = reading(
+        devices, named="eth0", joined=(GROUP,), driver=Driver("igb"), reverse_path_filter=1,
+        routes={source: ReturnRoute()},
+    )  # fmt: skip
+    walked = Walker(found).walk(frame(GROUP, "192.0.2.7"))
+    assert at(walked, Stage.REVERSE_PATH).verdict is Passage.UNKNOWN
+    alone = dataclasses.replace(found, devices={2: device(2, "eth0")})
+    assert at(Walker(alone).walk(frame(GROUP, "192.0.2.7")), Stage.REVERSE_PATH).verdict is (
+        Passage.DROPPED
+    )
