@@ -73,6 +73,8 @@ class Reading:
     """Where the IP layer takes it."""
     devices: dict[int, DeviceDetails]
     driver: Driver
+    chip: int | None
+    """Its PCI device number; None: no PCI, or it cannot be seen."""
     features: frozenset[str] | None
     driver_counters: dict[str, int]
     unicast: tuple[bytes, ...]
@@ -139,6 +141,7 @@ def take(
     groups = {frame.group for frame in listed if frame.group}
     wanted = {(e.index, e.group): e.users for e in state.groups if e.group in groups}
     sockets = receiving_sockets.find(wanted)
+    driver = ethtool.driver(card.name)
     members: dict[Wanted, list[KernelFilter]] = {}
     for one in sockets.members:
         members.setdefault((one.index, one.group), []).append(one)
@@ -153,7 +156,8 @@ def take(
         card=card,
         host=host,
         devices=devices,
-        driver=ethtool.driver(card.name),
+        driver=driver,
+        chip=ethtool.chip(driver.bus),
         features=ethtool.active_features(card.name),
         driver_counters=ethtool.counters(card.name),
         unicast=tuple(_unicast(card)),

@@ -119,6 +119,30 @@ def test_every_row_gives_a_verdict_with_a_reason(row: object) -> None:
         assert at(walker.walk(frame(GROUP)), Stage.CARD).verdict is Passage.PASSES
 
 
+@pytest.mark.parametrize(
+    ("chip", "model"), [(0x10D3, "e1000e"), (0x15D7, "e1000e-ich"), (None, None)]
+)
+def test_the_table_of_an_e1000e_is_that_of_its_chip(chip: int | None, model: str | None) -> None:
+    card = device(2, "eth0")
+    found = reading([card], named="eth0", joined=(GROUP,), driver=Driver("e1000e"), chip=chip)
+    walker = Walker(found)
+    assert (walker.model.id if walker.model else None) == model
+    # 239.1.18.3 falls on the bit of 239.1.2.3 in a table of 1,024 bits, and beside it in 4,096.
+    verdict = at(walker.walk(frame("239.1.18.3")), Stage.CARD).verdict
+    expected = {"e1000e": Passage.DROPPED, "e1000e-ich": Passage.PASSES, None: Passage.UNKNOWN}
+    assert verdict is expected[model]
+
+
+@pytest.mark.parametrize("driver", ["r8169", "stmmac", "virtio_net"])
+def test_what_nobody_can_see_of_a_card_leaves_a_doubt(driver: str) -> None:
+    found = reading([device(2, "eth0")], named="eth0", joined=(GROUP,), driver=Driver(driver))
+    walker = Walker(found)
+    assert at(walker.walk(frame(GROUP)), Stage.CARD).verdict is Passage.PASSES
+    dropped = at(walker.walk(frame(STRANGER)), Stage.CARD)
+    assert dropped.verdict is Passage.UNKNOWN
+    assert ", but " in dropped.reason
+
+
 def test_a_kernel_with_another_behaviour_has_another_row() -> None:
     base = reading([device(2, "eth0")], named="eth0", driver=Driver("r8169"))
     rows = []
