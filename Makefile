@@ -7,14 +7,14 @@ BIN = $(VENV)/bin
 ROOT = $(if $(filter 0,$(shell id -u)),,sudo)
 
 .DEFAULT_GOAL = help
-.PHONY: help setup test netns lint format type all bench pages golden news dist
+.PHONY: help setup test netns lint format type all fuzz bench pages golden news dist
 
 help:
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile | expand -t 10
 
 setup: ## an environment with all that the tasks need, and the hooks of git
 	test -x $(BIN)/pip || python3 -m venv $(VENV)
-	$(BIN)/pip install -q -e '.[test,plot,dev]'
+	$(BIN)/pip install -q -c constraints.txt -e '.[test,plot,dev]'
 	$(BIN)/pre-commit install -t pre-commit -t pre-push
 
 test: ## tests that need no privilege
@@ -38,6 +38,9 @@ type: ## types, tests included
 all: ## all of it, as CI does
 	sh scripts/with-venv tox
 
+fuzz: ## every door to the outside for a minute (docs/fuzzing.md)
+	$(BIN)/tox run -e fuzz
+
 bench: ## measurements, as ratios in one run
 	$(BIN)/tox run -e bench
 
@@ -56,4 +59,4 @@ news: ## show what the next release will say
 	$(BIN)/towncrier build --draft --version next
 
 dist: ## wheel and source archive, in dist/
-	$(BIN)/python -m build
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build

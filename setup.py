@@ -11,6 +11,8 @@ from setuptools import Extension, setup
 core = Extension(
     "mldkit.core.compiled",
     ["mldkit/core/compiled.pyx"],
+    # Nothing of the folder it is built in: the same files give the same octets anywhere.
+    extra_compile_args=["-g0"],
     optional=os.environ.get("MLDKIT_CORE") != "require",
 )
 setup(ext_modules=[core])

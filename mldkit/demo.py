@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LinkError
 from mldkit.link import clock
-from mldkit.link.namespace import Sandbox
+from mldkit.link.namespace import Sandbox, complaint_of
 from mldkit.link.own_command import mldkit_command
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.model.notation import parse_group_spec
@@ -118,7 +118,10 @@ class Demo:
         command = ("ip", "-n", name, "-json", "link", "show", "dev", "eth0")
         deadline_ns = clock.now_ns() + _CARRIER_NS
         while clock.now_ns() < deadline_ns:
-            if json.loads(self._sandbox.run(command).stdout)[0]["operstate"] == "UP":
+            done = self._sandbox.run(command)
+            if done.returncode:
+                raise LinkError(f"ip: {complaint_of(done)}")
+            if json.loads(done.stdout)[0]["operstate"] == "UP":
                 return
             clock.wait_ns(20 * MILLISECOND)
         raise LinkError(f"the link of {name} did not come up")
@@ -130,8 +133,9 @@ class Demo:
         for _ in GROUPS:
             line = child.stdout.readline().rstrip() if child.stdout else ""
             if not line:
-                complaint = self._sandbox.stop(child)
-                raise LinkError(f"the host could not join: {complaint}".strip())
+                said = self._sandbox.ended(child)[1].strip().partition("\n")[0]
+                complaint = said.removeprefix("mldkit: ") or "the program ended without a word"
+                raise LinkError(f"the host could not join: {complaint}")
             lines.append(line)
         return DemoStep(
             "the host joins groups with sockets of the kernel", (_shown(arguments),), tuple(lines)

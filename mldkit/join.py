@@ -21,7 +21,7 @@ from mldkit.link import clock, datagrams
 from mldkit.link.interfaces import find
 from mldkit.link.link_watch import LinkWatch
 from mldkit.link.membership import HeldMemberships, Wish
-from mldkit.model.units import MILLISECOND
+from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
     import socket
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from mldkit.link.datagrams import Received
     from mldkit.model.addresses import Address
     from mldkit.model.notation import GroupSpec
+
+
+SILENCE_NS = 3 * SECOND
+"""After so long without a datagram something may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +98,18 @@ class Member:
         return len(list(self._memberships.sockets()))
 
     def hold(
-        self, duration_ns: int | None, on_change: Callable[[bool], None]
+        self,
+        duration_ns: int | None,
+        on_change: Callable[[bool], None],
+        on_silence: Callable[[], None] | None = None,
     ) -> Iterator[Received]:
         """Give what arrives until the time is over; None is for ever.
 
-        `on_change` is told whether the interface carries frames, whenever that changes. Raise
-        `LinkError` when the interface is gone.
+        `on_change` is told whether the interface carries frames, whenever that changes, and
+        `on_silence` once, where nothing has arrived for three seconds. Raise `LinkError` when the
+        interface is gone.
         """
+        silent_ns = None if on_silence is None else clock.now_ns() + SILENCE_NS
         # poll, because select takes no more than 1,024 sockets; a signal ends it too.
         descriptors = select.poll()
         by_number = {receiver.fileno(): receiver for receiver in self._receivers}
@@ -109,7 +118,13 @@ class Member:
         buffer = datagrams.header_buffer()
         end_ns = None if duration_ns is None else clock.now_ns() + duration_ns
         while end_ns is None or clock.now_ns() < end_ns:
-            left_ms = None if end_ns is None else (end_ns - clock.now_ns()) / MILLISECOND
+            if on_silence is not None and silent_ns is not None and clock.now_ns() >= silent_ns:
+                silent_ns = None
+                on_silence()
+            moments = [moment for moment in (end_ns, silent_ns) if moment is not None]
+            left_ns = min(moments) - clock.now_ns() if moments else None
+            # Rounded up: a poll that ends too early would be asked for again and again.
+            left_ms = None if left_ns is None else max(left_ns, 0) // MILLISECOND + 1
             for number, _ in descriptors.poll(left_ms):
                 if number == self._link.fileno():
                     for is_ready in self._link.changes():
@@ -117,6 +132,7 @@ class Member:
                     continue
                 received = datagrams.read(by_number[number], buffer)
                 if received is not None and self._wants(received):
+                    silent_ns = None
                     yield received
 
     def _wants(self, received: Received) -> bool:

@@ -27,6 +27,7 @@ from mldkit.wire.encode import encode_frame
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mldkit.link.account import Account
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded, Frame
@@ -174,6 +175,10 @@ class QuerierJob:
         self.querier.start(now_ns)
         self._runner.run(None if duration_ns is None else now_ns + duration_ns)
 
+    def end(self) -> Account:
+        """Take in what came before, send nothing more, and return what became of all frames."""
+        return self._runner.end()
+
     def standings(self) -> tuple[Standing, ...]:
         """Return how the elections stand."""
         querier, now_ns = self.querier, self._runner.now_ns
@@ -215,9 +220,10 @@ class QuerierJob:
             query = datagram.message
             if isinstance(query, Query):
                 self.queries += 1
-                self._tell(QuerySent(sent_ns, query.family, datagram.source, query))
                 if query.is_general:
                     self._asked_ns[query.family] = sent_ns
+                self._tell(QuerySent(sent_ns, query.family, datagram.source, query))
+                if query.is_general:
                     self._check(datagram.source, query.family, sent_ns)
 
     def _check(self, source: Address, family: Family, now_ns: int) -> None:

@@ -1,17 +1,19 @@
 """The job `watch`: the folds of the analysis on a live link, whatever becomes of its interface.
 
-The interface is followed by its name (`mldkit.link.presence`). Each change of its state is a
-`LinkEvent`, and so is a moment at which the kernel had to throw packets away. What nobody could
-hear meanwhile proves nothing: the folds are told of each such time.
+The interface is followed as long as it is there, then its name (`mldkit.link.presence`). Each
+change of its state is a `LinkEvent`, and so are a new name, a clock that was set, and a time in
+which the kernel had to throw packets away. What nobody could hear meanwhile proves nothing: the
+folds are told of each such time.
 
-Time comes in two forms. Waiting is on the monotonic clock. Events carry wall time, as frames
-do; expiry is judged only up to an instant before which every frame has been taken in, so a
-report that waits in the socket's buffer is never overtaken by the expiry it prevents.
+Time comes in three forms. Waiting is on the monotonic clock. The folds judge by a timeline that
+nobody sets (`mldkit.link.timeline`); events carry the wall clock of their moment, as frames do.
+Expiry is judged only up to an instant before which every frame has been taken in, so a report that
+waits in the socket's buffer is never overtaken by the expiry it prevents.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from mldkit.analysis.engine import Analysis
@@ -19,16 +21,18 @@ from mldkit.analysis.events import Event
 from mldkit.analysis.glance import Glance, MemberLine, glance, members
 from mldkit.analysis.limits import MOST_LIVE, enlarged
 from mldkit.analysis.vantage import AUTO
-from mldkit.link.presence import UP, Presence
+from mldkit.link.live_feed import LiveFeed
 from mldkit.model.units import MILLISECOND
 from mldkit.protocol.variables import DEFAULT_PROFILE
 from mldkit.wire.rules import ERROR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.result import AnalysisResult
+    from mldkit.link.account import Account
+    from mldkit.link.live_feed import Loss
     from mldkit.link.presence import Machine
     from mldkit.model.datagram import Frame
 
@@ -38,23 +42,32 @@ SLICE_NS = 250 * MILLISECOND
 
 @dataclass(frozen=True, slots=True)
 class LinkEvent:
-    """Something happened to the interface, or packets were lost."""
+    """Something happened to the interface or to this machine, or packets were lost."""
 
     time_ns: int
     interface: str
+    """Its name at that moment."""
     state: str
     """`up`, `down` or `missing`."""
     dropped: int
     """Packets that the kernel has thrown away since the start of the watch."""
     text: str
     """The same in words."""
+    lost: int = 0
+    """Packets that it has thrown away since `since_ns`."""
+    since_ns: int | None = None
+    """When none of these was lost yet; None where none was lost."""
 
 
 WatchEvent: TypeAlias = "Event | LinkEvent"
 
 
 class Watch:
-    """Follows one interface by its name and feeds what it hears to the folds."""
+    """Follows one interface and feeds what it hears to the folds.
+
+    It has more methods than a class should, because the table, the documents and the last lines
+    each ask it for something.
+    """
 
     def __init__(
         self,
@@ -72,25 +85,27 @@ class Watch:
         An interface that is down is waited for. `room` says how many times as much is kept of
         senders and members (`mldkit.analysis.limits`).
         """
-        self.interface = interface
         self.errors = 0
         """Findings of severity error so far."""
         self.events = 0
-        self._machine = machine
+        self.last_loss_ns: int | None = None
+        """When packets were lost last, by the wall clock."""
         self._listener = listener
-        self._on_frame = on_frame
-        self._deaf_since_ns: int | None = None
-        """Wall time since which nothing can be heard."""
         most = enlarged(MOST_LIVE, room)
         self.analysis = Analysis(profile, self._take, with_data=False, vantage=vantage, most=most)
-        self.analysis.intake.begun_ns = self.begun_ns = machine.wall_ns()
-        self._presence = Presence(machine, self._enter, self._miss)
-        self._presence.begin()
+        self._feed = LiveFeed(interface, machine, self, on_frame)
+        self.analysis.intake.begun_ns = self.begun_ns = self._feed.now_ns()
+        self._feed.begin()
+
+    @property
+    def interface(self) -> str:
+        """The name that the interface has now, or had when it went."""
+        return self._feed.name
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the socket had to do without and what is not heard here, one line each."""
-        device = self._presence.device
+        device = self._feed.device
         notes = tuple(getattr(device, "notes", ()))
         if device is not None and device.interface.kind == "bridge":
             # net/bridge/br_multicast.c:__br_multicast_send_query sends to one port.
@@ -103,7 +118,7 @@ class Watch:
     @property
     def state(self) -> str:
         """Whether the interface is `up`, `down` or `missing`."""
-        return self._presence.state
+        return self._feed.state
 
     @property
     def messages(self) -> int:
@@ -111,9 +126,13 @@ class Watch:
         return sum(part.messages for part in self.analysis.parts.values())
 
     @property
-    def dropped(self) -> int:
-        """Packets that the kernel has thrown away so far, over all sockets."""
-        return self._presence.dropped
+    def account(self) -> Account:
+        """What became of the frames so far, over all sockets; complete after `finish`."""
+        return self._feed.account
+
+    def now_ns(self) -> int:
+        """Return the time by which `glance` and `members` are told: nobody sets its clock."""
+        return self._feed.now_ns()
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:
@@ -130,55 +149,67 @@ class Watch:
 
     def listen(self, until_ns: int) -> None:
         """Take in everything up to the monotonic time `until_ns`, and let time pass till then."""
-        for frames in self._presence.hear(until_ns):
-            if self._on_frame is not None:
-                for one in frames:
-                    self._on_frame(one)
-            self.analysis.see_all((0, one) for one in frames)
-        self._presence.count_drops()
-        self._let_pass(until_ns)
+        self._fold(self._feed.hear(until_ns))
+        # Expiry is judged up to a time before which no frame is left to be read.
+        self.analysis.poll(self._feed.passed_ns(until_ns))
+        self.analysis.forget()
 
-    def finish(self) -> AnalysisResult:
-        """Hear no more, judge what only the end shows, and return everything."""
-        self._presence.count_drops()
-        self._presence.close()
-        result = self.analysis.finish(self._machine.wall_ns())
+    def catch_up(self, ended_ns: int | None = None) -> None:
+        """Hear no more, and take in what waits of before the monotonic time `ended_ns`, or of now.
+
+        What came later is left, and what waits where this is cut short.
+        """
+        end_ns = self._feed.now_ns() if ended_ns is None else self._feed.passed_ns(ended_ns)
+        self._fold(self._feed.rest(end_ns))
+
+    def finish(self, ended_ns: int | None = None) -> AnalysisResult:
+        """Judge what only the end shows, and return everything; what waits still is left."""
+        self._fold(self._feed.rest(self.begun_ns))
+        end_ns = self._feed.now_ns() if ended_ns is None else self._feed.passed_ns(ended_ns)
+        result = self.analysis.finish(end_ns)
         # By now it may be known that some of it is not seen from here.
         self.errors = sum(entry.severity == ERROR for entry in result.findings)
         return result
 
-    def _miss(self) -> None:
-        """Take in that packets were lost: nobody is blamed for what they did not say."""
-        now_ns = self._machine.wall_ns()
-        self.analysis.pause(now_ns, now_ns)
-        self._tell(f"the kernel dropped packets, {self.dropped} so far")
+    def unsure(self, from_ns: int, until_ns: int) -> None:
+        """Take in that what came in a time may not have been heard: nobody is blamed for that."""
+        self.analysis.pause(from_ns, until_ns)
 
-    def _let_pass(self, until_ns: int) -> None:
-        """Judge expiry up to `until_ns`, before which no frame is left to be read."""
-        machine = self._machine
-        passed_ns = min(until_ns, machine.now_ns())
-        self.analysis.poll(machine.wall_ns() - (machine.now_ns() - passed_ns))
-        self.analysis.forget()
-
-    def _enter(self, words: str) -> None:
-        """Take in that the interface is in another state."""
-        now_ns = self._machine.wall_ns()
-        # Whoever did not answer or ask before the end may have done so after it.
-        if self._deaf_since_ns is None:
-            self._deaf_since_ns = now_ns
-        self.analysis.pause(self._deaf_since_ns, now_ns)
-        if self.state == UP:
-            self._deaf_since_ns = None
-        self._tell(words)
-
-    def _tell(self, words: str) -> None:
+    def notice(self, time_ns: int, words: str, loss: Loss | None = None) -> None:
+        """Tell of something that happened to the interface or to this machine."""
+        feed, count, since_ns = self._feed, 0, None
+        if loss is not None:
+            count, since_ns = loss.count, feed.wall_ns(loss.since_ns)
+            self.last_loss_ns = feed.wall_ns(time_ns)
         self.events += 1
         self._listener(
-            LinkEvent(self._machine.wall_ns(), self.interface, self.state, self.dropped, words)
+            LinkEvent(
+                feed.wall_ns(time_ns),
+                feed.name_at(time_ns),
+                self.state,
+                feed.account.dropped,
+                words,
+                count,
+                since_ns,
+            )
         )
+
+    def _fold(self, groups: Iterable[list[Frame]]) -> None:
+        for frames in groups:
+            self.analysis.see_all((0, one) for one in frames)
 
     def _take(self, event: Event) -> None:
         self.events += 1
         if event.finding is not None and event.finding.severity == ERROR:
             self.errors += 1
-        self._listener(event)
+        self._listener(event if self._feed.is_plain else _as_of_then(event, self._feed))
+
+
+def _as_of_then(event: Event, feed: LiveFeed) -> Event:
+    """Return an event with the name and the clock of its moment."""
+    link = event.link._replace(interface=feed.name_at(event.time_ns))
+    found = event.finding
+    if found is not None and found.link is not None and found.time_ns is not None:
+        begun = found.link._replace(interface=feed.name_at(found.time_ns))
+        found = replace(found, link=begun, time_ns=feed.wall_ns(found.time_ns))
+    return replace(event, time_ns=feed.wall_ns(event.time_ns), link=link, finding=found)

@@ -1,7 +1,7 @@
 """Fixtures that need more than Python: network namespaces and the project's shared material.
 
 Namespaces that a test makes carry the number of the test process in their name and are removed
-when the test ends, however it ends::
+when the test ends, however it ends; those of tests that were killed go before the next ones begin::
 
     link.near eth1 02:..:01 10.9.0.1/24  ------ veth ------  10.9.0.2/24 02:..:02 eth1 link.far
 
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,6 +102,8 @@ def pytest_collection_modifyitems(
     if not SHARED.is_dir():
         _leave_out_shared(config, items)
     wanted = [item for item in items if item.get_closest_marker("netns")]
+    if wanted and not os.geteuid():
+        remove_leftovers()
     if not wanted or config.getoption("--require-netns"):
         return
     reason = _why_no_namespaces()
@@ -251,6 +253,21 @@ def make_common_namespace() -> Iterator[Callable[[], Namespace]]:
         yield make
 
 
+def remove_leftovers() -> None:
+    """Remove the namespaces of test processes that were killed, with what still runs in them."""
+    for path in Path("/run/netns").glob("mldkit-*-*"):
+        owner = path.name.split("-")[1]
+        if not owner.isdecimal() or Path("/proc", owner).exists():
+            continue
+        listed = subprocess.run(
+            ["ip", "netns", "pids", path.name], capture_output=True, text=True, check=False
+        )
+        for pid in map(int, listed.stdout.split()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        subprocess.run(["ip", "netns", "delete", path.name], check=False, capture_output=True)
+
+
 @contextmanager
 def _namespaces() -> Iterator[Callable[[], Namespace]]:
     made: list[Namespace] = []
@@ -289,6 +306,20 @@ def link(make_namespace: Callable[[], Namespace]) -> Link:
         namespace.ip(f"link set {INTERFACE} up")
     for namespace in (near, far):
         namespace.wait_for_ipv6(INTERFACE)
+    return Link(near, far)
+
+
+@pytest.fixture
+def silent_link(make_namespace: Callable[[], Namespace]) -> Link:
+    """A wire whose ends say nothing by themselves: every frame on it is one of the test."""
+    near, far = make_namespace(), make_namespace()
+    for namespace in (near, far):
+        namespace.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+    near.ip(
+        f"link add {INTERFACE} index 11 type veth peer name {INTERFACE} index 12 netns {far.name}"
+    )
+    for number, namespace in enumerate((near, far), start=1):
+        namespace.ip(f"link set {INTERFACE} address 02:00:00:00:00:{number:02x} up")
     return Link(near, far)
 
 

@@ -31,14 +31,36 @@ def test_the_tasks_are_those_that_are_described() -> None:
     assert len(tasks) >= 10
 
 
-def test_tools_that_judge_the_code_are_pinned() -> None:
+def test_the_tools_of_ci_are_pinned_in_one_file_which_all_who_install_them_use() -> None:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    tools = config["options.extras_require"]["dev"].split("\n")[1:]
+    extras = config["options.extras_require"]
+    tools = set(extras["dev"].split()) | {
+        line.lower() for line in extras["test"].splitlines() if line and ">" not in line
+    }
+    lines = [
+        line
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if line and not line.startswith("#")
+    ]
+    pinned = dict(re.fullmatch(r"([a-z0-9-]+)==([\d.]+)", line).groups() for line in lines)  # type: ignore[union-attr,misc]
 
-    assert {tool.partition(" ")[0] for tool in tools} >= {"ruff", "mypy", "import-linter"}
-    for tool in tools:
-        assert re.fullmatch(r"[a-z-]+ == [\d.]+", tool), tool
+    assert tools >= {"ruff", "mypy", "import-linter", "pytest", "tox", "setuptools"}
+    assert tools | {"atheris"} <= set(pinned)
+    assert len(pinned) == len(lines)
+    for user in ("setup.cfg", "Makefile", "scripts/with-venv"):
+        assert "constraints.txt" in (ROOT / user).read_text(), user
+
+
+def test_what_mldkit_runs_on_has_an_upper_bound() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    needed = config["options"]["install_requires"].split("\n")[1:]
+    needed += [config["options.extras_require"][extra].strip() for extra in ("plot", "completion")]
+
+    assert len(needed) >= 5
+    for line in needed:
+        assert re.fullmatch(r"[a-z]+ >= [\d.]+, < [\d.]+", line), line
 
 
 def test_every_release_has_a_version_and_a_day_the_newest_first() -> None:

@@ -59,6 +59,11 @@ ALSO = (
         "`h-04-broadcast-and-own-address-igmp`, `h-04-interface-local-destination-mld`",
     ),
     (
+        "with `rp_filter` 1 and 2 IGMP hears no query whose source has no route back, with 0 it "
+        "does; 0.0.0.0 is always heard, and MLD knows no such setting",
+        "`h-04-source-without-a-way-back-igmp`",
+    ),
+    (
         "MLD wants a link-local source, hop limit 1 and Router Alert 0",
         "`v-03-hop-limit-and-router-alert-mld`",
     ),

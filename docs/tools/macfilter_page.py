@@ -61,7 +61,7 @@ def _fallback(fallback: Fallback, limit: int | None, *, known: bool) -> str:
 
 
 def _remark(device: Device) -> str:
-    parts = [device.undisclosed, device.remark]
+    parts = [device.kernels, device.undisclosed, device.remark]
     if device.hash_replaces_exact:
         parts.append("the hash then holds all of them")
     if device.hashes_unicast:

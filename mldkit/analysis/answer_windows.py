@@ -34,6 +34,7 @@ _LEAST_OPEN = 16
 """Specific queries of one link that are open whatever others have."""
 _PROOFS = 2
 """So many General Queries of the acting querier a host answers to have room of its own."""
+_CLOSED_AT_ONCE = 64
 _EARLY_RESPONSE_NS = 100 * MILLISECOND
 """An answer at once to a query that allows less time than that may be chance."""
 
@@ -147,6 +148,8 @@ class AnswerWindows:
         the time that it allows. Before the first question anything may be an answer."""
         self._open: list[Exchange] = []
         self._latest: Exchange | None = None
+        self._is_latest_over = False
+        """Whether nobody wants to know any more who answered it."""
         self._specific_order: deque[Specific] | None = None
         """Those of all groups; made when one comes, for there are many links."""
 
@@ -197,7 +200,10 @@ class AnswerWindows:
             to_everybody=to_everybody, robustness=variables.robustness,
         )  # fmt: skip
         exchange.ask(source, is_acting=is_acting)
-        self._latest = exchange
+        before, self._latest = self._latest, exchange
+        if before is not None and self._is_latest_over:
+            self.conclude(before)
+        self._is_latest_over = False
         self._open.append(exchange)
 
     def hear(self, query: Query, now_ns: int) -> None:
@@ -206,11 +212,16 @@ class AnswerWindows:
         self.answerable_ns = max(before_ns, now_ns + 2 * late_limit_ns(query))
 
     def advance(self, now_ns: int) -> None:
-        """Close what can no longer be answered in time; to be called before each message."""
+        """Close what can no longer be answered in time; to be called before each message.
+
+        Of specific queries only some are closed at once.
+        """
         while self._open and self._open[0].limit_ns < now_ns:
             self.closed.append(self._open.pop(0))
         order = self._specific_order
-        while order and order[0].asked.limit_ns < now_ns:
+        for _ in range(_CLOSED_AT_ONCE):
+            if not order or order[0].asked.limit_ns >= now_ns:
+                break
             self.expired.append(self._close_specific(order))
 
     def pair(self, host: Host, row: Row, now_ns: int, *, older: bool) -> tuple[Asked, bool] | None:
@@ -232,7 +243,7 @@ class AnswerWindows:
             for specific in same:
                 if older:
                     specific.older_reporter = host_address(host)
-                if host not in specific.answered:
+                if host not in specific.answered and specific.asked.limit_ns >= now_ns:
                     if best is None or specific.asked.time_ns < best.time_ns:
                         best, taken = specific.asked, specific
                     break
@@ -302,15 +313,20 @@ class AnswerWindows:
 
     def conclude(self, asked: Exchange | Specific) -> None:
         """Take in that nobody wants to know any more who answered."""
+        if asked is self._latest:
+            # A query that follows soon is one with it, and who answered has answered that too.
+            self._is_latest_over = True
+            return
         self._room.room.answers -= len(asked.answered)
         asked.answered.clear()
 
     def release(self) -> None:
         """Let go of everything."""
+        latest, self._latest = self._latest, None
         for exchange in (*self._open, *self.closed):
             self.conclude(exchange)
-        if self._latest is not None:
-            self.conclude(self._latest)
+        if latest is not None:
+            self.conclude(latest)
         while self._specific_order:
             self.conclude(self._close_specific(self._specific_order))
 

@@ -12,6 +12,7 @@ querier. It is the cause of what D-01 tells, so it is a remark.
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.facts import Mark, vlan_text
@@ -28,22 +29,21 @@ _MOST_NAMED = 3
 
 def judge(links: Iterable[LinkState], ledger: Ledger) -> None:
     """D-50; the stays of all links are over."""
-    askers: dict[tuple[object, ...], list[LinkState]] = {}
+    askers: dict[tuple[object, ...], list[tuple[int, int, LinkState]]] = {}
     unasked = []
-    for link in links:
+    for number, link in enumerate(links):
         if link.queriers.known:
-            askers.setdefault(_trunk(link.key), []).append(link)
+            last_ns = max(querier.last_ns for querier in link.queriers.known.values())
+            askers.setdefault(_trunk(link.key), []).append((last_ns, number, link))
         elif link.queriers.silence.at_end is not None and link.memberships.ended:
             unasked.append(link)
-    for link in unasked:
-        since_ns = link.queriers.silence.since_ns
-        others = [
-            other
-            for other in askers.get(_trunk(link.key), ())
-            if any(querier.last_ns >= since_ns for querier in other.queriers.known.values())
-        ]
-        if others:
-            detail = f"queries come {_listed([other.key for other in others])} only"
+    trunks = {trunk: _Askers(found) for trunk, found in askers.items()}
+    # From the latest silence on, each looks at more askers than the one before.
+    for link in sorted(unasked, key=lambda link: -link.queriers.silence.since_ns):
+        trunk = trunks.get(_trunk(link.key))
+        where = "" if trunk is None else trunk.since(link.queriers.silence.since_ns)
+        if where:
+            detail = f"queries come {where} only"
             mark = Mark(max(link.captures, default=0), 0, link.ended_ns)
             ledger.add("D-50", link.key, mark, f"{detail}, reports {_place(link.key)}")
             link.asked_elsewhere = detail
@@ -54,14 +54,33 @@ def _trunk(link: LinkKey) -> tuple[object, ...]:
     return link.interface, link.family, link.circuit
 
 
-def _listed(links: list[LinkKey]) -> str:
-    """Return in words where queries come: `on VLAN 311, 312 and 4 more`, `without a tag`."""
-    tags = [vlan_text(link.vlan) for link in links if link.vlan]
-    names = ", ".join(tags[:_MOST_NAMED])
-    if len(tags) > _MOST_NAMED:
-        names += f" and {len(tags) - _MOST_NAMED} more"
-    places = ["without a tag"] if len(tags) < len(links) else []
-    return " and ".join([*places, *([f"on VLAN {names}"] if tags else [])])
+class _Askers:
+    """The links of one trunk on which queries come, asked for ever earlier times."""
+
+    def __init__(self, links: Iterable[tuple[int, int, LinkState]]) -> None:
+        """Take when each was asked last, its place among all links, and the link."""
+        self._waiting = sorted(links, key=lambda one: one[:2])
+        self._named: list[tuple[int, str]] = []
+        """The first few with a tag."""
+        self._tagged = 0
+        self._has_untagged = False
+
+    def since(self, since_ns: int) -> str:
+        """Return in words where queries came from a time on: `on VLAN 311, 312 and 4 more`."""
+        while self._waiting and self._waiting[-1][0] >= since_ns:
+            _, number, link = self._waiting.pop()
+            vlan = link.key.vlan
+            if not vlan:
+                self._has_untagged = True
+                continue
+            self._tagged += 1
+            insort(self._named, (number, vlan_text(vlan)))
+            del self._named[_MOST_NAMED:]
+        names = ", ".join(name for _, name in self._named)
+        if self._tagged > _MOST_NAMED:
+            names += f" and {self._tagged - _MOST_NAMED} more"
+        places = ["without a tag"] if self._has_untagged else []
+        return " and ".join([*places, *([f"on VLAN {names}"] if names else [])])
 
 
 def _place(link: LinkKey) -> str:

@@ -14,9 +14,11 @@ same group before that was repeated, the two mix, and only what is certain is to
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.ageing import Ageing
 from mldkit.analysis.facts import (
     REPEATED_NS,
     UNSOLICITED_INTERVAL_NS,
@@ -44,6 +46,11 @@ _LATEST_REPEAT_NS = latest_ns(UNSOLICITED_INTERVAL_NS)
 _COMPLETE_NS = 3 * UNSOLICITED_INTERVAL_NS
 """What was sent as often as it should be, and comes again later than that, is told anew."""
 _FIRST_CHANGE = RecordType.TO_IN
+_JUDGED_AT_ONCE = 64
+"""Changes that are judged when a report comes: others wait for the next one."""
+_FORGOTTEN_AT_ONCE = 2
+_MOST_RECENT = 1024
+"""Reports of a host within a second that are counted one by one: more than make a flood."""
 
 
 @dataclass(slots=True)
@@ -58,6 +65,8 @@ class _Change:
     times: int = 1
     is_mixed: bool = False
     """Whether it may have been told more often, or as part of another change."""
+    seen: int = 0
+    """Interruptions before it was told last."""
 
 
 @dataclass(slots=True)
@@ -79,9 +88,27 @@ class Changes:
         self._begun_ns = begun_ns
         self._ledger = ledger
         self._pending: Table[tuple[Host, Address], _Change] = room.table(CHANGED, _worth)
-        """Changes that may still be repeated; the oldest first."""
+        """Changes that may still be repeated."""
         self._recent: Table[Host, _Recent] = room.table(RECENT, _worth_of_recent)
-        self._swept_ns = begun_ns
+        self._begin(begun_ns)
+
+    def _begin(self, begun_ns: int) -> None:
+        self._begun_ns = self._swept_ns = begun_ns
+        pending, recent = self._pending, self._recent
+        self._told: Ageing[tuple[Host, Address]] = Ageing(
+            lambda key: pending[key].last_ns if key in pending else None, pending.__len__
+        )
+        self._reported: Ageing[Host] = Ageing(
+            lambda host: recent[host].reports[-1][0] if host in recent else None, recent.__len__
+        )
+        self._is_behind = False
+        """Whether there was more to judge than is judged at once."""
+        self._interrupted: list[int] = []
+        """When hosts changed their version, as far as that can matter to what is pending."""
+        self._before = 0
+        """How many such times came before those."""
+        self._is_told_since = False
+        """Whether a change was told since the last of them."""
 
     def report(
         self,
@@ -93,39 +120,51 @@ class Changes:
     ) -> None:
         """Take in an accepted report with `count` state-change records among its records."""
         self._count_flood(host, count, mark)
-        if mark.time_ns - self._swept_ns > REPEATED_NS:
-            self.poll(mark.time_ns)
+        if self._is_behind or mark.time_ns - self._swept_ns > REPEATED_NS:
+            self._sweep(mark.time_ns, _JUDGED_AT_ONCE)
         for record in records:
             if record.type >= _FIRST_CHANGE:
                 self._take(host, record, robustness, mark)
 
     def interrupt(self, now_ns: int) -> None:
-        """Take in that hosts change their version, which ends their repeats (RFC 9776 §7.2.1)."""
-        for change in self._pending.values():
-            change.is_mixed |= now_ns - change.last_ns <= REPEATED_NS
+        """Take in that hosts change their version, which ends their repeats (RFC 9776 §7.2.1).
+
+        What is pending may be much, so each change learns of it when it is looked at next.
+        """
+        if self._is_told_since:
+            self._interrupted.append(now_ns)
+            self._is_told_since = False
 
     def resume(self, paused_ns: int, until_ns: int) -> None:
         """Go on after a time in which nothing was heard: repeats were missed."""
         self.poll(paused_ns)
         self._pending.empty()
         self._recent.empty()
-        self._begun_ns = self._swept_ns = until_ns
+        self._begin(until_ns)
 
     def poll(self, now_ns: int) -> None:
         """Judge the changes of which no repeat can come any more."""
+        self._sweep(now_ns, len(self._told))
+        self._forget_recent(now_ns, len(self._reported))
+
+    def _sweep(self, now_ns: int, most: int) -> None:
+        """Judge some of the changes of which no repeat can come any more."""
         self._swept_ns = now_ns
-        over = [
-            (key, change)
-            for key, change in self._pending.items()
-            if now_ns - change.last_ns > REPEATED_NS
-        ]
-        for (host, _), change in over:
-            self._judge(host, change)
-        for key, _ in over:
+        before_ns = now_ns - REPEATED_NS
+        for key in self._told.take(before_ns, most):
+            self._judge(key[0], self._pending[key])
             self._pending.drop(key)
-        for host in [
-            host for host, recent in self._recent.items() if now_ns - recent.reports[-1][0] > SECOND
-        ]:
+        oldest_ns = self._told.oldest_ns()
+        self._is_behind = oldest_ns is not None and oldest_ns < before_ns
+        # Interruptions that are older than all that is pending.
+        times = self._interrupted
+        over = len(times) if oldest_ns is None else bisect_left(times, oldest_ns)
+        del times[:over]
+        self._before += over
+
+    def _forget_recent(self, now_ns: int, most: int) -> None:
+        """Let go of some hosts that told nothing within the last second."""
+        for host in self._reported.take(now_ns - SECOND, most):
             self._recent.drop(host)
 
     def finish(self, now_ns: int) -> None:
@@ -141,10 +180,13 @@ class Changes:
         change = self._pending.get(key)
         if change is not None:
             since_ns = mark.time_ns - change.last_ns
+            self._look_for_interruption(change)
             is_same = change.record == record and since_ns <= REPEATED_NS
             if is_same and (since_ns <= _COMPLETE_NS or change.times < change.wanted):
                 change.times += 1
                 change.last_ns = mark.time_ns
+                change.seen = self._before + len(self._interrupted)
+                self._is_told_since = True
                 if since_ns > _LATEST_REPEAT_NS and not self._is_told(host, mark):
                     detail = f"{record} was repeated after {since_ns / SECOND:.1f} s"
                     self._tell(host, f"{detail} instead of within 1 s", mark)
@@ -159,10 +201,22 @@ class Changes:
             and mark.time_ns - change.last_ns <= REPEATED_NS
             and change.times < change.wanted
         ) or mark.time_ns - self._begun_ns < _LATEST_REPEAT_NS
-        self._pending.keep(key, _Change(record, mark, mark.time_ns, robustness, is_mixed=is_mixed))
+        seen = self._before + len(self._interrupted)
+        new = _Change(record, mark, mark.time_ns, robustness, is_mixed=is_mixed, seen=seen)
+        self._pending.keep(key, new)
+        self._is_told_since = True
+        if change is None:
+            self._told.add(key, mark.time_ns)
+
+    def _look_for_interruption(self, change: _Change) -> None:
+        """Take in that hosts changed their version since a change was told last."""
+        number = change.seen - self._before
+        if number < len(self._interrupted):
+            change.is_mixed |= self._interrupted[number] - change.last_ns <= REPEATED_NS
 
     def _judge(self, host: Host, change: _Change, until: str = "") -> None:
         """D-10."""
+        self._look_for_interruption(change)
         if change.times == change.wanted or change.is_mixed:
             return
         if not self._is_told(host, change.mark):
@@ -183,10 +237,14 @@ class Changes:
         recent = self._recent.get(host)
         if recent is None:
             recent = self._recent.keep(host, _Recent([]))
+            self._reported.add(host, mark.time_ns)
         reports = recent.reports
-        reports.append((mark.time_ns, count))
+        if len(reports) < _MOST_RECENT:
+            reports.append((mark.time_ns, count))
+        else:
+            reports[-1] = reports[-1][0], reports[-1][1] + count
         recent.records += count
-        while reports[recent.over][0] <= mark.time_ns - SECOND:
+        while recent.over < len(reports) - 1 and reports[recent.over][0] <= mark.time_ns - SECOND:
             recent.records -= reports[recent.over][1]
             recent.over += 1
         if 2 * recent.over > len(reports):
@@ -196,6 +254,7 @@ class Changes:
             address = host_address(host)
             detail = f"{text(address)} sent {recent.records} change records within a second"
             self._ledger.add("D-17", self._link, mark, detail, host=address)
+        self._forget_recent(mark.time_ns, _FORGOTTEN_AT_ONCE)
 
 
 def _worth(reserved: Container[Host], key: tuple[Host, Address], _: _Change) -> int:

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.ageing import Ageing
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.limits import CHURN
 from mldkit.analysis.shelf import USEFUL, USELESS
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 LEAST_TIMES = 10
 LONGEST_PERIOD_NS = 10 * SECOND
 _AT_ONCE_NS = 100 * MILLISECOND
+_OVER_NS = LONGEST_PERIOD_NS + LATE_MARGIN_NS
+_FORGOTTEN_AT_ONCE = 2
 
 
 @dataclass(slots=True)
@@ -59,16 +62,22 @@ class Churn:
         self._link = room.key
         self._ledger = ledger
         self._runs: Table[tuple[Host, Address], _Run] = room.table(CHURN, _worth)
-        self._swept_ns = 0
+        runs = self._runs
+        self._left: Ageing[tuple[Host, Address]] = Ageing(
+            lambda key: runs[key].last_ns if key in runs else None, runs.__len__
+        )
 
     def left(self, row: Row, mark: Mark) -> None:
         """Take in that a host left the group of a stay that lasted until now."""
         key = row.host, row.group
         now_ns = mark.time_ns
+        # The next leave of who has not left for so long begins another row of them.
+        for over in self._left.take(now_ns - _OVER_NS, _FORGOTTEN_AT_ONCE):
+            self._runs.drop(over)
         run = self._runs.get(key)
-        if run is None or now_ns - run.last_ns > LONGEST_PERIOD_NS + LATE_MARGIN_NS:
-            if now_ns - self._swept_ns > LONGEST_PERIOD_NS:
-                self._sweep(now_ns)
+        if run is None or now_ns - run.last_ns > _OVER_NS:
+            if run is None:
+                self._left.add(key, now_ns)
             run = self._runs.keep(key, _Run(now_ns, now_ns))
         else:
             run.times += 1
@@ -95,13 +104,6 @@ class Churn:
         self._ledger.add(
             "D-45", self._link, mark, detail, host=address, group=group, weight=run.times
         )
-
-    def _sweep(self, now_ns: int) -> None:
-        """Forget who has not left for so long that the next leave begins another row of them."""
-        self._swept_ns = now_ns
-        over = [key for key, run in self._runs.items() if now_ns - run.last_ns > LONGEST_PERIOD_NS]
-        for key in over:
-            self._runs.drop(key)
 
 
 def _worth(_: Container[Host], __: tuple[Host, Address], run: _Run) -> int:

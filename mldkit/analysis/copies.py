@@ -36,8 +36,13 @@ _LOOP_NS = 50 * MILLISECOND
 """A loop gives a frame back at once; what comes later was sent again."""
 _MOST_FRAMES = 1 << 14
 """Remembered at a time, where the clock of a capture stands still."""
+_MOST_OCTETS = 1 << 22
+"""Of these frames."""
 _MOST_COMPARED = 128
 """Frames that a message is compared with octet by octet, as many as a millisecond brings."""
+_MOST_NAMED = 100
+"""Copies of one frame that are told one by one."""
+_TOLD_AT_ONCE = 4
 _PACKET_TYPE = 2
 """Octets of the packet type, with which a cooked header begins."""
 _COOKED = (LinkType.LINUX_SLL, LinkType.LINUX_SLL2)
@@ -52,7 +57,9 @@ class _Burst:
     frames: int = 1
     latest: deque[int] = field(default_factory=lambda: deque(maxlen=STORM_FRAMES))
     copies: list[Mark] = field(default_factory=list)
-    """Those that are not told yet."""
+    """The first of those that are not told yet."""
+    more: int = 0
+    """Further ones."""
     found: Entry | None = None
     """The finding, once it is a storm."""
 
@@ -66,12 +73,15 @@ class Copies:
         """When the octets of each frame were seen, since the last turn."""
         self._before: dict[bytes, int | _Burst] = {}
         """The same of the time before that, as long as a storm lasts."""
+        self._octets = 0
+        """Of the frames since the last turn."""
         self._turned_ns = 0
-        self._bursts: list[_Burst] = []
+        self._bursts: deque[_Burst] = deque()
         """Those with copies that are not told yet."""
         self._order: deque[tuple[int, bytes]] = deque(maxlen=_MOST_COMPARED)
-        self._odd: dict[bytes, int] = {}
-        self._odd_order: deque[tuple[int, bytes]] = deque()
+        self._odd: dict[int, int] = {}
+        """Hop limits by a number that no other message has as far as anybody can tell."""
+        self._odd_order: deque[tuple[int, int]] = deque()
         self._identifications = Identifications(ledger)
         self.duplicates: Counter[int] = Counter()
         """Copies in each capture."""
@@ -84,7 +94,10 @@ class Copies:
             return False
         now_ns = mark.time_ns
         frames = self._frames
-        if now_ns - self._turned_ns >= STORM_NS or len(frames) >= _MOST_FRAMES:
+        is_full = len(frames) >= _MOST_FRAMES or self._octets >= _MOST_OCTETS
+        if self._bursts:
+            self._tell_over(now_ns)
+        if is_full or now_ns - self._turned_ns >= STORM_NS:
             self._turn(now_ns)
             frames = self._frames
         data = frame.data
@@ -97,6 +110,7 @@ class Copies:
             return True
         if seen is None:
             frames[data] = now_ns
+            self._octets += len(data)
         self._order.append((now_ns, data))
         datagram = decoded.datagram
         if len(datagram.source) == 4 and self._identifications.is_again(decoded, link, mark):
@@ -119,15 +133,19 @@ class Copies:
         is_long = now_ns - self._turned_ns >= 2 * STORM_NS
         self._before = {} if is_long else self._frames
         self._frames = {}
+        self._octets = 0
         self._turned_ns = now_ns
-        if self._bursts:
-            going_on = []
-            for burst in self._bursts:
-                if now_ns - burst.last_ns <= STORM_NS:
-                    going_on.append(burst)
-                else:
-                    self._tell_copies(burst)
-            self._bursts = going_on
+
+    def _tell_over(self, now_ns: int) -> None:
+        """Tell of the copies of some bursts that are over: others wait for the next message."""
+        for _ in range(_TOLD_AT_ONCE):
+            if not self._bursts:
+                return
+            burst = self._bursts.popleft()
+            if now_ns - burst.last_ns <= STORM_NS:
+                self._bursts.append(burst)
+                return
+            self._tell_copies(burst)
 
     def _is_again(
         self, seen: int | _Burst, data: bytes, decoded: Decoded, link: LinkKey, mark: Mark
@@ -153,16 +171,24 @@ class Copies:
         if after_ns <= COPY_NS:
             if not burst.copies:
                 self._bursts.append(burst)
-            burst.copies.append(mark)
+            if len(burst.copies) < _MOST_NAMED:
+                burst.copies.append(mark)
+            else:
+                burst.more += 1
             return True
         # Hosts tell a change again after any time; no querier asks the same again so soon.
         return after_ns <= _CLOSE_NS and (burst.frames > 2 or decoded.kind == "query")
 
     def _tell_copies(self, burst: _Burst) -> None:
         """M-56."""
+        detail = "the same octets within a millisecond"
         for mark in burst.copies:
-            self._ledger.add("M-56", None, mark, "the same octets within a millisecond")
+            self._ledger.add("M-56", None, mark, detail)
+        if burst.more:
+            last = burst.copies[-1]._replace(frame=0)
+            self._ledger.add("M-56", None, last, detail, times=burst.more)
         burst.copies.clear()
+        burst.more = 0
 
     def _begin_storm(self, burst: _Burst, decoded: Decoded, link: LinkKey, mark: Mark) -> None:
         """D-34, an error: switches that send frames around stop working altogether."""
@@ -171,6 +197,7 @@ class Copies:
         )
         # They are no copies of a span port.
         burst.copies.clear()
+        burst.more = 0
 
     def _look_for_vlan_copy(self, decoded: Decoded, data: bytes, link: LinkKey, mark: Mark) -> None:
         """D-30; queriers of trunks ask every VLAN at once, so queries are left out.
@@ -195,7 +222,8 @@ class Copies:
         while order and order[0][0] < mark.time_ns - _LOOP_NS:
             odd.pop(order.popleft()[1], None)
         hops = datagram.hop_limit
-        key = datagram.source + datagram.destination + decoded.frame.data[decoded.offset :]
+        payload = decoded.frame.data[decoded.offset :]
+        key = hash((datagram.source, datagram.destination, payload))
         before = odd.get(key)
         came_back = before is not None and before == hops + 1
         if came_back or (hops == 0 and self._follows(decoded, data, hop_limit_differs=True)):

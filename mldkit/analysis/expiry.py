@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.memberships import Memberships
 
+_MOST_AT_ONCE = 32
+"""Stays that are looked at when a message comes: others wait for the next one."""
+
 
 class Expiry:
     """What was told of the memberships of one link."""
@@ -23,26 +26,11 @@ class Expiry:
         self._link = link
         self._memberships = memberships
         self._listener = listener
-        self._until_ns = self._lifetime_ns = 0
-        """Up to when no stay expires that was not told of, with that lifetime of later ones."""
 
-    def tell(self, now_ns: int, lifetime_ns: int) -> None:
-        """Tell of the stays whose time is over; they end when somebody looks at them next.
-
-        A stay that begins or is reported from now on lives for `lifetime_ns`.
-        """
-        if self._listener is None or (
-            now_ns <= self._until_ns and lifetime_ns == self._lifetime_ns
-        ):
+    def tell(self, now_ns: int) -> None:
+        """Tell of stays whose time is over, some at a time; they end when somebody looks next."""
+        if self._listener is None:
             return
-        earliest_ns = now_ns + lifetime_ns
-        over = []
-        for row in self._memberships.rows():
-            if row.deadline_ns >= now_ns:
-                earliest_ns = min(earliest_ns, row.deadline_ns)
-            elif not row.is_told:
-                over.append(row)
-        for row in sorted(over, key=lambda row: row.deadline_ns):
+        for row in self._memberships.deadlines.take(now_ns, _MOST_AT_ONCE):
             row.is_told = True
             self._listener(membership_event("expire", self._link, row, row.deadline_ns))
-        self._until_ns, self._lifetime_ns = earliest_ns, lifetime_ns

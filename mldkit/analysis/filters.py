@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.model.messages import RecordType
+from mldkit.model.addresses import is_multicast
+from mldkit.model.messages import GroupRecord, LegacyReport, RecordType
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.stays import Heard, Row
     from mldkit.model.addresses import Address
+    from mldkit.model.messages import Report
+    from mldkit.wire.validity import Finding
 
 _SPLIT_NS = 5_000_000
 """Packets of one list follow each other within this time."""
@@ -48,3 +53,14 @@ def _changed(row: Row, kind: int, sources: tuple[Address, ...]) -> tuple[Address
     known = set(row.sources)
     more = tuple(source for source in sources if source not in known)
     return row.sources + more if more else row.sources
+
+
+def counted_records(
+    message: Report | LegacyReport, found: Iterable[Finding]
+) -> tuple[GroupRecord, ...]:
+    """Return the records of a report that count; an older one is EXCLUDE without sources."""
+    if isinstance(message, LegacyReport):
+        return (GroupRecord(RecordType.IS_EX, message.group),)
+    if any(item.id == "V-12" for item in found):
+        return tuple(record for record in message.records if is_multicast(record.group))
+    return message.records

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from mldkit.model.datagram import Decoded, Frame
     from mldkit.wire.link_header import LinkHeader
 
+_MOST_COMPARED = 1000
+"""Interfaces of which frames are compared with each other."""
 # A mark is made for every frame: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
 
@@ -77,6 +79,8 @@ class Intake:
         self.wanted = wanted
         self._copies: dict[str | None, Copies] = {}
         """By interface, because each has a clock of its own."""
+        self._duplicates: Counter[int] = Counter()
+        """Copies on interfaces that are not looked at any more."""
         self._latest: dict[str | None, int] = {}
         """The last time of each interface, over all captures."""
         self.sources: Sequence[Source] = ()
@@ -92,7 +96,7 @@ class Intake:
     @property
     def duplicates(self) -> Counter[int]:
         """Frames that came twice, in each capture."""
-        found: Counter[int] = Counter()
+        found = self._duplicates.copy()
         for copies in self._copies.values():
             found.update(copies.duplicates)
         return found
@@ -168,6 +172,15 @@ class Intake:
         feed = part.feeds[interface] = Feed(capture, interface, source)
         return feed
 
+    def _look_for_copies(self, interface: str | None) -> Copies:
+        """Begin to compare the frames of an interface, of which a cooked capture may have many."""
+        if len(self._copies) >= _MOST_COMPARED:
+            oldest = self._copies.pop(next(iter(self._copies)))
+            oldest.finish()
+            self._duplicates.update(oldest.duplicates)
+        copies = self._copies[interface] = Copies(self._ledger)
+        return copies
+
     def _mark(self, frame: Frame, feed: Feed) -> Mark:
         """Return where and when; packets without a time have that of the packet before."""
         time_ns = frame.time_ns
@@ -204,9 +217,7 @@ class Intake:
         if self.wanted is not EVERYTHING and not self.wanted.takes(key.interface, key.vlan):
             return None
         if not is_other:
-            copies = self._copies.get(key.interface)
-            if copies is None:
-                copies = self._copies[key.interface] = Copies(self._ledger)
+            copies = self._copies.get(key.interface) or self._look_for_copies(key.interface)
             if copies.is_copy(decoded, key, mark):
                 return None
         return key

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.facts import (
@@ -25,47 +25,35 @@ from mldkit.analysis.facts import (
     host_address,
 )
 from mldkit.analysis.limits import LEAVES
+from mldkit.analysis.pending_leave import SLACK_NS, PendingLeave, Unheeded
+from mldkit.analysis.streams import MOST_TO_GROUP
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import is_flooded, text
-from mldkit.model.units import SECOND
 from mldkit.model.words import delay_text
-from mldkit.protocol.exchange import latest_ns
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
     from mldkit.analysis.room import LinkRoom
     from mldkit.analysis.shelf import Table
-    from mldkit.analysis.stays import Left
+    from mldkit.analysis.stays import Left, Row
     from mldkit.analysis.streams import Streams
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
-    from mldkit.model.messages import Query
+    from mldkit.model.messages import GroupRecord, Query
 
-_SLACK_NS = latest_ns(LAST_MEMBER_INTERVAL_NS) - LAST_MEMBER_INTERVAL_NS
-_PATIENCE_NS = 10 * SECOND
-"""A query that comes later than that follows no leave; the Query Response Interval by default
-(RFC 9776 §8.3)."""
 _MOST_JUDGED = 16
-"""Queries after one leave: each is held against all members of the group."""
+"""Queries after one leave of which the flag is looked at."""
 _LEAST_PACKETS = 10
 """Packets of a stream in which it shows whether it stops."""
 _LATE_PACKETS = 2
 """Gaps after which the next packet should have come at the latest."""
-_MOST_COMPARED = 10_000_000
-"""Streams that are looked at for leaves: a flood of both must not cost its square."""
-
-
-class Unheeded(NamedTuple):
-    """A leave that was asked about with queries that hosts must drop."""
-
-    group: Address
-    source: Address
-    """Who asked."""
-    rule: str
-    """Which rule says that its queries must be dropped."""
+_JUDGED_AT_ONCE = 32
+"""Leaves that are judged when a message comes: others wait for the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,55 +80,6 @@ class Tally:
         return TallyFacts(self.heard, self.count, self.asked)
 
 
-@dataclass(slots=True)
-class _Pending:
-    """Leaves of one group whose queries are awaited, by the first of them."""
-
-    left: Left
-    mark: Mark
-    wanted: int
-    since_ns: int
-    """Time of the first leave that no query followed yet."""
-    waiting: list[int]
-    """Leaves, and stops of sources, that no query followed yet."""
-    is_overdue: bool = False
-    """Whether the last member query time went by, and nobody reported in it."""
-    is_needed: bool = True
-    """Whether nobody had reported again when the first query came."""
-    interval_ns: int = LAST_MEMBER_INTERVAL_NS
-    queries: int = 0
-    first_ns: int = 0
-    due_ns: int = 0
-    """When it is looked at next."""
-    told_ns: int = 0
-    """When somebody last told that he leaves: the state of the group begins anew with each."""
-    dropped: Unheeded | None = None
-    """The first query that hosts must drop."""
-
-    @property
-    def until_ns(self) -> int:
-        """When there is something to judge."""
-        if self.is_overdue and not self.queries:
-            return self.mark.time_ns + _PATIENCE_NS + _SLACK_NS
-        begun_ns = self.first_ns if self.queries else self.mark.time_ns
-        return begun_ns + self.wanted * self.interval_ns + _SLACK_NS
-
-    def other_reporter(self, memberships: Memberships, since_ns: int = 0) -> Host | None:
-        """Return another member that has reported the group since the leave, or since later."""
-        since_ns = max(since_ns, self.mark.time_ns)
-        for host, row in memberships.groups.get(self.left.row.group, {}).items():
-            if host != self.left.row.host and row.last_ns > since_ns:
-                return host
-        return None
-
-    def is_wanted_again(self, memberships: Memberships) -> bool:
-        """Return whether somebody reported since, be it who left: nobody has to be asked."""
-        left = self.left
-        members = memberships.groups.get(left.row.group, {})
-        has_joined_again = not left.sources and left.row.host in members
-        return has_joined_again or self.other_reporter(memberships) is not None
-
-
 class Leaves:
     """The leaves of one link and family.
 
@@ -158,11 +97,11 @@ class Leaves:
     ) -> None:
         self._link = room.key
         self._streams = streams
-        self._compared = 0
         self._ledger = ledger
         self._memberships = memberships
         self._vantage = vantage
-        self._pending: Table[Address, _Pending] = room.table(LEAVES)
+        self.awaited: Table[Address, PendingLeave] = room.table(LEAVES)
+        """Leaves of which it is awaited who asks or reports, by group."""
         self._due: list[tuple[int, Address]] = []
         """A heap of the times at which leaves may be judged; longer intervals put them off."""
         self.groups = Tally()
@@ -182,13 +121,13 @@ class Leaves:
         """Take in a leave that a querier, which is there, must ask about."""
         group = left.row.group
         # Routers ignore BLOCK while an older host is member (RFC 9776 §7.3.2).
-        if left.sources and self._has_older_member(group, mark):
+        if left.sources and self._memberships.older_members.are_in(group, mark.time_ns):
             return
         self._tally(left).count += 1
-        pending = self._pending.get(group)
+        pending = self.awaited.get(group)
         if pending is None:
-            pending = _Pending(left, mark, robustness, mark.time_ns, [0, 0])
-            self._pending.keep(group, pending)
+            pending = PendingLeave(left, mark, robustness, mark.time_ns, [0, 0])
+            self.awaited.keep(group, pending)
             self._await(pending)
         elif not any(pending.waiting):
             # The queries that follow the leave before it ask about this one too.
@@ -198,29 +137,29 @@ class Leaves:
     def _tally(self, left: Left) -> Tally:
         return self.sources if left.sources else self.groups
 
-    def _has_older_member(self, group: Address, mark: Mark) -> bool:
-        current = self._link.family.current_version
-        members = self._memberships.groups.get(group, {})
-        return any(
-            row.version != current and row.deadline_ns >= mark.time_ns for row in members.values()
-        )
+    def reported(self, host: Host, said: Iterable[Row | GroupRecord], now_ns: int) -> None:
+        """Take in that a host reports groups, some of which others have just left."""
+        awaited = self.awaited
+        for one in said:
+            if one.group in awaited:
+                awaited[one.group].reported(host, now_ns)
 
     def leave_told(self, group: Address, mark: Mark) -> None:
         """Take in any leave, also a repeated one: routers lower their timers for each."""
-        pending = self._pending.get(group)
+        pending = self.awaited.get(group)
         if pending is not None:
             pending.told_ns = mark.time_ns
 
     def query(self, query: Query, mark: Mark) -> None:
         """Take in an accepted specific query."""
-        pending = self._pending.get(query.group)
+        pending = self.awaited.get(query.group)
         if pending is None:
             return
         pending.queries += 1
         if pending.queries == 1:
             pending.first_ns = mark.time_ns
             pending.is_needed = not pending.is_wanted_again(self._memberships)
-            if mark.time_ns <= pending.mark.time_ns + LAST_MEMBER_INTERVAL_NS + _SLACK_NS:
+            if mark.time_ns <= pending.mark.time_ns + LAST_MEMBER_INTERVAL_NS + SLACK_NS:
                 row = pending.left.row
                 self._vantage.asked_about(row.mac or row.host, host_address(row.host))
         if any(pending.waiting):
@@ -231,13 +170,13 @@ class Leaves:
 
     def drop(self, query: Query, source: Address, rule: str) -> None:
         """Take in a specific query that hosts must drop by a rule."""
-        pending = self._pending.get(query.group)
+        pending = self.awaited.get(query.group)
         if pending is not None and pending.dropped is None:
             pending.dropped = Unheeded(query.group, source, rule)
 
     def pause(self) -> None:
         """Forget what is awaited: nobody saw whether it came."""
-        self._pending.empty()
+        self.awaited.empty()
         self._due.clear()
 
     @property
@@ -246,33 +185,35 @@ class Leaves:
         return self._due[0][0] if self._due else NEVER_NS
 
     def poll(self, now_ns: int) -> None:
-        """Judge the leaves whose time is over."""
+        """Judge some of the leaves whose time is over."""
         due = self._due
-        while due and due[0][0] < now_ns:
+        for _ in range(_JUDGED_AT_ONCE):
+            if not due or due[0][0] >= now_ns:
+                return
             due_ns, group = heappop(due)
-            pending = self._pending.get(group)
+            pending = self.awaited.get(group)
             if pending is None or pending.due_ns != due_ns:
                 # What was awaited then made room for others.
                 continue
             if pending.until_ns < now_ns and not self._is_put_off(pending):
-                self._pending.drop(group)
+                self.awaited.drop(group)
                 self._judge(pending)
             else:
                 self._await(pending)
 
     def finish(self) -> None:
         """Judge the leaves of which the last member query time is over: nobody asked so far."""
-        for pending in self._pending.values():
+        for pending in self.awaited.values():
             if pending.is_overdue and not pending.queries:
                 self._judge(pending)
         self.pause()
 
-    def _await(self, pending: _Pending) -> None:
+    def _await(self, pending: PendingLeave) -> None:
         """Note when to look at a leave."""
         pending.due_ns = pending.until_ns
         heappush(self._due, (pending.due_ns, pending.left.row.group))
 
-    def _is_put_off(self, pending: _Pending) -> bool:
+    def _is_put_off(self, pending: PendingLeave) -> bool:
         """Return whether a query may still come, though the last member query time is over.
 
         Somebody who reports in it makes the question needless.
@@ -284,12 +225,12 @@ class Leaves:
         pending.is_overdue = True
         return True
 
-    def _count_asked(self, pending: _Pending) -> None:
+    def _count_asked(self, pending: PendingLeave) -> None:
         self.groups.asked += pending.waiting[False]
         self.sources.asked += pending.waiting[True]
         pending.waiting[:] = 0, 0
 
-    def _judge(self, pending: _Pending) -> None:
+    def _judge(self, pending: PendingLeave) -> None:
         """D-11: a remark where everybody was asked, a warning where too late, else an error."""
         after_ns = pending.first_ns - pending.mark.time_ns
         member_query_ns = pending.wanted * LAST_MEMBER_INTERVAL_NS
@@ -314,11 +255,11 @@ class Leaves:
                 severity = INFO
         elif not pending.is_needed:
             return
-        elif after_ns > member_query_ns + _SLACK_NS:
+        elif after_ns > member_query_ns + SLACK_NS:
             # Who snoops has dropped the members by then, or data went on for nobody.
             detail = f"asked about only after {delay_text(after_ns)}"
             severity = WARNING
-        elif after_ns > LAST_MEMBER_INTERVAL_NS + _SLACK_NS:
+        elif after_ns > LAST_MEMBER_INTERVAL_NS + SLACK_NS:
             detail = f"asked about after {delay_text(after_ns)}, not at once"
             severity = INFO
         elif pending.queries < pending.wanted and not pending.is_wanted_again(self._memberships):
@@ -329,7 +270,7 @@ class Leaves:
             return
         self._tell(pending, detail, severity)
 
-    def _is_fast(self, pending: _Pending) -> bool:
+    def _is_fast(self, pending: PendingLeave) -> bool:
         """Return whether a stream from elsewhere stopped with the leave of the only member.
 
         The next packet had been due after it, and none came after the time within which nobody
@@ -338,18 +279,19 @@ class Leaves:
         group, left_ns = pending.left.row.group, pending.mark.time_ns
         if pending.left.sources or self._memberships.groups.get(group):
             return False
-        self._compared += len(self._streams)
-        if self._compared > _MOST_COMPARED:
-            return False
-        streams = [one for (to, _), one in self._streams.items() if to == group]
-        return any(
-            one.run_packets >= _LEAST_PACKETS
-            and one.mac != pending.left.row.mac
-            and left_ns - _LATE_PACKETS * one.gap_ns <= one.last_ns
-            for one in streams
-        ) and all(one.last_ns < left_ns + LAST_MEMBER_INTERVAL_NS for one in streams)
+        streams = self._streams.to(group)
+        return (
+            len(streams) < MOST_TO_GROUP
+            and any(
+                one.run_packets >= _LEAST_PACKETS
+                and one.mac != pending.left.row.mac
+                and left_ns - _LATE_PACKETS * one.gap_ns <= one.last_ns
+                for one in streams
+            )
+            and all(one.last_ns < left_ns + LAST_MEMBER_INTERVAL_NS for one in streams)
+        )
 
-    def _tell(self, pending: _Pending, detail: str, severity: str) -> None:
+    def _tell(self, pending: PendingLeave, detail: str, severity: str) -> None:
         row, mark = pending.left.row, pending.mark
         group, host = row.group, host_address(row.host)
         if is_flooded(group):
@@ -365,7 +307,7 @@ class Leaves:
             host=host, group=group, severity=severity,
         )  # fmt: skip
 
-    def _judge_flag(self, query: Query, pending: _Pending, mark: Mark) -> None:
+    def _judge_flag(self, query: Query, pending: PendingLeave, mark: Mark) -> None:
         """D-13; only group queries, as those for sources come in pairs with and without it."""
         if query.interval_ns is None or query.sources or pending.left.sources:
             return

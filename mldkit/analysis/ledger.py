@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mldkit.wire.validity import Finding
 
 _MOST_FRAMES = 100
+_MOST_NOTES = 8
+"""Words that are added to one finding."""
 
 
 _Key: TypeAlias = tuple[object, ...]
@@ -48,6 +50,8 @@ class Entry:
     frames: list[int] = field(default_factory=list)
     count: int = 0
     weight: int = 0
+    notes: int = 0
+    """Words that were added to the detail, or would have been."""
 
     def sealed(self) -> Diagnosis:
         """Return it as it is now."""
@@ -181,7 +185,9 @@ class Ledger:
         """Add to the words of a finding about a host, where there is one."""
         entry = self._of(rule).get((rule, capture, link, host, b""))
         if entry is not None and not entry.detail.endswith(words):
-            entry.detail += words
+            entry.notes += 1
+            if entry.notes <= _MOST_NOTES:
+                entry.detail += words
 
     def regrade(
         self,
@@ -205,16 +211,14 @@ class Ledger:
         if is_worse:
             self._tell(entry)
 
-    def worsen(self, rule: str, link: LinkKey, host: Address, detail: str) -> None:
-        """Make errors of the remarks that one frame after the other gave, as a later one showed."""
-        entries = self._of(rule)
-        for key, entry in list(entries.items()):
-            if (entry.link, entry.host, entry.severity) == (link, host, INFO):
-                entries.drop(key)
-                self._count -= 1
-                entry.severity, entry.detail = ERROR, detail
-                self._keep((rule, ERROR, entry.capture, link, host), entry)
-                self._tell(entry)
+    def worsen(self, rule: str, capture: int, link: LinkKey, host: Address, detail: str) -> None:
+        """Make an error of the remark that frames gave, as a later one showed."""
+        entry = self._of(rule).drop((rule, INFO, capture, link, host))
+        if entry is not None:
+            self._count -= 1
+            entry.severity, entry.detail = ERROR, detail
+            self._keep((rule, ERROR, capture, link, host), entry)
+            self._tell(entry)
 
     def seal(self) -> tuple[Diagnosis, ...]:
         """Return the diagnoses, the worst first, then in order of time, and let go of them."""

@@ -87,22 +87,27 @@ MOST_OF_ONE: Mapping[str, int] = {
 """The same of one stay, link or group, whatever the room."""
 MOST_LIVE: Mapping[str, int] = {
     **MOST,
-    STAYS: 200_000,
-    PAST_STAYS: 100_000,
-    RESERVED: 100_000,
-    ALL_CHANGES: 50_000,
-    FINDINGS: 20_000,
-    GRADES: 20_000,
-    STATIONS: 30_000,
-    IDENTITIES: 30_000,
-    GROUP_MACS: 30_000,
+    LINKS: 3_000,
+    RESERVED_LINKS: 2_500,
+    STAYS: 60_000,
+    PAST_STAYS: 60_000,
+    RESERVED: 30_000,
+    RESERVED_HOSTS: 10_000,
+    ALL_CHANGES: 30_000,
+    QUERIERS: 4_000,
+    FINDINGS: 10_000,
+    GRADES: 10_000,
+    STATIONS: 20_000,
+    IDENTITIES: 20_000,
+    GROUP_MACS: 20_000,
     EMPTIED: 20_000,
-    ANSWERS: 100_000,
+    ANSWERS: 60_000,
     SILENT: 20_000,
-    CHANGED: 20_000,
-    REPORTERS: 20_000,
+    CHANGED: 10_000,
+    REPORTERS: 10_000,
 }
-"""The same for who follows a link for months: what is over has been told."""
+"""The same for who follows a link for months, in less than 256 MB whatever comes: what is over has
+been told."""
 
 
 def enlarged(most: Mapping[str, int], times: int) -> dict[str, int]:

@@ -11,30 +11,33 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from mldkit.analysis import senders
+from mldkit.analysis.agenda import Agenda
+from mldkit.analysis.backlog import Backlog
 from mldkit.analysis.changes import Changes
 from mldkit.analysis.churn import Churn
 from mldkit.analysis.compatibility import Compatibility
+from mldkit.analysis.deadlines import FAR_NS
 from mldkit.analysis.delays import Delays
 from mldkit.analysis.expiry import Expiry
-from mldkit.analysis.facts import NEVER_NS, Mark, dropped_by
+from mldkit.analysis.facts import Mark, dropped_by
+from mldkit.analysis.filters import counted_records
 from mldkit.analysis.identities import Identities
 from mldkit.analysis.leaves import Leaves
-from mldkit.analysis.limits import DROPPED, STREAMS
+from mldkit.analysis.limits import DROPPED
 from mldkit.analysis.memberships import Memberships
 from mldkit.analysis.queriers import Queriers
 from mldkit.analysis.reporting_proxies import ReportingProxies
 from mldkit.analysis.responses import Responses
 from mldkit.analysis.room import LinkRoom
 from mldkit.analysis.stays import Heard
-from mldkit.analysis.streams import worth
+from mldkit.analysis.streams import Streams
 from mldkit.analysis.trace import Trace
 from mldkit.analysis.trust import Trust
 from mldkit.analysis.unspecified import Unspecified
 from mldkit.analysis.vantage import Vantage
-from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac, is_multicast
+from mldkit.model.addresses import IPV4_UNSPECIFIED, group_mac
 from mldkit.model.family import IGMP
 from mldkit.model.messages import (
-    GroupRecord,
     Leave,
     LegacyReport,
     Query,
@@ -51,13 +54,14 @@ if TYPE_CHECKING:
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.shelf import Table
     from mldkit.analysis.stays import Left, Row
-    from mldkit.analysis.streams import Stream
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Datagram, Decoded
-    from mldkit.wire.validity import Finding, Judged
+    from mldkit.wire.validity import Judged
 
 # One is made for every report: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
+_PIECES_AT_ONCE = 200
+"""As much of what is behind is done when time passes on a live link."""
 
 
 class LinkState:
@@ -92,26 +96,32 @@ class LinkState:
         self.memberships = Memberships(room, listener)
         self.expiry = Expiry(key, self.memberships, listener)
         self.identities = Identities(room, ledger, self.memberships)
-        self.streams: Table[tuple[Address, Address], Stream] = room.table(STREAMS, worth)
-        """The data that came, by group and source."""
+        self.streams = Streams(room)
+        """The data that came."""
+        self.backlog = Backlog()
         self.delays = Delays()
-        self.responses = Responses(room, ledger, self.delays, self.vantage, self.streams)
+        self.responses = Responses(
+            room, ledger, self.delays, self.vantage, self.streams, backlog=self.backlog
+        )
         self.compatibility = Compatibility(room, ledger)
         self.changes = Changes(room, ledger, begun_ns)
         self.churn = Churn(room, ledger)
         self.leaves = Leaves(room, ledger, self.memberships, self.vantage, self.streams)
         self.unspecified = Unspecified(room, ledger)
         self.proxies = ReportingProxies(room, ledger)
-        self.trust = Trust(room, ledger, self.memberships)
+        self.trust = Trust(room, ledger, self.memberships, self.captures, self.backlog)
         self.dropped_queries: Table[Address, str] = room.table(DROPPED)
         """Who sends queries that hosts must drop, with the first rule that says so."""
         self.asked_elsewhere = ""
         """Where queries come on the same interface, in words, if they come only there."""
         self.trace: Trace | None = None
+        self._is_told = listener is not None
         self._ledger = ledger
         self._profile = profile
         self._lifetime_ns = self.queriers.variables.membership_ns(profile)
-        self._due_ns = NEVER_NS
+        self._agenda = Agenda(
+            self.responses, self.leaves, self.memberships, self.compatibility, self.backlog
+        )
 
     def keep_trace(self) -> None:
         """Keep from here on the single queries, reports and delays that pictures show."""
@@ -128,8 +138,8 @@ class LinkState:
             if row.deadline_ns < now_ns:
                 return False
         self.messages += 1
-        if self._due_ns < now_ns:
-            self._advance(now_ns)
+        if self._agenda.due_ns < now_ns:
+            self._agenda.advance(now_ns, self.messages)
         source, mac = datagram.source, datagram.link_source
         if self.identities.latest.get(mac) != source:
             self.identities.hear(source, mac, mark)
@@ -152,6 +162,10 @@ class LinkState:
                 answering.append(row)
         if answering:
             responses.report(source, answering, version, mark)
+        if self.leaves.awaited:
+            self.leaves.reported(source, rows, now_ns)
+        if self._is_told and self._lifetime_ns < FAR_NS:
+            self.memberships.deadlines.add_all(rows, now_ns)
         return True
 
     def see(
@@ -163,10 +177,11 @@ class LinkState:
         """Take in one message with the findings on its frame, and the rows that it says again."""
         decoded, found = judged
         self.messages += 1
-        if self._due_ns < mark.time_ns:
-            self._advance(mark.time_ns)
+        if self._agenda.due_ns < mark.time_ns:
+            self._agenda.advance(mark.time_ns, self.messages)
         if found:
             self.trust.take(found, decoded.datagram.source)
+            self._agenda.work()
             if decoded.kind in ("report", "leave") and any(item.id == "V-07" for item in found):
                 self.unspecified.report(decoded.datagram.link_source, mark)
             rule = dropped_by(decoded, found)
@@ -184,7 +199,7 @@ class LinkState:
 
     def poll(self, now_ns: int) -> None:
         """Let time pass: memberships expire, queriers fall silent, leaves are judged."""
-        self._advance(now_ns)
+        self._agenda.catch_up(now_ns, self.messages, _PIECES_AT_ONCE)
         self.memberships.poll(now_ns)
         self.queriers.poll(now_ns)
         self.changes.poll(now_ns)
@@ -208,8 +223,9 @@ class LinkState:
     def finish(self, mark: Mark) -> None:
         """Judge what only the end of the capture shows, at the time of its last packet."""
         self.ended_ns = mark.time_ns
-        self._advance(mark.time_ns)
+        self._agenda.catch_up(mark.time_ns, self.messages)
         self.responses.conclude()
+        self.backlog.finish()
         self.leaves.finish()
         self.queriers.finish(mark)
         self.changes.finish(mark.time_ns)
@@ -239,24 +255,13 @@ class LinkState:
     def pause(self, mark: Mark, until_ns: int) -> None:
         """Take in that nothing was heard from a time on: nobody is blamed for that."""
         paused_ns = mark.time_ns
-        self._advance(paused_ns)
+        self._agenda.catch_up(paused_ns, self.messages)
         self.responses.resume()
         self.queriers.pause(mark, until_ns)
         self.changes.resume(paused_ns, until_ns)
         self.leaves.pause()
         self.compatibility.resume()
-        self._look_ahead()
-
-    def _advance(self, now_ns: int) -> None:
-        if self.responses.windows.due_ns < now_ns:
-            self.responses.advance(now_ns, self.memberships, self.compatibility, self.messages)
-        if self.leaves.due_ns < now_ns:
-            self.leaves.poll(now_ns)
-        self._look_ahead()
-
-    def _look_ahead(self) -> None:
-        """Note when there is something to close or to judge at the earliest."""
-        self._due_ns = min(self.responses.windows.due_ns, self.leaves.due_ns)
+        self._agenda.look_ahead()
 
     def _drop(self, decoded: Decoded, rule: str, mark: Mark) -> None:
         """Take in what receivers must drop: who asks in vain, and about which leave."""
@@ -284,6 +289,7 @@ class LinkState:
         )
         if query.is_general:
             self.responses.conclude()
+            self._agenda.work()
             queriers = self.queriers
             queriers.query(
                 query, datagram.source, datagram.link_source, mark, to_everybody=everybody
@@ -306,7 +312,7 @@ class LinkState:
             to_everybody=everybody,
             is_acting=acting is not None and acting.address == datagram.source,
         )
-        self._look_ahead()
+        self._agenda.look_ahead()
 
     def _host_message(
         self,
@@ -326,7 +332,7 @@ class LinkState:
         version = decoded.version
         if isinstance(message, LegacyReport):
             self.responses.silent.older_report(host, message.group)
-        records = _records(message, found)
+        records = counted_records(message, found)
         if isinstance(message, Report) and records is not message.records:
             rows = None
         self.compatibility.report(version, datagram.source, mark)
@@ -341,6 +347,8 @@ class LinkState:
         )
         heard = _new(Heard, (host, mac, version, mark.time_ns, deadline_ns, is_faultless, partial))
         told = self.memberships.report(heard, records, rows)
+        if self.leaves.awaited:
+            self.leaves.reported(host, records, mark.time_ns)
         if told.changes:
             robustness = self.queriers.variables.robustness
             self.changes.report(host, records, told.changes, robustness, mark)
@@ -384,13 +392,4 @@ class LinkState:
             return
         for left in lefts:
             self.leaves.left(left, queriers.variables.robustness, mark)
-        self._look_ahead()
-
-
-def _records(message: Report | LegacyReport, found: tuple[Finding, ...]) -> tuple[GroupRecord, ...]:
-    """Return the records of a report that count; an older one is EXCLUDE without sources."""
-    if isinstance(message, LegacyReport):
-        return (GroupRecord(RecordType.IS_EX, message.group),)
-    if found and any(item.id == "V-12" for item in found):
-        return tuple(record for record in message.records if is_multicast(record.group))
-    return message.records
+        self._agenda.look_ahead()

@@ -18,14 +18,17 @@ from __future__ import annotations
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from mldkit.analysis import limits
+from mldkit.analysis import limits, stays
+from mldkit.analysis.deadlines import FAR_NS, Deadlines
 from mldkit.analysis.events import membership_event
 from mldkit.analysis.facts import Host
 from mldkit.analysis.filters import filter_after
 from mldkit.analysis.leave_events import LeaveEvents
+from mldkit.analysis.nameless import Nameless
+from mldkit.analysis.older_members import OlderMembers
+from mldkit.analysis.recognised import Recognised
 from mldkit.analysis.stay_order import weight
 from mldkit.analysis.stays import (
-    CAPTURE_END,
     EXPIRY,
     LEAVE,
     Change,
@@ -33,14 +36,13 @@ from mldkit.analysis.stays import (
     ReportEffect,
     Row,
     asks,
-    sealed,
     weight_of_change,
 )
 from mldkit.model.family import IGMP
 from mldkit.model.messages import RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from mldkit.analysis.events import Listener
     from mldkit.analysis.room import LinkRoom
@@ -50,8 +52,7 @@ if TYPE_CHECKING:
     from mldkit.model.messages import GroupRecord
 
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
-_STATES = (_IS_IN, _IS_EX)
-_EXCLUDES = (_IS_EX, _TO_EX)
+_STATES, _EXCLUDES = (_IS_IN, _IS_EX), (_IS_EX, _TO_EX)
 # One is made for every change: without the Python level of a named tuple's constructor.
 _new = tuple.__new__
 _NOTHING: Iterable[None] = repeat(None)
@@ -77,29 +78,19 @@ class Memberships:
         """When the last member of a group left it, as long as nobody joins again."""
         self.last_left: Table[Address, Row] = room.table(limits.EMPTIED, beside="row")
         """The stay that ended then."""
+        self.lasting = 0
+        """Stays that last."""
+        self.deadlines = Deadlines()
+        """Kept where somebody listens."""
+        self.older_members = OlderMembers(room.key.family.current_version)
         self._leaves = LeaveEvents(room, listener)
-        self._nameless: dict[Host, dict[Row, None]] = {}
-        """All stays of hosts without an address."""
-        self._known: dict[Host, dict[int, Row]] = {}
-        """Rows by the record that says again what they hold: nearly every record does."""
+        self._nameless = Nameless()
+        self.recognised = Recognised()
 
     def rows(self) -> Iterator[Row]:
         """Give the stays that last."""
         for members in self.groups.values():
             yield from members.values()
-
-    def recognise(self, host: Host, records: Iterable[GroupRecord]) -> list[Row | None] | None:
-        """Return for each record the row that it says again, None where it says something new.
-
-        None for all where nothing of the host is known. What is recognised came before in a
-        report that no rule minds.
-        """
-        known = self._known.get(host)
-        return None if known is None else list(map(known.get, map(id, records)))
-
-    def last_report_ns(self, host: Host) -> int:
-        """Return when a host reported last, as far as its reports are recognised; 0 for never."""
-        return max((row.last_ns for row in self._known.get(host, {}).values()), default=0)
 
     def reported(self) -> set[Address]:
         """Return the groups that anybody was in at any time."""
@@ -116,6 +107,7 @@ class Memberships:
         told = ReportEffect()
         answering = told.answering
         groups = self.groups
+        is_short = deadline_ns - now_ns < FAR_NS and self._listener is not None
         for record, row in zip(records, recognised or _NOTHING, strict=False):
             # Nearly every record of a capture: the host says again what it said before. A record
             # before it in the same report may have changed that.
@@ -124,6 +116,8 @@ class Memberships:
                 row.deadline_ns = deadline_ns
                 row.reports += 1
                 answering.append(row)
+                if is_short:
+                    self.deadlines.add(row, now_ns)
             else:
                 self._meet(groups.get(record.group, _NOBODY).get(host), record, heard, told)
         return told
@@ -144,12 +138,12 @@ class Memberships:
                 self._take(row, record, heard, told)
             return
         row.last_ns = heard.now_ns
-        row.deadline_ns = heard.until_ns
         row.reports += 1
+        self._prolong(row, heard, record)
         told.answering.append(row)
         # Remembering is in vain while the decoder gives a new object each time.
         if heard.is_faultless and (row.record is None or row.reports & 3 == 0):
-            self._remember(row, record)
+            self.recognised.remember(row, record)
 
     def _take(self, row: Row | None, record: GroupRecord, heard: Heard, told: ReportEffect) -> None:
         """Take in a record that is new or changes something."""
@@ -180,12 +174,12 @@ class Memberships:
             self._change(row, _new(Change, (now_ns, exclude, sources, version)))
         row.last_ns = now_ns
         row.reports += 1
-        row.deadline_ns = heard.until_ns if asks(record) else row.deadline_ns
+        self._prolong(row, heard, record)
         if kind <= _IS_EX:
             told.answering.append(row)
             says_all = row.sources == record.sources and row.exclude is (kind == _IS_EX)
             if heard.is_faultless and says_all:
-                self._remember(row, record)
+                self.recognised.remember(row, record)
 
     def leave(self, host: Host, mac: bytes | None, group: Address, now_ns: int) -> Left | None:
         """Take in a Leave or Done; return what was left."""
@@ -198,11 +192,12 @@ class Memberships:
 
     def rename(self, before: Host, host: Host) -> None:
         """Give the stays of a host without address to the address that it turned out to have."""
-        for row in self._nameless.pop(before, ()):
+        for row in self._nameless.take(before):
             members = self.groups.get(row.group, {})
             if members.get(before) is row:
                 del members[before]
-                self._forget(row)
+                self.recognised.forget(row)
+                self.older_members.note(row, None)
                 if host in members:
                     self._let_go(row)
                     self._forget_past(row)
@@ -212,14 +207,24 @@ class Memberships:
                     self._room.free(row)
                     self._room.room.stays.enter(row, is_new=False)
             row.host = host
+            if not row.ended_by:
+                self.older_members.note(row, row.version)
 
-    def disown(self, host: Host) -> None:
-        """Take back all stays of a host: what told of them should not have counted."""
-        for row in [row for row in self.rows() if row.host == host]:
-            self._end(row, EXPIRY, row.last_ns)
-        kept = [row for row in self.ended if row.host != host]
-        self._room.room.past_stays -= len(self.ended) - len(kept)
-        self.ended = kept
+    def disown(self, hosts: Container[Host]) -> Iterator[int]:
+        """Take back all stays of hosts, a task: what told of them should not have counted."""
+        for piece in stays.in_pieces(self.groups):
+            for row in piece:
+                if row.host in hosts and not row.ended_by:
+                    self._end(row, EXPIRY, row.last_ns)
+            yield len(piece)
+        kept, first = list[Row](), 0
+        while rows := self.ended[first : first + stays.PIECE]:
+            kept += [row for row in rows if row.host not in hosts]
+            first += stays.PIECE
+            yield len(rows)
+        if self.ended:
+            self._room.room.past_stays -= len(self.ended) - len(kept)
+            self.ended = kept
 
     def forget_ended(self) -> None:
         """Keep only the stays that last, for who watches a link for long."""
@@ -245,28 +250,36 @@ class Memberships:
 
     def poll(self, now_ns: int) -> None:
         """End the stays whose time is over."""
-        over = [row for row in self.rows() if row.deadline_ns < now_ns]
+        if self._listener is None:
+            over = [row for row in self.rows() if row.deadline_ns < now_ns]
+        else:
+            self.deadlines.take(now_ns)
+            over, self.deadlines.over = self.deadlines.over, []
         for row in sorted(over, key=lambda row: row.deadline_ns):
-            self._end(row, EXPIRY, row.deadline_ns)
+            if not row.ended_by:
+                self._end(row, EXPIRY, row.deadline_ns)
 
     def finish(self, now_ns: int) -> None:
         """End every stay at the end of the capture."""
         self.poll(now_ns)
         for row in list(self.rows()):
-            row.ended_by, row.to_ns = CAPTURE_END, now_ns
+            row.ended_by, row.to_ns = stays.CAPTURE_END, now_ns
             self.ended.append(row)
             self._room.room.past_stays += 1
             self._let_go(row)
-        self.groups, self._known = {}, {}
+        self.groups, self.deadlines = {}, Deadlines()
+        self.recognised.clear()
+        self.older_members.clear()
 
     def seal(self) -> tuple[Stay, ...]:
         """Return all stays in order of time, and let go of the rows one by one."""
-        stays: list[Any] = self.ended
-        self.ended, self._nameless = [], {}
-        stays.sort(key=lambda row: (row.from_ns, row.group, row.host))
-        for index, row in enumerate(stays):
-            stays[index] = sealed(row)
-        return tuple(stays)
+        rows: list[Any] = self.ended
+        self.ended = []
+        self._nameless.clear()
+        rows.sort(key=lambda row: (row.from_ns, row.group, row.host))
+        for index, row in enumerate(rows):
+            rows[index] = stays.sealed(row)
+        return tuple(rows)
 
     def _enter(self, old: Row | None, heard: Heard, record: GroupRecord) -> Row | None:
         """Return a new row, None where the record makes nobody a member.
@@ -286,8 +299,9 @@ class Memberships:
             self.last_left.drop(record.group)
         row = members[heard.host] = Row(heard, record.group)
         row.home = self
+        self.lasting += 1
         if self.link.family is IGMP and len(heard.host) > len(record.group):
-            self._nameless.setdefault(heard.host, {})[row] = None
+            self._nameless.add(row)
         self._room.room.stays.enter(row)
         if heard.host in self._room.reserved:
             self.secure(row)
@@ -300,7 +314,8 @@ class Memberships:
 
     def crowd_out(self, row: Row) -> None:
         """Let a stay go without a word: it makes room for another one."""
-        self._forget(row)
+        self.recognised.forget(row)
+        self.older_members.note(row, None)
         members = self.groups[row.group]
         del members[row.host]
         if not members:
@@ -317,6 +332,8 @@ class Memberships:
 
     def _let_go(self, row: Row) -> None:
         """Give back the room of a stay that lasts no longer."""
+        self.lasting -= 1
+        self.deadlines.remove(row)
         self._room.room.stays.leave(row)
         row.home = None
         if row.is_reserved:
@@ -325,34 +342,25 @@ class Memberships:
     def _forget_past(self, row: Row) -> None:
         """Let go of what is still known of a stay that is over."""
         self._room.room.changes -= sum(map(weight_of_change, row.changes))
-        rows = self._nameless.get(row.host)
-        if rows is not None and rows.pop(row, row) is None and not rows:
-            del self._nameless[row.host]
+        self._nameless.forget(row)
 
-    def _remember(self, row: Row, record: GroupRecord) -> None:
-        """Recognise a row from now on by a record that says what the row holds."""
-        self._forget(row)
-        # Equal records are one object as a rule: the decoder knows them again.
-        row.record, row.sources = record, record.sources
-        self._known.setdefault(row.host, {})[id(record)] = row
-
-    def _forget(self, row: Row) -> None:
-        """Recognise a row no longer."""
-        if row.record is not None:
-            known = self._known[row.host]
-            del known[id(row.record)]
-            if not known:
-                del self._known[row.host]
-            row.record = None
+    def _prolong(self, row: Row, heard: Heard, record: GroupRecord) -> None:
+        """Let a stay last until its lifetime after a record that asks for something is over."""
+        if asks(record):
+            row.deadline_ns = heard.until_ns
+            if self._listener is not None:
+                self.deadlines.add(row, heard.now_ns)
 
     def _change(self, row: Row, change: Change) -> None:
         if row.reports and row.version == change.version and row.exclude == change.exclude:
             sources = change.sources
             if len(sources) == len(row.sources) and set(sources) == set(row.sources):
                 return
-        self._forget(row)
+        self.recognised.forget(row)
         room = self._room
         before = weight(row)
+        if row.version != change.version:
+            self.older_members.note(row, change.version)
         row.exclude, row.sources, row.version = change[1:]
         if row.sources or before > 1:
             room.weigh(before, row)
@@ -366,16 +374,18 @@ class Memberships:
             room.leave_out(limits.CHANGES)
         row.changes = changes
         if self._listener is not None:
-            self._tell("change" if row.reports else "join", row, change.time_ns)
+            kind = "change" if row.reports else "join"
+            self._listener(membership_event(kind, self.link, row, change.time_ns))
 
     def _end(self, row: Row, why: str, now_ns: int) -> None:
-        self._forget(row)
+        self.recognised.forget(row)
         row.ended_by, row.to_ns = why, now_ns
+        self.older_members.note(row, None)
         members = self.groups[row.group]
         del members[row.host]
         if not members:
             del self.groups[row.group]
-        if why == LEAVE and _are_over(members, now_ns):
+        if why == LEAVE and stays.are_over(members, now_ns):
             self.emptied.keep(row.group, now_ns)
             self.last_left.keep(row.group, row)
         if self._room.keeps_past(row):
@@ -386,15 +396,5 @@ class Memberships:
         if self._listener is not None and not row.is_told:
             if why == LEAVE:
                 self._leaves.is_repeated(row.host, row.group, now_ns)
-            self._tell("leave" if why == LEAVE else "expire", row, now_ns)
-
-    def _tell(self, kind: str, row: Row, now_ns: int) -> None:
-        if self._listener is not None:
+            kind = "leave" if why == LEAVE else "expire"
             self._listener(membership_event(kind, self.link, row, now_ns))
-
-
-def _are_over(members: dict[Host, Row], now_ns: int) -> bool:
-    """Return whether nobody is left of a few members, whose end may not have been told yet."""
-    return len(members) <= limits.MOST_LEFT and all(
-        row.deadline_ns < now_ns for row in members.values()
-    )

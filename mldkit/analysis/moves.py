@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
 
 
+_MOST_COMPARED = 100
+"""Stays of one host in one group, on all links."""
+
+
 class _Moved(NamedTuple):
     """A stay that ended with its interface, and the one that went on elsewhere."""
 
@@ -64,7 +68,8 @@ def judge(
     for down in downs:
         moved: dict[tuple[Host, LinkKey, LinkKey], list[_Moved]] = {}
         for before, old in ended.get((down.interface, down.from_ns), ()):
-            after = _elsewhere(before, old, stays[before.host, before.group], down)
+            others = stays[before.host, before.group][:_MOST_COMPARED]
+            after = _elsewhere(before, old, others, down)
             if after is not None:
                 one = _Moved(before, old, *after)
                 moved.setdefault((before.host, old, one.new), []).append(one)
@@ -118,10 +123,10 @@ def _away_ns(one: _Moved, down: CapturePause, traffic: Mapping[LinkKey, Traffic]
         return 0
     streams = traffic[one.new].streams
     longest_ns = 0
-    for (group, source), stream in traffic[one.old].streams.items():
-        if group != one.before.group or not stream.flows:
+    for stream in traffic[one.old].state.streams.to(one.before.group):
+        if not stream.flows:
             continue
-        again = streams.get((group, source))
+        again = streams.get((stream.group, stream.source))
         was_there = down.from_ns - stream.last_ns < PAUSE_NS
         if again is not None and was_there and again.first_ns > down.from_ns:
             longest_ns = max(longest_ns, again.first_ns - stream.last_ns)

@@ -98,4 +98,4 @@ class Neighbourhood:
 
     def _last_report_ns(self, address: Address) -> int:
         link = self._links.get(self._key)
-        return 0 if link is None else link.memberships.last_report_ns(address)
+        return 0 if link is None else link.memberships.recognised.last_report_ns(address)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _MOST_REMEMBERED = 100
 """Times of a querier as the acting one that a watch remembers."""
+_LEAST_OTHER = 2
+"""Addresses of a MAC of which one is another than a given one."""
 _MOST_ALIKE = 16
 """Queriers with one identifier or MAC that a new one is compared with."""
 
@@ -48,6 +50,8 @@ class Queriers:
         """When each version was last asked in."""
         self._by_rank: Table[tuple[bool, bytes], list[Alike]] = room.table(QUERIERS, beside="rank")
         self._by_mac: Table[bytes, list[Alike]] = room.table(QUERIERS, beside="mac")
+        self._addresses: Table[bytes, tuple[Address, ...]] = room.table(QUERIERS, beside="address")
+        """The first two addresses from which a MAC asked."""
 
     @property
     def acting(self) -> Querier | None:
@@ -59,6 +63,10 @@ class Queriers:
         """The acting querier, if it is one that can win elections."""
         acting = self.acting
         return None if acting is None or is_unspecified(acting.address) else acting
+
+    def is_other(self, mac: bytes, address: Address) -> bool:
+        """Return whether a MAC asked with another address than this."""
+        return any(one != address for one in self._addresses.get(mac, ()))
 
     def query(
         self,
@@ -82,6 +90,8 @@ class Queriers:
             querier = Querier(source, mac, query.version, mark, now_ns, variables_of(query))
             querier.session_ns = now_ns
             self.known.keep(source, querier)
+            if mac is not None and len(before := self._addresses.get(mac, ())) < _LEAST_OTHER:
+                self._addresses.keep(mac, (*before, source))
             self._compare_identities(querier, mark)
         elif self._acting.comes_back(querier):
             querier.rhythm.restart()

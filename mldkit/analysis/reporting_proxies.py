@@ -18,7 +18,7 @@ from mldkit.model.words import counted, named
 from mldkit.wire.rules import INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterable
 
     from mldkit.analysis.facts import Host, Mark
     from mldkit.analysis.ledger import Ledger
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mldkit.model.messages import LegacyReport
 
 _LEAST_QUESTIONS = 2
-_MOST_GROUPS = 1000
+_MOST_GROUPS, _MOST_MARKS = 1000, 100
 
 
 @dataclass(slots=True)
@@ -39,8 +39,12 @@ class _Proxy:
     """Number of the last exchange that it answered."""
     questions: int = 1
     groups: dict[Address, None] = field(default_factory=dict)
+    lost: dict[Address, None] = field(default_factory=dict)
+    """Those of them that cannot do without their sources."""
     marks: list[Mark] = field(default_factory=list)
-    """Its reports, until it is certain what it is."""
+    """Its first reports, until it is certain what it is."""
+    more: int = 0
+    """Further ones until then."""
 
 
 class ReportingProxies:
@@ -66,20 +70,28 @@ class ReportingProxies:
             proxy.questions += 1
         if len(proxy.groups) < _MOST_GROUPS:
             proxy.groups[report.group] = None
+            if is_source_specific(report.group):
+                proxy.lost[report.group] = None
         if proxy.questions < _LEAST_QUESTIONS:
-            if len(proxy.marks) < _MOST_GROUPS:
+            if len(proxy.marks) < _MOST_MARKS:
                 proxy.marks.append(mark)
+            else:
+                proxy.more += 1
             return
         mac = host[len(IPV4_UNSPECIFIED) :]
         if mac not in self.found:
             self.found.keep(mac, mark)
-        for each in (*proxy.marks, mark):
-            self._tell(host, proxy, report.version, each)
+        unnamed = mark._replace(frame=0), proxy.more
+        told = [(each, 1) for each in (*proxy.marks, mark)]
+        self._tell(host, proxy, report.version, [*told, unnamed] if proxy.more else told)
         proxy.marks.clear()
+        proxy.more = 0
 
-    def _tell(self, host: Host, proxy: _Proxy, version: int | None, mark: Mark) -> None:
+    def _tell(
+        self, host: Host, proxy: _Proxy, version: int | None, told: Iterable[tuple[Mark, int]]
+    ) -> None:
         """D-36: a warning where a group cannot do without its sources."""
-        lost = [group for group in proxy.groups if is_source_specific(group)]
+        lost = list(proxy.lost)
         mac = mac_text(host[len(IPV4_UNSPECIFIED) :])
         name = self._link.family.name.upper()
         detail = (
@@ -89,10 +101,11 @@ class ReportingProxies:
         )
         if lost:
             detail += f"; the sources that they want of {named(lost)} are lost"
-        self._ledger.add(
-            "D-36", self._link, mark, detail, host=IPV4_UNSPECIFIED,
-            severity=WARNING if lost else INFO, weight=len(proxy.groups),
-        )  # fmt: skip
+        for mark, times in told:
+            self._ledger.add(
+                "D-36", self._link, mark, detail, host=IPV4_UNSPECIFIED, times=times,
+                severity=WARNING if lost else INFO, weight=len(proxy.groups),
+            )  # fmt: skip
 
 
 def _worth(_: Container[Host], __: Host, proxy: _Proxy) -> int:

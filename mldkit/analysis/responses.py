@@ -9,18 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.answer_windows import AnswerWindows
+from mldkit.analysis.backlog import TELLING
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.limits import EARLY
 from mldkit.analysis.silent_members import SilentMembers
+from mldkit.analysis.stays import in_pieces
 from mldkit.analysis.vantage import Subject
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.wire.rules import WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.answer_windows import Asked, Specific
+    from mldkit.analysis.backlog import Backlog
     from mldkit.analysis.compatibility import Compatibility
     from mldkit.analysis.delays import Delays
     from mldkit.analysis.facts import Host, Mark
@@ -46,34 +49,45 @@ class Responses:
         delays: Delays,
         vantage: Vantage,
         streams: Streams,
+        *,
+        backlog: Backlog,
     ) -> None:
-        """Take the data that came."""
+        """Take the data that came, and where searches wait that are too much for one message."""
+        self._backlog = backlog
         self._room = room
         self._link = room.key
         self._ledger = ledger
         self._vantage = vantage
         self.delays = delays
         self.windows = AnswerWindows(room)
-        self.silent = SilentMembers(room, ledger, vantage, streams)
+        self.silent = SilentMembers(room, ledger, vantage, streams, backlog)
         self._early: Table[Host, int] = room.table(EARLY)
 
     def resume(self) -> None:
         """Go on after a time in which nothing was heard: no query is open."""
         self.conclude()
+        self._backlog.finish()
         self.windows.release()
         self.windows = AnswerWindows(self._room, self.windows.latest)
-        self.silent = SilentMembers(self._room, self._ledger, self._vantage, self.silent.streams)
+        self.silent = SilentMembers(
+            self._room, self._ledger, self._vantage, self.silent.streams, self._backlog
+        )
         self._early.empty()
 
     def release(self) -> None:
         """Let go of everything: the link makes room for another one."""
+        self._backlog.finish()
         for exchange in self.silent.give_up():
             self.windows.conclude(exchange)
         self.windows.release()
 
     def conclude(self) -> None:
         """Give up late answers: the next General Query is here, or the end of the capture."""
-        for exchange in self.silent.conclude():
+        self._backlog.add(self._conclude())
+
+    def _conclude(self) -> Iterator[int]:
+        for exchange in self.silent.give_up():
+            yield from self.silent.tell(exchange)
             self.windows.conclude(exchange)
 
     def report(
@@ -129,9 +143,12 @@ class Responses:
         windows.closed.clear()
         for specific in windows.expired:
             older = compatibility.is_older(specific.asked.time_ns)
-            if specific.older_reporter and not older and not specific.is_too_large:
-                self._find_suppressed(specific, memberships)
-            windows.conclude(specific)
+            rows = len(memberships.groups.get(specific.group, ()))
+            is_known = specific.older_reporter and not older and not specific.is_too_large
+            if is_known and self._backlog.has_room(messages, rows):
+                self._backlog.add(self._find_suppressed(specific, memberships))
+            else:
+                windows.conclude(specific)
         windows.expired.clear()
 
     def _tell_late(
@@ -154,18 +171,22 @@ class Responses:
             detail = f"answered within 1 ms {times} times: no random delay"
             self._ledger.add("D-08", self._link, mark, detail, host=host_address(host))
 
-    def _find_suppressed(self, specific: Specific, memberships: Memberships) -> None:
-        """D-18."""
+    def _find_suppressed(self, specific: Specific, memberships: Memberships) -> Iterator[int]:
+        """D-18, a task."""
         current = self._link.family.current_version
-        for row in memberships.groups.get(specific.group, {}).values():
-            asked_ns, limit_ns = specific.asked.time_ns, specific.asked.limit_ns
-            was_member = row.from_ns < asked_ns and row.deadline_ns >= limit_ns
-            if row.version == current and was_member and row.host not in specific.answered:
+        group = specific.group
+        asked_ns, limit_ns = specific.asked.time_ns, specific.asked.limit_ns
+        for piece in in_pieces({group: memberships.groups.get(group, {})}):
+            yield len(piece)
+            for row in piece:
+                was_member = row.from_ns < asked_ns and row.deadline_ns >= limit_ns
+                if row.version != current or not was_member or row.host in specific.answered:
+                    continue
+                host = host_address(row.host)
                 detail = (
-                    f"{text(host_address(row.host))} did not answer for {text(row.group)} after"
-                    f" the older report of {text(specific.older_reporter)}"
+                    f"{text(host)} did not answer for {text(group)} after the older report of"
+                    f" {text(specific.older_reporter)}"
                 )
-                self._ledger.add(
-                    "D-18", self._link, specific.mark, detail,
-                    host=host_address(row.host), group=row.group,
-                )  # fmt: skip
+                self._ledger.add("D-18", self._link, specific.mark, detail, host=host, group=group)
+                yield TELLING
+        self.windows.conclude(specific)

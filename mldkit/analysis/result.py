@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from mldkit.analysis.delays import DelayFacts
     from mldkit.analysis.devices import DeviceFacts
     from mldkit.analysis.diagnosis import Diagnosis
-    from mldkit.analysis.leaves import TallyFacts, Unheeded
+    from mldkit.analysis.leaves import TallyFacts
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.pauses import CapturePause
+    from mldkit.analysis.pending_leave import Unheeded
     from mldkit.analysis.stays import Stay
     from mldkit.analysis.trace import TraceFacts
     from mldkit.analysis.vantage import Assumed

@@ -200,7 +200,7 @@ class Routing:
             self._tell_ends(link, mark.time_ns)
         rows = unseen = None
         if type(message) is Report:
-            rows = link.memberships.recognise(datagram.source, message.records)
+            rows = link.memberships.recognised.rows(datagram.source, message.records)
             if rows is not None:
                 if _is_repetition(rows, decoded) and link.hear_again(datagram, message, rows, mark):
                     return
@@ -216,8 +216,7 @@ class Routing:
     def _tell_ends(self, link: LinkState, now_ns: int) -> None:
         """Tell of members and queriers whose time is over, before what comes after it."""
         link.queriers.poll(now_ns)
-        lifetime_ns = link.queriers.variables.membership_ns(self._profile)
-        link.expiry.tell(now_ns, lifetime_ns)
+        link.expiry.tell(now_ns)
 
     def _data(self, frame: Frame, header: LinkHeader | None, mark: Mark) -> None:
         packet = read_data(frame, header)

@@ -15,19 +15,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis.answer_windows import Silent
+from mldkit.analysis.backlog import TELLING
 from mldkit.analysis.facts import host_address
 from mldkit.analysis.limits import MOST_OPEN, SILENT
 from mldkit.analysis.shelf import NEEDED, USELESS
+from mldkit.analysis.stays import in_pieces
 from mldkit.analysis.vantage import LINK, ROUTER_PORT, Subject
 from mldkit.model.addresses import is_flooded, text
 from mldkit.model.family import IGMP
-from mldkit.model.words import clock_text
+from mldkit.model.words import clock_text, counted
 from mldkit.wire.rules import ERROR, INFO, WARNING
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator
 
     from mldkit.analysis.answer_windows import Exchange
+    from mldkit.analysis.backlog import Backlog
     from mldkit.analysis.compatibility import Compatibility
     from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
@@ -39,10 +42,9 @@ if TYPE_CHECKING:
     from mldkit.analysis.vantage import Vantage
     from mldkit.model.addresses import Address
 
-_ROWS_PER_MESSAGE, _ROWS_AT_LEAST = 100, 1_000_000
-"""Rows looked at for silent members: a flood of queries must not cost its square."""
-_ROWS_PER_SILENT = 20
-"""Telling of one costs as much as looking at so many rows."""
+_MOST_NAMED = 8
+_PIECE = 256
+"""Hosts that are gone through at a time."""
 _ANSWERS_OTHERS = 1 << 20
 """That a host answers another querier says more than how often it is silent."""
 
@@ -54,16 +56,23 @@ class SilentMembers:
     in which a member may be silent.
     """
 
-    def __init__(self, room: LinkRoom, ledger: Ledger, vantage: Vantage, streams: Streams) -> None:
+    def __init__(
+        self,
+        room: LinkRoom,
+        ledger: Ledger,
+        vantage: Vantage,
+        streams: Streams,
+        backlog: Backlog,
+    ) -> None:
+        """Take where searches wait that are too much for one message."""
         self._link = room.key
         self._ledger = ledger
         self._vantage = vantage
+        self._backlog = backlog
         self.streams = streams
         """The data that came, by group and source."""
         self._awaiting: list[Exchange] = []
         """Exchanges that can only be answered late."""
-        self._looked_at = 0
-        """Rows so far."""
         self._silent: Table[Host, int] = room.table(SILENT, _worth)
         self._askers: set[Address] = set()
         self._heard_from: Table[Host, set[Address]] = room.table(SILENT, _worth, beside="heard")
@@ -92,74 +101,90 @@ class SilentMembers:
         `messages` is the number of all messages so far, which bounds the search.
         """
         asked_ns = exchange.first.time_ns
-        room = self._looked_at <= _ROWS_AT_LEAST + _ROWS_PER_MESSAGE * messages
-        if exchange.to_everybody and room and not exchange.is_too_large:
+        current = self._link.family.current_version
+        is_known = exchange.to_everybody and not exchange.is_too_large
+        if is_known and self._backlog.has_room(messages, memberships.lasting):
             if not compatibility.is_older(asked_ns):
-                self._find(exchange, memberships)
-            elif compatibility.mode(asked_ns) != self._link.family.current_version:
-                self._find_lowered(exchange, memberships)
-            self._find_older(exchange, memberships)
-            self._looked_at += _ROWS_PER_SILENT * len(exchange.silent)
-        self._awaiting.append(exchange)
-
-    def conclude(self) -> list[Exchange]:
-        """Give up late answers; return the exchanges of which nothing is awaited any more."""
-        over = self.give_up()
-        for exchange in over:
-            self._tell(exchange)
-        return over
+                self._backlog.add(self._find(exchange, memberships))
+            elif compatibility.mode(asked_ns) != current:
+                self._backlog.add(self._find_lowered(exchange, memberships))
+            if self._last_reporters:
+                self._backlog.add(self._find_older(exchange, memberships))
+        self._backlog.add(self._await(exchange))
 
     def give_up(self) -> list[Exchange]:
         """Await nothing any more; return the exchanges of which something was awaited."""
         over, self._awaiting = self._awaiting, []
         return over
 
-    def _find(self, exchange: Exchange, memberships: Memberships) -> None:
+    def _await(self, exchange: Exchange) -> Iterator[int]:
+        """Wait for late answers, now that it is known who did not answer in time."""
+        self._awaiting.append(exchange)
+        yield 1
+
+    def _find(self, exchange: Exchange, memberships: Memberships) -> Iterator[int]:
         """Note the members that have not answered; one that did for some group is there."""
-        begun_ns = None
-        for row in self._unanswered(exchange, memberships):
-            if begun_ns is None:
-                begun_ns = _latest_stays(memberships, exchange.limit_ns)
-                self._looked_at += len(begun_ns)
+        silent: list[Row] = []
+        for piece in in_pieces(memberships.groups):
+            silent += self._unanswered(exchange, piece)
+            yield len(piece)
+        if not silent:
+            return
+        begun_ns: dict[tuple[bytes | None, Address], int] = {}
+        for piece in in_pieces(memberships.groups):
+            _note_latest_stays(piece, exchange.limit_ns, begun_ns)
+            yield len(piece)
+        for row in silent:
             # Linux reports nothing when an address changes: its next answers have the new one.
             if begun_ns.get((row.mac, row.group), 0) <= row.last_ns:
                 self._note(exchange, row)
+            yield 2
 
-    def _find_lowered(self, exchange: Exchange, memberships: Memberships) -> None:
+    def _find_lowered(self, exchange: Exchange, memberships: Memberships) -> Iterator[int]:
         """Note members that answered nobody since an older query lowered them.
 
         Linux tells nobody that it leaves before it reported in the older version
         (net/ipv4/igmp.c:igmp_group_dropped).
         """
         latest_ns: dict[Address, int] = {}
-        for row in memberships.rows():
-            if row.deadline_ns >= exchange.limit_ns:
-                latest_ns[row.group] = max(row.last_ns, latest_ns.get(row.group, 0))
-        for row in self._unanswered(exchange, memberships):
-            if row.last_ns == latest_ns[row.group] and row.group not in self._last_reporters:
-                self._note(exchange, row, "it left without a word, or is silent")
+        for piece in in_pieces(memberships.groups):
+            for row in piece:
+                if row.deadline_ns >= exchange.limit_ns:
+                    latest_ns[row.group] = max(row.last_ns, latest_ns.get(row.group, 0))
+            yield len(piece)
+        for piece in in_pieces(memberships.groups):
+            for row in self._unanswered(exchange, piece):
+                is_latest = row.last_ns >= latest_ns.get(row.group, 0)
+                if is_latest and row.group not in self._last_reporters:
+                    self._note(exchange, row, "it left without a word, or is silent")
+            yield len(piece)
 
-    def _find_older(self, exchange: Exchange, memberships: Memberships) -> None:
+    def _find_older(self, exchange: Exchange, memberships: Memberships) -> Iterator[int]:
         """Note the last reporters, in an older version, of groups that nobody reported since."""
         begun_ns = exchange.first.time_ns
         current = self._link.family.current_version
         for group, host in list(self._last_reporters.items()):
-            members = memberships.groups.get(group, {})
-            row = members.get(host)
+            yield 1
+            row = memberships.groups.get(group, {}).get(host)
             if row is None:
-                self._last_reporters.drop(group)
+                if self._last_reporters.get(group) == host:
+                    self._last_reporters.drop(group)
                 continue
-            self._looked_at += len(members)
             if (
-                row.version != current
-                and row.last_ns < begun_ns
-                and self._is_unanswered(exchange, row)
-                and not any(
-                    other.last_ns >= row.last_ns and other.deadline_ns >= exchange.limit_ns
-                    for other in members.values()
-                    if other is not row
-                )
+                row.version == current
+                or row.last_ns >= begun_ns
+                or not self._is_unanswered(exchange, row)
             ):
+                continue
+            for piece in in_pieces({group: memberships.groups[group]}):
+                yield len(piece)
+                if any(
+                    other.last_ns >= row.last_ns and other.deadline_ns >= exchange.limit_ns
+                    for other in piece
+                    if other is not row
+                ):
+                    break
+            else:
                 self._note(exchange, row, self._doubt(row, begun_ns))
 
     def _doubt(self, row: Row, asked_ns: int) -> str:
@@ -181,19 +206,15 @@ class SilentMembers:
         return ""
 
     def _has_data(self, group: Address, since_ns: int) -> bool:
-        self._looked_at += len(self.streams)
-        return any(
-            to == group and stream.last_ns > since_ns for (to, _), stream in self.streams.items()
-        )
+        return any(stream.last_ns > since_ns for stream in self.streams.to(group))
 
-    def _unanswered(self, exchange: Exchange, memberships: Memberships) -> Iterator[Row]:
+    def _unanswered(self, exchange: Exchange, rows: Iterable[Row]) -> Iterator[Row]:
         """Give the stays in the current version of hosts that answered nothing."""
         current = self._link.family.current_version
-        self._looked_at += sum(map(len, memberships.groups.values()))
         answered = exchange.answered
-        for row in memberships.rows():
+        for row in rows:
             # Nearly everybody answers.
-            if row.host in answered or row.version != current:
+            if row.host in answered or row.version != current or row.ended_by:
                 continue
             if self._is_unanswered(exchange, row):
                 yield row
@@ -220,21 +241,33 @@ class SilentMembers:
         last_ns = max(before.last_ns, row.last_ns)
         exchange.silent[row.host] = Silent(group, last_ns, station, before.doubt and doubt)
 
-    def _tell(self, exchange: Exchange) -> None:
-        """D-07; a late answer is an answer."""
+    def tell(self, exchange: Exchange) -> Iterator[int]:
+        """D-07, a task; a late answer is an answer."""
         if len(self._askers) <= MOST_OPEN:
             self._askers |= exchange.askers
-        for host in exchange.answered if self._silent else ():
-            self._silent.drop(host)
+        yield from self._take_answers(exchange)
+        for host, silent in list(exchange.silent.items()):
+            if host not in exchange.answered:
+                self._tell_one(exchange, host, silent)
+                yield TELLING
+
+    def _take_answers(self, exchange: Exchange) -> Iterator[int]:
+        """Take in who answered, and whose queries."""
+        answered = exchange.answered
+        # Mostly nobody is silent, and everybody answers.
+        fewer = list(self._silent if len(self._silent) < len(answered) else answered)
+        for first in range(0, len(fewer), _PIECE):
+            for host in fewer[first : first + _PIECE]:
+                if host in answered:
+                    self._silent.drop(host)
+            yield _PIECE
         if 1 < len(self._askers) <= MOST_OPEN:
-            for host in exchange.answered:
+            for host in list(answered):
                 heard_from = self._heard_from.get(host)
                 if heard_from is None:
                     heard_from = self._heard_from.keep(host, set())
                 heard_from.update(exchange.askers)
-        for host, silent in exchange.silent.items():
-            if host not in exchange.answered:
-                self._tell_one(exchange, host, silent)
+                yield 2
 
     def _tell_one(self, exchange: Exchange, host: Host, silent: Silent) -> None:
         times = self._silent.keep(host, self._silent.get(host, 0) + 1)
@@ -263,22 +296,22 @@ class SilentMembers:
         )  # fmt: skip
 
 
-def _latest_stays(
-    memberships: Memberships, until_ns: int
-) -> dict[tuple[bytes | None, Address], int]:
-    """Return since when each device is in each group under the address that it came with last.
+def _note_latest_stays(
+    rows: Iterable[Row], until_ns: int, begun_ns: dict[tuple[bytes | None, Address], int]
+) -> None:
+    """Note since when each device is in each group under the address that it came with last.
 
     Only stays that last until then count: one that expired is there until somebody looks.
     """
-    begun_ns: dict[tuple[bytes | None, Address], int] = {}
-    for row in memberships.rows():
+    for row in rows:
         if row.mac is not None and row.deadline_ns >= until_ns:
             key = row.mac, row.group
             begun_ns[key] = max(row.from_ns, begun_ns.get(key, 0))
-    return begun_ns
 
 
-def _listed(addresses: set[Address]) -> str:
+def _listed(addresses: Collection[Address]) -> str:
+    if len(addresses) > _MOST_NAMED:
+        return counted(len(addresses), "querier")
     return " and ".join(map(text, sorted(addresses)))
 
 

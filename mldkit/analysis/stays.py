@@ -8,16 +8,19 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
+from mldkit.analysis.limits import MOST_LEFT
 from mldkit.model.messages import RecordType
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Iterator, Mapping
 
     from mldkit.analysis.facts import Host
     from mldkit.analysis.memberships import Memberships
     from mldkit.model.addresses import Address
     from mldkit.model.messages import GroupRecord
 
+PIECE = 128
+"""Stays that are looked at together."""
 LEAVE, EXPIRY, CAPTURE_END = "leave", "expiry", "capture-end"
 _EXCLUDES = frozenset(map(int, (RecordType.IS_EX, RecordType.TO_EX)))
 _INCLUDES = frozenset(map(int, (RecordType.IS_IN, RecordType.TO_IN, RecordType.ALLOW)))
@@ -77,6 +80,7 @@ class Row:
         "changes",
         "deadline_ns",
         "delay_ns",
+        "due_ns",
         "ended_by",
         "exclude",
         "from_ns",
@@ -107,6 +111,8 @@ class Row:
         self.sources: tuple[Address, ...] = ()
         self.from_ns = self.last_ns = now_ns
         self.deadline_ns = now_ns
+        self.due_ns: int | None = None
+        """When to look whether it is over, where somebody listens."""
         self.to_ns = now_ns
         self.reports = 0
         self.record: GroupRecord | None = None
@@ -129,6 +135,28 @@ class Row:
         self.older: Row | None = None
         self.newer: Row | None = None
         """Its neighbours in the order in which stays make room for others."""
+
+
+def in_pieces(groups: Mapping[Address, Mapping[Host, Row]]) -> Iterator[list[Row]]:
+    """Give the members of groups some at a time, between which others may come and go."""
+    piece: list[Row] = []
+    for members in list(groups.values()):
+        if len(members) <= PIECE:
+            piece += members.values()
+        else:
+            rows = list(members.values())
+            for first in range(0, len(rows), PIECE):
+                yield rows[first : first + PIECE]
+        if len(piece) >= PIECE:
+            yield piece
+            piece = []
+    if piece:
+        yield piece
+
+
+def are_over(members: Mapping[Host, Row], now_ns: int) -> bool:
+    """Return whether nobody is left of a few members, whose end may not have been told yet."""
+    return len(members) <= MOST_LEFT and all(row.deadline_ns < now_ns for row in members.values())
 
 
 def sealed(row: Row) -> Stay:

@@ -13,18 +13,21 @@ that bursts of a video and silences of speech are none.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
+from mldkit.analysis.limits import STREAMS
 from mldkit.analysis.shelf import USEFUL, USELESS
 from mldkit.model.units import SECOND
 from mldkit.model.well_known import is_discovery
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
+    from collections.abc import Container
 
     from mldkit.analysis.data_packets import DataPacket
     from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Entry
+    from mldkit.analysis.room import LinkRoom
+    from mldkit.analysis.shelf import Table
     from mldkit.model.addresses import Address
 
 FLOW_PACKETS = 20
@@ -34,6 +37,8 @@ PAUSE_NS = 5 * SECOND
 PAUSE_GAPS = 20
 MOST_PAUSES = 8
 """Of one stream that are kept."""
+MOST_TO_GROUP = 100
+"""Streams to one group that are looked at when something happens in the group."""
 
 
 @dataclass(slots=True)
@@ -161,8 +166,28 @@ class Stream:
         return pause
 
 
-Streams: TypeAlias = "Mapping[tuple[Address, Address], Stream]"
-"""Those of one link, by group and source."""
+class Streams:
+    """Those of one link."""
+
+    def __init__(self, room: LinkRoom) -> None:
+        self.by_source: Table[tuple[Address, Address], Stream] = room.table(STREAMS, worth)
+        """All, by group and source."""
+        self._by_group: Table[Address, list[Stream]] = room.table(STREAMS, beside="group")
+
+    def add(self, stream: Stream) -> None:
+        """Take in a stream that begins."""
+        self.by_source.keep((stream.group, stream.source), stream)
+        to_group = self._by_group.get(stream.group)
+        if to_group is None:
+            to_group = self._by_group.keep(stream.group, [])
+        if len(to_group) < MOST_TO_GROUP:
+            to_group.append(stream)
+
+    def to(self, group: Address) -> list[Stream]:
+        """Return the first streams to a group, up to `MOST_TO_GROUP`."""
+        known = self.by_source
+        found = self._by_group.get(group, ())
+        return [one for one in found if known.get((group, one.source)) is one]
 
 
 def is_pause(silence_ns: int, gap_ns: int) -> bool:

@@ -48,7 +48,7 @@ class Traffic:
         self._ledger = ledger
         self.state = link
         """The memberships and queriers of the link."""
-        self.streams: Table[tuple[Address, Address], Stream] = link.streams
+        self.streams: Table[tuple[Address, Address], Stream] = link.streams.by_source
         self._wrong: set[tuple[Address, Address, bytes]] = set()
         self._unseen = 0, 0
         """The last time in which nobody looked: from, to."""
@@ -70,7 +70,7 @@ class Traffic:
                 packet, now_ns, udp_port(frame, packet), self.state.responses.windows.latest
             )
             self.state.room.room.shortages.now_ns = now_ns
-            self.streams.keep((group, source), stream)
+            self.state.streams.add(stream)
             self._check_mac(packet, mark)
         elif (
             hop_limit != stream.sent_hop_limit
@@ -112,8 +112,7 @@ class Traffic:
         """Return whether data come through somebody who queries with another address."""
         if stream.mac is None:
             return False
-        known = self.state.queriers.known.values()
-        return any(one.mac == stream.mac and one.address != stream.source for one in known)
+        return self.state.queriers.is_other(stream.mac, stream.source)
 
     def _break_off(self, stream: Stream, now_ns: int) -> None:
         """Take in that a stream goes on after a break, and who reported in it.

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mldkit.analysis.backlog import TELLING
 from mldkit.analysis.limits import TRUSTED
 from mldkit.wire.header_sums import NOT_FILLED_IN, RULE
 from mldkit.wire.rules import ERROR, INFO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator
 
+    from mldkit.analysis.backlog import Backlog
     from mldkit.analysis.facts import Host
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.memberships import Memberships
@@ -26,12 +28,22 @@ if TYPE_CHECKING:
 class Trust:
     """Who is trusted on one link and family."""
 
-    def __init__(self, room: LinkRoom, ledger: Ledger, memberships: Memberships) -> None:
+    def __init__(
+        self,
+        room: LinkRoom,
+        ledger: Ledger,
+        memberships: Memberships,
+        captures: Collection[int],
+        backlog: Backlog,
+    ) -> None:
+        """Take the captures that look at the link, and where long work waits."""
         self._link = room.key
         self._ledger = ledger
         self._memberships = memberships
         self._trusted: Table[Host, None] = room.table(TRUSTED)
-        """Addresses of one sender, so few."""
+        """Addresses of one sender, which may be many."""
+        self._captures = captures
+        self._backlog = backlog
 
     def take(self, found: Iterable[Finding], host: Host) -> None:
         """Take in a message that rules mind."""
@@ -41,7 +53,12 @@ class Trust:
             if severity == INFO:
                 self._trusted.keep(host, None)
             elif severity == ERROR and detail == NOT_FILLED_IN.detail and self._trusted:
-                for trusted in self._trusted:
-                    self._memberships.disown(trusted)
-                    self._ledger.worsen(RULE, self._link, trusted, detail)
+                self._backlog.add(self._take_back(frozenset(self._trusted), detail))
                 self._trusted.empty()
+
+    def _take_back(self, hosts: Collection[Host], detail: str) -> Iterator[int]:
+        yield from self._memberships.disown(hosts)
+        for host in hosts:
+            for capture in self._captures:
+                self._ledger.worsen(RULE, capture, self._link, host, detail)
+            yield TELLING

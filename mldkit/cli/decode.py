@@ -20,6 +20,7 @@ from mldkit.render.damage import report_damage
 from mldkit.render.message_json import message_json
 from mldkit.render.message_text import message_lines
 from mldkit.render.progress import reading
+from mldkit.render.streams import reader_has_gone
 from mldkit.render.terminal import detail, json_text, line_printer, note
 from mldkit.render.unread import unread_text
 from mldkit.wire.decoder import Decoder
@@ -133,7 +134,9 @@ def _messages(
     at_once = _AT_ONCE if capture.size_octets is not None else 1
     waiting = interrupt.cut(capture.candidates())
     is_over = False
-    while not is_over:
+    # Who reads to the end does so for the exit code too, unless the end may never come.
+    ends = capture.size_octets is not None
+    while not is_over and (ends or not reader_has_gone()):
         group = list(islice(waiting, at_once))
         is_over = not group
         # Behind the last frame comes what waited in vain for its other fragments.

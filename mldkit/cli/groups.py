@@ -16,15 +16,19 @@ from mldkit.render.groups import (
     event_json,
     print_events,
     print_listing,
+    print_suspicions,
     row_json,
     rows_document,
 )
+from mldkit.render.streams import end_without_reader
 from mldkit.render.terminal import note, print_json
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from mldkit.groups.row import Listing
+    from mldkit.path.suspicions import Suspicion
     from mldkit.render.message_json import Json
 
 
@@ -58,11 +62,16 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--duration needs --watch")
     if args.watch:
         end_when_told()
+        end_without_reader()
     else:
         end_in_order()
     listing = take(args.interface)
+    from mldkit.path.suspicions import suspicions  # `--help` should not wait for it
+
+    found = suspicions(listing) if args.format != "ndjson" else []
     if args.format == "text":
         print_listing(listing)
+        print_suspicions(found)
     elif args.format == "ndjson":
         for row in listing.rows:
             print_json({"event": "present", **row_json(row)} if args.watch else row_json(row))
@@ -73,16 +82,16 @@ def run(args: argparse.Namespace) -> int:
         note(args, "note: this kernel does not tell of joins; changes are found within a second")
     if args.watch:
         give_up_all_but_sight(args)
-        return _watch(args, listing)
+        return _watch(args, listing, found)
     if args.format == "json":
-        print_json(rows_document(listing))
+        print_json(rows_document(listing, found))
     broken = [invariant for invariant in listing.invariants if not invariant.holds]
     for invariant in broken if args.format == "ndjson" else ():
         note(args, f"note: the kernel's tables contradict each other: {invariant.text}")
     return 1 if broken else 0
 
 
-def _watch(args: argparse.Namespace, listing: Listing) -> int:
+def _watch(args: argparse.Namespace, listing: Listing, found: Sequence[Suspicion]) -> int:
     seen: list[Json] = []
     code = 0
     start_ns = clock.wall_ns()
@@ -99,5 +108,5 @@ def _watch(args: argparse.Namespace, listing: Listing) -> int:
     except KeyboardInterrupt as interrupt:
         code = exit_code(interrupt)
     if args.format == "json":
-        print_json({**rows_document(listing), "events": seen})
+        print_json({**rows_document(listing, found), "events": seen})
     return code

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
 Item = TypeVar("Item")
@@ -47,8 +47,14 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 class SignalInterrupt:
     """Whether somebody wants the command to end: a first signal cuts nothing but reading short."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_ns: Callable[[], int] | None = None) -> None:
+        """Take a clock where the moment matters."""
         self.came = False
+        self.came_ns = 0
+        """When the first one came, by that clock."""
+        self.exit_code = 0
+        """That of a verb that runs until it is told to end: 0 after SIGTERM, 130 after Ctrl-C."""
+        self._now_ns = now_ns
         self._is_reading = False
 
     @contextmanager
@@ -85,8 +91,12 @@ class SignalInterrupt:
             yield item
 
     def _take(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         is_second = self.came
+        if not is_second and self._now_ns is not None:
+            self.came_ns = self._now_ns()
         self.came = True
+        if number == signal.SIGINT:
+            self.exit_code = INTERRUPTED
         if self._is_reading or is_second:
             raise KeyboardInterrupt

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mldkit.cli import background
@@ -19,16 +20,18 @@ from mldkit.cli.interrupt import end_when_told, exit_code
 from mldkit.cli.rights import add_user, give_up, load
 from mldkit.errors import LinkError, UsageError
 from mldkit.join import JoinPlan, Member, concerns
-from mldkit.model.addresses import is_multicast, text
+from mldkit.model.addresses import group_mac, is_multicast, text
 from mldkit.model.words import counted
 from mldkit.render.join import JoinOutput
 from mldkit.render.progress import waiting
+from mldkit.render.streams import end_without_reader
 from mldkit.render.terminal import detail, note
 
 if TYPE_CHECKING:
     import argparse
 
     from mldkit.cli.background import Ready
+    from mldkit.path.silence import Baseline
 
 
 EXAMPLES = """\
@@ -98,11 +101,13 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
     """Join, tell `announce`, hold and leave."""
     # A signal to end is an interrupt too: the groups are left and the document is completed.
     end_when_told()
+    end_without_reader()
     plan = JoinPlan(args.interface, args.groups, args.block, args.receive, args.port)
     output = JoinOutput(args, plan)
     load(args)
     code = 0
     failure = None
+    before = _baseline(args)
     try:
         with Member(plan) as member:
             output.joined()
@@ -112,7 +117,10 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
             detail(args, f"{args.interface}: memberships held by {sockets}")
             try:
                 with _patience(args):
-                    for received in member.hold(args.hold_ns, output.changed):
+                    look = None
+                    if before is not None:
+                        look = partial(_examine, args, plan, before, output)
+                    for received in member.hold(args.hold_ns, output.changed, look):
                         output.received(received)
             except LinkError as error:
                 failure = error
@@ -122,6 +130,36 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
     if failure is not None:
         raise failure
     return code
+
+
+def _baseline(args: argparse.Namespace) -> Baseline | None:
+    """Return what is counted before the join, where somebody is going to wait for datagrams."""
+    if not args.receive:
+        return None
+    from mldkit.path.silence import baseline
+
+    return baseline(args.interface)
+
+
+def _examine(
+    args: argparse.Namespace, plan: JoinPlan, before: Baseline, output: JoinOutput
+) -> None:
+    """Say what may keep the datagrams away."""
+    from mldkit.path.frame import PathFrame
+    from mldkit.path.silence import examine
+
+    frames = [
+        PathFrame(
+            text(wish.group),
+            group_mac(wish.group),
+            wish.group,
+            wish.sources[0] if wish.sources else None,
+            args.port,
+        )
+        for wish in plan.wishes()
+    ]
+    with suppress(LinkError):  # that the interface is gone is told elsewhere
+        output.silent(examine(args.interface, frames, before))
 
 
 def _patience(args: argparse.Namespace) -> AbstractContextManager[None]:

@@ -139,27 +139,29 @@ def _explain(args: argparse.Namespace) -> int:
     receive_filter = _filter(args, device, joined)
     frames = [frame_json(subject, receive_filter, args.collide) for subject in subjects]
     registers = registers_json(receive_filter) if args.registers else None
-    if args.nic is None:
-        note(args, "no --nic: an exact list without limits, which few devices have")
-    if not joined and not args.promisc and not args.allmulti:
-        note(args, "nothing is joined: name with --joined what the device was given")
-    for subject in joined:
-        if not subject.is_loaded:
-            note(args, f"{subject.given} is never given to a device: its scope is below 2")
-    _print(args, device, list(zip(subjects, frames, strict=True)), registers)
+    fill = receive_filter.fill_text() if joined else ""
+    _note_what_was_assumed(args, receive_filter, joined)
+    about: dict[str, Any] = {
+        "nic": device.id,
+        "kernels": device.kernels or None,
+        "fill": fill or None,
+        "strangers": receive_filter.strangers(),
+    }
+    _print(args, device, about, list(zip(subjects, frames, strict=True)), registers)
     return 0
 
 
 def _print(
     args: argparse.Namespace,
     device: Device,
+    about: dict[str, Any],
     entries: list[tuple[FilterSubject, dict[str, Any]]],
     registers: dict[str, Any] | None,
 ) -> None:
     more = {} if registers is None else {"registers": registers}
     if args.format == "json":
         frames = [frame for _, frame in entries]
-        print_json({"schema": SCHEMA, "nic": device.id, "frames": frames, **more})
+        print_json({"schema": SCHEMA, **about, "frames": frames, **more})
     elif args.format == "ndjson":
         for _, frame in entries:
             print_json({"nic": device.id, **frame})
@@ -170,6 +172,23 @@ def _print(
             print("\n".join(frame_lines(subject, frame, device)))
         if registers is not None:
             print("\n".join(register_lines(device, registers)))
+
+
+def _note_what_was_assumed(
+    args: argparse.Namespace, receive_filter: ReceiveFilter, joined: list[FilterSubject]
+) -> None:
+    device = receive_filter.device
+    if args.nic is None:
+        note(args, "no --nic: an exact list without limits, which few devices have")
+    if not joined and not args.promisc and not args.allmulti:
+        note(args, "nothing is joined: name with --joined what the device was given")
+    if joined and receive_filter.fill_text():
+        note(args, f"{device.id}: {receive_filter.fill_text()}")
+    if device.kernels:
+        note(args, f"{device.id}: this row is true of {device.kernels}")
+    for subject in joined:
+        if not subject.is_loaded:
+            note(args, f"{subject.given} is never given to a device: its scope is below 2")
 
 
 def _filter(args: argparse.Namespace, device: Device, joined: list[FilterSubject]) -> ReceiveFilter:

@@ -7,7 +7,8 @@ small capture never pay for Scapy or rich. A verb's module has two functions::
     run(args) -> int    does the work and returns the exit code
 
 Exit codes: 0 done, 1 findings or something expected missing, 2 usage, 3 environment,
-4 skipped, 130 interrupted. SIGTERM is the regular end of verbs that run until they are told to: 0.
+4 skipped, 70 an error of mldkit itself, 130 interrupted. SIGTERM is the regular end of verbs that
+run until they are told to: 0.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from mldkit import __version__
@@ -156,14 +158,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt as interrupt:
         return exit_code(interrupt)
     except BrokenPipeError:
-        # The reader of our output has gone (`| head`).
+        # The reader of what would never end has gone (`| head`).
         streams.discard_output()
         return 0
     except OSError as error:
         streams.discard_output()
         _complain(streams.failure_text(error))
         return MldkitError.exit_code
+    except MemoryError:
+        _complain("the memory is not enough", hint="give it more (ulimit -v), or less input")
+        return MldkitError.exit_code
+    except RecursionError:
+        _complain("the input is nested too deeply")
+        return MldkitError.exit_code
+    except Exception as error:  # noqa: BLE001 (nobody foresaw it)
+        return _give_up(error, arguments)
     return code
+
+
+def _give_up(error: Exception, arguments: list[str]) -> int:
+    """Say that this is our own fault, and where the details are."""
+    from mldkit.cli import last_resort
+
+    with suppress(OSError):
+        streams.discard_output()
+    message, hint = last_resort.describe(error, arguments)
+    _complain(message, hint=hint)
+    return last_resort.EXIT_CODE
 
 
 def _run(arguments: list[str]) -> int:

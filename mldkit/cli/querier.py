@@ -21,6 +21,7 @@ from mldkit.protocol.variables import Variables
 from mldkit.render.effects import rounding_text, source_warning
 from mldkit.render.message_text import duration_text
 from mldkit.render.progress import waiting
+from mldkit.render.streams import end_without_reader
 from mldkit.render.terminal import detail, note
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
 
     # `timeout`, labs and service managers end it so: what was learned is worth as much.
     end_when_told()
+    end_without_reader()
     output = QuerierOutput(args)
     stays = args.standby or args.take_over
     interrupt: KeyboardInterrupt | None = None
@@ -233,11 +235,13 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
                 job.run(args.hold_ns)
         except KeyboardInterrupt as signalled:
             interrupt = signalled
+        except BrokenPipeError:
+            pass  # nobody reads the events: it ends, and standard error has the sums
         except MldkitError as error:
             failure = device.ended_by(error)
         if heard and not stays:
             raise _refusal(args.interface, heard, setup)
-        output.finish(job, is_partial=bool(interrupt or failure))
+        output.finish(job, job.end(), is_partial=bool(interrupt or failure))
     if failure is not None:
         raise failure
     return 0 if interrupt is None else exit_code(interrupt)

@@ -36,6 +36,7 @@ from mldkit.render.terminal import detail, note, print_json
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from mldkit.link.account import Account
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
     from mldkit.model.family import Family
@@ -166,10 +167,10 @@ def run(args: argparse.Namespace) -> int:
         from mldkit.render.sent import print_frames
 
         return print_frames(args, "query", frames)
-    result, dropped = _ask(args, origin, frames, queries)
+    result, account = _ask(args, origin, frames, queries)
     from mldkit.render.query import print_result
 
-    print_result(args, result, dropped)
+    print_result(args, result, account)
     hosts = result.hosts()
     missing = [expected.text for expected in args.expect if not expected.is_met(hosts)]
     for name in missing:
@@ -255,11 +256,12 @@ def _frame(args: argparse.Namespace, origin: Origin, query: Query) -> bytes:
 
 def _ask(
     args: argparse.Namespace, origin: Origin, frames: Sequence[bytes], queries: Sequence[Query]
-) -> tuple[QueryResult, int]:
-    """Send and listen; return the result and how many frames the kernel dropped."""
+) -> tuple[QueryResult, Account]:
+    """Send and listen; return the result and what became of all frames."""
     from contextlib import ExitStack
 
     from mldkit.link import clock
+    from mldkit.link.account import close_account
     from mldkit.link.device import PacketSocket
     from mldkit.query import Asker
 
@@ -278,9 +280,9 @@ def _ask(
         result = _run_with_progress(args, asker, frames, schedule)
         if result.failure is not None:
             result.failure = device.ended_by(result.failure)
-        counts = device.statistics()
-        detail(args, f"{counted(counts.received, 'frame')} received, {counts.dropped} dropped")
-        return result, counts.dropped
+        account = close_account(device)
+        detail(args, str(account))
+        return result, account
 
 
 def schedule_of(

@@ -28,6 +28,7 @@ from mldkit.model.addresses import (
 from mldkit.model.family import IGMP, MLD, family_of
 from mldkit.model.words import named
 from mldkit.origin import families_for
+from mldkit.render.streams import end_without_reader
 from mldkit.render.terminal import note
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
     from mldkit.link.device import PacketSocket
     from mldkit.model.addresses import Address
+    from mldkit.model.family import Family
+    from mldkit.protocol.settings import Setting
     from mldkit.render.respond import RespondOutput
     from mldkit.responder.population import PopulationPlan
     from mldkit.responder.responder import Responder
@@ -141,6 +144,14 @@ def _add_hosts(parser: argparse.ArgumentParser) -> None:
         help="ticks a second of the kernel that is emulated (default: 250)",
     )
     parser.add_argument(
+        "--sysctl",
+        dest="sysctls",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a setting of the hosts, such as net.ipv4.conf.all.rp_filter=1",
+    )
+    parser.add_argument(
         "--mac", type=mac, metavar="MAC", help="of the first host; the others count up from it"
     )
     parser.add_argument(
@@ -169,6 +180,7 @@ def run(args: argparse.Namespace) -> int:
     from mldkit.responder.own_stack import check_alone
 
     end_when_told()
+    end_without_reader()
     check_alone(args.interface, plan.families)
     with ExitStack() as stack:
         device = stack.enter_context(
@@ -196,9 +208,11 @@ def _respond(
         responder.run(args.duration_ns, args.leave_after)
     except KeyboardInterrupt as interrupt:
         code = exit_code(interrupt)
+    except BrokenPipeError:
+        pass  # nobody reads what they say: it ends
     except MldkitError as error:
         failure = device.ended_by(error)
-    output.finish(responder, device.statistics().dropped if failure is None else 0)
+    output.finish(responder, responder.end())
     if failure is not None:
         raise failure
     return code
@@ -279,7 +293,23 @@ def _plan(args: argparse.Namespace) -> PopulationPlan:
         args.mac,
         tuple(args.addresses),
         args.distinct_groups,
+        tuple(_setting(args, given, families) for given in args.sysctls),
     )
+
+
+def _setting(args: argparse.Namespace, given: str, families: set[Family]) -> Setting:
+    """Return a sysctl of the hosts; raise `UsageError` where it plays no part for them."""
+    from mldkit.protocol.settings import parse_setting
+
+    name, _, value = given.partition("=")
+    try:
+        setting = parse_setting(name.strip(), value.strip(), args.interface)
+    except UsageError as error:
+        raise UsageError(f"argument --sysctl: {error.message}", hint=error.hint) from error
+    if setting.family not in families:
+        version = setting.family.ip_version
+        raise UsageError(f"argument --sysctl: {name} is of no use without an IPv{version} group")
+    return setting
 
 
 def _check_address(given: Address) -> None:

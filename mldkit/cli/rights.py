@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import UsageError
 from mldkit.link import rights
-from mldkit.link.capture_writer import CaptureWriter
+from mldkit.link.capture_writer import CaptureWriter, lasting
 from mldkit.link.user import User, find_user, is_root_of_others
 from mldkit.render import terminal
 
@@ -77,12 +77,12 @@ def settle(
 def load(args: argparse.Namespace, modules: Iterable[str] = ()) -> None:
     """Import what is needed later, when its files may be out of reach, or others after months."""
     terminal.load(for_people=args.format == "text")
-    for name in ("mldkit.render.progress", *modules):
+    for name in ("mldkit.render.progress", "mldkit.cli.last_resort", *modules):
         importlib.import_module(name)
 
 
 def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[[Frame], None] | None:
     if args.write is None:
         return None
-    writer = CaptureWriter(args.write, in_own_folder=args.user is not None)
-    return stack.enter_context(writer).write
+    writer = stack.enter_context(CaptureWriter(args.write, in_own_folder=args.user is not None))
+    return lasting(writer, lambda words: terminal.note(args, f"note: {words}"))

@@ -32,7 +32,7 @@ from mldkit.link import clock
 from mldkit.link.interfaces import find, interfaces
 from mldkit.link.launcher import inside
 from mldkit.link.membership import HeldMemberships, Wish
-from mldkit.link.namespace import environment
+from mldkit.link.namespace import complaint_of, environment
 from mldkit.model.addresses import text
 from mldkit.model.units import MILLISECOND, SECOND
 
@@ -199,7 +199,7 @@ def execute(lines: Iterable[str]) -> None:
             check=False,
         )
         if done.returncode:
-            complaint = done.stderr.strip().partition("\n")[0]
+            complaint = complaint_of(done).partition("; ")[0]
             raise LabError(f"{shlex.join(argv)}: {given[0]}: {complaint}")
 
 

@@ -36,6 +36,7 @@ from mldkit.lab.state import (
 )
 from mldkit.link.namespace import (
     children_of,
+    complaint_of,
     entering,
     environment,
     unsharing,
@@ -171,7 +172,7 @@ class Lab:
         """Return a file as a process of the node sees it, such as /proc/net/igmp6."""
         done = self.run(node, "cat", path)
         if done.returncode:
-            raise LabError(f"{node}: {path}: {done.stderr.strip()}")
+            raise LabError(f"{node}: {path}: {complaint_of(done)}")
         return done.stdout
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LabError
 from mldkit.lab.checks import Outcome
+from mldkit.link.namespace import complaint_of
 from mldkit.model.units import SECOND
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def arrives(node: str, interface: str, group: str, port: int) -> Look:
     def look(lab: Lab) -> Outcome:
         done = lab.run(node, *listening, "--for", seconds, "--json")
         if done.returncode:
-            raise LabError(f"{node}: {' '.join(listening)}: {done.stderr.strip()}")
+            raise LabError(f"{node}: {' '.join(listening)}: {complaint_of(done)}")
         count = len(json.loads(done.stdout)["datagrams"])
         return Outcome(
             holds=count > 0,

@@ -10,6 +10,7 @@ from mldkit.lab.checks import Outcome
 from mldkit.lab.datagrams import datagrams
 from mldkit.lab.evidence import frames, messages
 from mldkit.link import clock
+from mldkit.link.namespace import complaint_of
 from mldkit.model.addresses import parse, text
 from mldkit.model.messages import Query
 from mldkit.model.units import SECOND
@@ -127,5 +128,5 @@ def table(lab: Lab, node: str) -> list[dict[str, Any]]:
 def _json(lab: Lab, node: str, *argv: str) -> Any:  # noqa: ANN401 (whatever iproute2 prints)
     done = lab.run(node, *argv)
     if done.returncode:
-        raise LabError(f"{node}: {' '.join(argv)}: {done.stderr.strip()}")
+        raise LabError(f"{node}: {' '.join(argv)}: {complaint_of(done)}")
     return json.loads(done.stdout)

@@ -12,13 +12,17 @@ the program, the file holds all frames that were written and can be read.
 from __future__ import annotations
 
 import io
+import os
 import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from mldkit.errors import CaptureError
 from mldkit.link import output_file
+from mldkit.model.words import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import BinaryIO, Self
 
@@ -43,6 +47,8 @@ class CaptureWriter:
 
     def __init__(self, target: str | BinaryIO, *, in_own_folder: bool = False) -> None:
         self._interfaces: dict[tuple[str | None, int], int] = {}
+        self._octets = 0
+        """Of whole blocks."""
         self._is_ours = isinstance(target, str)
         self._file: BinaryIO | io.FileIO
         if not isinstance(target, str):
@@ -92,7 +98,16 @@ class CaptureWriter:
                 view = view[self._file.write(view) or 0 :]
             self._file.flush()
         except OSError as error:
+            if len(view) < len(octets):
+                self._cut_back()
             raise self._failure(error) from error
+        self._octets += len(octets)
+
+    def _cut_back(self) -> None:
+        """Take away the part of a block that still went into a file which is full now."""
+        if self._is_ours:
+            with suppress(OSError):  # it is no file but a pipe
+                os.ftruncate(self._file.fileno(), self._octets)
 
     def _failure(self, error: OSError) -> CaptureError:
         return output_file.failure(self.name, error)
@@ -107,6 +122,30 @@ class CaptureWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def lasting(writer: CaptureWriter, tell: Callable[[str], None]) -> Callable[[Frame], None]:
+    """Return what writes frames until that fails, which is told once and ends nothing else.
+
+    What listens to a link for months is worth more than its capture, whose disk may be full.
+    """
+    has_failed = False
+    written = 0
+
+    def write(frame: Frame) -> None:
+        nonlocal has_failed, written
+        if has_failed:
+            return
+        try:
+            writer.write(frame)
+        except CaptureError as error:
+            has_failed = True
+            count = counted(written, "packet")
+            tell(f"{error.message}: it ends with {count}, and the rest goes on without it")
+        else:
+            written += 1
+
+    return write
 
 
 def _interface_block(name: str | None, link_type: int) -> bytes:

@@ -1,6 +1,6 @@
 """The only reader of time.
 
-Two clocks, both integers in nanoseconds. Deadlines and waits are on the monotonic clock; stamps
+Clocks are integers in nanoseconds. Deadlines and waits are on the monotonic clock; stamps
 that the kernel puts on frames are on the wall clock, because captures are. `from_wall` takes a
 stamp to the monotonic clock at the moment it is asked, which is exact as long as nobody steps
 the wall clock in between.
@@ -19,6 +19,11 @@ _CLOCK_MONOTONIC_COARSE = 6  # linux/time.h; the module `time` has no name for i
 def now_ns() -> int:
     """Return the monotonic time."""
     return time.monotonic_ns()
+
+
+def boot_ns() -> int:
+    """Return the time since the machine was started, also that in which it slept."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 def wall_ns() -> int:

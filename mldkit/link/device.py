@@ -24,8 +24,9 @@ from __future__ import annotations
 import errno
 import os
 import select
+import socket
 import struct
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Self
 
@@ -37,7 +38,7 @@ from mldkit.link.socket_reserve import SocketReserve
 from mldkit.model.units import MILLISECOND, SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from mldkit.model.datagram import Frame
 
@@ -59,16 +60,20 @@ class InterfaceRemoved(LinkError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """What became of the frames that passed the filter since the socket was opened."""
+    """What the kernel counted since the socket was opened."""
 
     received: int
-    """Frames that were queued for us, read or not yet read."""
+    """Frames that passed the filter: read, still waiting, or dropped."""
     dropped: int
-    """Frames that the kernel threw away because the buffer was full."""
+    """Those of them that the kernel threw away because the buffer was full."""
 
 
 class PacketSocket:
-    """Sends and receives whole Ethernet frames on one interface."""
+    """Sends and receives whole Ethernet frames on one interface.
+
+    It has more methods than a class should, because both directions share the errors of the
+    interface, and whoever listens also wants to know what became of every frame.
+    """
 
     def __init__(
         self,
@@ -104,6 +109,8 @@ class PacketSocket:
         self._dropped = 0
         self._was_down = False
         self._held: Frame | None = None
+        self.beside: dict[int, Callable[[], None]] = {}
+        """Descriptors that are waited for as well, each with what is called when it is readable."""
         index = self.interface.index
         with nullcontext(reserve) if reserve else SocketReserve(buffer_octets) as sockets:
             self.notes += sockets.notes
@@ -126,6 +133,7 @@ class PacketSocket:
             # which it is read, the own query first of all. Waiting lets the item run.
             clock.wait_ns(_STAMPING_STARTS_NS)
             listener.bind((interface, _ETH_P_ALL))
+            _check_bound(listener, index)
         except OSError as error:
             self.close()
             raise LinkError(f"{interface}: {error.strerror}") from error
@@ -161,10 +169,26 @@ class PacketSocket:
     def statistics(self) -> Statistics:
         """Return the counts so far; the kernel's own start again at each reading, ours do not."""
         raw = self._listener.getsockopt(options.SOL_PACKET, options.PACKET_STATISTICS, 8)
-        passed, dropped = struct.unpack("=II", raw)  # the first counts the dropped ones too
-        self._received += passed - dropped
+        received, dropped = struct.unpack("=II", raw)
+        self._received += received
         self._dropped += dropped
         return Statistics(self._received, self._dropped)
+
+    def stop(self) -> None:
+        """Hear nothing more: what waits can still be taken, and the counts are final."""
+        options.deafen(self._listener)
+
+    def rest(self) -> Iterator[Frame]:
+        """Give what waits still, after `stop`."""
+        # It may have gone down meanwhile: all that came before that was given.
+        with suppress(LinkError):
+            while (frame := self.take()) is not None:
+                yield frame
+
+    @property
+    def taken(self) -> int:
+        """How many frames were given so far."""
+        return self._reader.number - (self._held is not None)
 
     def send(self, frame: bytes) -> None:
         """Send one whole frame."""
@@ -225,7 +249,11 @@ class PacketSocket:
             if self._listener.getsockname()[0] == "":
                 self._lost(OSError(errno.ENODEV, os.strerror(errno.ENODEV)))
             timeout_ns = min(timeout_ns or _GONE_POLL_NS, _GONE_POLL_NS)
-        select.select((self._listener,), (), (), timeout_ns and timeout_ns / SECOND)
+        waited = (self.fileno(), *self.beside)
+        ready, _, _ = select.select(waited, (), (), timeout_ns and timeout_ns / SECOND)
+        for descriptor in ready:
+            if descriptor in self.beside:
+                self.beside[descriptor]()
         return True
 
     def _send_slowly(self, frame: bytes, error: OSError) -> None:
@@ -240,14 +268,14 @@ class PacketSocket:
             else:
                 return
         if error.errno == errno.EMSGSIZE:
+            name, mtu = options.name_and_mtu(self._sender)
             raise LinkError(
-                f"{self.interface.name}: a frame of {len(frame)} octets does not fit "
-                f"the MTU of {self.interface.mtu}"
+                f"{name}: a frame of {len(frame)} octets does not fit the MTU of {mtu}"
             ) from error
         self._lost(error)
 
     def _lost(self, error: OSError) -> NoReturn:
-        name = self.interface.name
+        name = self._listener.getsockname()[0] or self.interface.name  # it may have another by now
         if error.errno in (errno.ENODEV, errno.ENXIO):
             raise InterfaceRemoved(f"{name}: the interface was removed") from error
         if error.errno == errno.ENETDOWN:
@@ -256,3 +284,9 @@ class PacketSocket:
                 f"{name}: the interface went down", hint=f"ip link set {name} up"
             ) from error
         raise LinkError(f"{name}: {os.strerror(error.errno or 0)}") from error
+
+
+def _check_bound(listener: socket.socket, index: int) -> None:
+    """Raise OSError unless what had the name is what was bound: it may be another one by now."""
+    if socket.if_nametoindex(listener.getsockname()[0]) != index:
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))

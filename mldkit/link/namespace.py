@@ -56,6 +56,7 @@ class Sandbox:
             if _pipe(self._holder.stdout).readline() == "ready\n":
                 return
             complaint = self._end().strip().partition("\n")[0]
+        complaint = complaint or "the program that makes them ended without a word"
         raise LinkError(f"no namespaces for a sandbox: {complaint}", hint=what_forbids())
 
     def __enter__(self) -> Self:
@@ -104,6 +105,10 @@ class Sandbox:
 
     def stop(self, child: subprocess.Popen[str], number: int = signal.SIGTERM) -> str:
         """Send a signal to a spawned program and return the rest of its output."""
+        return self.ended(child, number)[0]
+
+    def ended(self, child: subprocess.Popen[str], number: int = signal.SIGTERM) -> tuple[str, str]:
+        """Send a signal to a spawned program and return the rest of its output and complaints."""
         while child.poll() is None:
             program = children_of(child.pid)
             for pid in program:
@@ -112,8 +117,7 @@ class Sandbox:
             if program:
                 break
             clock.wait_ns(MILLISECOND)  # nsenter has only just been started
-        output, _ = child.communicate(timeout=_END_SECONDS)
-        return output
+        return child.communicate(timeout=_END_SECONDS)
 
     def ip(self, commands: str, *, namespace: str | None = None) -> None:
         """Run `ip` commands, one a line, without the word `ip`; raise `LinkError` if one fails.
@@ -123,7 +127,7 @@ class Sandbox:
         where = ["-n", namespace] if namespace else []
         done = self.run(["ip", *where, "-batch", "-"], given=commands)
         if done.returncode:
-            raise LinkError(f"ip: {done.stderr.strip().replace(chr(10), '; ')}")
+            raise LinkError(f"ip: {complaint_of(done)}")
 
     def add_namespace(self, name: str) -> None:
         """Make a named network namespace in the sandbox, with its loopback up."""
@@ -172,6 +176,9 @@ def entering(holder: int, argv: Sequence[str], *, is_rootless: bool) -> list[str
         f"--mount={of_holder}/mnt",
         f"--net={of_holder}/net",
         f"--pid={of_holder}/pid_for_children",
+        # A mount namespace begins at its own root, which is outside of a chroot: there /run is that
+        # of the machine.
+        f"--root=/proc/{holder}/root",
     ]
     if is_rootless:
         spaces += [f"--user={of_holder}/user", "--preserve-credentials"]
@@ -186,6 +193,16 @@ def environment() -> dict[str, str]:
     """
     path = os.environ.get("PATH", os.defpath)
     return {**os.environ, "PATH": f"{path}:/usr/local/sbin:/usr/sbin:/sbin"}
+
+
+def complaint_of(done: subprocess.CompletedProcess[str]) -> str:
+    """Return what a failed program said, in one line, never nothing."""
+    lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    if lines:
+        return "; ".join(lines)
+    if done.returncode < 0:
+        return f"ended by signal {-done.returncode}"
+    return f"ended with exit code {done.returncode} and said nothing"
 
 
 def _start(argv: Sequence[str]) -> subprocess.Popen[str]:

@@ -142,6 +142,7 @@ class Notifications:
         # Without a port of its own it would be taken for the sender and left out
         # (net/netlink/af_netlink.c:do_one_broadcast).
         self._channel.bind((0, 0))
+        self._has_overflowed = False
         self.missing: list[int] = []
         """Groups of which this kernel knows nothing."""
         for group in groups:
@@ -154,7 +155,19 @@ class Notifications:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hear no more."""
         self._channel.close()
+
+    def take_overflow(self) -> bool:
+        """Return whether something was lost since the last call, so that the state must be asked.
+
+        The kernel had more to tell than the socket could hold (netlink(7), ENOBUFS).
+        """
+        lost, self._has_overflowed = self._has_overflowed, False
+        return lost
 
     def fileno(self) -> int:
         """Return the descriptor to wait on."""
@@ -171,7 +184,8 @@ class Notifications:
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
-                continue  # the kernel had more to tell than the socket could hold
+                self._has_overflowed = True
+                continue
             heard += [
                 Notification(kind, body[:fixed_octets], dict(attributes(body[fixed_octets:])))
                 for kind, _, body in _messages(data)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import array
 import ctypes
+import fcntl
 import os
 import socket
 import struct
@@ -33,6 +34,8 @@ _NO_PROTOCOL = 0x88B5
 """An ethertype for experiments (IEEE 802); none of its frames passes our filters."""
 _ADDRESS = struct.Struct("=HHiHBB8s")  # struct sockaddr_ll
 _libc = ctypes.CDLL(None, use_errno=True)
+_SIOCGIFMTU = 0x8921
+_INTERFACE_REQUEST = struct.Struct("=16si20x")
 
 
 def open_socket() -> socket.socket:
@@ -127,3 +130,10 @@ def drop_membership(listener: socket.socket, index: int, kind: int) -> None:
 
 def _membership(index: int, kind: int) -> bytes:
     return struct.pack("@iHH8s", index, kind, 0, b"")
+
+
+def name_and_mtu(bound: socket.socket) -> tuple[str, int]:
+    """Return the name and the MTU that the interface of a socket has now; raise OSError."""
+    name = bound.getsockname()[0]
+    answer = fcntl.ioctl(bound, _SIOCGIFMTU, _INTERFACE_REQUEST.pack(name.encode(), 0))
+    return name, int(_INTERFACE_REQUEST.unpack(answer)[1])

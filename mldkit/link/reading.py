@@ -30,6 +30,7 @@ USUAL_SNAPLEN = 1 << 18
 LARGEST_PACKET = 1 << 24
 """No snapshot length makes a packet larger than this believable."""
 _COMPRESSED_CHUNK = 1 << 16
+_DAMAGED = "gzip data are damaged"
 GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_WRAPPER = 31
 """What zlib calls gzip with the largest history."""
@@ -145,10 +146,20 @@ class GzipSource:
             if octets:
                 view[: len(octets)] = octets
                 return len(octets)
-        # Where a file is cut, the last octets may have found no room before.
-        held = self._inflate.decompress(b"", len(view))
+        held = self._held(len(view))
         view[: len(held)] = held
         return len(held)
+
+    def _held(self, room: int) -> bytes:
+        """Return what zlib has in hand where a file ends early: there was no room for it before."""
+        while room:
+            before = self._inflate.copy()
+            try:
+                return self._inflate.decompress(b"", room)
+            except zlib.error:
+                self._inflate, room = before, room // 2
+                self.problem = _DAMAGED
+        return b""
 
     def _inflate_some(self, room: int) -> bytes:
         piece = self._pending[: self._step]
@@ -157,9 +168,13 @@ class GzipSource:
             octets = self._inflate.decompress(piece, room)
         except zlib.error:
             # What came out before the error is lost with it: approach the place in halves.
-            self._inflate, self._step = before, len(piece) // 2
-            if len(piece) == 1:
-                self.problem = "gzip data are damaged"
+            self._inflate = before
+            if len(piece) > 1:
+                self._step = len(piece) // 2
+            elif room > 1:
+                return self._inflate_some(room // 2)
+            else:
+                self.problem = _DAMAGED
             return b""
         self._is_fresh = False
         behind = self._pending[len(piece) :]

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
 from mldkit.link import clock
+from mldkit.link.account import Account
 from mldkit.link.alarm import Alarm
 from mldkit.link.crowd import Crowd
 from mldkit.link.lateness import Lateness
@@ -71,8 +72,8 @@ class Runner:
     `run` raises `InterfaceDown`, `InterfaceRemoved` or `LinkError` when the link fails, and lets
     KeyboardInterrupt through; `lateness` and the machines are complete then as always.
 
-    It has more attributes than a class should, because its owner plugs in how octets are read and
-    made, what is told of them and how much may be sent: those are eight of them.
+    It has more attributes and methods than a class should, because its owner plugs in how octets
+    are read and made, what is told of them and how much may be sent: those are eight of them.
     """
 
     def __init__(
@@ -102,6 +103,7 @@ class Runner:
         self._encode = encode
         self._limit = limit
         self._reached_ns = 0
+        self._folded = 0
         self._is_stopped = False
         self._callbacks: dict[int, Callable[[], None]] = {}
         self._alarm = Alarm()
@@ -169,6 +171,22 @@ class Runner:
                 self._send()
         self._is_stopped = False
 
+    def end(self) -> Account:
+        """Hear no more, take in what came before, and return what became of all frames.
+
+        Nothing is sent any more. A frame at which an exception ended `run` is left.
+        """
+        self._device.stop()
+        offset_ns, ended_ns = clock.wall_offset_ns(), clock.now_ns()
+        for frame in self._device.rest():
+            if (frame.time_ns or 0) + offset_ns <= ended_ns:
+                self._fold(frame, offset_ns)
+        while self._crowd.waiting:
+            self._crowd.deliver(_MACHINES_AT_ONCE)
+        counts = self._device.statistics()
+        left = self._device.taken - self._folded
+        return Account(counts.received, self._folded, counts.dropped, left)
+
     def _rest(self, wake_ns: int | None, until_ns: int | None) -> None:
         """Wait for a deadline, a frame or the end; whoever has other work may do it first."""
         if self.on_idle is not None and self.on_idle(wake_ns):
@@ -187,14 +205,17 @@ class Runner:
             frame = self._device.take()
             if frame is None:
                 return
-            if self.on_frame is not None:
-                self.on_frame(frame)
-            if frame.outgoing:
-                continue
+            if offset_ns is None:
+                offset_ns = clock.wall_offset_ns()
+            self._fold(frame, offset_ns)
+
+    def _fold(self, frame: Frame, offset_ns: int) -> None:
+        if self.on_frame is not None:
+            self.on_frame(frame)
+        if not frame.outgoing:
             for decoded in self._decode(frame):
-                if offset_ns is None:
-                    offset_ns = clock.wall_offset_ns()
                 self._take_in(decoded, (frame.time_ns or clock.wall_ns()) + offset_ns)
+        self._folded += 1
 
     def _take_in(self, decoded: Decoded, stamp_ns: int) -> None:
         heard_ns = max(min(stamp_ns, clock.now_ns()), self._reached_ns)

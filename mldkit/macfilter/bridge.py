@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError, UnsupportedError
 from mldkit.link import clock
-from mldkit.link.namespace import environment
+from mldkit.link.namespace import complaint_of, environment
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.observe import MembershipSocket, Observer
 from mldkit.macfilter.probes import Layer, Mode, Probe, ReceivingInterface
@@ -144,7 +144,7 @@ def database(bridge: str) -> dict[str, frozenset[Address]]:
     except FileNotFoundError as error:
         raise UnsupportedError("no program bridge", hint="apt install iproute2") from error
     if done.returncode:
-        raise LinkError(f"bridge: {done.stderr.strip()}")
+        raise LinkError(f"bridge: {complaint_of(done)}")
     ports: dict[str, set[Address]] = {}
     for table in json.loads(done.stdout):
         for entry in table.get("mdb", ()):

@@ -10,7 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LinkError, UnsupportedError
-from mldkit.link.namespace import Sandbox
+from mldkit.link.namespace import Sandbox, complaint_of
 from mldkit.link.own_command import mldkit_command
 from mldkit.model.addresses import text
 
@@ -44,8 +44,7 @@ def run_vehicle(
         command = [*mldkit_command()[:-1], "mldkit.macfilter.worker"]
         done = sandbox.run(command, given=json.dumps(job), timeout=limit)
     if done.returncode or not done.stdout:
-        last = done.stderr.strip().splitlines()[-1:]
-        raise LinkError(f"{name}: the check ended early: {''.join(last)}")
+        raise LinkError(f"{name}: the check ended early: {complaint_of(done).rpartition('; ')[2]}")
     report: dict[str, Any] = json.loads(done.stdout)
     if "error" in report:
         kind = UnsupportedError if report["unsupported"] else LinkError

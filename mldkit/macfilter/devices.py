@@ -3,11 +3,13 @@
 The kernel gives a driver the device's list of addresses in order and two flags (promiscuous, all
 multicast). What becomes of it differs: exact slots, a hash table, nothing at all, and for a list
 that is too long a fallback inside the device which `ip link` does not show. Each row says so for
-one driver of Linux 6.12; `receive_filter` is the one reader of these rows.
+one driver of Linux 6.12; `receive_filter` is the one reader of these rows. Where a driver changed
+what it does, each of its behaviours has a row with the kernels it is true of.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -49,6 +51,10 @@ class SortingPlace(StrEnum):
     """Somewhere that this kernel neither programs nor sees."""
 
 
+Release = tuple[int, int]
+"""Of Linux: the first two numbers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Device:
     """The receive filter that one driver programs.
@@ -88,6 +94,19 @@ class Device:
     """Frames to foreign unicast addresses pass too when their bit is set."""
     promiscuity_opens_unicast: bool = True
     remark: str = ""
+    driver: str = ""
+    """The driver, where the row has another name because it is true of some kernels only."""
+    since: Release | None = None
+    """The first release of Linux that does so; None: as far back as anybody has looked."""
+    until: Release | None = None
+    """The first release that does not do so any more."""
+
+    @property
+    def kernels(self) -> str:
+        """The kernels that the row is true of, in words; empty where it makes no difference."""
+        if self.until is not None:
+            return f"before Linux {_release_text(self.until)}"
+        return f"Linux {_release_text(self.since)} and later" if self.since else ""
 
 
 _PAUSE = bytes.fromhex("0180c2000001")
@@ -163,6 +182,11 @@ DEVICES: tuple[Device, ...] = (
         unicast_slots=0,
         too_many_unicast=Fallback.EVERYTHING,
         remark="newer chips keep the 64 bits in another order, which changes no verdict",
+        since=(6, 8),
+    ),
+    Device(
+        "r8169-before-6.8", "the same", rule=CRC_HIGH_6, limit=32, too_many=_ALL,
+        unicast_slots=0, too_many_unicast=Fallback.EVERYTHING, driver="r8169", until=(6, 8),
     ),
     Device(
         "r8169-ver35", "the RTL8168 that the driver calls version 35", limit=0, too_many=_ALL,
@@ -244,7 +268,31 @@ DEVICES: tuple[Device, ...] = (
     Device("xen-netfront", "Xen", aliases=("vif",), kind=SortingPlace.OUTSIDE),
 )  # fmt: skip
 
+_NEWEST: Release = (1 << 30, 0)
 _BY_NAME = {name: device for device in DEVICES for name in (device.id, *device.aliases)}
+
+
+def device_of(driver: str, release: str) -> Device | None:
+    """Return the row of a driver in a kernel, by the kernel's own name; None: there is none."""
+    numbers = _release(release)
+    for device in DEVICES:
+        if driver not in (device.driver or device.id, *device.aliases):
+            continue
+        is_early = device.since is not None and numbers < device.since
+        is_late = device.until is not None and numbers >= device.until
+        if not is_early and not is_late:
+            return device
+    return None
+
+
+def _release(release: str) -> Release:
+    """Return the numbers at the front of `uname -r`; one that has none is a new one."""
+    found = re.match(r"(\d+)\.(\d+)", release)
+    return (int(found[1]), int(found[2])) if found else _NEWEST
+
+
+def _release_text(release: Release) -> str:
+    return f"{release[0]}.{release[1]}"
 
 
 def find_device(name: str) -> Device:

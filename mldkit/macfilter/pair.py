@@ -6,18 +6,16 @@ flags belong to sockets of this process, and end with it.
 
 from __future__ import annotations
 
-import array
-import fcntl
 import json
-import socket
+import os
 import struct
 import subprocess
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError, UsageError
-from mldkit.link import interfaces, netlink
+from mldkit.link import ethtool, interfaces, netlink
 from mldkit.link.own_command import mldkit_command
-from mldkit.macfilter.devices import Device, SortingPlace, find_device
+from mldkit.macfilter.devices import Device, SortingPlace, device_of, find_device
 from mldkit.macfilter.probes import Mode, Sender
 from mldkit.macfilter.stage import SENDER, FilterStage, Proof
 from mldkit.model.addresses import parse, parse_mac
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
     from mldkit.macfilter.receive_filter import Verdict
     from mldkit.model.addresses import Address
 
-_SIOCETHTOOL = 0x8946
-_GET_DRIVER_INFORMATION = 3
-_DRIVER_INFORMATION_OCTETS = 196
 _IFLA_PROMISCUITY = 30
 _IFLA_ALLMULTI = 61
 _LINK_HEADER_OCTETS = 16
@@ -94,7 +89,7 @@ class PairVehicle(FilterStage):
             raise UsageError(f"--peer {peer!r}: write NETNS/INTERFACE")
         self._peer = namespace, name
         found = interfaces.find(interface)
-        self._driver = driver(interface)
+        self._driver = ethtool.driver(interface).name
         super().__init__(device.id if device else self._driver, interface, groups, seed)
         self.device = device or _row(self._driver)
         self.own = found.mac
@@ -128,19 +123,6 @@ class PairVehicle(FilterStage):
         return lambda probe: wanted.accepts(probe.mac)
 
 
-def driver(interface: str) -> str:
-    """Return the name of the driver of an interface (ETHTOOL_GDRVINFO); empty: it has none."""
-    answer = array.array("B", struct.pack("=I", _GET_DRIVER_INFORMATION))
-    answer.frombytes(bytes(_DRIVER_INFORMATION_OCTETS - len(answer)))
-    request = struct.pack("@16sP16x", interface.encode(), answer.buffer_info()[0])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as channel:
-        try:
-            fcntl.ioctl(channel, _SIOCETHTOOL, request)
-        except OSError:
-            return ""
-    return answer.tobytes()[4:36].partition(b"\0")[0].decode(errors="replace")
-
-
 def flags_of_others(interface: str) -> tuple[bool, bool]:
     """Return whether something has made an interface promiscuous, or let all multicast in.
 
@@ -159,7 +141,7 @@ def flags_of_others(interface: str) -> tuple[bool, bool]:
 
 def _row(name: str) -> Device:
     try:
-        return find_device(name)
+        return device_of(name, os.uname().release) or find_device(name)
     except UsageError as error:
         raise UsageError(
             f"the driver {name or '(none)'} is not in the table: name one with --nic",

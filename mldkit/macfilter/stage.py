@@ -17,7 +17,7 @@ from mldkit.errors import LinkError, UnsupportedError
 from mldkit.link.device import PacketSocket
 from mldkit.link.interfaces import find
 from mldkit.link.kernel_tables import parse_dev_mcast
-from mldkit.link.namespace import environment
+from mldkit.link.namespace import complaint_of, environment
 from mldkit.macfilter.observe import MembershipSocket, Observer
 from mldkit.macfilter.probes import (
     ALL_HOSTS,
@@ -240,7 +240,7 @@ def ip(commands: str, missing: str = "") -> None:
         input=commands, capture_output=True, text=True, env=environment(), check=False,
     )  # fmt: skip
     if done.returncode:
-        complaint = done.stderr.strip().replace("\n", "; ")
+        complaint = complaint_of(done)
         if missing:
             raise UnsupportedError(f"{missing}: {complaint}", hint="mldkit doctor")
         raise LinkError(f"ip: {complaint}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mldkit.errors import UsageError
-from mldkit.macfilter.devices import EXACT, find_device
+from mldkit.macfilter.devices import EXACT, device_of
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.path.stage import Counter, Stage, StageResult
@@ -30,10 +29,7 @@ _LOOPBACK_HARDWARE = 772
 def model_of(reading: Reading) -> Device | None:
     """Return the row of the driver of the card, None where the table has none."""
     name = reading.card.kind if reading.card.kind in ("macvlan", "ipvlan") else reading.driver.name
-    try:
-        return find_device(name) if name else None
-    except UsageError:
-        return None
+    return device_of(name, reading.release)
 
 
 def receive_filter(reading: Reading, device: Device | None) -> ReceiveFilter:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import is_multicast, text
+from mldkit.model.protocol_numbers import ICMPV6
 
 if TYPE_CHECKING:
     from mldkit.model.addresses import Address
@@ -33,6 +34,8 @@ class Packet:
     outgoing: str | None = None
     port: int | None = None
     """UDP destination port; None: not known."""
+    message_type: tuple[object, ...] = ()
+    """The ways to write the type of a message of IGMP or ICMPv6; empty: not known."""
 
 
 def fact(left: Value, packet: Packet) -> tuple[Value, ...] | None:
@@ -72,12 +75,16 @@ def _field(protocol: Value, name: Value, packet: Packet) -> tuple[Value, ...] | 
             return (text(packet.destination),)
         if name == "saddr":
             return None if packet.source is None else (text(packet.source),)
+        if name == "nexthdr" and packet.protocol == ICMPV6 and packet.message_type:
+            return 0, "hopopt"  # MLD has its Router Alert there (RFC 9777 §5)
         if name in ("protocol", "nexthdr"):
             return packet.protocol, names.get(packet.protocol)
         if name == "version":
             return (4 if octets == 4 else 6,)
     if protocol in ("udp", "th") and name == "dport" and packet.protocol == _NUMBERS["udp"]:
         return None if packet.port is None else (packet.port,)
+    if name == "type" and packet.message_type and _NUMBERS.get(protocol) == packet.protocol:
+        return packet.message_type
     if protocol in _NUMBERS and _NUMBERS[protocol] != packet.protocol:
         return ()
     return None

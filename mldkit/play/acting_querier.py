@@ -11,6 +11,7 @@ It begins as the querier at time 0 and follows what hosts report.
 
 from __future__ import annotations
 
+import signal
 from contextlib import suppress
 from threading import Thread
 from typing import TYPE_CHECKING, Self
@@ -74,8 +75,14 @@ class ActingQuerier:
         """Begin to ask at the monotonic time of the script's time 0."""
         if self._querier is not None:
             self._querier.start(zero_ns)
-            self._thread = Thread(target=self._run, daemon=True)
-            self._thread.start()
+            # An interrupt in here would leave a thread of which nobody knows. It is raised by the
+            # first call if it came before, by the last one if it comes now.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+            try:
+                self._thread = Thread(target=self._run, daemon=True)
+                self._thread.start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _run(self) -> None:
         # Where the interface has gone the play itself says so.

@@ -77,10 +77,13 @@ def _read(scripts: Sequence[Script], output: str, complaints: str) -> list[Perfo
     if len(lines) != len(scripts):
         complaint = complaints.strip().rpartition("\n")[2] or "no result"
         raise LinkError(f"the scripts could not be played: {complaint}")
-    return [
-        results.from_text(line, script, tolerance_of(script))
-        for line, script in zip(lines, scripts, strict=True)
-    ]
+    try:
+        return [
+            results.from_text(line, script, tolerance_of(script))
+            for line, script in zip(lines, scripts, strict=True)
+        ]
+    except json.JSONDecodeError as error:
+        raise LinkError("the scripts could not be played: a result was cut off") from error
 
 
 def refuse_initial_settings(script: Script) -> None:

@@ -62,11 +62,27 @@ class Hearing:
 
         (ip6_rcv_core and ip6_mc_input; ip_route_input_slow, fib_validate_source, ip_check_mc_rcu)
         """
-        state = self._state
         source, destination = decoded.datagram.source, decoded.datagram.destination
         if not source or not destination:
             # The frame ended before its addresses.
             return False
+        return self._is_for_host(source, destination) and self._is_believed(source)
+
+    def _is_believed(self, source: Address) -> bool:
+        """Return whether a source has a way back, where the host asks for that.
+
+        The group is looked at before (ip_route_input_rcu), and 0.0.0.0 is never asked about
+        (ip_mc_validate_source). Strict or loose: a source that has no route at all ends here
+        (net/ipv4/fib_frontend.c:__fib_validate_source, last_resort).
+        """
+        state = self._state
+        if not state.settings.filters_reverse_path or not source[0]:
+            return True
+        return state.transmitter.has_way_back(source)
+
+    def _is_for_host(self, source: Address, destination: Address) -> bool:
+        """Return whether a datagram with these addresses is one for this host."""
+        state = self._state
         if is_multicast(source) or source[:1] == b"\x7f" or source == LIMITED_BROADCAST:
             return False
         if state.family is IGMP and state.transmitter.has_address(source):

@@ -5,6 +5,7 @@ force_igmp_version, force_mld_version    version whatever the queriers are
 igmpvN_, mldvN_unsolicited_report_interval
 igmp_link_local_mcast_reports            whether 224.0.0.0/24 is reported
 igmp_max_memberships, *_max_msf          limits of one socket
+rp_filter                                sources without a way back are not heard
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ from mldkit.model.units import MILLISECOND, SECOND
 
 @dataclass(slots=True)
 class Settings:
-    """The settings of one family on one interface."""
+    """The settings of one family on one interface.
+
+    It has more attributes than a class should, because each is a setting of the kernel.
+    """
 
     robustness: int
     repeat_ns: int = SECOND
@@ -32,6 +36,9 @@ class Settings:
     max_memberships: int = 1 << 30
     max_sources: int = 64
     forwards: bool = False
+    reverse_path_everywhere: int = 0
+    reverse_path_here: int = 0
+    """rp_filter: 0 off, 1 strict, 2 loose, which a host with one interface cannot tell apart."""
     detects_duplicates: bool = True
     detection_probes: int = 1
 
@@ -41,6 +48,11 @@ class Settings:
         everywhere, here = self.forced_everywhere, self.forced_here
         return min(everywhere, here) if everywhere and here else everywhere or here
 
+    @property
+    def filters_reverse_path(self) -> bool:
+        """Whether sources are believed only if there is a way back to them (IN_DEV_RPFILTER)."""
+        return bool(self.reverse_path_everywhere or self.reverse_path_here)
+
 
 def renew_interface(settings: Settings) -> None:
     """Take what was set for one interface back, as for one that is made anew."""
@@ -49,6 +61,7 @@ def renew_interface(settings: Settings) -> None:
     settings.older_repeat_ns = fresh.older_repeat_ns
     settings.forced_here = fresh.forced_here
     settings.forwards = fresh.forwards
+    settings.reverse_path_here = fresh.reverse_path_here
     settings.detects_duplicates = fresh.detects_duplicates
     settings.detection_probes = fresh.detection_probes
 
@@ -72,6 +85,7 @@ _GLOBAL: dict[str, Target] = {
     "net.ipv6.mld_qrv": (MLD, "robustness", 1, _BIG),
     "net.ipv6.mld_max_msf": (MLD, "max_sources", 0, _BIG),
     "net.ipv4.conf.all.force_igmp_version": (IGMP, "forced_everywhere", 0, 3),
+    "net.ipv4.conf.all.rp_filter": (IGMP, "reverse_path_everywhere", 0, 2),
     "net.ipv6.conf.all.force_mld_version": (MLD, "forced_everywhere", 0, 2),
 }
 _INTERFACE: dict[str, Target] = {
@@ -79,6 +93,7 @@ _INTERFACE: dict[str, Target] = {
     "net.ipv4.conf.{}.igmpv2_unsolicited_report_interval": (IGMP, "older_repeat_ns", 0, _BIG),
     "net.ipv4.conf.{}.igmpv3_unsolicited_report_interval": (IGMP, "repeat_ns", 0, _BIG),
     "net.ipv4.conf.{}.forwarding": (IGMP, "forwards", 0, 1),
+    "net.ipv4.conf.{}.rp_filter": (IGMP, "reverse_path_here", 0, 2),
     "net.ipv6.conf.{}.force_mld_version": (MLD, "forced_here", 0, 2),
     "net.ipv6.conf.{}.mldv1_unsolicited_report_interval": (MLD, "older_repeat_ns", 0, _BIG),
     "net.ipv6.conf.{}.mldv2_unsolicited_report_interval": (MLD, "repeat_ns", 0, _BIG),

@@ -49,6 +49,12 @@ class OwnAddress:
         host_bits = 8 * len(self.address) - self.prefix
         return self.prefix, int.from_bytes(self.address, "big") >> host_bits
 
+    def holds(self, address: Address) -> bool:
+        """Return whether an address of the same family lies in its subnet."""
+        host_bits = 8 * len(self.address) - self.prefix
+        network = int.from_bytes(address, "big") >> host_bits
+        return len(address) == len(self.address) and self.network == (self.prefix, network)
+
     @property
     def broadcast(self) -> Address | None:
         """The broadcast address of the subnet; None for IPv6, and where a subnet is too small."""
@@ -121,6 +127,10 @@ class Transmitter:
             return (own,)
         subnet = [other for other in self.addresses if other.network == own.network]
         return tuple(subnet) if subnet[0] is own else (own,)
+
+    def has_way_back(self, source: Address) -> bool:
+        """Return whether the host would send to `source` by this interface: its subnets alone."""
+        return any(own.holds(source) for own in self.addresses)
 
     def is_broadcast(self, address: Address) -> bool:
         """Return whether `address` is the IPv4 broadcast address of one of the subnets.

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mldkit.groups.row import GroupRow, ListedInterface, Listing, OtherMac, Process
     from mldkit.groups.watch import GroupsEvent
     from mldkit.link.kernel_sockets import KernelFilter
+    from mldkit.path.suspicions import Suspicion
 
 _HEADINGS = ("group", "users", "wants", "MAC", "refs", "timer")
 _RIGHT = {"users", "refs", "timer"}
@@ -38,7 +39,7 @@ _WIDEST_FILTER = 20
 _UNLIMITED = 100_000
 
 
-def rows_document(listing: Listing) -> Json:
+def rows_document(listing: Listing, suspicions: Sequence[Suspicion] = ()) -> Json:
     """Return the JSON document of a listing."""
     return {
         "schema": "mldkit.groups/1",
@@ -64,6 +65,19 @@ def rows_document(listing: Listing) -> Json:
             }
             for other in listing.other_macs
         ],
+        "suspicions": list(map(suspicion_json, suspicions)),
+    }
+
+
+def suspicion_json(one: Suspicion) -> Json:
+    """Return the JSON object of what may silence a member."""
+    counter = one.counter
+    return {
+        "interface": one.interface,
+        "group": None if one.group is None else text(one.group),
+        "text": one.words,
+        "counter": None if counter is None else {"name": counter.name, "value": counter.value},
+        "cure": one.cure or None,
     }
 
 
@@ -120,6 +134,18 @@ def print_listing(listing: Listing) -> None:
     if not broken and listing.invariants:
         say(f"{len(listing.invariants)} invariants of the kernel's tables hold", "dim")
     # With --watch it may be long until the next line.
+    sys.stdout.flush()
+
+
+def print_suspicions(suspicions: Sequence[Suspicion]) -> None:
+    """Print what may silence a member, and what to do about each."""
+    say = line_printer()
+    if suspicions:
+        say("what may silence a member:", "bold")
+    for one in suspicions:
+        say(f"  {printable(one.words)}", "yellow")
+        if one.cure:
+            say(f"    what to do: {printable(one.cure)}")
     sys.stdout.flush()
 
 

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
+from mldkit.join import SILENCE_NS
 from mldkit.link import clock
 from mldkit.model.addresses import text
 from mldkit.model.units import SECOND
+from mldkit.model.words import counted, seconds_text
 from mldkit.render.message_json import time_text
-from mldkit.render.terminal import note, print_json
+from mldkit.render.terminal import note, print_json, printable
 from mldkit.render.words import filter_mode
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from mldkit.join import JoinPlan
     from mldkit.link.datagrams import Received
     from mldkit.model.notation import GroupSpec
+    from mldkit.path.silence import Examination
 
 SCHEMA = "mldkit.join/1"
 _READINESS = {
@@ -45,6 +49,7 @@ class JoinOutput:
         self._joined: list[dict[str, object]] = []
         self._datagrams: list[dict[str, object]] = []
         self._start_ns = 0
+        self._silence: dict[str, object] | None = None
 
     def joined(self) -> None:
         """Say what was joined."""
@@ -68,6 +73,30 @@ class JoinOutput:
     def changed(self, is_ready: bool) -> None:  # noqa: FBT001 (it is what is told)
         """Say that the interface is down, or up again."""
         note(self._args, f"note: {self._interface} {_READINESS[is_ready]}")
+
+    def silent(self, found: Examination) -> None:
+        """Say that nothing has arrived, what was checked, and what is suspicious."""
+        from mldkit.render.path import label  # only who waits in vain needs it
+
+        self._silence = {
+            "received": found.received,
+            "checked": [str(stage) for stage in found.checked],
+            "suspicious": list(found.suspicious),
+        }
+        if self._format == "ndjson":
+            print_json({"event": "silence", "interface": found.interface, **self._silence})
+        seconds = seconds_text(SILENCE_NS)
+        checked = ", ".join(label(stage) for stage in found.checked)
+        say = partial(note, self._args)
+        say(f"note: nothing has arrived for {seconds}; checked on {found.interface}: {checked}")
+        for words in found.suspicious:
+            say(f"  suspicious: {printable(words)}")
+        if not found.suspicious:
+            frames = counted(found.received, "frame")
+            say(
+                f"  nothing is suspicious here; {found.interface} has counted {frames} of any "
+                "kind: does anybody send, and does the switch let it through?"
+            )
 
     def received(self, received: Received) -> None:
         """Say that a datagram arrived."""
@@ -98,6 +127,7 @@ class JoinOutput:
                 "interface": self._interface,
                 "joined": self._joined,
                 "datagrams": self._datagrams,
+                "silence": self._silence,
             }
             print(json.dumps(document, indent=2))
 

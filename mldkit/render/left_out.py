@@ -76,12 +76,15 @@ _WORDS = {
 
 
 def left_out_text(item: LeftOut) -> str:
-    """Return in words what was left out, and since when."""
+    """Return in words when something was left out, and what."""
+    when = f"since {clock_text(item.since_ns)}" if item.since_ns else ""
+    if item.is_over:
+        when = f"{clock_text(item.since_ns)} to {clock_text(item.last_ns)}"
+    head = ", ".join(filter(None, ("" if item.link is None else place(item.link), when)))
     line = f"{item.count:,} {_WORDS[item.what].format(most=item.most)}"
-    if item.since_ns:
-        line += f" (since {clock_text(item.since_ns)}"
-        line += f", until {clock_text(item.last_ns)})" if item.is_over else ")"
-    return line if item.link is None else f"{place(item.link)}: {line}"
+    if item.what not in limits.MOST_OF_ONE:
+        line += "; --room N keeps N times as much"
+    return f"{head}: {line}" if head else line
 
 
 def limit_text(item: LeftOut) -> str:

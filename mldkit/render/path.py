@@ -82,6 +82,7 @@ def reading_json(walker: Walker) -> Json:
             "version": reading.driver.version or None,
             "bus": reading.driver.bus or None,
             "model": device.id if device else None,
+            "kernels": (device.kernels or None) if device else None,
         },
         "card": {
             "interface": card.name,
@@ -114,6 +115,8 @@ def print_path(walker: Walker, walked: Walk) -> None:
     say = line_printer()
     reading = walker.reading
     fill = walker.filter.fill_text() if walker.model else ""
+    if walker.model and walker.model.kernels:
+        fill = f"{fill} ({walker.model.id} as in {walker.model.kernels})"
     driver = reading.driver.name or reading.card.kind or "no driver tells its name"
     frame, end = walked.frame, walked.end
     where = f"{printable(frame.name)} on {printable(reading.named.name)}"

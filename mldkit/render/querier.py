@@ -17,6 +17,7 @@ from mldkit.protocol.querier_events import (
 )
 from mldkit.querier import AddressGone, QuerySent
 from mldkit.render import left_behind
+from mldkit.render.account import account_json
 from mldkit.render.message_json import Json, number, time_text
 from mldkit.render.message_text import query_text
 from mldkit.render.terminal import line_printer, note, print_json, print_table
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from mldkit.link.account import Account
     from mldkit.model.addresses import Address
     from mldkit.querier import QuerierJob, QuerierJobEvent, Standing
 
@@ -70,7 +72,7 @@ class QuerierOutput:
         else:
             self._left_out += 1
 
-    def finish(self, job: QuerierJob, *, is_partial: bool) -> None:
+    def finish(self, job: QuerierJob, account: Account, *, is_partial: bool) -> None:
         """Print who listens to what, and what the querier did."""
         members, elapsed_ns = job.members(), job.elapsed_ns
         remains = left_behind.of(job.standings(), job.settings, job.now_ns)
@@ -78,6 +80,7 @@ class QuerierOutput:
             _print_members(members)
         else:
             end = _summary(job, self._args.interface, members, is_partial=is_partial)
+            end |= account_json(account)
             end["left_behind"] = [one.as_json for one in remains]
             if self._args.format == "ndjson":
                 print_json({"event": "end", **end})
@@ -90,6 +93,7 @@ class QuerierOutput:
                         "events_left_out": self._left_out,
                     }
                 )
+        note(self._args, str(account))
         note(self._args, f"{elapsed_ns / SECOND:.1f} s: {_counts(job, len(members))}")
         for line in left_behind.lines(remains):
             note(self._args, f"note: {line}")

@@ -9,6 +9,7 @@ from mldkit.model.addresses import is_unspecified, mac_text, text
 from mldkit.model.family import family_of
 from mldkit.model.units import MILLISECOND
 from mldkit.model.words import counted, hosts_text
+from mldkit.render.account import account_json
 from mldkit.render.message_json import Json, message_json, messages_json
 from mldkit.render.terminal import line_printer, note, output_columns, print_json, print_table
 from mldkit.render.words import filter_mode
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from mldkit.link.account import Account
     from mldkit.query import Answer, GroupState, HostState, QueryResult
 
 _NARROWEST_SOURCES = 16
@@ -55,7 +57,7 @@ def _host_json(host: HostState) -> Json:
     }
 
 
-def print_result(args: argparse.Namespace, result: QueryResult, dropped: int) -> None:
+def print_result(args: argparse.Namespace, result: QueryResult, account: Account) -> None:
     """Print the outcome in the form that was asked for; ndjson was printed as it came."""
     if args.format == "json":
         document = {
@@ -63,13 +65,13 @@ def print_result(args: argparse.Namespace, result: QueryResult, dropped: int) ->
             "queries": messages_json(result.queries),
             "answers": [answer_json(answer) for answer in result.answers],
             "hosts": [_host_json(host) for host in result.hosts()],
-            "dropped": dropped,
+            **account_json(account),
             "interrupted": result.is_partial,
         }
         print_json(document)
     elif args.format == "text":
         _print_text(result)
-    for line in _remarks(result, dropped):
+    for line in _remarks(result, account.dropped):
         note(args, f"note: {line}")
 
 

@@ -20,6 +20,7 @@ from mldkit.model.datagram import Decoded, Frame
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import counted
 from mldkit.protocol.events import Sent
+from mldkit.render.account import account_json
 from mldkit.render.message_json import Json, message_json, time_text
 from mldkit.render.message_text import summary_text
 from mldkit.render.terminal import line_printer, note, print_json
@@ -30,6 +31,7 @@ from mldkit.wire.validity import judge
 if TYPE_CHECKING:
     import argparse
 
+    from mldkit.link.account import Account
     from mldkit.responder.population import PopulationPlan, Resident
     from mldkit.responder.responder import Responder, ResponderEvent
 
@@ -103,13 +105,13 @@ class RespondOutput:
         else:
             self._left_out += 1
 
-    def finish(self, responder: Responder, dropped: int) -> None:
+    def finish(self, responder: Responder, account: Account) -> None:
         """Print what it came to."""
         if self._format == "text":
-            for line, style in self._summary_lines(responder, dropped):
+            for line, style in self._summary_lines(responder, account):
                 self._printer(line, style)
             return
-        summary = self._summary(responder, dropped)
+        summary = self._summary(responder, account)
         if self._format == "ndjson":
             print_json({"event": "summary", **summary})
             return
@@ -144,7 +146,7 @@ class RespondOutput:
         self._printer(f"{(time_ns - self._begun_ns) / SECOND:12.6f}  {line}", style)
         sys.stdout.flush()
 
-    def _summary_lines(self, responder: Responder, dropped: int) -> list[tuple[str, str]]:
+    def _summary_lines(self, responder: Responder, account: Account) -> list[tuple[str, str]]:
         late = responder.lateness
         length_s = (clock.now_ns() - self._begun_ns) / SECOND
         heard = counted(responder.queries, "query", "queries")
@@ -167,8 +169,7 @@ class RespondOutput:
             held_back = counted(responder.held_back, "message")
             why = f"{self._rate_words(responder)} (--flood lifts it)"
             lines.append((f"{held_back} not sent: {why}", "yellow"))
-        if dropped:
-            lines.append((f"{counted(dropped, 'packet')} dropped by the kernel", "yellow"))
+        lines.append((str(account), "yellow" if account.dropped else ""))
         return lines
 
     # JSON
@@ -218,7 +219,7 @@ class RespondOutput:
             "hosts": [_host_json(known) for known in responder.residents],
         }
 
-    def _summary(self, responder: Responder, dropped: int) -> Json:
+    def _summary(self, responder: Responder, account: Account) -> Json:
         late = responder.lateness
         return {
             "queries": responder.queries,
@@ -229,7 +230,7 @@ class RespondOutput:
                 "max": late.max_ns / MILLISECOND,
             },
             "more_than_a_tick_late": self._beyond(responder),
-            "dropped": dropped,
+            **account_json(account),
             "held_back": responder.held_back,
         }
 

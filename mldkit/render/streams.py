@@ -3,7 +3,8 @@
 ::
 
     standard output   carries the data: what cannot be written there is an error, exit 3;
-                      a reader that has gone (`| head`) is none
+                      a reader that has gone (`| head`) is none: the work goes on, so that the exit
+                      code is what it would be, unless it would never end
     standard error    carries words for people: what cannot be written there is lost
 """
 
@@ -12,9 +13,15 @@ from __future__ import annotations
 import errno
 import io
 import os
+import select
 import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 # What a write to a file or a device can fail with; sockets raise LinkError before it comes here.
 _WRITING = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EROFS}
@@ -38,10 +45,81 @@ def check() -> None:
     if is_closed[1]:
         sys.stdout = os.fdopen(1, "w", closefd=False)
         raise LinkError("standard output is closed", hint=f"send it to {os.devnull} instead")
+    _outlive_the_reader()
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in ("strict", "surrogateescape"):
             # A character that the locale lacks, such as the section sign, is a question mark.
             stream.reconfigure(errors="replace")
+
+
+class _Output(io.RawIOBase):
+    """Standard output whose reader may go: what is written then is thrown away."""
+
+    has_reader = True
+    ends_without_reader = False
+
+    def fileno(self) -> int:
+        """Return the number of standard output."""
+        return 1
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return os.isatty(1)
+
+    def writable(self) -> bool:
+        """Return that it can be written to."""
+        return True
+
+    def write(self, octets: Buffer, /) -> int:
+        """Write what the descriptor takes, waiting where somebody made it not wait."""
+        while True:
+            try:
+                return os.write(1, octets)
+            except BlockingIOError:
+                select.select([], [1], [])
+            except BrokenPipeError:
+                _send_nowhere(1)
+                self.has_reader = False
+                if self.ends_without_reader:
+                    raise
+
+
+_output = _Output()
+
+
+def reader_has_gone() -> bool:
+    """Return whether nobody reads standard output any more."""
+    return not _output.has_reader
+
+
+def take_reader_for_gone() -> None:
+    """Take in that a write past `sys.stdout` met nobody: what follows is thrown away."""
+    _send_nowhere(1)
+    _output.has_reader = False
+
+
+def end_without_reader() -> None:
+    """Let what would never end raise BrokenPipeError when nobody reads it any more."""
+    _output.ends_without_reader = True
+
+
+def _outlive_the_reader() -> None:
+    """Put `_Output` below `sys.stdout`, unless something else stands there, as in a test."""
+    stream = sys.stdout
+    if not isinstance(stream, io.TextIOWrapper):
+        return
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    if type(raw) is not io.FileIO or raw.fileno() != 1:
+        return
+    is_buffered = raw is not stream.buffer
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(_output) if is_buffered else _output,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        newline="\n",
+        line_buffering=stream.line_buffering,
+        write_through=not is_buffered,
+    )
 
 
 def _is_closed(number: int) -> bool:
@@ -70,9 +148,13 @@ def _send_nowhere(number: int) -> None:
 
     Left as it is, the interpreter would fail on them at its end and exit with 120.
     """
+    with suppress(OSError):
+        # Where no descriptor is left, closing this one makes room for it.
+        os.close(number)
     nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, number)
-    os.close(nowhere)
+    if nowhere != number:
+        os.dup2(nowhere, number)
+        os.close(nowhere)
 
 
 def failure_text(error: OSError) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mldkit.model.units import SECOND
 from mldkit.model.words import counted
+from mldkit.render.account import account_json
 from mldkit.render.analysis_json import event_json
 from mldkit.render.left_out import left_out_text
 from mldkit.render.message_json import Json, time_text
@@ -13,7 +14,7 @@ from mldkit.render.summary import about_queriers
 from mldkit.watch import LinkEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from mldkit.analysis.result import AnalysisResult
     from mldkit.watch import Watch, WatchEvent
@@ -38,16 +39,17 @@ def closing_lines(
         yield from about_queriers(result) or ["no IGMP and no MLD message was heard"]
     for item in watch.left_out:
         yield f"note: {left_out_text(item)}"
+    yield str(watch.account)
     line = (
         f"{length_ns / SECOND:.1f} s: {counted(watch.messages, 'message')},"
         f" {counted(watch.events, 'event')}, {counted(watch.errors, 'error')},"
-        f" {counted(watch.dropped, 'packet')} dropped by the kernel"
+        f" {counted(watch.account.dropped, 'packet')} dropped by the kernel"
     )
     yield line if counts is None else f"{line}; commands: {counts}"
 
 
 def watch_json(
-    watch: Watch, events: list[Json], events_left_out: int, counts: CommandCounts | None
+    watch: Watch, events: Iterable[Json], events_left_out: int, counts: CommandCounts | None
 ) -> Json:
     """Return the document of --json."""
     commands = counts and {
@@ -57,7 +59,7 @@ def watch_json(
         "schema": SCHEMA,
         "interface": watch.interface,
         "messages": watch.messages,
-        "dropped": watch.dropped,
+        **account_json(watch.account),
         "events": events,
         "events_left_out": events_left_out,
         "left_out": [left_out_text(item) for item in watch.left_out],
@@ -79,5 +81,18 @@ def told_json(event: WatchEvent) -> Json:
         **dict.fromkeys(nothing),
         "state": event.state,
         "dropped": event.dropped,
+        "lost": event.lost,
+        "since": None if event.since_ns is None else time_text(event.since_ns),
         "detail": event.text,
+    }
+
+
+def end_json(watch: Watch, time_ns: int) -> Json:
+    """Return the last line of a stream of events: what became of all packets."""
+    return {
+        "event": "end",
+        "time": time_text(time_ns),
+        "interface": watch.interface,
+        "messages": watch.messages,
+        **account_json(watch.account),
     }

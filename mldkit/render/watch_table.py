@@ -16,7 +16,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -28,6 +28,7 @@ from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import counted, hosts_text
 from mldkit.render.left_out import left_out_text, limit_text
+from mldkit.render.outbox import OutboxFile
 from mldkit.render.terminal import SEVERITY_STYLES, printable
 from mldkit.watch import LinkEvent
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from mldkit.analysis.glance import Glance, MemberGlance, MemberLine, QuerierGlance
     from mldkit.model.family import Family
+    from mldkit.render.outbox import Outbox
     from mldkit.watch import Watch, WatchEvent
 
 REFRESH_NS = 250 * MILLISECOND
@@ -51,9 +53,12 @@ _DAY_S = 86_400
 class LiveTable:
     """Draws a watch on a terminal; use it as a context manager."""
 
-    def __init__(self, watch: Watch, console: Console | None = None) -> None:
+    def __init__(self, watch: Watch, outbox: Outbox, console: Console | None = None) -> None:
         self._watch = watch
-        self._console = console or Console(highlight=False)
+        self._outbox = outbox
+        self._console = console or Console(
+            file=cast("IO[str]", OutboxFile(outbox)), highlight=False
+        )
         self._recent: deque[WatchEvent] = deque(maxlen=EVENTS_SHOWN)
         self._next_ns = 0
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
@@ -66,44 +71,48 @@ class LiveTable:
     def __exit__(self, *problem: object) -> None:
         """Leave the last state on the screen and give the cursor back."""
         self._live.__exit__(None, None, None)
+        self._outbox.drain()
 
     def tell(self, event: WatchEvent) -> None:
         """Show an event below the table."""
         self._recent.append(event)
 
-    def refresh(self, now_ns: int, wall_ns: int, extra: str = "") -> None:
-        """Draw again unless that was done a moment ago."""
-        if now_ns < self._next_ns:
+    def refresh(self, now_ns: int, extra: str = "") -> None:
+        """Draw again unless that was done a moment ago, or the terminal has not taken it yet."""
+        if now_ns < self._next_ns or not self._outbox.is_empty:
             return
         self._next_ns = now_ns + REFRESH_NS
-        self._live.update(self.picture(wall_ns, extra), refresh=True)
+        self._live.update(self.picture(self._watch.now_ns(), extra), refresh=True)
 
-    def picture(self, wall_ns: int, extra: str = "") -> RenderableType:
-        """Return what stands on the screen at a moment; `extra` is a line below the counts."""
-        head = self._head(self._watch.glance(), wall_ns, extra)
+    def picture(self, now_ns: int, extra: str = "") -> RenderableType:
+        """Return what stands on the screen at a time of the watch; `extra` is one more line."""
+        head = self._head(self._watch.glance(), now_ns, extra)
         foot = [_event_line(event) for event in self._recent]
         room = self._console.size.height - len(head) - _OTHER_LINES - len(foot) - 1
         shown, left_out = self._watch.members(max(room, 3))
-        parts: list[RenderableType] = [*head, Text(), _table(shown, wall_ns)]
+        parts: list[RenderableType] = [*head, Text(), _table(shown, now_ns)]
         if left_out:
             parts.append(Text(f"and {left_out:,} more", style="dim"))
         if foot:
             parts += [Rule("events", align="left", style="dim"), *foot]
         return Group(*parts)
 
-    def _head(self, seen: Glance, wall_ns: int, extra: str) -> list[Text]:
+    def _head(self, seen: Glance, now_ns: int, extra: str) -> list[Text]:
         watch = self._watch
         state = Text.assemble((printable(watch.interface), "bold"), "  ")
         state.append(watch.state, "green" if watch.state == "up" else "bold red")
-        lines = [_querier_line(querier, wall_ns) for querier in seen.queriers[:_MOST_QUERIERS]]
+        lines = [_querier_line(querier, now_ns) for querier in seen.queriers[:_MOST_QUERIERS]]
         counts = [
             counted(seen.groups, "group"),
             hosts_text(seen.hosts),
             counted(watch.messages, "message"),
         ]
         state.append(f"  {', '.join(counts)}", "dim")
-        dropped = f", {watch.dropped:,} dropped by the kernel"
-        state.append(dropped, "bold red" if watch.dropped else "dim")
+        count = watch.account.dropped
+        dropped = f", {count:,} dropped by the kernel"
+        if watch.last_loss_ns is not None:
+            dropped += f", the last at {_time_of_day(watch.last_loss_ns)}"
+        state.append(dropped, "bold red" if count else "dim")
         left_out = [item for item in watch.left_out if not item.is_over]
         lines += [Text(left_out_text(item), "bold yellow") for item in left_out[:_MOST_LEFT_OUT]]
         if len(left_out) > _MOST_LEFT_OUT:
@@ -115,7 +124,7 @@ class LiveTable:
         return head
 
 
-def _table(shown: list[MemberLine], wall_ns: int) -> Table:
+def _table(shown: list[MemberLine], now_ns: int) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", expand=True)
     table.add_column("Group / host", no_wrap=True, ratio=4, overflow="ellipsis")
     table.add_column("Mode", no_wrap=True, width=4)
@@ -129,19 +138,19 @@ def _table(shown: list[MemberLine], wall_ns: int) -> Table:
             name = Text(text(line.group) + vlan, style="bold")
             table.add_row(name, "", Text(counted(line.members, "host"), style="dim"))
         else:
-            table.add_row(*_cells(line.link.family, line.member, wall_ns))
+            table.add_row(*_cells(line.link.family, line.member, now_ns))
     return table
 
 
-def _cells(family: Family, member: MemberGlance, wall_ns: int) -> list[Text]:
-    left_ns = max(member.deadline_ns - wall_ns, 0)
+def _cells(family: Family, member: MemberGlance, now_ns: int) -> list[Text]:
+    left_ns = max(member.deadline_ns - now_ns, 0)
     is_near = left_ns * 4 < member.deadline_ns - member.last_ns
     delay = "-" if member.delay_ns is None else f"{member.delay_ns / SECOND:.3f} s"
     return [
         Text(f"  {text(member.host)}"),
         _mode(family, member),
         Text(_sources(member)),
-        Text(f"{max(wall_ns - member.last_ns, 0) / SECOND:.1f} s"),
+        Text(f"{max(now_ns - member.last_ns, 0) / SECOND:.1f} s"),
         Text(delay),
         Text(f"{left_ns / SECOND:.0f} s", style="bold yellow" if is_near else ""),
     ]
@@ -162,12 +171,12 @@ def _sources(member: MemberGlance) -> str:
     return listed
 
 
-def _querier_line(querier: QuerierGlance, wall_ns: int) -> Text:
+def _querier_line(querier: QuerierGlance, now_ns: int) -> Text:
     link = querier.link
     name = link.family.name.upper()
     where = f" VLAN {'.'.join(map(str, link.vlan))}" if link.vlan else ""
     if querier.address is None:
-        silence_ns = wall_ns - querier.silent_since_ns
+        silence_ns = now_ns - querier.silent_since_ns
         is_missing = silence_ns > querier.silence_limit_ns
         words = "no querier" if is_missing else "no query yet"
         silence = f"{name}{where} {words}, {max(silence_ns, 0) / SECOND:.0f} s"
@@ -176,7 +185,7 @@ def _querier_line(querier: QuerierGlance, wall_ns: int) -> Text:
     line.append(text(querier.address), "bold")
     if is_unspecified(querier.address):
         line.append(" (a snooping switch)")
-    left_ns = querier.due_ns - wall_ns
+    left_ns = querier.due_ns - now_ns
     if left_ns >= 0:
         line.append(f", next query in {left_ns / SECOND:.0f} s", "dim")
     else:
@@ -185,9 +194,8 @@ def _querier_line(querier: QuerierGlance, wall_ns: int) -> Text:
 
 
 def _event_line(event: WatchEvent) -> Text:
-    second = event.time_ns // SECOND % _DAY_S
     line = Text(no_wrap=True, overflow="ellipsis")
-    line.append(f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d} ", "dim")
+    line.append(f"{_time_of_day(event.time_ns)} ", "dim")
     if isinstance(event, LinkEvent):
         line.append(f"link {printable(event.interface)} {event.text}", "bold")
         return line
@@ -210,3 +218,8 @@ def _event_line(event: WatchEvent) -> Text:
         words.append(f"{mode} {', '.join(map(text, event.sources[:_SOURCES_SHOWN]))}")
     line.append(" ".join(words), "")
     return line
+
+
+def _time_of_day(time_ns: int) -> str:
+    second = time_ns // SECOND % _DAY_S
+    return f"{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.notation import GroupSpec
     from mldkit.protocol.events import Event
+    from mldkit.protocol.settings import Setting
     from mldkit.protocol.transmitter import Splitter
 
 _FIRST_IPV4 = parse("169.254.1.1")
@@ -53,6 +54,8 @@ class PopulationPlan:
     """Of the first host, one a family at most."""
     is_distinct: bool = False
     """Every host has groups of its own: the ones that follow those of the host before."""
+    settings: tuple[Setting, ...] = ()
+    """Sysctls of every host."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,8 @@ def populate(
         options = HostOptions(mac, plan.profile, grid, mtu, plan.families)
         tell = None if observe is None else _teller(observe, number)
         host = Host(options, draws.of_host(number), split, tell)
+        for setting in plan.settings:
+            host.set(setting, 0)
         own = [addresses[IGMP][number]] if IGMP in plan.families else []
         if MLD in plan.families:
             listed = addresses[MLD]

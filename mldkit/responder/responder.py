@@ -33,6 +33,7 @@ from mldkit.wire.decoder import Decoder
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from mldkit.link.account import Account
     from mldkit.link.device import PacketSocket
     from mldkit.link.lateness import Lateness
     from mldkit.link.rate_limit import RateLimit
@@ -184,6 +185,12 @@ class Responder:
                     return
                 deadline_ns = self._runner.now_ns + _QUIET_NS
             self._runner.run(deadline_ns)
+
+    def end(self) -> Account:
+        """Take in what came before, send nothing more, and return what became of all frames."""
+        account = self._runner.end()
+        self._untold.tell_all()
+        return account
 
     def close(self) -> None:
         """Close the runner; the device stays open."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from mldkit.link.account import Account
 from mldkit.model.addresses import parse
 from mldkit.model.datagram import Datagram, Frame
 from mldkit.model.messages import GroupRecord, RecordType, Report
@@ -64,7 +65,7 @@ def test_a_terminal_breaks_no_address(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
 
-    print_result(ARGS, result(), 0)
+    print_result(ARGS, result(), Account())
 
     lines = capsys.readouterr().out.splitlines()
     assert all(any(word in line for line in lines) for word in words())
@@ -77,7 +78,7 @@ def test_a_pipe_gets_whole_lines(
 ) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
 
-    print_result(ARGS, result(), 0)
+    print_result(ARGS, result(), Account())
 
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "ff3e::" in line)
     assert ", ".join(SOURCES) in line
@@ -86,7 +87,7 @@ def test_a_pipe_gets_whole_lines(
 def test_an_early_end_does_not_say_that_nobody_answers(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    print_result(ARGS, QueryResult(interrupted=True), 0)
+    print_result(ARGS, QueryResult(interrupted=True), Account())
 
     assert capsys.readouterr().out == "nobody answered until then\n"
 
@@ -106,7 +107,7 @@ ONE, OTHER = "02:00:00:00:00:01", "02:00:00:00:00:02"
 def test_the_last_line_says_whether_addresses_or_devices_are_counted(
     hosts: list[tuple[str, str, str]], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    print_result(ARGS, heard(*hosts), 0)
+    print_result(ARGS, heard(*hosts), Account())
 
     assert capsys.readouterr().out.splitlines()[-1] == told
 
@@ -116,7 +117,9 @@ def test_two_macs_with_one_address_are_two_rows_and_a_remark(
 ) -> None:
     args = argparse.Namespace(format="text", quiet=False, verbose=0)
 
-    print_result(args, heard(("10.9.0.2", ONE, "239.1.1.1"), ("10.9.0.2", OTHER, "239.1.1.1")), 0)
+    print_result(
+        args, heard(("10.9.0.2", ONE, "239.1.1.1"), ("10.9.0.2", OTHER, "239.1.1.1")), Account()
+    )
 
     out, err = capsys.readouterr()
     assert out.count("10.9.0.2") == 2

@@ -18,6 +18,13 @@ USAGE = [
      "argument --address: two addresses of one family"),
     (["ff15::1", "--address", "10.0.0.1"],
      "argument --address: 10.0.0.1 is of no use, as no IPv4 group is named"),
+    (["ff15::1", "--sysctl", "net.ipv4.conf.all.rp_filter=1"],
+     "argument --sysctl: net.ipv4.conf.all.rp_filter is of no use without an IPv4 group"),
+    (["239.1.1.1", "--sysctl", "net.ipv4.ip_forward=1"],
+     "argument --sysctl: sysctl net.ipv4.ip_forward plays no part here"),
+    (["239.1.1.1", "--sysctl", "net.ipv4.conf.lo.rp_filter=3"],
+     "argument --sysctl: '3' is no value of net.ipv4.conf.lo.rp_filter: "
+     "a whole number from 0 to 2"),
     (["ff15::1", "-w", "-"], "argument -w: standard output carries the answers"),
 ]  # fmt: skip
 ARGPARSE = [

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         pytest.param([], "-i/--interface", 2, id="no interface"),
         pytest.param(["-i", "eth9"], "eth9: no such interface", 3, id="unknown interface"),
         pytest.param(["-i", "lo", "--duration", "soon"], "--duration", 2, id="duration"),
+        pytest.param(["-i", "lo", "-w", "-"], "-w: standard output", 2, id="capture to stdout"),
         pytest.param(["-i", "lo", "--exec", ""], "--exec", 2, id="no command"),
         pytest.param(["-i", "lo", "--exec", "a 'b"], "--exec", 2, id="open quote"),
         pytest.param(

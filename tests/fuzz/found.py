@@ -15,13 +15,24 @@ def _cut_gzip() -> bytes:
     return (squeeze.compress(whole) + squeeze.flush())[:-12]
 
 
+def _far_back() -> bytes:
+    """Return a gzip file whose last bits point behind its beginning."""
+    return bytes.fromhex(
+        "001f8b0800000000000203e3e2e5e5d2616060f0b5d1966204d2ffa18085"
+        "818d213727253bb384010c406a40f21a501a04984d3cb2a14b320c"
+    )
+
+
 def _lab_with_a_nul() -> bytes:
     (first, *_) = lab_files.seeds()
     return first.replace(b"[[links]]", b'[nodes.x9]\nsetup = ["true \\u0000"]\n[[links]]', 1)
 
 
 FOUND: dict[str, tuple[tuple[str, bytes], ...]] = {
-    "captures": (("the last octets of a file that was cut", b"\0" + _cut_gzip()),),
+    "captures": (
+        ("the last octets of a file that was cut", b"\0" + _cut_gzip()),
+        ("an error in what zlib has in hand at the end of a file", _far_back()),
+    ),
     "play": (
         (
             "a frame for the host before its line",

@@ -42,12 +42,19 @@ _MODULES = {
     "lab": "lab_files",
     "tables": "kernel_tables",
     "netlink": "netlink_messages",
+    "tracing": "trace_text",
+    "ethtool": "ethtool_answers",
     "notations": "notations",
 }
 NAMES = tuple(_MODULES)
+_INSTALLED = "MLDKIT_FUZZ_INSTALLED"
+"""Set to 1, what is installed is tried, with its compiled core, and not the source beside it."""
 ROOT = Path(__file__).resolve().parents[2]
 _MOST_MEMORY_MIB = 1024
 _SECONDS_AN_INPUT = 10
+_TELLS_S = 60.0
+_LOOKS_AT_THE_CLOCK = 64
+"""Inputs between two looks."""
 
 
 def target_of(name: str) -> Target:
@@ -60,16 +67,21 @@ def target_of(name: str) -> Target:
 class Tally:
     """What a run has done so far, and the inputs that made it fail, each kind once."""
 
-    def __init__(self, target: Target, found: Path) -> None:
+    def __init__(self, target: Target, found: Path, how: str) -> None:
         self.target = target
         self.inputs = self.things = 0
         self.kinds: set[str] = set()
         self._found = found
-        self._begun = time.monotonic()
+        self.how = how
+        self._begun = self._told = time.monotonic()
 
     def one_input(self, data: bytes) -> None:
         """Hold the target's invariant against an input; keep it if it fails in a new way."""
         self.inputs += 1
+        if self.inputs % _LOOKS_AT_THE_CLOCK == 0 and time.monotonic() - self._told > _TELLS_S:
+            # Whatever ends a long run, what it has done is known.
+            self._told = time.monotonic()
+            print(self.line(), flush=True)
         try:
             self.things += self.target.one_input(data)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is what we look for)
@@ -90,13 +102,16 @@ class Tally:
         print("".join(traceback.format_exception(error)))
         print(f"found: {kind}\n  python -m tests.fuzz.run {name} --again {file}", flush=True)
 
-    def line(self, how: str) -> str:
+    def line(self) -> str:
         """Return the tally as a line of JSON."""
+        from mldkit.core import core
+
         seconds = round(time.monotonic() - self._begun, 1)
         return json.dumps(
             {
                 "target": self.target.name,
-                "how": how,
+                "how": self.how,
+                "compiled core": core is not None,
                 "inputs": self.inputs,
                 self.target.unit: self.things,
                 "seconds": seconds,
@@ -105,7 +120,7 @@ class Tally:
         )
 
 
-def _by_chance(tally: Tally, seconds: float, seed: int) -> str:
+def _by_chance(tally: Tally, seconds: float, seed: int) -> None:
     from tests.fuzz.mutation import inputs
 
     target = tally.target
@@ -114,7 +129,6 @@ def _by_chance(tally: Tally, seconds: float, seed: int) -> str:
         tally.one_input(data)
         if time.monotonic() >= until:
             break
-    return "by chance"
 
 
 def _guided(tally: Tally, arguments: argparse.Namespace, folder: Path) -> None:
@@ -135,7 +149,7 @@ def _guided(tally: Tally, arguments: argparse.Namespace, folder: Path) -> None:
         tally.one_input(data)
         if time.monotonic() >= until:
             # libFuzzer would end without a word of ours.
-            print(tally.line(f"guided by atheris {_version()}"), flush=True)
+            print(tally.line(), flush=True)
             os._exit(1 if tally.kinds else 0)
 
     options = [
@@ -185,12 +199,14 @@ def _one(arguments: argparse.Namespace) -> int:
         return 3
     if not guided:
         print(f"{name}: not guided by coverage, inputs by chance alone", flush=True)
-        tally = Tally(target_of(name), arguments.found)
-        print(tally.line(_by_chance(tally, arguments.seconds, arguments.seed)), flush=True)
+        tally = Tally(target_of(name), arguments.found, "by chance")
+        _by_chance(tally, arguments.seconds, arguments.seed)
+        print(tally.line(), flush=True)
         return 1 if tally.kinds else 0
     target = _instrumented(name)
     with tempfile.TemporaryDirectory(prefix="mldkit-fuzz-") as folder:
-        _guided(Tally(target, arguments.found), arguments, Path(folder))
+        tally = Tally(target, arguments.found, f"guided by atheris {_version()}")
+        _guided(tally, arguments, Path(folder))
     return 0
 
 
@@ -217,6 +233,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     """Run the targets one after the other."""
+    if os.environ.get(_INSTALLED) == "1":
+        # What is installed comes first then; the tests are found behind it.
+        sys.path[:] = [place for place in sys.path if Path(place or ".").resolve() != ROOT]
+        sys.path.append(str(ROOT))
     arguments = _parser().parse_args()
     if arguments.again is not None:
         return _again(arguments.targets[0], arguments.again)

@@ -21,9 +21,10 @@ from unittest import mock
 import pytest
 
 from mldkit.lab import topology
-from mldkit.link import kernel_tables, netlink, pcapng
+from mldkit.link import ethtool, kernel_tables, netlink, pcapng
 from mldkit.model import addresses, codes
 from mldkit.protocol import script_words
+from mldkit.trace import text as trace_text
 from mldkit.wire import decode_igmp
 from tests.fuzz import found, run
 from tests.fuzz.mutation import inputs, mutated
@@ -77,6 +78,13 @@ def _unguarded(parse: Callable[..., object], line: str, *more: object) -> object
     return parse(line.split(), *more)
 
 
+def _without_empty_names(interface: str, of_set: int, read: Any = ethtool._strings) -> Any:  # noqa: SLF001
+    names = read(interface, of_set)
+    if "" in names:
+        raise KeyError("planted")
+    return names
+
+
 def _plant_in_codes() -> AbstractContextManager[object]:
     """A code that nobody thought of: everything that has a response time goes through it."""
     fault = _raising(ValueError("planted"), lambda code, **_: code == 0xFF, codes.decode)
@@ -99,6 +107,12 @@ def _plant(name: str) -> Iterator[None]:
         "netlink": lambda: mock.patch.object(
             netlink, "_reason", lambda it: os.strerror(-struct.unpack_from("=i", it)[0])
         ),
+        "tracing": lambda: mock.patch.object(
+            trace_text,
+            "_time_ns",
+            _raising(ValueError("planted"), lambda it, _: len(it) > 4, trace_text._time_ns),  # noqa: SLF001
+        ),
+        "ethtool": lambda: mock.patch.object(ethtool, "_strings", _without_empty_names),
         "notations": lambda: mock.patch.object(
             addresses, "_HEX", frozenset("0123456789abcdefABCDEF+ ")
         ),
@@ -163,7 +177,7 @@ def test_a_run_keeps_the_first_input_of_each_kind_of_failure_and_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = Target("failing", _failing, lambda: (), (), "octets")
-    tally = run.Tally(target, tmp_path / "found")
+    tally = run.Tally(target, tmp_path / "found", "by hand")
 
     for data in (b"ab", b"c!", b"d!", b"efg"):
         tally.one_input(data)
@@ -171,7 +185,7 @@ def test_a_run_keeps_the_first_input_of_each_kind_of_failure_and_goes_on(
     (file,) = (tmp_path / "found").iterdir()
     assert file.read_bytes() == b"c!"
     assert f"python -m tests.fuzz.run failing --again {file}" in capsys.readouterr().out
-    told = json.loads(tally.line("by hand"))
+    told = json.loads(tally.line())
     assert (told["inputs"], told["octets"], len(told["failures"])) == (4, 5, 1)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,11 +16,11 @@ import pytest
 from tests.kernel.descendants import namespaces, namespaces_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Ordinary
 
 pytestmark = pytest.mark.netns
+
+ROOT = Path(__file__).resolve().parents[2]
 
 EXPECTED = {
     "10.9.0.2": {
@@ -97,3 +99,24 @@ def test_a_demo_that_is_killed_leaves_nothing() -> None:
     while made & namespaces():
         assert time.monotonic() < until, "namespaces are left"
         time.sleep(0.05)
+
+
+def test_in_a_chroot_it_works_and_leaves_nothing_in_the_machines_own_run(tmp_path: Path) -> None:
+    before = _named()
+    # The root of the chroot is a mount of its own, so that a mount namespace begins elsewhere.
+    inside = 'mount --rbind / "$0" && exec chroot "$0" "$@"'
+    command = ["unshare", "--mount", "sh", "-c", inside, str(tmp_path), sys.executable]
+    done = subprocess.run(
+        [*command, "-m", "mldkit", "-q", "demo"],
+        capture_output=True, text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "EXCLUDE" in done.stdout
+    assert _named() == before
+
+
+def _named() -> list[str]:
+    """Return the named namespaces that no test of this run makes beside this one."""
+    named = Path("/run/netns")
+    return sorted(path.name for path in named.glob("*") if not path.name.startswith("mldkit-"))

@@ -13,10 +13,11 @@ import pytest
 
 from mldkit.cli.main import main
 from mldkit.errors import UnsupportedError
+from mldkit.link import ethtool
 from mldkit.link.device import PacketSocket
 from mldkit.macfilter.devices import find_device
 from mldkit.macfilter.hashes import CRC_LE_HIGH_6
-from mldkit.macfilter.pair import driver, flags_of_others
+from mldkit.macfilter.pair import flags_of_others
 from mldkit.macfilter.probes import Probe
 from mldkit.macfilter.receive_filter import BROADCAST, ReceiveFilter
 from mldkit.macfilter.tap import Tap
@@ -319,9 +320,9 @@ def test_a_promiscuous_interface_is_predicted_as_one(link: Link) -> None:
 def test_the_driver_is_the_one_that_ethtool_names(link: Link) -> None:
     link.near.ip("link add br0 type bridge")
     with link.near.entered():
-        assert driver("eth1") == "veth"
-        assert driver("br0") == "bridge"
-        assert driver("nothing") == ""
+        assert ethtool.driver("eth1").name == "veth"
+        assert ethtool.driver("br0").name == "bridge"
+        assert ethtool.driver("nothing").name == ""
     done = link.near.mldkit("macfilter", "check", "-i", "br0", "--peer", f"{link.far.name}/eth1")
     assert done.returncode == 2
     assert "the driver bridge is not in the table: name one with --nic" in done.stderr

@@ -132,7 +132,7 @@ def test_an_ordinary_user_has_a_sandbox_too(ordinary: Ordinary) -> None:
     lines = done.stdout.splitlines()
     assert lines[0] == "joined 239.1.2.3 on eth1 from any source"
     assert "239.1.2.3" in "".join(lines[1:])
-    assert lines[-1] == "130 True"
+    assert lines[-1] == "0 True"
 
 
 def test_where_user_namespaces_are_forbidden_it_is_one_line_and_a_hint(

@@ -7,102 +7,22 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.link.device import PacketSocket
 from mldkit.link.rights import SIGHT
-from mldkit.testing.story import Story
 from tests.kernel.event_stream import LONG_S, EventStream
+from tests.kernel.process_rights import NOBODY, SETS, end, place, rights_of, settled, tell, watching
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.conftest import Link, Namespace, Ordinary
 
+__all__ = ["place"]
 pytestmark = pytest.mark.netns
-
-NOBODY = 65534
-Caller: TypeAlias = tuple[dict[str, str], list[str], int]
-"""Variables, arguments, and the number of the user who runs the commands."""
-SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
-SCRIPT = """\
-host 10.9.0.2 02:00:00:00:00:02
-querier 10.9.0.1 02:00:00:00:00:01
-0.0 query 0.0.0.0 max-response 1s
-60.0 query 0.0.0.0 max-response 1s
-"""
-ACTING = SCRIPT.replace("\n0.0", "\nset querier acting interval 8s max-response 1s\n0.0")
-
-
-@dataclass(frozen=True)
-class Rights:
-    """What the kernel says of one thread."""
-
-    capabilities: dict[str, int]
-    users: set[int]
-    groups: set[int]
-    further_groups: list[int]
-    no_new_privileges: bool
-
-
-def rights_of(pid: int) -> list[Rights]:
-    """Return what each thread may do."""
-    found = []
-    for status in Path(f"/proc/{pid}/task").glob("*/status"):
-        lines = (line.partition(":") for line in status.read_text().splitlines())
-        facts = {name: value.split() for name, _, value in lines}
-        found.append(
-            Rights(
-                {name: int(facts[name][0], 16) for name in SETS},
-                set(map(int, facts["Uid"])),
-                set(map(int, facts["Gid"])),
-                list(map(int, facts["Groups"])),
-                facts["NoNewPrivs"] == ["1"],
-            )
-        )
-    return found
-
-
-def settled(child: subprocess.Popen[str]) -> list[Rights]:
-    """Wait until a command has given something up, which is the last thing it does for that."""
-    until = time.monotonic() + LONG_S
-    while not any(one.no_new_privileges for one in rights_of(child.pid)):
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    return rights_of(child.pid)
-
-
-def watching(place: Namespace, *arguments: str) -> EventStream:
-    """Start a watch, and wait until it has given up its rights and hears."""
-    stream = EventStream(place.spawn_mldkit("watch", "-i", "eth1", *arguments))
-    settled(stream.process)
-    until_true(lambda: any(_hears(line.split()) for line in lines_of(place)))
-    return stream
-
-
-def lines_of(place: Namespace) -> list[str]:
-    """Return the packet sockets of a namespace, without the heading."""
-    return place.read("/proc/net/packet").splitlines()[1:]
-
-
-def _hears(words: list[str]) -> bool:
-    """Return whether a packet socket for all protocols is bound to an interface."""
-    return words[3] == "0003" and words[4] != "0"
-
-
-def end(child: subprocess.Popen[str]) -> str:
-    """End a command as a person does, and return what it said of anything that went wrong."""
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=LONG_S)
-    assert child.returncode == 130, said
-    return said
-
 
 VERBS = {
     "watch": ["watch", "-i", "eth1"],
@@ -114,25 +34,6 @@ VERBS = {
     "play with a querier": ["play", "--on", "eth1", "acting.play"],
     "respond": ["respond", "-i", "eth9", "239.1.2.3", "ff15::1"],
 }
-
-
-@pytest.fixture
-def place(link: Link, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Namespace:
-    """A namespace with links of each sort, and a folder with scripts to work in."""
-    (tmp_path / "script.play").write_text(SCRIPT)
-    (tmp_path / "acting.play").write_text(ACTING)
-    monkeypatch.chdir(tmp_path)
-    # What is not loaded before the rights are gone may be out of reach.
-    path = [str(Path(__file__).with_name("late_imports")), os.environ.get("PYTHONPATH", "")]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    near = link.near
-    near.ip("link add eth9 type veth peer name eth8")
-    near.sysctl("net.ipv6.conf.eth9.disable_ipv6", 1)
-    near.sysctl("net.ipv4.igmp_link_local_mcast_reports", 0)
-    near.ip("link set eth8 up")
-    near.ip("link set eth9 up")
-    return near
 
 
 @pytest.mark.parametrize("user", [None, "nobody"])
@@ -208,13 +109,6 @@ one.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request + struct.pac
 print("joined", flush=True)
 time.sleep(1000)
 """
-
-
-def tell(namespace: Namespace, group: str) -> None:
-    story = Story()
-    story.report(0, "10.9.0.77", f"TO_EX({group})")
-    with namespace.entered(), PacketSocket("eth1") as device:
-        device.send_many(frame.data for frame in story.frames)
 
 
 def test_a_watch_without_rights_follows_its_interface_through_everything(
@@ -312,85 +206,6 @@ def test_standard_output_and_devices_need_no_folder(place: Namespace) -> None:
         assert done.returncode == 0, done.stderr
 
     assert Path("root.pcapng").read_bytes()[:4] == b"\n\r\r\n"
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(({}, ["--exec-user", "nobody"], NOBODY), id="named"),
-        pytest.param(({"SUDO_UID": "65534", "SUDO_GID": "65534"}, [], NOBODY), id="caller"),
-        pytest.param(({"SUDO_UID": "12345", "SUDO_GID": "12346"}, [], 12345), id="no name"),
-        pytest.param(
-            ({"SUDO_UID": "12345", "SUDO_GID": "1"}, ["--exec-user", "nobody"], NOBODY), id="both"
-        ),
-    ],
-)
-def test_a_command_has_nothing_but_its_user(
-    link: Link, place: Namespace, monkeypatch: pytest.MonkeyPatch, case: Caller
-) -> None:
-    environment, arguments, uid = case
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LD_LIBRARY_PATH", "/nowhere")
-    stream = watching(place, *arguments, "--exec", "sleep 4321")
-    tell(link.far, "239.7.7.7")
-    stream.wait_for(event="join", group="239.7.7.7")
-    (launcher,) = children_of(stream.process.pid)
-    until_true(lambda: len(children_of(launcher)) > 0)
-    (command,) = children_of(launcher)
-    until_true(lambda: Path(f"/proc/{command}/cmdline").read_bytes() == b"sleep\x004321\x00")
-
-    gid = int(environment.get("SUDO_GID", uid)) if not arguments else uid
-    for pid in (launcher, command):
-        (one,) = rights_of(pid)
-        assert one.capabilities == dict.fromkeys(SETS, 0)
-        assert one.no_new_privileges
-        assert (one.users, one.groups, one.further_groups) == ({uid}, {gid}, [gid])
-    opened = {str(path.readlink()) for path in Path(f"/proc/{command}/fd").iterdir()}
-    assert not any(target.startswith("socket:") for target in opened)
-    variables = Path(f"/proc/{command}/environ").read_bytes().decode().split("\0")[:-1]
-    assert not {"LD_LIBRARY_PATH", "PYTHONPATH", "SUDO_UID"} & {
-        one.partition("=")[0] for one in variables
-    }
-    code, said = stream.end(signal.SIGINT)
-    assert code == 130, said
-    assert not Path(f"/proc/{command}").exists()
-
-
-def test_the_launcher_has_no_socket_of_the_watch(place: Namespace) -> None:
-    child = place.spawn_mldkit("watch", "-i", "eth1", "--exec-user", "nobody", "--exec", "true")
-    settled(child)
-    (launcher,) = children_of(child.pid)
-
-    held = [str(path.readlink()) for path in Path(f"/proc/{launcher}/fd").iterdir()]
-    # Its channel, and no other.
-    assert sum(target.startswith("socket:") for target in held) == 1
-    end(child)
-
-
-@pytest.mark.parametrize("caller", [{}, {"SUDO_UID": "0", "SUDO_GID": "0"}, {"SUDO_UID": "x"}])
-def test_root_has_to_say_who_runs_commands(
-    place: Namespace, monkeypatch: pytest.MonkeyPatch, caller: dict[str, str]
-) -> None:
-    for name, value in caller.items():
-        monkeypatch.setenv(name, value)
-
-    done = place.mldkit("watch", "-i", "eth1", "--exec", "true")
-
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[0] == "mldkit: argument --exec: commands are not run as root"
-    assert "--exec-user NAME" in done.stderr.splitlines()[1]
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def until_true(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + LONG_S
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_an_ordinary_user_may_become_nobody_else(ordinary: Ordinary) -> None:

@@ -138,7 +138,7 @@ def test_the_command_tells_of_a_join_and_ends_with_ctrl_c(
     assert joined["frames"][0]["records"][0]["group"] == "ff15::66"
     capture = tmp_path / "acts.pcapng"
     capture.write_bytes(bytes.fromhex(ended["capture"]))
-    with open_capture(capture) as frames:
+    with open_capture(str(capture)) as frames:
         assert len(list(frames.frames())) >= 2
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import select
 import signal
 import struct
 import subprocess
@@ -256,3 +257,20 @@ def test_a_terminal_gets_a_table_and_its_cursor_back(link: Link) -> None:
     assert child.wait(timeout=LONG_S) == 0
     assert b"Group / host" in shown
     assert shown.rindex(b"\x1b[?25h") > shown.rindex(b"\x1b[?25l")
+
+
+def test_a_reader_who_goes_ends_it_with_the_code_of_what_was_found(link: Link) -> None:
+    child = link.near.spawn_mldkit("watch", "-i", link.interface, "--format", "ndjson")
+    faulty = ("query", "-i", link.interface, "-6", "--no-router-alert", "--wait", "0")
+    assert child.stdout is not None
+    while not select.select([child.stdout], [], [], 0)[0]:
+        link.far.mldkit(*faulty, "--source", "fe80::99")
+    child.stdout.close()
+    # An event that nobody reads; each sender is a finding of its own.
+    number = 0
+    while child.poll() is None:
+        number += 1
+        link.far.mldkit(*faulty, "--source", f"fe80::9:{number:x}")
+    assert child.returncode == 1
+    assert child.stderr is not None
+    assert " error" in child.stderr.read().splitlines()[-1]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mldkit.analysis.engine import Analysis
-from mldkit.analysis.memberships import Memberships
+from mldkit.analysis.recognised import Recognised
 from mldkit.model.addresses import parse
 from mldkit.model.family import family_of
 from mldkit.model.messages import GroupRecord, Query, Report
@@ -44,7 +44,7 @@ STEPS_S = (0.001, 0.002, 0.3, 1, 4, 30, 200, 300)
 
 def without_recognition() -> AbstractContextManager[object]:
     """Look at every record as if it had never been seen."""
-    return mock.patch.object(Memberships, "recognise", return_value=None)
+    return mock.patch.object(Recognised, "rows", return_value=None)
 
 
 def ask_for_sources(
@@ -145,12 +145,12 @@ def test_reports_that_say_the_same_again_are_recognised(monkeypatch: pytest.Monk
 
     # What the decoder gave for the last frame, it gave for those before.
     repeated = [record for row in link.memberships.rows() if (record := row.record) is not None]
-    found = link.memberships.recognise(b"\x0a\0\0\x01", repeated)
+    found = link.memberships.recognised.rows(b"\x0a\0\0\x01", repeated)
     assert found is not None
     assert {row.group for row in found if row is not None} == {
         b"\xef\x01\x01\x01", b"\xef\x01\x01\x02"
     }  # fmt: skip
-    assert link.memberships.recognise(b"\x0a\0\0\x02", repeated) is None
+    assert link.memberships.recognised.rows(b"\x0a\0\0\x02", repeated) is None
 
 
 @pytest.mark.parametrize("octets", [4, 16])

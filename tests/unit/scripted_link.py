@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError
@@ -13,15 +13,19 @@ from mldkit.testing.story import EPOCH_NS
 from mldkit.watch import SLICE_NS, LinkEvent, Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from mldkit.model.datagram import Frame
     from mldkit.watch import WatchEvent
 
 NAME = "eth1"
 
 
-def interface(index: int, *, is_up: bool, has_carrier: bool = True, kind: str = "") -> Interface:
+def interface(
+    index: int, name: str, *, is_up: bool, has_carrier: bool = True, kind: str = ""
+) -> Interface:
     runs = is_up and has_carrier
-    return Interface(index, NAME, bytes(6), 1500, 1, is_up, runs, is_multicast=True, kind=kind)
+    return Interface(index, name, bytes(6), 1500, 1, is_up, runs, is_multicast=True, kind=kind)
 
 
 @dataclass
@@ -37,6 +41,13 @@ class Scripted:
     unplugged: tuple[float, float] = (0, 0)
     """From and until when the cable is out."""
     kind: str = ""
+    called: list[tuple[float, str]] = field(default_factory=lambda: [(0, NAME)])
+    """Second, and the name from then on."""
+    tells_names: bool = True
+    clock_set: list[tuple[float, float]] = field(default_factory=list)
+    """Second, and by how many seconds the wall clock is set forward then."""
+    slept: list[tuple[float, float]] = field(default_factory=list)
+    """Second, and for how many seconds the machine sleeps then."""
     monotonic_ns: int = 0
     opened: int = 0
     closed: int = 0
@@ -44,8 +55,20 @@ class Scripted:
     def now_ns(self) -> int:
         return self.monotonic_ns
 
+    def boot_ns(self) -> int:
+        return self.monotonic_ns + self._sum(self.slept, self.monotonic_ns)
+
     def wall_ns(self) -> int:
-        return EPOCH_NS + self.monotonic_ns
+        return self.stamp_ns(self.monotonic_ns)
+
+    def stamp_ns(self, monotonic_ns: int) -> int:
+        """Return what the wall clock says at a time."""
+        changes = self.clock_set + self.slept
+        return EPOCH_NS + monotonic_ns + self._sum(changes, monotonic_ns)
+
+    @staticmethod
+    def _sum(changes: list[tuple[float, float]], monotonic_ns: int) -> int:
+        return sum(round(by * SECOND) for at, by in changes if at * SECOND <= monotonic_ns)
 
     def wait_ns(self, duration_ns: int) -> None:
         self.monotonic_ns += duration_ns
@@ -57,20 +80,28 @@ class Scripted:
                 found = state
         return found
 
-    def look(self) -> Interface | None:
+    def interfaces(self) -> list[Interface]:
         found = self.at(self.monotonic_ns)
         if found is None:
-            return None
+            return []
         begun, ended = self.unplugged
         plugged = not begun * SECOND <= self.monotonic_ns < ended * SECOND
-        return interface(found[0], is_up=found[1], has_carrier=plugged, kind=self.kind)
+        name = self._name()
+        return [interface(found[0], name, is_up=found[1], has_carrier=plugged, kind=self.kind)]
 
-    def open(self) -> ScriptedDevice:
-        found = self.look()
+    def _name(self) -> str:
+        return next(name for at, name in self.called[::-1] if at * SECOND <= self.monotonic_ns)
+
+    def names(self, index: int) -> list[tuple[int, str]]:
+        del index
+        return [(self.wall_ns(), self._name())] if self.tells_names else []
+
+    def open(self, name: str) -> ScriptedDevice:
+        found = next((one for one in self.interfaces() if one.name == name), None)
         if found is None:
-            raise LinkError(f"{NAME}: no such interface")
+            raise LinkError(f"{name}: no such interface")
         if not found.is_up:
-            raise InterfaceDown(f"{NAME}: the interface is down")
+            raise InterfaceDown(f"{name}: the interface is down")
         self.opened += 1
         return ScriptedDevice(self, found)
 
@@ -110,20 +141,32 @@ class ScriptedDevice:
             if next_ns <= machine.monotonic_ns:
                 frame = frames.pop(0)
                 if state[1]:
-                    return frame
+                    return replace(frame, time_ns=machine.stamp_ns(next_ns))
 
     def statistics(self) -> Statistics:
         second = self.machine.monotonic_ns / SECOND
         return Statistics(0, sum(count for at, count in self.machine.drops if at <= second))
 
+    def stop(self) -> None:
+        pass
+
+    def rest(self) -> Iterator[Frame]:
+        machine = self.machine
+        frames = machine.frames
+        while frames and (frames[0].time_ns or 0) - EPOCH_NS <= machine.monotonic_ns:
+            frame = frames.pop(0)
+            yield replace(frame, time_ns=machine.stamp_ns((frame.time_ns or 0) - EPOCH_NS))
+
     def close(self) -> None:
         self.machine.closed += 1
 
 
-def follow(machine: Scripted, seconds: float) -> tuple[Watch, list[WatchEvent]]:
+def follow(
+    machine: Scripted, seconds: float, on_frame: Callable[[Frame], None] | None = None
+) -> tuple[Watch, list[WatchEvent]]:
     """Watch a machine for some time, slice by slice."""
     told: list[WatchEvent] = []
-    watch = Watch(NAME, machine, told.append)
+    watch = Watch(NAME, machine, told.append, on_frame=on_frame)
     slices = 0
     while machine.monotonic_ns < seconds * SECOND:
         watch.listen(machine.monotonic_ns + SLICE_NS)

@@ -212,7 +212,7 @@ def test_drops_are_told_with_their_sum_over_all_sockets() -> None:
     while machine.monotonic_ns < 8 * SECOND:
         watch.listen(machine.monotonic_ns + SLICE_NS)
 
-    assert watch.dropped == 112
+    assert watch.account.dropped == 112
     sums = [event.dropped for event in told if isinstance(event, LinkEvent)]
     assert sums == [7, 12, 12, 12, 112]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -11,9 +12,15 @@ from mldkit.analysis.engine import Analysis
 from mldkit.link import device
 from mldkit.link.interfaces import Interface
 from mldkit.model.units import SECOND
+from mldkit.render.outbox import Outbox
 from mldkit.render.watch_table import EVENTS_SHOWN, LiveTable
 from mldkit.testing.story import EPOCH_NS, Story
 from mldkit.watch import LinkEvent, Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from mldkit.model.datagram import Frame
 
 
 class Silent:
@@ -31,11 +38,25 @@ class Silent:
     def wait_ns(self, duration_ns: int) -> None:
         del duration_ns
 
-    def look(self) -> Interface:
-        return self.interface
+    def boot_ns(self) -> int:
+        return 0
 
-    def open(self) -> Silent:
+    def interfaces(self) -> list[Interface]:
+        return [self.interface]
+
+    def names(self, index: int) -> list[tuple[int, str]]:
+        del index
+        return []
+
+    def open(self, name: str) -> Silent:
+        assert name == self.interface.name
         return self
+
+    def stop(self) -> None:
+        pass
+
+    def rest(self) -> Iterator[Frame]:
+        return iter(())
 
     def take(self) -> None:
         pass
@@ -54,7 +75,7 @@ def screen(story: Story, second: float, *, height: int, width: int = 100) -> lis
     """Return the lines that stand on a screen at a second of a story."""
     console = Console(file=io.StringIO(), width=width, height=height, highlight=False)
     watch = Watch("eth1", Silent(), lambda _: None)
-    table = LiveTable(watch, console)
+    table = LiveTable(watch, Outbox(1), console)
     watch.analysis = Analysis(listener=table.tell, with_data=False)
     for frame in story.in_order():
         watch.analysis.see(frame)
@@ -124,7 +145,7 @@ def test_the_last_events_stand_below_with_control_characters_escaped() -> None:
     assert sum(" join " in line for line in lines) == 3
 
     watch = Watch("eth1", Silent(), lambda _: None)
-    table = LiveTable(watch, Console(file=io.StringIO(), width=90, height=40))
+    table = LiveTable(watch, Outbox(1), Console(file=io.StringIO(), width=90, height=40))
     for number in range(EVENTS_SHOWN + 3):
         table.tell(LinkEvent(EPOCH_NS, "eth\x1b[31m1", "down", 0, f"went down {number}"))
     console = Console(file=io.StringIO(), width=90, height=40)

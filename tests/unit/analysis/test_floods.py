@@ -29,7 +29,7 @@ SMALL = {what: max(count // 500, 20) for what, count in MOST_LIVE.items()} | {
 """Bounds that a small flood goes far beyond."""
 MOST_GROWTH = 1.05
 HOSTS = 10
-_SPACE_NS = 10 * MILLISECOND
+SPACE_NS = 10 * MILLISECOND
 """So far apart that a flood lasts longer than whatever is awaited for seconds."""
 
 
@@ -47,7 +47,7 @@ class Site:
 
     def see(self, data: bytes) -> None:
         self._frames += 1
-        self.now_ns += _SPACE_NS
+        self.now_ns += SPACE_NS
         frame = Frame(data, self.now_ns, self._frames, interface="eth0")
         self.analysis.see(frame)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis import engine, silent_members
+from mldkit.analysis import backlog, engine
 from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import consecutive, parse, text
 from mldkit.model.datagram import Frame
@@ -132,7 +132,7 @@ def test_the_work_for_a_message_does_not_grow_with_their_number(
     fill: Callable[[Story, int], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Small links are searched whatever it costs; this one is to count as large.
-    monkeypatch.setattr(silent_members, "_ROWS_AT_LEAST", 1000)
+    monkeypatch.setattr(backlog, "_ROWS_AT_LEAST", 1000)
 
     assert lines_run(fill, MANY) < MOST_GROWTH * lines_run(fill, FEW)
 

@@ -267,5 +267,5 @@ def test_who_has_an_address_after_all_is_recognised_by_that_alone() -> None:
 
     memberships.rename(nameless, address)
 
-    assert memberships.recognise(nameless, records) is None
-    assert memberships.recognise(address, records) == list(memberships.rows())
+    assert memberships.recognised.rows(nameless, records) is None
+    assert memberships.recognised.rows(address, records) == list(memberships.rows())

@@ -157,6 +157,37 @@ def test_a_cut_gzip_stream_gives_the_same_however_little_of_it_is_in_memory(
         assert found[0] == found[1] == found[2]
 
 
+def read_with_window(path: Path, octets: int) -> tuple[int, str]:
+    """Return how many frames a file gives, and why not more."""
+    try:
+        with open_capture(str(path), window_octets=octets) as capture:
+            return len(list(capture.frames())), str(capture.damage)
+    except CaptureError as error:
+        return 0, error.message
+
+
+def test_gzip_data_that_are_damaged_give_the_same_however_little_is_in_memory(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "bad.pcapng.gz"
+    packets = block(6, struct.pack("<IIIII", 0, 0, 7, 200, 200) + bytes(200)) * 30
+    compressed = bytearray(gzip.compress(PCAPNG_HEADER + packets, mtime=0))
+    found: set[str] = set()
+    for place in range(30, len(compressed)):
+        for end in (len(compressed), place + 1, place + 2):
+            bad = (
+                compressed[:place]
+                + bytes((compressed[place] ^ 0x5A,))
+                + compressed[place + 1 : end]
+            )
+            path.write_bytes(bad)
+            read = [read_with_window(path, octets) for octets in (64, 1 << 16)]
+            assert read[0] == read[1]
+            found.add(read[0][1])
+
+    assert any("gzip data are damaged" in reason for reason in found)
+
+
 def test_what_the_octets_say_is_told_and_not_that_the_file_ends_behind_it() -> None:
     source = PlainSource(io.BytesIO(b""))  # type: ignore[arg-type]
     source.problem = "gzip data end early"

@@ -8,7 +8,15 @@ import zlib
 import pytest
 
 from mldkit.errors import UsageError
-from mldkit.macfilter.devices import DEVICES, EXACT, Device, Fallback, SortingPlace, find_device
+from mldkit.macfilter.devices import (
+    DEVICES,
+    EXACT,
+    Device,
+    Fallback,
+    SortingPlace,
+    device_of,
+    find_device,
+)
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
 from mldkit.model.addresses import group_mac, parse, parse_mac
 
@@ -200,3 +208,53 @@ def test_unknown_nics_are_refused_with_the_list() -> None:
     with pytest.raises(UsageError) as caught:
         find_device("eth0")
     assert "e1000e" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    ("release", "row"),
+    [
+        ("6.7.12-amd64", "r8169-before-6.8"),
+        ("5.15.0-91-generic", "r8169-before-6.8"),
+        ("6.8.0", "r8169"),
+        ("6.18.44-rc1", "r8169"),
+        ("10.0", "r8169"),
+        ("nonsense", "r8169"),
+    ],
+)
+def test_the_row_of_a_driver_is_that_of_its_kernel(release: str, row: str) -> None:
+    found = device_of("r8169", release)
+    assert found is not None
+    assert found.id == row
+
+
+def test_a_driver_that_nobody_knows_has_no_row() -> None:
+    assert device_of("xyzzy", "6.8") is None
+    assert device_of("", "6.8") is None
+
+
+def test_r8169_gave_up_at_33_groups_before_linux_6_8() -> None:
+    groups = tuple(bytes.fromhex("01005e0000") + bytes((number,)) for number in range(33))
+    older, newer = (find_device(name) for name in ("r8169-before-6.8", "r8169"))
+    assert ReceiveFilter(older, groups[:32]).strangers() < 1  # type: ignore[operator]
+    assert ReceiveFilter(older, groups).strangers() == 1
+    assert ReceiveFilter(newer, groups).strangers() < 1  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("nic", ["e1000e", "8139cp", "tap", "tulip", "sky2"])
+def test_the_share_of_strangers_is_what_random_groups_show(nic: str) -> None:
+    chance = random.Random(5)
+    listed = tuple(b"\x01\x00\x5e" + chance.randbytes(3) for _ in range(20))
+    wanted = ReceiveFilter(find_device(nic), listed)
+    strangers = [b"\x33\x33" + chance.randbytes(4) for _ in range(20_000)]
+    passed = sum(wanted.accepts(mac).outcome is Passage.PASSES for mac in strangers)
+    share = wanted.strangers()
+    assert share is not None
+    assert abs(passed / len(strangers) - share) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("nic", "share"),
+    [("veth", 1.0), ("macvlan", None), ("ena", None), ("i40e", None), ("exact", 0.0)],
+)
+def test_where_the_share_of_strangers_is_known(nic: str, share: float | None) -> None:
+    assert ReceiveFilter(find_device(nic), (b"\x01\x00\x5e\x01\x02\x03",)).strangers() == share

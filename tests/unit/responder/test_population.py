@@ -8,11 +8,16 @@ import pytest
 
 from mldkit.errors import UsageError
 from mldkit.model.addresses import mac_text, parse, text
+from mldkit.model.datagram import Decoded
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.notation import parse_group_spec
+from mldkit.model.units import SECOND
 from mldkit.protocol.profile import PROFILE_NAMES
+from mldkit.protocol.settings import parse_setting
 from mldkit.responder.draws import DrawTable
 from mldkit.responder.population import PopulationPlan, populate
+from mldkit.testing.stage import Stage
+from mldkit.wire.decode import decode
 from mldkit.wire.split import split_report
 
 if TYPE_CHECKING:
@@ -112,3 +117,20 @@ def test_a_host_draws_the_same_whatever_the_others_do() -> None:
         many.take(index)
 
     assert [one.take(1) for _ in range(20)] == [many.take(1) for _ in range(20)]
+
+
+def test_a_setting_is_that_of_every_host() -> None:
+    setting = parse_setting("net.ipv4.conf.all.rp_filter", "1", "eth1")
+    asked = Stage(IGMP)
+    asked.query(0, router=1, response=1)
+    (frame,) = asked.frames()
+    query = decode(frame)
+    assert isinstance(query, Decoded)
+    for settings, answers in (((), 3), ((setting,), 0)):
+        residents = population("239.1.1.1", count=3, settings=settings).residents
+        for resident in residents:
+            resident.boot(0)
+            resident.host.settle()
+            resident.host.receive(query, SECOND)
+        found = [message for known in residents for message in known.host.poll(3 * SECOND)]
+        assert len(found) == answers
