@@ -152,7 +152,7 @@ def a_flood(number: int) -> dict[str, Any]:
         def join_all() -> None:
             for place in range(number):
                 group = (first + place).to_bytes(16, "big")
-                sockets.join(group, name=str(place // 500))
+                sockets.join(group, name=str(place // 100))
 
         begun_ns = clock.now_ns()
         acts, story, seen = watched(recorder, join_all, 0)
