@@ -101,6 +101,8 @@ class QueryResult:
     """Queries that somebody else sent meanwhile: there is a querier."""
     changes: int = 0
     """Messages that only told of changes: joins and leaves that happened meanwhile."""
+    left_out: int = 0
+    """Answers that came when there were as many as are kept."""
     elsewhere: int = 0
     """Reports that came with other VLAN tags than the query was sent with."""
     interrupted: bool = False
@@ -128,6 +130,9 @@ class QueryResult:
         )
 
 
+MOST_ANSWERS = 100_000
+"""That are kept: no link has so many hosts, but somebody may forge them."""
+MOST_OTHER_QUERIES = 1000
 GENERAL_SPACING_NS = SECOND
 """The least time between two General Queries of a family: all hosts of the link answer each."""
 
@@ -219,7 +224,8 @@ class Asker:
         elif decoded.kind == "query":
             if decoded.frame.data in self._sent:
                 return  # the loopback interface gives every frame twice
-            self.result.other_queries.append(decoded)
+            if len(self.result.other_queries) < MOST_OTHER_QUERIES:
+                self.result.other_queries.append(decoded)
         elif decoded.kind in ("report", "leave"):
             self._see_report(decoded)
 
@@ -244,6 +250,9 @@ class Asker:
             return
         if not any(current_state(datagram.message)):
             self.result.changes += 1
+            return
+        if len(self.result.answers) >= MOST_ANSWERS:
+            self.result.left_out += 1
             return
         host = datagram.source + (datagram.link_source or b"")
         found = self._exchanges.answer(host, datagram.message, decoded.frame.time_ns or 0)

@@ -236,13 +236,14 @@ class Changes:
         """D-17."""
         recent = self._recent.get(host)
         if recent is None:
-            recent = self._recent.keep(host, _Recent([]))
+            recent = self._recent.keep(host, _Recent([(mark.time_ns, count)]))
             self._reported.add(host, mark.time_ns)
-        reports = recent.reports
-        if len(reports) < _MOST_RECENT:
-            reports.append((mark.time_ns, count))
+        elif len(recent.reports) < _MOST_RECENT:
+            recent.reports.append((mark.time_ns, count))
         else:
+            reports = recent.reports
             reports[-1] = reports[-1][0], reports[-1][1] + count
+        reports = recent.reports
         recent.records += count
         while recent.over < len(reports) - 1 and reports[recent.over][0] <= mark.time_ns - SECOND:
             recent.records -= reports[recent.over][1]

@@ -76,9 +76,10 @@ class Churn:
             self._runs.drop(over)
         run = self._runs.get(key)
         if run is None or now_ns - run.last_ns > _OVER_NS:
-            if run is None:
-                self._left.add(key, now_ns)
+            is_known = run is not None
             run = self._runs.keep(key, _Run(now_ns, now_ns))
+            if not is_known:
+                self._left.add(key, now_ns)
         else:
             run.times += 1
             run.away_ns = max(run.away_ns, row.from_ns - run.last_ns)

@@ -38,11 +38,13 @@ _MOST_FRAMES = 1 << 14
 """Remembered at a time, where the clock of a capture stands still."""
 _MOST_OCTETS = 1 << 22
 """Of these frames."""
+_MOST_COPIES = 100
+"""Of one burst, that are told by their frames."""
 _MOST_COMPARED = 128
 """Frames that a message is compared with octet by octet, as many as a millisecond brings."""
-_MOST_NAMED = 100
-"""Copies of one frame that are told one by one."""
+_AGAIN = "the same octets within a millisecond"
 _TOLD_AT_ONCE = 4
+"""Bursts that are over, of which is told when a message comes."""
 _PACKET_TYPE = 2
 """Octets of the packet type, with which a cooked header begins."""
 _COOKED = (LinkType.LINUX_SLL, LinkType.LINUX_SLL2)
@@ -57,9 +59,9 @@ class _Burst:
     frames: int = 1
     latest: deque[int] = field(default_factory=lambda: deque(maxlen=STORM_FRAMES))
     copies: list[Mark] = field(default_factory=list)
-    """The first of those that are not told yet."""
-    more: int = 0
-    """Further ones."""
+    """Those that are not told yet."""
+    unnamed: int = 0
+    """How many came after those."""
     found: Entry | None = None
     """The finding, once it is a storm."""
 
@@ -94,9 +96,9 @@ class Copies:
             return False
         now_ns = mark.time_ns
         frames = self._frames
-        is_full = len(frames) >= _MOST_FRAMES or self._octets >= _MOST_OCTETS
         if self._bursts:
             self._tell_over(now_ns)
+        is_full = len(frames) >= _MOST_FRAMES or self._octets >= _MOST_OCTETS
         if is_full or now_ns - self._turned_ns >= STORM_NS:
             self._turn(now_ns)
             frames = self._frames
@@ -171,24 +173,23 @@ class Copies:
         if after_ns <= COPY_NS:
             if not burst.copies:
                 self._bursts.append(burst)
-            if len(burst.copies) < _MOST_NAMED:
+            if len(burst.copies) < _MOST_COPIES:
                 burst.copies.append(mark)
             else:
-                burst.more += 1
+                burst.unnamed += 1
             return True
         # Hosts tell a change again after any time; no querier asks the same again so soon.
         return after_ns <= _CLOSE_NS and (burst.frames > 2 or decoded.kind == "query")
 
     def _tell_copies(self, burst: _Burst) -> None:
         """M-56."""
-        detail = "the same octets within a millisecond"
         for mark in burst.copies:
-            self._ledger.add("M-56", None, mark, detail)
-        if burst.more:
+            self._ledger.add("M-56", None, mark, _AGAIN)
+        if burst.unnamed:
             last = burst.copies[-1]._replace(frame=0)
-            self._ledger.add("M-56", None, last, detail, times=burst.more)
+            self._ledger.add("M-56", None, last, _AGAIN, times=burst.unnamed)
         burst.copies.clear()
-        burst.more = 0
+        burst.unnamed = 0
 
     def _begin_storm(self, burst: _Burst, decoded: Decoded, link: LinkKey, mark: Mark) -> None:
         """D-34, an error: switches that send frames around stop working altogether."""
@@ -197,7 +198,7 @@ class Copies:
         )
         # They are no copies of a span port.
         burst.copies.clear()
-        burst.more = 0
+        burst.unnamed = 0
 
     def _look_for_vlan_copy(self, decoded: Decoded, data: bytes, link: LinkKey, mark: Mark) -> None:
         """D-30; queriers of trunks ask every VLAN at once, so queries are left out.

@@ -120,7 +120,10 @@ class Identities:
         shared = self._shared.get(mac)
         if shared is not None and source in shared.addresses:
             # Nearly every report of a MAC with many hosts.
-            self.latest.keep(mac, source)
+            if mac in self.latest:
+                self.latest[mac] = source
+            else:
+                self.latest.keep(mac, source)
             shared.turns += 1
             if shared.turns <= _MOST_MARKS:
                 shared.marks.append(mark)

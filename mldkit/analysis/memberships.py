@@ -27,7 +27,7 @@ from mldkit.analysis.leave_events import LeaveEvents
 from mldkit.analysis.nameless import Nameless
 from mldkit.analysis.older_members import OlderMembers
 from mldkit.analysis.recognised import Recognised
-from mldkit.analysis.stay_order import weight
+from mldkit.analysis.stay_order import SOURCES_PER_STAY, weight
 from mldkit.analysis.stays import (
     EXPIRY,
     LEAVE,
@@ -295,7 +295,7 @@ class Memberships:
         if members is None:
             members = self.groups[record.group] = {}
             self.new_groups.append(record.group)
-        if self.emptied.drop(record.group) is not None:
+        if record.group in self.emptied and self.emptied.drop(record.group) is not None:
             self.last_left.drop(record.group)
         row = members[heard.host] = Row(heard, record.group)
         row.home = self
@@ -358,11 +358,11 @@ class Memberships:
                 return
         self.recognised.forget(row)
         room = self._room
-        before = weight(row)
         if row.version != change.version:
             self.older_members.note(row, change.version)
+        before = weight(row) if len(row.sources) + len(change.sources) >= SOURCES_PER_STAY else 0
         row.exclude, row.sources, row.version = change[1:]
-        if row.sources or before > 1:
+        if before:
             room.weigh(before, row)
         changes = (*row.changes, change) if row.changes else (change,)
         room.room.changes += weight_of_change(change)

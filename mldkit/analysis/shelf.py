@@ -104,6 +104,11 @@ class Shelf:
         """A table and a key, one after the other; also of what was given back since."""
         self.kept = 0
 
+    @property
+    def places(self) -> int:
+        """How many are in order, those that were given back since included."""
+        return len(self._order) // 2
+
     def take(self, table: Table[Any, Any], key: object) -> None:
         """Take in that a table has something new."""
         order = self._order

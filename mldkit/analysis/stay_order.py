@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.shortage import Shortages
     from mldkit.analysis.stays import Row
 
-_SOURCES_PER_STAY = 8
+SOURCES_PER_STAY = 8
 """As many sources take as much memory as a stay."""
 
 
@@ -90,4 +90,4 @@ class StayOrder:
 
 def weight(row: Row) -> int:
     """Return how much room a stay takes, in stays without sources."""
-    return 1 + len(row.sources) // _SOURCES_PER_STAY
+    return 1 + len(row.sources) // SOURCES_PER_STAY

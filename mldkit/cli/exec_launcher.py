@@ -199,7 +199,9 @@ def _detach(channel: socket.socket, output: int) -> int:
     Returns the new number of the output. A terminal is opened anew for writing alone: who only
     prints there must not read what is typed.
     """
-    os.setsid()
+    # A group of its own, and not a session: then the kernel lets it go on when the watch ends, with
+    # SIGHUP, if a command has stopped it (kernel/exit.c:kill_orphaned_pgrp).
+    os.setpgid(0, 0)
     if os.isatty(output):
         with suppress(OSError):
             os.dup2(os.open(f"/proc/self/fd/{output}", os.O_WRONLY | os.O_NOCTTY), output)
@@ -211,14 +213,20 @@ def _detach(channel: socket.socket, output: int) -> int:
     os.closerange(3, number)
     os.closerange(number + 1, os.sysconf("SC_OPEN_MAX"))
     # A service manager tells all processes of the service: the last events are still served.
-    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for one in (signal.SIGINT, signal.SIGTERM):
         signal.signal(one, _ignore)
+    signal.signal(signal.SIGHUP, _hang_up)
     rights.adopt_orphans()
     return 2
 
 
 def _ignore(*_: object) -> None:
     """Take a signal. A command has the usual effect of it, as a handler does not outlive exec."""
+
+
+def _hang_up(*_: object) -> None:
+    """Take what the kernel says when the watch has ended."""
+    raise ConnectionAbortedError
 
 
 def _say(channel: socket.socket, text: str) -> None:
@@ -239,7 +247,9 @@ def _loop(channel: socket.socket, launcher: Launcher) -> None:
     waiting = b""
     with suppress(ConnectionError):
         while True:
-            waits.poll(_timeout_ms(launcher))
+            ready = dict(waits.poll(_timeout_ms(launcher)))
+            if ready.get(channel.fileno(), 0) & select.POLLHUP:
+                break
             with suppress(BlockingIOError):
                 os.read(woken, _CHUNK_OCTETS)
             with suppress(BlockingIOError):

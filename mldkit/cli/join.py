@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from mldkit.path.silence import Baseline
 
 
+_LATER = ("mldkit.path.silence", "mldkit.render.path")
+"""What is loaded where nothing arrives."""
+
 EXAMPLES = """\
 examples:
   mldkit join -i eth0 239.1.2.3 ff15::4321:1234
@@ -112,7 +115,7 @@ def _join(args: argparse.Namespace, announce: Ready) -> int:
         with Member(plan) as member:
             output.joined()
             announce()
-            give_up(args)
+            give_up(args, *(_LATER if args.receive else ()))
             sockets = counted(member.sockets, "socket")
             detail(args, f"{args.interface}: memberships held by {sockets}")
             try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import functools
 import os
+import secrets
 import shutil
 import subprocess
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from mldkit.cli.arguments import add_format
+from mldkit.cli.arguments import add_format, whole_number
 from mldkit.cli.interrupt import end_in_order
 from mldkit.errors import LabError, UsageError
 from mldkit.render.terminal import line_printer, note
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from mldkit.lab.lab import Lab
 
+_LARGEST_SEED = 9999
 EXAMPLES = """\
 examples:
   mldkit lab list
@@ -80,6 +82,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     made["start"].add_argument(
         "--dry-run", action="store_true", help="print the commands, build nothing"
     )
+    made["start"].add_argument(
+        "--seed",
+        metavar="N",
+        type=whole_number(0, _LARGEST_SEED),
+        help="what is broken, in a lab that can be broken in several ways (default: chance)",
+    )
     made["solution"].add_argument("--run", action="store_true", help="carry it out in the lab")
     made["stop"].add_argument(
         "--all", action="store_true", help="every lab, and whatever a crash left"
@@ -125,11 +133,12 @@ def _start(args: argparse.Namespace) -> int:
     from mldkit.lab import catalogue, commands, lab
 
     entry = catalogue.find(args.lab)
+    seed = secrets.randbelow(_LARGEST_SEED + 1) if args.seed is None else args.seed
     if args.dry_run:
-        print("\n".join(commands.build(entry.topology()).lines))
+        print("\n".join(commands.build(entry.topology(), seed).lines))
         return 0
     end_in_order()
-    started = lab.start(entry)
+    started = lab.start(entry, seed)
     print(f"{entry.id}: {started.topology.title}")
     print(f"nodes {' '.join(started.state.nodes)}, links {' '.join(started.state.links)}")
     note(args, f"mldkit lab show {entry.id} | less: the lesson; mldkit lab shell NODE: go there")
@@ -281,13 +290,14 @@ def _follow(path: Path) -> int:
 
 
 def _reset(args: argparse.Namespace) -> int:
-    from mldkit.lab import catalogue, lab
+    from mldkit.lab import catalogue, lab, state
 
     end_in_order()
     entry = catalogue.find(args.lab) if args.lab else _running(args).entry
     entry.topology()  # a file that is broken is no reason to end what runs
+    before = state.read(entry.id)
     lab.stop(entry.id)
-    lab.start(entry)
+    lab.start(entry, before.seed if before else 0)
     print(f"{entry.id}: as at the start")
     return 0
 

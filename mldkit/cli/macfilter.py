@@ -139,39 +139,14 @@ def _explain(args: argparse.Namespace) -> int:
     receive_filter = _filter(args, device, joined)
     frames = [frame_json(subject, receive_filter, args.collide) for subject in subjects]
     registers = registers_json(receive_filter) if args.registers else None
-    fill = receive_filter.fill_text() if joined else ""
     _note_what_was_assumed(args, receive_filter, joined)
-    about: dict[str, Any] = {
-        "nic": device.id,
+    whole = {
         "kernels": device.kernels or None,
-        "fill": fill or None,
+        "fill": (receive_filter.fill_text() if joined else "") or None,
         "strangers": receive_filter.strangers(),
     }
-    _print(args, device, about, list(zip(subjects, frames, strict=True)), registers)
+    _print(args, device, list(zip(subjects, frames, strict=True)), registers, whole)
     return 0
-
-
-def _print(
-    args: argparse.Namespace,
-    device: Device,
-    about: dict[str, Any],
-    entries: list[tuple[FilterSubject, dict[str, Any]]],
-    registers: dict[str, Any] | None,
-) -> None:
-    more = {} if registers is None else {"registers": registers}
-    if args.format == "json":
-        frames = [frame for _, frame in entries]
-        print_json({"schema": SCHEMA, **about, "frames": frames, **more})
-    elif args.format == "ndjson":
-        for _, frame in entries:
-            print_json({"nic": device.id, **frame})
-        if more:
-            print_json({"nic": device.id, **more})
-    else:
-        for subject, frame in entries:
-            print("\n".join(frame_lines(subject, frame, device)))
-        if registers is not None:
-            print("\n".join(register_lines(device, registers)))
 
 
 def _note_what_was_assumed(
@@ -189,6 +164,29 @@ def _note_what_was_assumed(
     for subject in joined:
         if not subject.is_loaded:
             note(args, f"{subject.given} is never given to a device: its scope is below 2")
+
+
+def _print(
+    args: argparse.Namespace,
+    device: Device,
+    entries: list[tuple[FilterSubject, dict[str, Any]]],
+    registers: dict[str, Any] | None,
+    whole: dict[str, Any],
+) -> None:
+    more = {} if registers is None else {"registers": registers}
+    if args.format == "json":
+        frames = [frame for _, frame in entries]
+        print_json({"schema": SCHEMA, "nic": device.id, **whole, "frames": frames, **more})
+    elif args.format == "ndjson":
+        for _, frame in entries:
+            print_json({"nic": device.id, **frame})
+        if more:
+            print_json({"nic": device.id, **more})
+    else:
+        for subject, frame in entries:
+            print("\n".join(frame_lines(subject, frame, device)))
+        if registers is not None:
+            print("\n".join(register_lines(device, registers)))
 
 
 def _filter(args: argparse.Namespace, device: Device, joined: list[FilterSubject]) -> ReceiveFilter:

@@ -39,6 +39,7 @@ VERBS: dict[str, str] = {
     "watch": "follow a live link: who joins, leaves and goes wrong",
     "respond": "emulate Linux hosts that are members of groups",
     "play": "run a script of joins, queries and expected reports",
+    "zap": "switch channels as a viewer does and measure the delays",
     "groups": "list what this kernel listens to and why",
     "trace": "show the way of a join in this kernel, from the system call to the wire",
     "macfilter": "explain and prove which frames a receive filter lets in",
@@ -48,6 +49,8 @@ VERBS: dict[str, str] = {
     "demo": "run the main job in two network namespaces made for it",
 }
 
+_MOST_SHOWN = 1000
+"""Characters of an error: what was given may be as long as the kernel lets arguments be."""
 _GLOBAL_OPTIONS = frozenset(("--netns", "-q", "--quiet", "-v", "--verbose"))
 
 
@@ -87,14 +90,16 @@ class VerbParser(Parser):
                 found, extra = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_inside = False
+        # An empty word would leave nothing to see.
+        words = " ".join(word or "''" for word in extra)
         if _GLOBAL_OPTIONS.intersection(extra):
             _complain(
-                f"unrecognized arguments: {' '.join(extra)}",
+                f"unrecognized arguments: {words}",
                 hint=f"{' '.join(sorted(_GLOBAL_OPTIONS))} stand in front of the verb",
             )
             sys.exit(2)
         if extra:
-            self.error(f"unrecognized arguments: {' '.join(extra)}")
+            self.error(f"unrecognized arguments: {words}")
         return found, extra
 
 
@@ -230,6 +235,8 @@ def _without_netns(arguments: list[str]) -> list[str]:
 def _complain(message: str, *, hint: str | None = None) -> None:
     from mldkit.render.terminal import printable  # only errors need it
 
+    if len(message) > _MOST_SHOWN:
+        message = f"{message[:_MOST_SHOWN]}..."
     streams.say(f"mldkit: {printable(message)}")
     if hint:
         streams.say(f"hint: {printable(hint)}")

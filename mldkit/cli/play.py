@@ -46,6 +46,9 @@ exit codes: 0 every expectation met, 1 one was not, 2 the script is wrong,
 3 no such interface or no namespaces, 130 interrupted
 """
 
+_MOST_OCTETS = 16 << 20
+"""Of a script; a device may give octets without end."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
@@ -146,9 +149,15 @@ def _perform(args: argparse.Namespace, script: Script) -> Performance:
 
 def _read(name: str) -> str:
     try:
-        octets = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+        if name == "-":
+            octets = sys.stdin.buffer.read(_MOST_OCTETS + 1)
+        else:
+            with Path(name).open("rb") as file:
+                octets = file.read(_MOST_OCTETS + 1)
     except OSError as error:
         raise CaptureError(f"{name}: {(error.strerror or str(error)).lower()}") from error
+    if len(octets) > _MOST_OCTETS:
+        raise UsageError(f"{name}: no script: more than {_MOST_OCTETS >> 20} MiB")
     try:
         # Some editors put a mark at the beginning of what they store.
         return octets.decode("utf-8-sig")

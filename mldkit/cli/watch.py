@@ -124,6 +124,7 @@ class _Session:
         from mldkit.link import interfaces
         from mldkit.link.presence import BUFFER_OCTETS, ThisMachine
         from mldkit.link.socket_reserve import SocketReserve
+        from mldkit.render.event_lines import EventLines
         from mldkit.watch import Watch
 
         self._args = args
@@ -141,6 +142,7 @@ class _Session:
         self._table: LiveTable | None = None
         self.result: AnalysisResult | None = None
         self._outbox = outbox
+        self._lines = EventLines(outbox)
         self.watch: Watch = Watch(
             args.interface,
             self._machine,
@@ -161,7 +163,7 @@ class _Session:
         if self._is_terminal:
             from mldkit.render.watch_table import LiveTable
 
-            self._table = stack.enter_context(LiveTable(self.watch, self._outbox))
+            self._table = stack.enter_context(LiveTable(self.watch, outbox=self._outbox))
 
     def follow(self) -> None:
         """Look at the link slice by slice, then take in what came before the end."""
@@ -246,7 +248,7 @@ class _Session:
             self._print(document)
 
     def _print(self, document: Json) -> None:
-        self._outbox.put(f"{json_text(document)}\n")
+        self._lines.put(document, self.watch.interface, self._machine.wall_ns())
 
     def _make_commands(self, stack: ExitStack) -> Commands | None:
         if self._args.command is None:

@@ -53,8 +53,9 @@ class LabCommands:
         return self.create + self.connect + self.setup
 
 
-def build(topology: Topology) -> LabCommands:
-    """Return the commands that build the network of a lab."""
+def build(topology: Topology, seed: int = 0) -> LabCommands:
+    """Return the commands that build the network of a lab; the seed chooses among its variants."""
+    variant = topology.variant(seed)
     return LabCommands(
         create=(
             *(f"ip netns add {name}" for name in topology.nodes),
@@ -74,10 +75,16 @@ def build(topology: Topology) -> LabCommands:
                 if node.bridge
             ),
         ),
-        setup=tuple(
-            f"ip netns exec {node.name} {command}"
-            for node in topology.nodes.values()
-            for command in node.setup
+        setup=(
+            *(
+                f"ip netns exec {node.name} {command}"
+                for node in topology.nodes.values()
+                for command in node.setup
+            ),
+            *(
+                f"ip netns exec {node} {command}"
+                for node, command in (variant.setup if variant else ())
+            ),
         ),
     )
 

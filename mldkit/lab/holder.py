@@ -48,10 +48,10 @@ _TERMINAL_FIELD = 4  # of /proc/PID/stat, counted behind the name in brackets
 
 
 def main(arguments: list[str]) -> int:
-    """Be the holder of the lab in the folder that is the first argument."""
+    """Be the holder of the lab in a folder, with a seed: the two arguments."""
     with ExitStack() as held:
         try:
-            holder = Holder(Path(arguments[0]), held)
+            holder = Holder(Path(arguments[0]), held, int(arguments[1]))
             holder.build()
         except MldkitError as error:
             reply = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
@@ -70,8 +70,9 @@ def main(arguments: list[str]) -> int:
 class Holder:
     """Builds and holds one lab."""
 
-    def __init__(self, folder: Path, held: ExitStack) -> None:
+    def __init__(self, folder: Path, held: ExitStack, seed: int = 0) -> None:
         self._folder = folder
+        self._seed = seed
         self._topology = load(folder)
         self._held = held
         self._taps: dict[int, LinkCapture] = {}
@@ -81,7 +82,7 @@ class Holder:
         """Make the network; raise `UnsupportedError` where this machine lacks something."""
         for need in self._topology.needs:
             _require(need)
-        plan = commands.build(self._topology)
+        plan = commands.build(self._topology, self._seed)
         execute(plan.create)
         for name, (node, interface) in self._topology.captures().items():
             if interface not in self._topology.nodes[node].down:
@@ -218,6 +219,12 @@ def _require(need: str) -> None:
     elif kind == "sysctl":
         if not Path("/proc/sys", name.replace(".", "/")).exists():
             raise UnsupportedError(f"this kernel has no sysctl {name}")
+    elif kind == "tap":
+        try:
+            execute(["ip tuntap add mldkit0 mode tap", "ip link delete mldkit0"])
+        except LabError as error:
+            hint = "modprobe tun; chmod 666 /dev/net/tun"
+            raise UnsupportedError("this lab needs taps", hint=hint) from error
     else:
         lower = "link mldkit1 " if kind == "macvlan" else ""
         try:

@@ -176,8 +176,8 @@ class Lab:
         return done.stdout
 
 
-def start(entry: LabEntry) -> Lab:
-    """Build a lab and leave it running."""
+def start(entry: LabEntry, seed: int = 0) -> Lab:
+    """Build a lab and leave it running; `seed` chooses what is broken, where there is a choice."""
     _refuse_inside()
     topology = entry.topology()
     with state.locked(entry.id):
@@ -193,7 +193,7 @@ def start(entry: LabEntry) -> Lab:
         state.folder(entry.id).mkdir(mode=0o700)
         (state.folder(entry.id) / USED).touch(mode=0o600)
         try:
-            started = _hold(entry, topology)
+            started = _hold(entry, topology, seed)
         except BaseException:
             state.remove(entry.id)
             raise
@@ -216,9 +216,9 @@ def _refuse_inside() -> None:
         raise LabError("this shell is inside a lab", hint="leave it first: exit")
 
 
-def _hold(entry: LabEntry, topology: Topology) -> State:
+def _hold(entry: LabEntry, topology: Topology, seed: int) -> State:
     """Start the holder, wait until the lab is built, write its state and let it go on."""
-    program = module_command("mldkit.lab.holder", str(entry.folder))
+    program = module_command("mldkit.lab.holder", str(entry.folder), str(seed))
     # Elsewhere the working directory is another one, from which mldkit may have been found.
     path = f"PYTHONPATH={Path(mldkit.__file__).parents[1]}"
     wrapped = shlex.join(["env", path, *module_command("mldkit")])
@@ -253,6 +253,7 @@ def _hold(entry: LabEntry, topology: Topology) -> State:
                 rootless=is_rootless,
                 nodes=tuple(topology.nodes),
                 links=tuple(topology.captures()),
+                seed=seed,
             )
             state.write(found)
             _stream(holder.stdin).write("go\n")

@@ -67,6 +67,8 @@ class State:
     rootless: bool
     nodes: tuple[str, ...]
     links: tuple[str, ...]
+    seed: int = 0
+    """What chose among the variants of the lab."""
 
     @property
     def is_alive(self) -> bool:

@@ -16,6 +16,8 @@
     [[streams]]        node = "h1"  interface = "eth1"  group = "ff15::1"  port = 5000
                        every = "200ms"    source = "2001:db8::1"    hops = 1
     tools = ["mroute"]                      programs on all nodes: mroute.py in the lab's folder
+    [[variants]]       name = "filter"      setup = { h1 = ["..."] }     one of them, by the seed,
+                                            runs after all other commands
 
 A key that is missing, misspelt or of the wrong kind is a `LabError` that names file and key.
 """
@@ -30,11 +32,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mldkit.errors import LabError, UsageError
+from mldkit.lab.toml_table import TomlTable
 from mldkit.model import notation
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from mldkit.model.addresses import Address
@@ -43,13 +45,12 @@ if TYPE_CHECKING:
 FILE = "lab.toml"
 # A name with a digit is no keyword of `ip`; 15 octets are all that a device name holds.
 _NAME = re.compile(r"(?=.*[0-9])[a-z][a-z0-9]{1,14}|[a-z]{2}")
-_NEED = re.compile(r"veth|bridge|macvlan|program [a-z0-9-]+|sysctl [a-z0-9_./]+")
+_NEED = re.compile(r"veth|bridge|macvlan|tap|program [a-z0-9-]+|sysctl [a-z0-9_./]+")
 _NAME_OF_TOOL = re.compile(r"[a-z][a-z0-9]*")
 _OPTIONS = re.compile(r"[a-z0-9_ ]+")
 _SYSCTL = re.compile(r"net\.[A-Za-z0-9_.]+")
 _HOPS = 16
 _REQUIRED = ("title", "level", "minutes", "learns", "nodes", "links")
-_KINDS = {list: "a list", dict: "a table", str: "a text", int: "a number", bool: "true or false"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +109,20 @@ class LabStream:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to break a lab that can be broken in several."""
+
+    name: str
+    setup: tuple[tuple[str, str], ...]
+    """Commands with the nodes that they run on."""
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
-    """All of `lab.toml`."""
+    """All of `lab.toml`.
+
+    It has more attributes than a class should, because each is a key of the file.
+    """
 
     title: str
     level: int
@@ -123,6 +136,11 @@ class Topology:
     joins: tuple[Join, ...]
     streams: tuple[LabStream, ...]
     tools: tuple[str, ...]
+    variants: tuple[Variant, ...] = ()
+
+    def variant(self, seed: int) -> Variant | None:
+        """Return the variant that a seed chooses, None where there is none to choose."""
+        return self.variants[seed % len(self.variants)] if self.variants else None
 
     def interfaces(self, node: str) -> tuple[str, ...]:
         """Return the names of a node's interfaces, in the order of the links."""
@@ -159,7 +177,7 @@ def load(folder: Path) -> Topology:
 
 def parse(document: dict[str, Any], where: str) -> Topology:
     """Return the topology of a TOML document; `where` is the file's name for messages."""
-    table = _Table(document, where, "")
+    table = TomlTable(document, where, "")
     for key in _REQUIRED:
         if key not in document:
             raise table.wrong(key, "is missing")
@@ -179,6 +197,7 @@ def parse(document: dict[str, Any], where: str) -> Topology:
         joins=tuple(_join(entry, names, links) for entry in table.tables("joins")),
         streams=tuple(_stream(entry, names, links) for entry in table.tables("streams")),
         tools=table.texts("tools", _NAME_OF_TOOL),
+        variants=tuple(_variant(entry, names) for entry in table.tables("variants")),
     )
     for name in sysctls.keys():  # noqa: SIM118 (no dict)
         sysctls.one_of(name, name, tuple(topology.nodes))
@@ -203,92 +222,7 @@ def parse(document: dict[str, Any], where: str) -> Topology:
     return topology
 
 
-class _Table:
-    """A TOML table that knows its file and place, and which keys nobody asked for."""
-
-    def __init__(self, values: dict[str, Any], where: str, place: str) -> None:
-        self._values = values
-        self._where = where
-        self._place = place
-        self._asked: dict[str, _Table | None] = {}
-
-    def keys(self) -> tuple[str, ...]:
-        return tuple(self._values)
-
-    def wrong(self, key: str, what: str) -> LabError:
-        name = f"{self._place}.{key}" if self._place else key
-        return LabError(f"{self._where}: {name}: {what}")
-
-    def value(self, key: str, kind: type, default: Any = None) -> Any:  # noqa: ANN401 (TOML)
-        self._asked.setdefault(key, None)
-        if key not in self._values:
-            if default is None:
-                raise self.wrong(key, "is missing")
-            return default
-        value = self._values[key]
-        if type(value) is not kind:
-            raise self.wrong(key, f"is not {_KINDS[kind]}")
-        return value
-
-    def table(self, key: str) -> _Table:
-        child = _Table(self.value(key, dict, {}), self._where, self._joined(key))
-        self._asked[key] = child
-        return child
-
-    def tables(self, key: str) -> list[_Table]:
-        found = []
-        for position, entry in enumerate(self.value(key, list, [])):
-            if not isinstance(entry, dict):
-                raise self.wrong(key, "is not a list of tables")
-            child = _Table(entry, self._where, f"{self._joined(key)}[{position}]")
-            found.append(child)
-            self._asked[child._place] = child
-        return found
-
-    def text(self, key: str, pattern: re.Pattern[str] | None = None) -> str:
-        value: str = self.value(key, str)
-        if pattern is not None and not pattern.fullmatch(value):
-            raise self.wrong(key, f"{value!r} makes no sense here")
-        return value
-
-    def texts(self, key: str, pattern: re.Pattern[str] | None = None) -> tuple[str, ...]:
-        values = self.value(key, list, [])
-        for value in values:
-            if not isinstance(value, str):
-                raise self.wrong(key, "is not a list of texts")
-            if pattern is not None and not pattern.fullmatch(value):
-                raise self.wrong(key, f"{value!r} makes no sense here")
-        return tuple(values)
-
-    def all_texts(self) -> dict[str, str]:
-        return {key: self.text(key) for key in self._values}
-
-    def number(self, key: str, low: int, high: int, default: int | None = None) -> int:
-        value: int = self.value(key, int, default)
-        if not low <= value <= high:
-            raise self.wrong(key, f"{value} is not from {low} to {high}")
-        return value
-
-    def one_of(self, key: str, value: str, known: Sequence[str]) -> str:
-        if value not in known:
-            raise self.wrong(key, f"{value!r} is none of: {', '.join(known)}")
-        return value
-
-    def finish(self) -> None:
-        """Raise for a key that nothing has asked for: it is misspelt."""
-        known = [key for key in self._asked if "[" not in key]
-        for key in self._values:
-            if key not in self._asked:
-                raise self.wrong(key, f"no such key; there are: {', '.join(known)}")
-        for child in self._asked.values():
-            if child is not None:
-                child.finish()
-
-    def _joined(self, key: str) -> str:
-        return f"{self._place}.{key}" if self._place else key
-
-
-def _node(nodes: _Table, name: str, sysctls: _Table) -> Node:
+def _node(nodes: TomlTable, name: str, sysctls: TomlTable) -> Node:
     if not _NAME.fullmatch(name):
         raise nodes.wrong(name, "a node is named like h1: small letters and a digit")
     table = nodes.table(name)
@@ -313,7 +247,16 @@ def _node(nodes: _Table, name: str, sysctls: _Table) -> Node:
     )
 
 
-def _addresses(table: _Table, interface: str) -> tuple[str, ...]:
+def _variant(table: TomlTable, nodes: TomlTable) -> Variant:
+    setup = table.table("setup")
+    lines = []
+    for node in setup.keys():  # noqa: SIM118 (no dict)
+        setup.one_of(node, node, nodes.keys())
+        lines += [(node, command) for command in _commands(setup, node)]
+    return Variant(table.text("name"), tuple(lines))
+
+
+def _addresses(table: TomlTable, interface: str) -> tuple[str, ...]:
     values = table.texts(interface)
     for value in values:
         try:
@@ -323,7 +266,7 @@ def _addresses(table: _Table, interface: str) -> tuple[str, ...]:
     return values
 
 
-def _commands(table: _Table, key: str) -> tuple[str, ...]:
+def _commands(table: TomlTable, key: str) -> tuple[str, ...]:
     values = table.texts(key)
     for value in values:
         try:
@@ -336,14 +279,14 @@ def _commands(table: _Table, key: str) -> tuple[str, ...]:
     return values
 
 
-def _macvlans(table: _Table) -> dict[str, str]:
+def _macvlans(table: TomlTable) -> dict[str, str]:
     for name in table.keys():  # noqa: SIM118 (no dict)
         if not _NAME.fullmatch(name):
             raise table.wrong(name, "a device is named like mv0: small letters and a digit")
     return table.all_texts()
 
 
-def _link(table: _Table, nodes: _Table) -> Link:
+def _link(table: TomlTable, nodes: TomlTable) -> Link:
     ends = table.texts("ends")
     if len(ends) != 2:
         raise table.wrong("ends", "a link has two ends")
@@ -357,13 +300,13 @@ def _link(table: _Table, nodes: _Table) -> Link:
     return Link((found[0], found[1]))
 
 
-def _place(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> tuple[str, str]:
+def _place(table: TomlTable, nodes: TomlTable, links: tuple[Link, ...]) -> tuple[str, str]:
     node = table.one_of("node", table.text("node"), nodes.keys())
     there = [name for link in links for owner, name in link.ends if owner == node]
     return node, table.one_of("interface", table.text("interface"), there)
 
 
-def _join(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Join:
+def _join(table: TomlTable, nodes: TomlTable, links: tuple[Link, ...]) -> Join:
     node, interface = _place(table, nodes, links)
     if not table.texts("groups"):
         raise table.wrong("groups", "names no group")
@@ -374,7 +317,7 @@ def _join(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> Join:
     return Join(node, interface, groups)
 
 
-def _stream(table: _Table, nodes: _Table, links: tuple[Link, ...]) -> LabStream:
+def _stream(table: TomlTable, nodes: TomlTable, links: tuple[Link, ...]) -> LabStream:
     node, interface = _place(table, nodes, links)
     try:
         group = notation.parse_group(table.text("group"))

@@ -35,6 +35,9 @@ def enter(namespace: str) -> None:
     """Move this process, which must have one thread, into a namespace for good."""
     from netns import NetNS
 
+    # A pipe would be waited for; namespaces are files (fs/nsfs.c).
+    if "/" in namespace and Path(namespace).exists() and not Path(namespace).is_file():
+        raise LinkError(f"{namespace}: not a network namespace", hint=_names())
     try:
         target = NetNS(nspath=namespace) if "/" in namespace else NetNS(nsname=namespace)
         # Entered without leaving: the end of a `with` block would bring the process back.

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -118,9 +119,10 @@ def find(wanted: Mapping[Wanted, int]) -> ReceivingSockets:
         seen.add(held.inode)
         filters = tuple(questions.ask(held))
         members.extend(filters)
-        one = _read(held, filters)
-        if one is not None:
-            found.append(one)
+        with suppress(OSError):  # an option that this kernel does not have
+            one = _read(held, filters)
+            if one is not None:
+                found.append(one)
 
     processes.show(look, own_namespace_only=True)
     missing = {inode: port for inode, port in _bound_ports().items() if inode not in seen}

@@ -54,6 +54,10 @@ class Tap:
             self.close()
             raise UnsupportedError(f"tap: cannot make {name}: {error.strerror}") from error
 
+    def fileno(self) -> int:
+        """Return the descriptor that is readable when the kernel has sent a frame."""
+        return self._file
+
     def close(self) -> None:
         """Remove the device."""
         os.close(self._file)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mldkit.path.packet_match import fact, within
-from mldkit.path.rule_words import chain_name, rule_text
+from mldkit.path.rule_words import chain_name, rule_text, statement_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,6 +31,10 @@ _WITHOUT_EFFECT = frozenset(
     ("counter", "log", "comment", "mangle", "notrack", "meta", "set", "ct helper", "flow")
 )
 _MOST_JUMPS = 16
+_NOT_UNDERSTOOD = (
+    *(AttributeError, IndexError, KeyError, RuntimeError, StopIteration, TypeError, ValueError),
+)
+"""What comes of a rule that has another form than any that is known here."""
 _FAMILIES = {4: ("ip", "inet"), 16: ("ip6", "inet")}
 
 
@@ -58,7 +62,7 @@ class Ruleset:
         self.sets: dict[tuple[str, str, str], Json] = {}
         for each in rules.objects:
             for kind, entry in each.items():
-                if not isinstance(entry, dict):
+                if not _is_named(kind, entry):
                     continue
                 if kind == "chain":
                     self.chains.append(entry)
@@ -85,9 +89,9 @@ class Ruleset:
         ]
         outcome = Outcome(frozenset((ACCEPT,)))
         judge = _Judge(self, packet, outcome)
-        for chain in sorted(chains, key=lambda chain: chain.get("prio", 0)):
+        for chain in sorted(chains, key=_priority):
             possible = judge.chain(chain, 0)
-            policy = chain.get("policy", ACCEPT)
+            policy = DROP if chain.get("policy") == DROP else ACCEPT
             ends = {policy if each in (NEXT, RETURN) else each for each in possible}
             if policy == DROP and possible & {NEXT, RETURN}:
                 _note(outcome, chain, f"policy of {chain_name(chain)}: drop", None)
@@ -106,14 +110,31 @@ class _Judge:
         self._ruleset = ruleset
         self._packet = packet
         self._outcome = outcome
+        self._known: dict[tuple[str, str, str], frozenset[str]] = {}
+        self._open: set[tuple[str, str, str]] = set()
 
-    def chain(self, chain: Json, depth: int) -> set[str]:
-        """Return what can come of a chain: `next` is its end without a verdict."""
-        possible: set[str] = set()
+    def chain(self, chain: Json, depth: int) -> frozenset[str]:
+        """Return what can come of a chain: `next` is its end without a verdict.
+
+        A chain is gone through once, however many rules lead to it.
+        """
         key = (chain["family"], chain["table"], chain["name"])
+        if key not in self._known:
+            self._open.add(key)
+            self._known[key] = frozenset(self._ends(key, depth))
+            self._open.remove(key)
+        return self._known[key]
+
+    def _ends(self, key: tuple[str, str, str], depth: int) -> set[str]:
+        possible: set[str] = set()
         for rule in self._ruleset.rules.get(key, ()):
             self._outcome.rules += 1
-            ends = self._rule(rule, depth)
+            try:
+                ends = self._rule(rule, depth)
+            except _NOT_UNDERSTOOD:
+                # Another version of nft, with another form of something: it may do anything.
+                _note(self._outcome, rule, f"may drop: a rule of {chain_name(rule)}", None)
+                ends = {NEXT, ACCEPT, DROP}
             possible |= ends - {NEXT}
             if NEXT not in ends:
                 return possible
@@ -123,8 +144,8 @@ class _Judge:
         is_certain = True
         counted = None
         for statement in rule.get("expr", ()):
-            kind, value = next(iter(statement.items()))
-            if kind == "match":
+            kind, value = statement_of(statement)
+            if kind == "match" and isinstance(value, dict):
                 matches = self._match(rule, value)
                 if matches is False:
                     return {NEXT}
@@ -150,15 +171,18 @@ class _Judge:
             return {DROP}
         if kind in (ACCEPT, RETURN):
             return {kind}
+        name = value.get("target") if isinstance(value, dict) else None
         target = next(
             (
                 chain
                 for chain in self._ruleset.chains
-                if _place(chain, "name") == (rule["family"], rule["table"], value.get("target"))
+                if _place(chain, "name") == (rule["family"], rule["table"], name)
             ),
             None,
         )
-        if target is None or depth >= _MOST_JUMPS:
+        # No kernel takes a jump in circles.
+        if target is None or depth >= _MOST_JUMPS or _place(target, "name") in self._open:
+            _note(self._outcome, rule, f"may drop: {rule_text(rule)}", None)
             return {NEXT, ACCEPT, DROP}
         ends = self.chain(target, depth + 1)
         back = NEXT if kind == "jump" else RETURN
@@ -169,7 +193,7 @@ class _Judge:
         known = fact(match.get("left"), self._packet)
         if known is None:
             return None
-        if not known and "payload" in match["left"]:
+        if not known and statement_of(match.get("left"))[0] == "payload":
             return False  # nft asks for the protocol first, whatever it compares then
         found = self._contains(rule, match.get("right"), known)
         operation = match.get("op", "==")
@@ -180,12 +204,12 @@ class _Judge:
     def _contains(self, rule: Json, wanted: Value, known: tuple[Value, ...]) -> bool | None:
         """Return whether one of the ways to write a known value is what a match wants."""
         if isinstance(wanted, dict):
-            kind, value = next(iter(wanted.items()))
-            if kind == "set":
+            kind, value = statement_of(wanted)
+            if kind == "set" and isinstance(value, list):
                 return _any(self._contains(rule, each, known) for each in value)
             if kind in ("prefix", "range"):
                 return within(kind, value, known)
-            if kind == "elem":
+            if kind == "elem" and isinstance(value, dict):
                 return self._contains(rule, value.get("val"), known)
             return None
         if isinstance(wanted, str) and wanted.startswith("@"):
@@ -197,7 +221,7 @@ class _Judge:
         if isinstance(wanted, list):
             return _any(self._contains(rule, each, known) for each in wanted)
         if isinstance(wanted, str) and wanted.endswith("*"):
-            return str(known[0]).startswith(wanted[:-1])
+            return any(str(each).startswith(wanted[:-1]) for each in known)
         return wanted in known
 
 
@@ -215,6 +239,19 @@ def _note(outcome: Outcome, entry: Json, words: str, counted: int | None) -> Non
         outcome.counted = counted
         outcome.chain = chain_name(entry)
     outcome.dropping.append(words)
+
+
+def _priority(chain: Json) -> int:
+    priority = chain.get("prio", 0)
+    return priority if isinstance(priority, int) else 0
+
+
+def _is_named(kind: str, entry: Value) -> bool:
+    """Return whether it is an object that says in words which one it is."""
+    if not isinstance(entry, dict):
+        return False
+    own = "chain" if kind == "rule" else "name"
+    return all(isinstance(entry.get(word), str) for word in ("family", "table", own))
 
 
 def _place(entry: Json, name: str) -> tuple[str, str, str]:

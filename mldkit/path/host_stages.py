@@ -52,14 +52,7 @@ def group(reading: Reading, frame: PathFrame) -> StageResult:
 
 def listed_group(reading: Reading, frame: PathFrame) -> ListedGroup | None:
     """Return the entry of the group in the kernel's table of the interface."""
-    return next(
-        (
-            entry
-            for entry in reading.state.groups
-            if entry.index == reading.host.index and entry.group == frame.group
-        ),
-        None,
-    )
+    return reading.groups.get((reading.host.index, frame.group or b""))
 
 
 def _refused(reading: Reading, frame: PathFrame) -> StageResult | None:
@@ -112,11 +105,8 @@ def _not_joined(reading: Reading, frame: PathFrame) -> tuple[str, str]:
 
 def _who(reading: Reading, entry: ListedGroup) -> str:
     """Return in words who is a member, and with which filter of the interface."""
-    names = [
-        f"{one.process} ({one.pid})"
-        for one in reading.sockets.members
-        if (one.index, one.group) == (entry.index, entry.group)
-    ]
+    members = reading.members.get((entry.index, entry.group), ())
+    names = [f"{one.process} ({one.pid})" for one in members]
     reasons = kernel_reasons(reading.state, entry, reading.state.devices[entry.index])
     names += [f"the kernel ({reason.kind.value})" for reason in reasons if reason.users]
     left = entry.users - len(names)
@@ -131,15 +121,10 @@ def interface_filter(reading: Reading, entry: ListedGroup) -> Merged:
     """Return the filter of the interface for a group, merged from its users."""
     device = reading.state.devices[entry.index]
     reasons = kernel_reasons(reading.state, entry, device)
-    members = [
-        one
-        for one in reading.sockets.members
-        if (one.index, one.group) == (entry.index, entry.group)
-    ]
     return merge(
         entry.users,
         by_kernel=sum(reason.users for reason in reasons),
-        sockets=members,
+        sockets=reading.members.get((entry.index, entry.group), ()),
         listed=reading.source_lists.of(entry.index, entry.group),
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import is_multicast, text
 from mldkit.model.protocol_numbers import ICMPV6
+from mldkit.path.rule_words import statement_of
 
 if TYPE_CHECKING:
     from mldkit.model.addresses import Address
@@ -40,9 +41,7 @@ class Packet:
 
 def fact(left: Value, packet: Packet) -> tuple[Value, ...] | None:
     """Return the ways to write what a match looks at; None: nobody knows; empty: not there."""
-    if not isinstance(left, dict):
-        return None
-    kind, value = next(iter(left.items()))
+    kind, value = statement_of(left)
     if not isinstance(value, dict):
         return None
     if kind == "payload":
@@ -101,5 +100,5 @@ def within(kind: str, value: Value, known: tuple[Value, ...]) -> bool | None:
             return any(low <= each <= high for each in known if isinstance(each, int))
         begin, end = ipaddress.ip_address(low), ipaddress.ip_address(high)
         return any(begin <= ipaddress.ip_address(each) <= end for each in known)  # type: ignore[operator]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, IndexError):
         return None

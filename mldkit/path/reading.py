@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from mldkit.link.firewall_rules import FirewallRules
     from mldkit.link.ingress_programs import IngressPrograms
     from mldkit.link.kernel import Kernel, SourceLists
+    from mldkit.link.kernel_sockets import KernelFilter, Wanted
+    from mldkit.link.kernel_tables import ListedGroup
     from mldkit.link.receiving_sockets import ReceivingSockets
     from mldkit.link.return_route import ReturnRoute
     from mldkit.model.addresses import Address
@@ -77,12 +79,16 @@ class Reading:
     """Secondary unicast addresses of the card, in the order of its list."""
     state: Kernel
     source_lists: SourceLists
+    groups: dict[Wanted, ListedGroup]
+    """The kernel's entries by interface index and group."""
     database: GroupDatabase
     programs: dict[int, IngressPrograms]
     """By index: of the card and of the named interface."""
     program_names: dict[int, str]
     rules: FirewallRules
     sockets: ReceivingSockets
+    members: dict[Wanted, list[KernelFilter]]
+    """Memberships of sockets in the groups that were asked for, by interface index and group."""
     counters: dict[str, int]
     reverse_path_filter: int
     """Of the host's interface: the larger one of its own and of `all`."""
@@ -113,10 +119,13 @@ class Reading:
         return device.name if device else f"interface {index}"
 
 
-def take(interface: str, frames: Iterable[PathFrame]) -> Reading:
+def take(
+    interface: str, frames: Iterable[PathFrame], *, rules: FirewallRules | None = None
+) -> Reading:
     """Return a reading for frames that come in by an interface of this network namespace.
 
-    Raise `LinkError` if there is no such interface.
+    `rules` are those of the firewall, where who asks may not read them any more. Raise `LinkError`
+    if there is no such interface.
     """
     devices = device_details.all_devices()
     named = next((d for d in devices.values() if d.name == interface), None)
@@ -126,8 +135,14 @@ def take(interface: str, frames: Iterable[PathFrame]) -> Reading:
     card, host = _card(named, devices), _host(named, devices)
     listed = tuple(frames)
     state = kernel.read()
+    if any(device.index not in state.devices for device in (named, card, host)):
+        raise LinkError(f"{interface}: the interface has gone while it was looked at")
     groups = {frame.group for frame in listed if frame.group}
     wanted = {(e.index, e.group): e.users for e in state.groups if e.group in groups}
+    sockets = receiving_sockets.find(wanted)
+    members: dict[Wanted, list[KernelFilter]] = {}
+    for one in sockets.members:
+        members.setdefault((one.index, one.group), []).append(one)
     programs = {d.index: ingress_programs.ingress_programs(d.index) for d in (card, named)}
     numbers = {number for device in (card, named) for _, number in device.xdp}
     numbers.update(number for each in programs.values() for number in each.tcx or ())
@@ -145,11 +160,13 @@ def take(interface: str, frames: Iterable[PathFrame]) -> Reading:
         unicast=tuple(_unicast(card)),
         state=state,
         source_lists=kernel.SourceLists(state),
+        groups={(entry.index, entry.group): entry for entry in state.groups},
         database=bridge_state.database(host.index) if host.bridge else bridge_state.GroupDatabase(),
         programs=programs,
         program_names={number: name or "" for number, name in names_found.items()},
-        rules=firewall_rules.read(),
-        sockets=receiving_sockets.find(wanted),
+        rules=rules or firewall_rules.read(),
+        sockets=sockets,
+        members=members,
         counters=network_counters.read(),
         reverse_path_filter=return_route.reverse_path_filter(host.name),
         all_reverse_path_filter=return_route.setting("all", "rp_filter"),

@@ -9,18 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from mldkit.link import device_details, network_counters
+from mldkit.link import device_details, firewall_rules, network_counters
 from mldkit.macfilter.receive_filter import Passage
 from mldkit.model.words import counted
 from mldkit.path.host_stages import REVERSE_PATH_COUNTER
 from mldkit.path.reading import take
+from mldkit.path.stage import Stage
 from mldkit.path.walk import Walker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mldkit.link.firewall_rules import FirewallRules
     from mldkit.path.frame import PathFrame
-    from mldkit.path.stage import Stage
 
 _MOST_FRAMES = 16
 _TELLING = {
@@ -40,6 +41,8 @@ class Baseline:
 
     received: int
     counters: dict[str, int]
+    rules: FirewallRules
+    """Who waits for long has no right to read them any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Examination:
 
 def baseline(interface: str) -> Baseline:
     """Return what is counted now."""
-    return Baseline(_received(interface), network_counters.read())
+    return Baseline(_received(interface), network_counters.read(), firewall_rules.read())
 
 
 def examine(interface: str, frames: Sequence[PathFrame], before: Baseline) -> Examination:
@@ -64,7 +67,7 @@ def examine(interface: str, frames: Sequence[PathFrame], before: Baseline) -> Ex
     Raise `LinkError` if the interface is gone.
     """
     looked_at = frames[:_MOST_FRAMES]
-    reading = take(interface, looked_at)
+    reading = take(interface, looked_at, rules=before.rules)
     walker = Walker(reading)
     checked: dict[Stage, None] = {}
     suspicious: dict[str, None] = {}
@@ -77,7 +80,9 @@ def examine(interface: str, frames: Sequence[PathFrame], before: Baseline) -> Ex
         for result in walked.results:
             if result.verdict is not None:
                 checked[result.stage] = None
-            if result.verdict in (Passage.DROPPED, Passage.UNKNOWN):
+            # The own socket is there, whether this program may still look at it or not.
+            is_own = result.stage is Stage.SOCKET and result.verdict is Passage.UNKNOWN
+            if result.verdict in (Passage.DROPPED, Passage.UNKNOWN) and not is_own:
                 may = "would end" if result.verdict is Passage.DROPPED else "may end"
                 suspicious[f"{frame.name} {may} at {result.stage}: {result.reason}"] = None
     received = _received(interface) - before.received

@@ -143,13 +143,17 @@ def sockets_stage(
             Stage.SOCKET, Passage.DROPPED, words, counter, confirm, cure, details=details
         )
     counter = _counter(reading, _IGNORED[frame.octets])
+    strangers = [one for one in sockets if one.reason == _NO_MEMBER]
+    cure = "start the program, and let it bind to the port and join the group"
+    if strangers:
+        cure = f"let {strangers[0].name} join the group itself, or leave IP_MULTICAST_ALL on"
     return StageResult(
         Stage.SOCKET,
         Passage.DROPPED,
         _nobody(frame, sockets),
         counter,
         f"{confirm}; nstat -az {counter.name}",
-        cure="start the program, and let it bind to the port and join the group",
+        cure=cure,
         details=details,
     )
 

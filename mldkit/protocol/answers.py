@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from mldkit.protocol.interface_state import InterfaceState
 
 _GENERAL = "general answer"
+MOST_ASKED = 4096
+"""Sources that are asked for in queries before one answer to all of them."""
 
 
 class Answers:
@@ -93,6 +95,9 @@ class Answers:
                 membership.asked = frozenset()
             else:
                 membership.asked |= frozenset(sources)
+                if len(membership.asked) > MOST_ASKED:
+                    # The whole state answers all of them, and takes no memory.
+                    membership.asked = frozenset()
             self._ask(membership, limit, now_ns)
             return
         if timer.is_running:

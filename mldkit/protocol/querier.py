@@ -20,7 +20,8 @@ from mldkit.model.datagram import Datagram
 from mldkit.model.messages import Leave, LegacyReport, Query, Report
 from mldkit.model.units import SECOND
 from mldkit.protocol.election import Election
-from mldkit.protocol.querier_groups import ROOM, Groups, Room
+from mldkit.protocol.querier_groups import Groups
+from mldkit.protocol.querier_room import ROOM, Room
 from mldkit.protocol.reception import accepted, is_accepted
 from mldkit.protocol.timer import Grid, Timer, Timers
 
@@ -139,7 +140,7 @@ class Querier:
 
     @property
     def left_out(self) -> int:
-        """How many records found no room among the groups and sources that are kept."""
+        """How many groups made room for others, and records had more sources than are kept."""
         return sum(side.groups.left_out for side in self._sides.values())
 
     def _send(self, query: Query, now_ns: int) -> None:

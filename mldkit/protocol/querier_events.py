@@ -6,6 +6,7 @@
     OtherQuerier       somebody else sends General Queries and must lose the election
     VersionChanged     the queries are of another version from now on
     MembershipChanged  a group is listened to, otherwise than before, or no longer
+    RoomChanged        more is reported than there is room for, or that is over
 """
 
 from __future__ import annotations
@@ -73,5 +74,18 @@ class MembershipChanged:
     """Who reported it; empty where only time passed."""
 
 
-QuerierEvent: TypeAlias = Elected | OtherQuerier | VersionChanged | MembershipChanged
+@dataclass(frozen=True, slots=True)
+class RoomChanged:
+    """More is reported than is kept, or nothing was left out any more for a minute."""
+
+    time_ns: int
+    family: Family
+    left_out: int
+    """Groups, and records with too many sources, that were left out so far."""
+    since_ns: int
+    """When that began."""
+    is_over: bool
+
+
+QuerierEvent: TypeAlias = Elected | OtherQuerier | VersionChanged | MembershipChanged | RoomChanged
 Observer: TypeAlias = "Callable[[QuerierEvent], None] | None"

@@ -22,6 +22,7 @@ from mldkit.protocol.older_versions import OlderVersions
 from mldkit.protocol.querier_asking import LastMemberAsking
 from mldkit.protocol.querier_events import MembershipChanged
 from mldkit.protocol.querier_filter import NOTHING, RouterFilter
+from mldkit.protocol.querier_room import ROOM, GroupRoom, Room
 from mldkit.protocol.timer import Timer
 
 if TYPE_CHECKING:
@@ -34,16 +35,8 @@ if TYPE_CHECKING:
     from mldkit.protocol.timer import Timers
 
 
-class Room(NamedTuple):
-    """How much is kept of one family: a link that reports more is under attack."""
-
-    groups: int = 65_536
-    sources: int = 65_536
-    """Of all groups together."""
-    sources_of_group: int = 1024
-
-
-ROOM = Room()
+_STATES = (RecordType.IS_IN, RecordType.IS_EX)
+"""What answers are made of; older reports stand for one of them."""
 _NO_SOURCES: frozenset[Address] = frozenset()
 
 
@@ -58,7 +51,11 @@ class _Seen(NamedTuple):
 
 @dataclass(slots=True)
 class _Group:
-    """One group that somebody listens to."""
+    """One group that somebody listens to.
+
+    It has more attributes than a class should, because it is one flat record of a group with what
+    its room is reckoned by.
+    """
 
     address: Address
     filter: RouterFilter
@@ -74,6 +71,9 @@ class _Group:
     told_version: int = 0
     """In which version it was told to be treated."""
     counted_sources: int = 0
+    proofs: int = 0
+    """How often it was reported anew, half a Query Interval after the time before."""
+    proved_ns: int = 0
 
     def version(self, now_ns: int) -> int:
         """Return the version of its oldest listener (Group Compatibility Mode)."""
@@ -103,7 +103,11 @@ class _Group:
 
 
 class Groups:
-    """The groups of one family on one link."""
+    """The groups of one family on one link.
+
+    It has more methods than a class should, because each message that a router hears has one, and
+    so has what becomes of a group.
+    """
 
     def __init__(
         self,
@@ -114,14 +118,18 @@ class Groups:
         room: Room = ROOM,
     ) -> None:
         self._election = election
-        self._room = room
+        self._most = room
+        self._room = GroupRoom(room, election.settings.family, timers, observe)
         self._timers = timers
         self._send = send
         self._observe = observe
         self._groups: dict[Address, _Group] = {}
         self._source_count = 0
-        self.left_out = 0
-        """Records and older reports that found no room."""
+
+    @property
+    def left_out(self) -> int:
+        """Groups that made room for others, and records of more sources than are kept."""
+        return self._room.left_out
 
     def __len__(self) -> int:
         """Return how many groups somebody listens to."""
@@ -190,8 +198,8 @@ class Groups:
     ) -> None:
         group = self._groups.get(record.group)
         is_new = group is None
-        if not self._has_room(group, record.sources):
-            self.left_out += 1
+        if not self._has_room(group, record.sources, now_ns):
+            self._room.leave_out(now_ns)
             return
         if group is None:
             group = self._made(record.group)
@@ -209,25 +217,47 @@ class Groups:
             group.lives_until_ns = now_ns + lifetime_ns
         if is_new:
             self._groups[record.group] = group
+            self._room.enter(group, now_ns)
             before = group.seen(now_ns)
             group.told_version = before.version
             self._tell(group.event("join", before, now_ns, host))
+        elif record.type in _STATES:
+            self._room.prove(group, variables.interval_ns, now_ns)
         if asked is not NOTHING:
             group.asking.begin(asked, now_ns)
         self._settle(group, before, now_ns, host)
 
-    def _has_room(self, group: _Group | None, sources: tuple[Address, ...]) -> bool:
-        if group is None:
-            known: dict[Address, int] = {}
-            if len(self._groups) >= self._room.groups:
-                return False
-        else:
-            known = group.filter.sources
+    def _has_room(self, group: _Group | None, sources: tuple[Address, ...], now_ns: int) -> bool:
+        """Return whether there is room for a record; other groups make it where there is none."""
+        known: dict[Address, int] = {} if group is None else group.filter.sources
         fresh = len(sources) if not known else sum(source not in known for source in sources)
-        if not fresh:
-            return True
-        is_small = len(known) + fresh <= self._room.sources_of_group
-        return is_small and self._source_count + fresh <= self._room.sources
+        if fresh and len(known) + fresh > self._most.sources_of_group:
+            return False
+        while group is None and len(self._groups) >= self._most.groups:
+            if not self._crowd_out(now_ns, with_sources=False):
+                return False
+        while fresh and self._source_count + fresh > self._most.sources:
+            if not self._crowd_out(now_ns, with_sources=True, keeping=group):
+                return False
+        return True
+
+    def _crowd_out(self, now_ns: int, *, with_sources: bool, keeping: _Group | None = None) -> bool:
+        """Let go of the group whose turn it is; return whether there was one."""
+        but = None if keeping is None else keeping.address
+        address = self._room.oldest(with_sources=with_sources, but=but)
+        if address is None:
+            return False
+        group = self._groups[address]
+        self._source_count -= group.counted_sources
+        self._end(group)
+        self._room.leave_out(now_ns)
+        return True
+
+    def _end(self, group: _Group) -> None:
+        group.asking.stop()
+        self._timers.stop(group.timer)
+        self._room.leave(group.address)
+        del self._groups[group.address]
 
     def _made(self, address: Address) -> _Group:
         family = self._election.settings.family
@@ -247,11 +277,11 @@ class Groups:
         """Tell what is different, and look again when the next timer of the group ends."""
         count = len(group.filter.sources)
         self._source_count += count - group.counted_sources
-        group.counted_sources = count
+        if count != group.counted_sources:
+            group.counted_sources = count
+            self._room.weigh(group)
         if group.filter.is_empty:
-            group.asking.stop()
-            self._timers.stop(group.timer)
-            del self._groups[group.address]
+            self._end(group)
             kind = "expire" if now_ns >= group.lives_until_ns else "leave"
             self._tell(group.event(kind, before, now_ns, host))
             return

@@ -46,6 +46,11 @@ _LABELS = {
 _WIDEST_LABEL = max(len(label) for label in _LABELS.values())
 _INDENT = " " * (2 + _WIDEST_LABEL + 2 + len("dropped") + 2)
 _UNLIMITED = 100_000
+# linux/if.h, as `ip link` prints them.
+_FLAGS = {
+    0x1: "UP", 0x2: "BROADCAST", 0x8: "LOOPBACK", 0x10: "POINTOPOINT", 0x80: "NOARP",
+    0x100: "PROMISC", 0x200: "ALLMULTI", 0x400: "MASTER", 0x800: "SLAVE", 0x1000: "MULTICAST",
+}  # fmt: skip
 _STYLES = {Passage.DROPPED: "bold red", Passage.UNKNOWN: "yellow"}
 
 
@@ -64,7 +69,7 @@ def path_json(walker: Walker, walked: Walk) -> Json:
         "reason": decisive.reason,
         "bit": walker.filter.accepts(frame.mac).bit,
         "source": text(frame.source) if frame.source else None,
-        "stage": str(decisive.stage) if decisive is not walked.results[-1] else None,
+        "stage": None if walked.verdict is Passage.PASSES else str(decisive.stage),
         "path": [_stage_json(result) for result in walked.results],
     }
 
@@ -90,6 +95,7 @@ def reading_json(walker: Walker) -> Json:
             "kind": card.kind or None,
             "up": card.is_up,
             "carrier": card.is_running,
+            "flags": [word for bit, word in _FLAGS.items() if card.flags & bit],
             "promiscuity": card.promiscuity,
             "allmulti": card.allmulti,
             "multicast": [mac_text(mac) for mac in reading.multicast],
@@ -107,6 +113,40 @@ def reading_json(walker: Walker) -> Json:
                 if device.lower == reading.named.index
             ],
         },
+        "bridge": _bridge_json(reading),
+    }
+
+
+def _bridge_json(reading: Reading) -> Json | None:
+    """Return what the bridge of the way knows, None where there is none."""
+    above = reading.bridge
+    if above is None or above.bridge is None:
+        return None
+    settings, database = above.bridge, reading.database
+    queriers = [
+        {
+            "family": "ipv4" if octets == 4 else "ipv6",
+            "address": text(known.address),
+            "port": None if known.port is None else reading.name(known.port),
+            "left_s": None if known.left_ns is None else round(known.left_ns / SECOND, 2),
+        }
+        for octets, known in settings.queriers
+    ]
+    return {
+        "interface": above.name,
+        "snooping": settings.snoops,
+        "querier": settings.is_querier,
+        "other_queriers": queriers,
+        "groups": [
+            {
+                "port": reading.name(entry.port),
+                "group": text(entry.group),
+                "source": text(entry.source) if entry.source else None,
+                "vlan": entry.vlan or None,
+            }
+            for entry in database.entries
+        ],
+        "router_ports": sorted({reading.name(port) for port, _ in database.routers}),
     }
 
 

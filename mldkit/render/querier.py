@@ -13,6 +13,7 @@ from mldkit.protocol.querier_events import (
     Elected,
     MembershipChanged,
     OtherQuerier,
+    RoomChanged,
     VersionChanged,
 )
 from mldkit.querier import AddressGone, QuerySent
@@ -40,7 +41,7 @@ _MOST_LISTED = 20
 _STYLES = {"join": "green", "leave": "yellow", "expire": "yellow", "query": "dim"}
 _NOTHING = (
     "host", "own", "reason", "group", "filter_mode", "sources", "requested", "version",
-    "suppress", "max_response_ms",
+    "suppress", "max_response_ms", "state", "left_out", "since", "detail",
 )  # fmt: skip
 
 
@@ -117,6 +118,13 @@ def event_json(event: QuerierJobEvent, interface: str, wall_ns: int) -> Json:
         return document | _filter(event)
     if isinstance(event, QuerySent):
         return document | _sent(event)
+    if isinstance(event, RoomChanged):
+        return document | {
+            "state": "over" if event.is_over else "reached",
+            "left_out": event.left_out,
+            "since": time_text(wall_ns - (event.time_ns - event.since_ns)),
+            "detail": _words(event),
+        }
     document["host"] = _address(event.address)
     if isinstance(event, Elected):
         document |= {"own": event.is_own, "reason": event.reason}
@@ -194,6 +202,8 @@ def _kind(event: QuerierJobEvent) -> str:
             return "version"
         case AddressGone():
             return "address"
+        case RoomChanged():
+            return "limit"
 
 
 def _words(event: QuerierJobEvent) -> str:
@@ -214,6 +224,13 @@ def _words(event: QuerierJobEvent) -> str:
             return f"{text(event.address)} queries too and has to fall silent: higher address"
         case AddressGone():
             return f"{text(event.address)} has left the interface; queries go on coming from it"
+        case RoomChanged(is_over=True):
+            return f"{event.family!r}: there is room again for all that is reported"
+        case RoomChanged():
+            return (
+                f"{event.family!r}: no room for more groups and sources: those that were reported"
+                " first, and not again and again, are forgotten first"
+            )
         case VersionChanged(address=b""):
             return f"{event.family!r}v{event.version} again: the older querier has gone"
         case VersionChanged():

@@ -9,6 +9,7 @@ from mldkit.model.addresses import is_unspecified, mac_text, text
 from mldkit.model.family import family_of
 from mldkit.model.units import MILLISECOND
 from mldkit.model.words import counted, hosts_text
+from mldkit.query import MOST_ANSWERS
 from mldkit.render.account import account_json
 from mldkit.render.message_json import Json, message_json, messages_json
 from mldkit.render.terminal import line_printer, note, output_columns, print_json, print_table
@@ -159,6 +160,9 @@ def _remarks(result: QueryResult, dropped: int) -> list[str]:
         lines.append(f"another querier was heard meanwhile: {text(source)}")
     if result.changes:
         lines.append(f"{counted(result.changes, 'message')} of joins or leaves came meanwhile")
+    if result.left_out:
+        answers = counted(result.left_out, "more answer")
+        lines.append(f"{answers} came and found no room: at most {MOST_ANSWERS:,} are listed")
     if result.elsewhere:
         reports = counted(result.elsewhere, "report")
         lines.append(f"{reports} came with other VLAN tags than the query and are not listed")

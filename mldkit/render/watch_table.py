@@ -53,12 +53,15 @@ _DAY_S = 86_400
 class LiveTable:
     """Draws a watch on a terminal; use it as a context manager."""
 
-    def __init__(self, watch: Watch, outbox: Outbox, console: Console | None = None) -> None:
+    def __init__(
+        self, watch: Watch, console: Console | None = None, outbox: Outbox | None = None
+    ) -> None:
+        """Draw on a console, or on a terminal behind an outbox, which is never waited for."""
         self._watch = watch
         self._outbox = outbox
-        self._console = console or Console(
-            file=cast("IO[str]", OutboxFile(outbox)), highlight=False
-        )
+        if outbox is not None:
+            console = Console(file=cast("IO[str]", OutboxFile(outbox)), highlight=False)
+        self._console = console or Console(highlight=False)
         self._recent: deque[WatchEvent] = deque(maxlen=EVENTS_SHOWN)
         self._next_ns = 0
         self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
@@ -71,7 +74,8 @@ class LiveTable:
     def __exit__(self, *problem: object) -> None:
         """Leave the last state on the screen and give the cursor back."""
         self._live.__exit__(None, None, None)
-        self._outbox.drain()
+        if self._outbox is not None:
+            self._outbox.drain()
 
     def tell(self, event: WatchEvent) -> None:
         """Show an event below the table."""
@@ -79,7 +83,10 @@ class LiveTable:
 
     def refresh(self, now_ns: int, extra: str = "") -> None:
         """Draw again unless that was done a moment ago, or the terminal has not taken it yet."""
-        if now_ns < self._next_ns or not self._outbox.is_empty:
+        if self._outbox is not None:
+            self._outbox.flush()
+        is_behind = self._outbox is not None and not self._outbox.is_empty
+        if now_ns < self._next_ns or is_behind:
             return
         self._next_ns = now_ns + REFRESH_NS
         self._live.update(self.picture(self._watch.now_ns(), extra), refresh=True)

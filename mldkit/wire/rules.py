@@ -6,6 +6,7 @@ severity depends on the case, or None. Checks never look at frames that came bef
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -350,7 +351,8 @@ def repeated_group(decoded: Decoded) -> Outcome:
     named = [(record.group, record.type) for record in message.records]
     if len(set(named)) == len(named):
         return None
-    group, kind = next(name for name in named if named.count(name) > 1)
+    times = Counter(named)
+    group, kind = next(name for name in named if times[name] > 1)
     return f"{text(group)} has two {record_type_name(kind)} records"
 
 

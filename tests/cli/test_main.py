@@ -58,6 +58,8 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         (("report", "-i", "lo", "--version", "igmp2", "ff05::1"), "argument RECORD"),
         (("report", "-i", "lo", "--leave", "TO_EX(ff05::1)"), "--leave"),
         (("decode",), "FILE"),
+        (("decode", "", ""), "unrecognized arguments: ''"),
+        (("play", "/dev/zero"), "/dev/zero: no script: more than 16 MiB"),
         (("decode", "--hex", "0g"), "argument --hex: '0g' is not octets"),
         (("decode", "--hex", ""), "--hex"),
         (("decode", "--hex", "00", "file"), "either"),
@@ -263,3 +265,17 @@ def through_the_shell(before: str, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(
         ["sh", "-c", f"{before}; exec {command}"], capture_output=True, text=True, check=False
     )
+
+
+def test_a_namespace_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    done = run("--netns", str(pipe), "groups")
+    assert done.returncode == 3
+    assert done.stderr.startswith(f"mldkit: {pipe}: not a network namespace\nhint: ")
+
+
+def test_an_argument_of_any_length_is_shown_in_part() -> None:
+    done = run("query", "-i", "lo", "--interval", "9" * 100_000)
+    assert done.returncode == 2
+    assert len(done.stderr) < 1200

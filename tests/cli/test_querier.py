@@ -15,6 +15,7 @@ from mldkit.protocol.querier_events import (
     Elected,
     MembershipChanged,
     OtherQuerier,
+    RoomChanged,
     VersionChanged,
 )
 from mldkit.querier import AddressGone, QuerySent
@@ -117,6 +118,16 @@ def test_without_permission_it_says_so(ordinary: Ordinary) -> None:
         (
             AddressGone(5, IGMP, HOST),
             {"event": "address", "host": "10.9.0.2", "own": True, "reason": "gone"},
+        ),
+        (
+            RoomChanged(5, IGMP, 7, 3, is_over=True),
+            {
+                "event": "limit",
+                "state": "over",
+                "left_out": 7,
+                "since": "1700000000.000000003",
+                "detail": "IGMP: there is room again for all that is reported",
+            },
         ),
         (
             VersionChanged(5, IGMP, 2, b""),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -102,6 +103,71 @@ def test_a_command_gets_the_event_and_no_shell(tmp_path: Path) -> None:
 
     assert target.read_text() == event + "\n"
     assert str(commands.counts) == "1 run, 0 failed, 0 killed, 0 dropped"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("sh -c 'a \"b\" c'", ["sh", "-c", 'a "b" c']),
+        ("sh $HOME `id` ; | > * ~", ["sh", "$HOME", "`id`", ";", "|", ">", "*", "~"]),
+        ("sh a\\ b '' \"'\"", ["sh", "a b", "", "'"]),
+        ("sh --exec-user root", ["sh", "--exec-user", "root"]),
+    ],
+)
+def test_words_of_a_command_are_split_as_a_shell_does_and_read_by_none(
+    text: str, words: list[str]
+) -> None:
+    assert watch_exec.parse_command(text) == words
+
+
+@forks
+def test_words_reach_the_command_as_they_are(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    given = ["a b", "$HOME", "`id`", "*", "", "'", "\n"]
+
+    with running("python3", "-c", _WORDS, str(target), *given) as commands:
+        commands.offer("{}")
+        settle(commands)
+
+    assert json.loads(target.read_text()) == given
+
+
+_WORDS = "import json, sys; json.dump(sys.argv[2:], open(sys.argv[1], 'w'))"
+
+
+_TERMINAL = """
+import sys
+from mldkit.cli.watch_exec import Commands
+READS = '''
+import os
+try:
+    os.read(2, 1)
+except OSError as error:
+    os.write(2, b"refused %d" % error.errno)
+'''
+commands = Commands([sys.executable, "-c", READS])
+commands.offer("{}")
+while commands.is_busy:
+    commands.poll()
+commands.close()
+"""
+
+
+def test_a_command_that_prints_to_a_terminal_cannot_read_what_is_typed_there(
+    tmp_path: Path,
+) -> None:
+    ours, theirs = pty.openpty()
+    file = tmp_path / "program.py"
+    file.write_text(_TERMINAL)
+    child = subprocess.Popen(
+        [sys.executable, str(file)], stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    os.write(ours, b"secret\n")
+    assert child.wait(timeout=60) == 0
+    shown = os.read(ours, 65536)
+    os.close(ours)
+    assert b"refused 9" in shown  # EBADF: it is open for writing alone
 
 
 @forks
@@ -234,6 +300,8 @@ assert launcher.start(b"{}", 0) == b""
 while len(children_of(shell)) < 3:
     time.sleep(0.01)
 family = children_of(shell)
+while all(os.getsid(pid) == shell for pid in family):
+    time.sleep(0.01)
 assert launcher.look_after(LIMIT_NS - 1) == b""
 assert launcher.deadline_ns == LIMIT_NS == 5_000_000_000
 assert launcher.look_after(LIMIT_NS) == KILLED

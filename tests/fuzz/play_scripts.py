@@ -43,7 +43,7 @@ def _script(text: str) -> Script | None:
         return parse_script(text)
     except ScriptError as error:
         hold(error.message.startswith("script:"), "an error has a place")
-        hold(len(error.message) < 1000 and "\n" not in error.message, "an error is one line")
+        hold(len(error.message) < 600 and "\n" not in error.message, "an error is one line")
         return None
 
 

@@ -44,6 +44,7 @@ _MODULES = {
     "netlink": "netlink_messages",
     "tracing": "trace_text",
     "ethtool": "ethtool_answers",
+    "firewall": "firewall_listings",
     "notations": "notations",
 }
 NAMES = tuple(_MODULES)

@@ -7,11 +7,9 @@ and mutation has to find it.
 from __future__ import annotations
 
 import json
-import os
-import re
-import struct
 import subprocess
 import sys
+import tomllib
 from contextlib import contextmanager
 from itertools import islice
 from random import Random
@@ -20,13 +18,13 @@ from unittest import mock
 
 import pytest
 
-from mldkit.lab import topology
-from mldkit.link import ethtool, kernel_tables, netlink, pcapng
+from mldkit.link import capture, ethtool, interfaces, kernel_tables
 from mldkit.model import addresses, codes
+from mldkit.path import firewall
 from mldkit.protocol import script_words
 from mldkit.trace import text as trace_text
 from mldkit.wire import decode_igmp
-from tests.fuzz import found, run
+from tests.fuzz import found, netlink_messages, run
 from tests.fuzz.mutation import inputs, mutated
 from tests.fuzz.pieces import SEPARATOR, join, packed, split
 from tests.fuzz.target import BrokenInvariantError, Target, hold, same
@@ -78,6 +76,11 @@ def _unguarded(parse: Callable[..., object], line: str, *more: object) -> object
     return parse(line.split(), *more)
 
 
+def _unguarded_interfaces() -> Any:
+    """The function without what `understood` has put around it."""
+    return interfaces.interfaces.__wrapped__()  # type: ignore[attr-defined]
+
+
 def _without_empty_names(interface: str, of_set: int, read: Any = ethtool._strings) -> Any:  # noqa: SLF001
     names = read(interface, of_set)
     if "" in names:
@@ -87,7 +90,7 @@ def _without_empty_names(interface: str, of_set: int, read: Any = ethtool._strin
 
 def _plant_in_codes() -> AbstractContextManager[object]:
     """A code that nobody thought of: everything that has a response time goes through it."""
-    fault = _raising(ValueError("planted"), lambda code, **_: code == 0xFF, codes.decode)
+    fault = _raising(ValueError("planted"), lambda code, **_: 0x90 <= code <= 0xFF, codes.decode)
     return mock.patch.object(codes, "decode", fault)
 
 
@@ -98,14 +101,18 @@ def _plant(name: str) -> Iterator[None]:
         "decoder": lambda: mock.patch.object(
             decode_igmp, "_short", side_effect=IndexError("planted")
         ),
-        "captures": lambda: mock.patch.dict(pcapng._SMALLEST, {6: 12}),  # noqa: SLF001
+        "captures": lambda: mock.patch.object(
+            capture, "_not_a_capture", side_effect=KeyError("planted")
+        ),
         "analysis": _plant_in_codes,
         "machines": _plant_in_codes,
         "play": lambda: mock.patch.object(script_words, "_MOST_SHOWN", 1 << 20),
-        "lab": lambda: mock.patch.object(topology, "_NAME", re.compile(r"(?s).*")),
+        "lab": lambda: mock.patch.object(tomllib, "TOMLDecodeError", KeyError),
         "tables": lambda: mock.patch.object(kernel_tables, "_read", _unguarded),
         "netlink": lambda: mock.patch.object(
-            netlink, "_reason", lambda it: os.strerror(-struct.unpack_from("=i", it)[0])
+            netlink_messages,
+            "_READERS",
+            (_unguarded_interfaces, *netlink_messages._READERS[1:]),  # noqa: SLF001
         ),
         "tracing": lambda: mock.patch.object(
             trace_text,
@@ -113,6 +120,9 @@ def _plant(name: str) -> Iterator[None]:
             _raising(ValueError("planted"), lambda it, _: len(it) > 4, trace_text._time_ns),  # noqa: SLF001
         ),
         "ethtool": lambda: mock.patch.object(ethtool, "_strings", _without_empty_names),
+        "firewall": lambda: mock.patch.object(
+            firewall, "_is_named", lambda _, entry: isinstance(entry, dict)
+        ),
         "notations": lambda: mock.patch.object(
             addresses, "_HEX", frozenset("0123456789abcdefABCDEF+ ")
         ),

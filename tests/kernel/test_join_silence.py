@@ -43,6 +43,11 @@ def test_nobody_sends(scene: PathScene) -> None:
     assert {"card", "group", "reverse-path", "socket"} <= set(event["checked"])
 
 
+def test_nobody_sends_to_a_program_without_rights(scene: PathScene) -> None:
+    event = silence(scene, "--user", "nobody")
+    assert event["suspicious"] == []
+
+
 def test_the_reverse_path_drops_what_comes(scene: PathScene) -> None:
     scene.host.sysctl("net.ipv4.conf.eth1.rp_filter", 1)
     event = silence(scene, source="192.0.2.7")

@@ -193,6 +193,7 @@ def test_the_membership_of_another_socket(scene: PathScene, *, takes_all: bool) 
             name = "UdpIgnoredMulti" if family == socket.AF_INET else "Udp6IgnoredMulti"
             seen.assert_dropped(Stage.SOCKET, counter=name)
             assert "IP_MULTICAST_ALL is off" in seen.result(Stage.SOCKET).reason
+            assert "join the group itself" in seen.result(Stage.SOCKET).cure
         member.held.close()
         program.held.close()
         scene.programs.clear()

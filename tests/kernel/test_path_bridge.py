@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import time
 from typing import TYPE_CHECKING
@@ -166,3 +167,34 @@ def test_a_membership_on_the_port_of_a_bridge(bridge: Bridge) -> None:
 
 def _text(group: bytes) -> str:
     return socket.inet_ntop(socket.AF_INET if len(group) == 4 else socket.AF_INET6, group)
+
+
+def test_the_document_tells_what_the_bridge_knows(bridge: Bridge) -> None:
+    scene = bridge.scene
+    scene.program(on="br0").join(GROUP4)
+    bridge.wait_until(lambda: bridge.learned("br0", _text(GROUP4)))
+    scene.host.ip("link set p2 type bridge_slave mcast_router 2")
+    asked = scene.far.mldkit("query", "-i", "eth1", "-4", "--max-response", "100ms")
+    assert asked.returncode == 0, asked.stderr
+    done = scene.host.mldkit("macfilter", "explain", "-i", "eth1", _text(GROUP4), "--json")
+    found = json.loads(done.stdout)["bridge"]
+    assert (found["interface"], found["snooping"], found["querier"]) == ("br0", True, False)
+    assert {"port": "br0", "group": _text(GROUP4), "source": None, "vlan": None} in found["groups"]
+    assert {"eth1", "p2"} <= set(found["router_ports"])
+    (querier,) = (one for one in found["other_queriers"] if one["family"] == "ipv4")
+    assert (querier["address"], querier["port"]) == ("10.9.0.1", "eth1")
+    assert 200 < querier["left_s"] <= 255
+
+
+def test_rules_of_the_bridge_itself(bridge: Bridge) -> None:
+    scene = bridge.scene
+    scene.program(on="br0").join(GROUP4)
+    for command in (
+        "add table bridge t",
+        "add chain bridge t c { type filter hook prerouting priority 0; }",
+        "add rule bridge t c iifname eth1 ip daddr 239.1.2.3 drop",
+    ):
+        assert scene.host.run("nft", command).returncode == 0
+    scene.send().assert_dropped(Stage.NETFILTER)
+    assert scene.host.run("nft", "flush ruleset").returncode == 0
+    scene.send().assert_passes()

@@ -12,6 +12,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 from contextlib import suppress
@@ -176,6 +177,9 @@ def test_one_document_with_json(link: Link) -> None:
         pytest.param("false", id="failing"),
         pytest.param("sh -c 'kill -9 $$'", id="dying"),
         pytest.param("yes", id="noisy"),
+        pytest.param("sh -c 'exec <&- >&- 2>&-; exit 0'", id="closing all"),
+        pytest.param("sh -c 'for i in 1 2 3; do setsid sleep 4321 & done'", id="forking"),
+        pytest.param("sh -c 'kill -9 $PPID'", id="killing its parent"),
     ],
 )
 def test_no_command_stops_the_watch(link: Link, command: str) -> None:
@@ -188,6 +192,31 @@ def test_no_command_stops_the_watch(link: Link, command: str) -> None:
 
     assert watcher.process.poll() is None
     watcher.process.kill()
+
+
+def test_a_launcher_that_a_command_has_stopped_ends_with_the_watch(link: Link) -> None:
+    with tempfile.TemporaryDirectory(prefix="mldkit-stopped-") as folder:
+        Path(folder).chmod(0o777)
+        once = f"sh -c 'mkdir {folder}/once && kill -STOP $PPID'"
+        watcher = begin(link, "--exec-user", "nobody", "--exec", once)
+        (launcher,) = children_of(watcher.process.pid)
+        state = Path(f"/proc/{launcher}/stat")
+        tell_join(link, "239.7.7.1")
+        watcher.wait_for(event="join", group="239.7.7.1")
+        until_true(lambda: state.read_text().rpartition(")")[2].split()[0] == "T")
+        tell_join(link, "239.7.7.2")
+        watcher.wait_for(event="join", group="239.7.7.2")
+
+        watcher.process.kill()
+
+        watcher.process.wait()
+        until_true(lambda: not state.exists() or _is_zombie(launcher))
+
+
+def tell_join(link: Link, group: str) -> None:
+    story = Story()
+    story.report(0, "10.9.0.77", f"TO_EX({group})")
+    tell(link.far, link.interface, story)
 
 
 def test_commands_get_the_events(link: Link, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -149,6 +150,28 @@ def test_a_reader_that_does_not_read_costs_no_frame(silent_link: Link) -> None:
     assert [line["event"] for line in lines] == ["join"] * 3001 + ["end"]
     assert lines[-1]["received"] == lines[-1]["folded"] == 3001
     assert "3,001 packets received: 3,001 folded, 0 dropped by the kernel, 0 left" in words
+
+
+def test_a_terminal_that_nobody_reads_costs_no_frame(silent_link: Link) -> None:
+    link = silent_link
+    ours, theirs = pty.openpty()
+    watcher = subprocess.Popen(
+        ["ip", "netns", "exec", link.near.name, sys.executable, "-m", "mldkit", "watch",
+         "-i", link.interface, "--duration", "6s"],
+        stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TERM": "xterm-256color"},
+    )  # fmt: skip
+    os.close(theirs)
+    until_true(lambda: listeners(link.near) == 1)
+
+    # Each picture of so many hosts is longer than what waits in a terminal.
+    for first in range(0, 2000, 50):
+        send(link, reports(50, first=first))
+    _, words = watcher.communicate(timeout=LONG_S)
+    os.close(ours)
+
+    assert watcher.returncode == 0
+    assert "2,000 packets received: 2,000 folded, 0 dropped by the kernel, 0 left" in words
 
 
 def test_a_reader_that_never_reads_does_not_keep_it_from_its_end(silent_link: Link) -> None:

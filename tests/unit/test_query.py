@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 
+from mldkit import query as query_job
 from mldkit.errors import LinkError
 from mldkit.model.addresses import parse, text
 from mldkit.model.datagram import Datagram, Frame
@@ -319,3 +320,27 @@ def test_the_own_query_coming_back_is_no_other_querier() -> None:
     result = ask([(1, encode_frame(QUERY4))], QUERY4)
 
     assert result.other_queries == []
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_answers_beyond_all_measure_are_counted(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(query_job, "MOST_ANSWERS", most)
+    script = [
+        (20 + number, sent(Report((is_in(G4, "10.0.0.9"),)), "224.0.0.22", f"10.9.0.{number + 2}"))
+        for number in range(2)
+    ]
+
+    result = ask(script)
+
+    assert (len(result.answers), result.left_out) == (most, 2 - most)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_other_queriers_beyond_all_measure_are_not_kept(
+    most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_job, "MOST_OTHER_QUERIES", most)
+    general = Query(3, bytes(4), 10, False, 2, 125)
+    script = [(20 + one, sent(general, "224.0.0.1", f"10.9.0.{one + 2}")) for one in range(2)]
+
+    assert len(ask(script).other_queries) == most

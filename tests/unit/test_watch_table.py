@@ -12,7 +12,6 @@ from mldkit.analysis.engine import Analysis
 from mldkit.link import device
 from mldkit.link.interfaces import Interface
 from mldkit.model.units import SECOND
-from mldkit.render.outbox import Outbox
 from mldkit.render.watch_table import EVENTS_SHOWN, LiveTable
 from mldkit.testing.story import EPOCH_NS, Story
 from mldkit.watch import LinkEvent, Watch
@@ -75,7 +74,7 @@ def screen(story: Story, second: float, *, height: int, width: int = 100) -> lis
     """Return the lines that stand on a screen at a second of a story."""
     console = Console(file=io.StringIO(), width=width, height=height, highlight=False)
     watch = Watch("eth1", Silent(), lambda _: None)
-    table = LiveTable(watch, Outbox(1), console)
+    table = LiveTable(watch, console)
     watch.analysis = Analysis(listener=table.tell, with_data=False)
     for frame in story.in_order():
         watch.analysis.see(frame)
@@ -145,7 +144,7 @@ def test_the_last_events_stand_below_with_control_characters_escaped() -> None:
     assert sum(" join " in line for line in lines) == 3
 
     watch = Watch("eth1", Silent(), lambda _: None)
-    table = LiveTable(watch, Outbox(1), Console(file=io.StringIO(), width=90, height=40))
+    table = LiveTable(watch, Console(file=io.StringIO(), width=90, height=40))
     for number in range(EVENTS_SHOWN + 3):
         table.tell(LinkEvent(EPOCH_NS, "eth\x1b[31m1", "down", 0, f"went down {number}"))
     console = Console(file=io.StringIO(), width=90, height=40)

@@ -16,22 +16,23 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 COUNT = 200_000
 MOST_MB = 256
-MOST_MB_MORE = 12
+MOST_MB_MORE = 20
 """In the second half: by then a flood has taken what it takes, but for what allocators do."""
 BLIND = "general_query"
+# Hosts drop an MLD report with another hop limit, so that nobody is member by it.
 GONE = "general_query,unknown_type,bad_report,join_and_leave"
 
 
-def flood(kinds: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.unit.analysis.flood", kinds, str(COUNT)]
+def flood(kinds: str, family: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "tests.unit.analysis.flood", kinds, str(COUNT), family]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     found: dict[str, Any] = json.loads(ran.stdout)
     return found
 
 
-@pytest.mark.parametrize("kinds", [BLIND, GONE], ids=["blind", "gone"])
-def test_the_next_join_is_told_and_memory_stays(kinds: str) -> None:
-    found = flood(kinds)
+@pytest.mark.parametrize(("kinds", "family"), [(BLIND, "igmp"), (GONE, "mld")])
+def test_the_next_join_is_told_and_memory_stays(kinds: str, family: str) -> None:
+    found = flood(kinds, family)
 
     assert found["messages"] == COUNT
     assert found["joins"] == 1

@@ -27,7 +27,6 @@ SMALL = {what: max(count // 500, 20) for what, count in MOST_LIVE.items()} | {
     limits.QUERIERS: 40,
 }
 """Bounds that a small flood goes far beyond."""
-MOST_GROWTH = 1.05
 HOSTS = 10
 SPACE_NS = 10 * MILLISECOND
 """So far apart that a flood lasts longer than whatever is awaited for seconds."""
@@ -129,8 +128,45 @@ def test_what_is_kept_does_not_grow_and_the_next_join_is_told(
     site.flood(kind, FEW, FEW)
     site.told.clear()
 
-    assert kept(site.analysis) < MOST_GROWTH * first + 200
+    # Whatever is kept of each message is one object at least, mostly ten.
+    assert kept(site.analysis) < first + FEW // 2
     assert len(before) == HOSTS
     assert site.real_members() == before
     (event,) = site.joins(200)
     assert (event.host, event.group) == (Stage(site.family).host(50), Stage(site.family).group(200))
+
+
+def test_links_on_which_nothing_happens_any_more_are_given_back() -> None:
+    site = Site(FAMILIES["igmp"], dict(MOST_LIVE))
+    site.settle(3)
+    site.flood("vlan", 0, 400)
+    assert len(site.analysis.links) == 401
+
+    for _ in range(4):
+        site.settle(5)
+
+    # Those of before, on which hosts still answer.
+    assert len(site.analysis.links) == 1
+    assert len(site.real_members()) == HOSTS
+    assert site.analysis.room.stays.taken == HOSTS
+
+
+def test_after_a_flood_of_everything_all_room_is_given_back() -> None:
+    site = Site(FAMILIES["mld"])
+    site.settle(3)
+    for kind in KINDS:
+        site.flood(kind, 0, 60)
+    # A query or two may have said that memberships live for long.
+    for _ in range(60):
+        site.pass_on(600)
+
+    room = site.analysis.room
+    assert (room.stays.taken, room.reserved, room.reserved_hosts, room.reserved_links) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    assert (room.past_stays, room.open_specific) == (0, 0)
+    kept_of = room.kept()
+    assert [what for what in ("repeats", "recent", "leaves") if kept_of.get(what)] == []

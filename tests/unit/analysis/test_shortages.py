@@ -141,7 +141,7 @@ def test_what_is_left_out_of_several_links_names_none(family: Family) -> None:
 def test_the_table_has_a_line_as_long_as_something_is_left_out(family: Family) -> None:
     watch = Watch(NAME, Scripted(ALWAYS_UP), lambda _: None)
     console = Console(width=160, height=30, record=True)
-    table = LiveTable(watch, Outbox(1), console)
+    table = LiveTable(watch, console, Outbox(1))
     watch.analysis.most = STAYS
     watch.analysis.start()
     site = Site(family, STAYS)

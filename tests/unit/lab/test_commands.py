@@ -9,7 +9,7 @@ import tomllib
 import pytest
 
 from mldkit.lab import catalogue, commands, topology
-from tests.unit.lab.test_topology import GOOD
+from tests.unit.lab.test_topology import GOOD, VARIANTS
 
 
 def test_the_commands_come_in_an_order_that_captures_the_first_frame() -> None:
@@ -54,3 +54,13 @@ def test_the_printed_commands_are_a_script_that_a_shell_takes(entry: catalogue.L
 
     subprocess.run(["sh", "-n", "-c", script], check=True)
     subprocess.run(["sh", "-n", str(entry.folder / "solution.sh")], check=True)
+
+
+def test_the_variant_of_the_seed_comes_last() -> None:
+    found = topology.parse(tomllib.loads(GOOD + VARIANTS), "lab.toml")
+
+    assert commands.build(found, 0).setup[1:] == ("ip netns exec h1 true 1",)
+    assert commands.build(found, 5).setup[1:] == (
+        "ip netns exec sw true 2",
+        "ip netns exec h1 true 3",
+    )

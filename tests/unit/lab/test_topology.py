@@ -150,3 +150,40 @@ def test_each_lab_has_a_lesson_hints_and_a_check_for_every_question(
         assert f"Question `{question}`" in " ".join(entry.readme.split())
     for part in ("**Goal**", "## Steps", "## What to conclude", "## Where in the kernel"):
         assert part in entry.readme
+
+
+VARIANTS = """
+[[variants]]
+name = "one"
+setup.h1 = ["true 1"]
+[[variants]]
+name = "two"
+setup.sw = ["true 2"]
+setup.h1 = ["true 3"]
+"""
+
+
+def test_a_seed_chooses_a_variant_and_the_same_one_again() -> None:
+    found = parsed(GOOD + VARIANTS)
+
+    names = [variant.name for seed in range(4) if (variant := found.variant(seed)) is not None]
+    assert names == ["one", "two", "one", "two"]
+    assert found.variants[1].setup == (("sw", "true 2"), ("h1", "true 3"))
+    assert parsed(GOOD).variant(3) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('name = "one"', "", "variants[0].name: is missing"),
+        ("setup.h1", "setup.h9", "variants[0].setup.h9: 'h9' is none of: h1, sw"),
+        ('["true 1"]', '"true 1"', "variants[0].setup.h1: is not a list"),
+        ('["true 1"]', '["true \'1"]', "is no command"),
+        ("setup.h1", "set.h1", "variants[0].set: no such key"),
+    ],
+)
+def test_a_variant_that_makes_no_sense_is_named(old: str, new: str, message: str) -> None:
+    with pytest.raises(LabError) as caught:
+        parsed(GOOD + VARIANTS.replace(old, new, 1))
+
+    assert message in caught.value.message

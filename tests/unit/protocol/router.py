@@ -10,7 +10,7 @@ from mldkit.model.messages import GroupRecord, Leave, LegacyReport, Query, Recor
 from mldkit.model.units import SECOND
 from mldkit.protocol.querier import Querier
 from mldkit.protocol.querier_events import Elected, MembershipChanged
-from mldkit.protocol.querier_groups import ROOM, Room
+from mldkit.protocol.querier_room import ROOM, Room
 from mldkit.protocol.querier_settings import QuerierSettings
 from mldkit.protocol.variables import Variables
 from mldkit.testing.addressing import Addressing, numbers_of

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from mldkit.link.capture import open_capture
-from mldkit.model.addresses import parse
+from mldkit.model.addresses import consecutive, parse
 from mldkit.model.datagram import Datagram, Decoded, Frame
 from mldkit.model.family import IGMP, MLD
-from mldkit.model.messages import Query, Report
+from mldkit.model.messages import GroupRecord, Query, RecordType, Report
 from mldkit.model.units import SECOND
 from mldkit.play import simulate
+from mldkit.protocol.answers import MOST_ASKED
 from mldkit.protocol.host import Host, HostOptions
 from mldkit.protocol.script_parser import parse_script
 from mldkit.protocol.timer import Draws, Grid, Timer, Timers
@@ -209,3 +211,23 @@ def test_a_packet_whose_ipv4_header_is_damaged_is_not_delivered(octet: int) -> N
     host.receive(found, 100 * SECOND)
 
     assert (host.deadline_ns is None) == bool(octet)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_questions_for_sources_without_end_are_answered_with_the_whole_state(more: int) -> None:
+    host = make_host("rfc")
+    host.poll(60 * SECOND)
+    group = GROUPS[1]
+    sources = consecutive(parse("10.1.0.0"), MOST_ASKED + more)
+    for first in range(0, len(sources), 256):
+        question = Query(3, group, 100, robustness=2, sources=tuple(sources[first : first + 256]))
+        datagram = replace(QUERY, destination=group, message=question)
+        found = decode(Frame(encode_frame(datagram)))
+        assert isinstance(found, Decoded)
+        host.receive(found, 60 * SECOND)
+
+    sent = [one.message for one in host.poll(80 * SECOND) if one.source == parse("10.9.0.2")]
+    records = [record for one in sent if isinstance(one, Report) for record in one.records]
+    told = {record.type for record in records if record.group == group}
+    assert told == {RecordType.IS_EX if more else RecordType.IS_IN}
+    assert GroupRecord(RecordType.IS_EX, group) in records or not more

@@ -8,7 +8,9 @@ import pytest
 
 from mldkit.model.family import IGMP, MLD, Family
 from mldkit.model.messages import GroupRecord, RecordType, Report
-from mldkit.protocol.querier_groups import Room
+from mldkit.model.units import SECOND
+from mldkit.protocol.querier_events import RoomChanged
+from mldkit.protocol.querier_room import QUIET_NS, Room
 from tests.unit.protocol.router import Router
 
 if TYPE_CHECKING:
@@ -57,14 +59,67 @@ def test_groups_beyond_all_measure_are_left_out_and_room_comes_back() -> None:
     assert len(list(router.querier.members(router.now_ns))) == ROOM.groups
     assert router.querier.left_out == 100
 
+    # Those that were reported first went first.
+    kept = {member.group for member in router.querier.members(router.now_ns)}
+    assert kept == {record.group for record in spoofed[100:]}
+
     router.run(200)
-    report(router, spoofed[:1])
-    router.run(300)
     report(router, spoofed[-1:])
+    router.run(300)
+    report(router, spoofed[:1])
 
     assert router.querier.left_out == 100
     members = router.querier.members(router.now_ns)
-    assert [member.group for member in members] == [spoofed[0].group, spoofed[-1].group]
+    assert [member.group for member in members] == [spoofed[-1].group, spoofed[0].group]
+
+
+@pytest.mark.parametrize("answers", [1, 2])
+def test_a_group_that_was_reported_to_two_questions_outlives_any_flood(
+    family: Family, answers: int
+) -> None:
+    router = Router(family, room=ROOM)
+    real = GroupRecord(RecordType.IS_EX, router.group(1))
+    report(router, [real])
+    for number in range(answers):
+        router.run(125 * (number + 1))
+        report(router, [real])
+    spoofed = list(groups(router, ROOM.groups + 100))[1:]
+
+    flood(router, [GroupRecord(RecordType.IS_EX, one) for one in spoofed], at_once=60)
+
+    kept = {member.group for member in router.querier.members(router.now_ns)}
+    assert (real.group in kept) == (answers == 2)
+    assert len(kept) == ROOM.groups
+
+
+def test_no_more_than_half_of_the_room_is_reserved(family: Family) -> None:
+    router = Router(family, room=ROOM)
+    first = [GroupRecord(RecordType.IS_EX, one) for one in groups(router, ROOM.groups)]
+    for number in range(3):
+        flood(router, first, at_once=60)
+        router.run(125 * (number + 1))
+    later = list(groups(router, 3 * ROOM.groups))[2 * ROOM.groups :]
+
+    flood(router, [GroupRecord(RecordType.IS_EX, one) for one in later], at_once=60)
+
+    kept = {member.group for member in router.querier.members(router.now_ns)}
+    assert len(kept & {record.group for record in first}) == ROOM.groups // 2
+    assert len(kept) == ROOM.groups
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_no_room_is_an_event_and_room_again_another(family: Family, more: int) -> None:
+    router = Router(family, room=ROOM)
+    records = [GroupRecord(RecordType.IS_EX, one) for one in groups(router, ROOM.groups + more)]
+    flood(router, records, at_once=60)
+    begun_ns = router.now_ns
+    router.run(QUIET_NS / SECOND + 1)
+
+    told = [event for event in router.events if isinstance(event, RoomChanged)]
+    assert [(event.is_over, event.left_out) for event in told] == [(False, 1), (True, 1)][
+        : 2 * more
+    ]
+    assert all(event.since_ns == begun_ns for event in told)
 
 
 def test_sources_of_one_group_have_an_end(family: Family) -> None:
