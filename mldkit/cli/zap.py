@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, add_interface, duration, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.rights import add_user, settle
 from mldkit.errors import UsageError
 from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import family_of
@@ -89,6 +90,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="exit 1 where a channel goes on longer than T after its leave (default: 200ms)",
     )
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_user(parser)
     add_format(parser)
 
 
@@ -114,7 +116,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             link, viewers = _virtual_viewers(device, orders, seed, stack)
         zapper = Zapper(link, viewers, groups)
-        zapper.on_frame = _writer(args, stack)
+        zapper.on_frame = settle(args, stack)
         total = (args.count + 1) * args.watch_ns / SECOND
         switches = counted(args.count, "switch", "switches")
         note(args, f"note: {switches} take {total:.0f} s; Ctrl-C ends it with the sums")
@@ -228,11 +230,3 @@ def _virtual_viewers(
         return Viewer(population.residents[number].mac, join, leave, orders[number])
 
     return Link(listen, clock.now_ns, clock.wall_ns), list(map(viewer, range(len(hosts))))
-
-
-def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[..., None] | None:
-    if args.write is None:
-        return None
-    from mldkit.link.capture_writer import CaptureWriter
-
-    return stack.enter_context(CaptureWriter(args.write)).write
