@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.qemu
 
 ROOT = Path(__file__).resolve().parents[2]
-JOINS = 1200
+JOINS = 600
 NICS = (
     Nic("e1000e", parse_mac("02:00:00:00:00:02")),
     Nic("e1000e", parse_mac("02:00:00:00:00:01")),
