@@ -115,7 +115,11 @@ class Standing:
 
 
 class QuerierJob:
-    """A querier that runs on a device; use it as a context manager."""
+    """A querier that runs on a device; use it as a context manager.
+
+    It has more methods than a class should, because it is asked how things stand, for people and in
+    documents, beside what it does.
+    """
 
     def __init__(
         self,
@@ -174,6 +178,10 @@ class QuerierJob:
         now_ns = self._runner.now_ns
         self.querier.start(now_ns)
         self._runner.run(None if duration_ns is None else now_ns + duration_ns)
+
+    def stop(self) -> None:
+        """Let `listen` or `run` return soon, between two messages; a signal handler may call it."""
+        self._runner.stop()
 
     def end(self) -> Account:
         """Take in what came before, send nothing more, and return what became of all frames."""

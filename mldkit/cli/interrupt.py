@@ -52,6 +52,8 @@ class SignalInterrupt:
         self.came = False
         self.came_ns = 0
         """When the first one came, by that clock."""
+        self.stop: Callable[[], None] | None = None
+        """What ends the work in order when the first one comes."""
         self.exit_code = 0
         """That of a verb that runs until it is told to end: 0 after SIGTERM, 130 after Ctrl-C."""
         self._now_ns = now_ns
@@ -98,5 +100,7 @@ class SignalInterrupt:
         self.came = True
         if number == signal.SIGINT:
             self.exit_code = INTERRUPTED
+        if self.stop is not None and not is_second:
+            self.stop()
         if self._is_reading or is_second:
             raise KeyboardInterrupt

@@ -90,8 +90,8 @@ class VerbParser(Parser):
                 found, extra = self.parse_known_intermixed_args(args, namespace)
         finally:
             self._is_inside = False
-        # An empty word would leave nothing to see.
-        words = " ".join(word or "''" for word in extra)
+        # Of an empty word nothing would be seen.
+        words = " ".join(word if word.strip() else repr(word) for word in extra)
         if _GLOBAL_OPTIONS.intersection(extra):
             _complain(
                 f"unrecognized arguments: {words}",
@@ -236,7 +236,8 @@ def _complain(message: str, *, hint: str | None = None) -> None:
     from mldkit.render.terminal import printable  # only errors need it
 
     if len(message) > _MOST_SHOWN:
-        message = f"{message[:_MOST_SHOWN]}..."
+        # The beginning names the argument, the end says what is wrong.
+        message = f"{message[: _MOST_SHOWN // 2]} ... {message[-_MOST_SHOWN // 2 :]}"
     streams.say(f"mldkit: {printable(message)}")
     if hint:
         streams.say(f"hint: {printable(hint)}")

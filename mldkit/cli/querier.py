@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli import background
 from mldkit.cli.arguments import add_format, add_interface, add_source, duration, whole_number
-from mldkit.cli.interrupt import end_when_told, exit_code
+from mldkit.cli.interrupt import SignalInterrupt
 from mldkit.cli.rights import add_user, settle
 from mldkit.cli.version_options import add_versions, versions_given
 from mldkit.errors import LinkError, MldkitError, UsageError
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
     from mldkit.model.family import Family
     from mldkit.origin import Origin
-    from mldkit.querier import QuerierHeard
+    from mldkit.querier import QuerierHeard, QuerierJobEvent
 
 EPILOG = """\
 examples:
@@ -210,41 +210,47 @@ def _serve(args: argparse.Namespace, setup: _Setup, ready: Ready) -> int:
     from mldkit.querier import QuerierJob
     from mldkit.render.querier import QuerierOutput
 
-    # `timeout`, labs and service managers end it so: what was learned is worth as much.
-    end_when_told()
     end_without_reader()
+    signals = SignalInterrupt()
+
+    def tell(event: QuerierJobEvent) -> None:
+        # Somebody may read so slowly that it never ends: a signal cuts that, and nothing else.
+        with signals.reading():
+            output.tell(event)
+
     output = QuerierOutput(args)
     stays = args.standby or args.take_over
-    interrupt: KeyboardInterrupt | None = None
     failure: MldkitError | None = None
     heard: tuple[QuerierHeard, ...] = ()
-    with ExitStack() as stack:
+    with signals.heard(), ExitStack() as stack:
         device = stack.enter_context(PacketSocket(args.interface))
         writer = settle(args, stack)
-        job = stack.enter_context(QuerierJob(device, setup.addresses, output.tell, writer))
+        job = stack.enter_context(QuerierJob(device, setup.addresses, tell, writer))
         output.job = job
+        signals.stop = job.stop
         for line in _announcement(args, setup):
             note(args, f"note: {line}")
         for line in device.notes:
             detail(args, f"note: {line}")
         try:
-            with waiting(args, args.listen_ns, "listening"):
-                heard = job.listen(args.listen_ns, to_the_end=stays)
-            if stays or not heard:
+            if not signals.came:
+                with waiting(args, args.listen_ns, "listening"):
+                    heard = job.listen(args.listen_ns, to_the_end=stays)
+            if not signals.came and (stays or not heard):
                 ready()
                 job.run(args.hold_ns)
-        except KeyboardInterrupt as signalled:
-            interrupt = signalled
+        except KeyboardInterrupt:
+            pass  # twice, or while nobody took what it says
         except BrokenPipeError:
             pass  # nobody reads the events: it ends, and standard error has the sums
         except MldkitError as error:
             failure = device.ended_by(error)
-        if heard and not stays:
+        if heard and not stays and not signals.came:
             raise _refusal(args.interface, heard, setup)
-        output.finish(job, job.end(), is_partial=bool(interrupt or failure))
+        output.finish(job, job.end(), is_partial=bool(signals.came or failure))
     if failure is not None:
         raise failure
-    return 0 if interrupt is None else exit_code(interrupt)
+    return signals.exit_code
 
 
 _RANKS = {

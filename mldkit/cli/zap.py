@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.cli.arguments import add_format, add_interface, duration, group_spec, whole_number
 from mldkit.cli.interrupt import INTERRUPTED, end_in_order
+from mldkit.cli.rights import add_user, settle
 from mldkit.errors import UsageError
 from mldkit.model.addresses import is_reportable, text
 from mldkit.model.family import family_of
@@ -42,6 +43,8 @@ exit codes: 0 done, 1 a channel went on longer than --fast-leave allows, 2 wrong
 """
 
 _MOST_CHANNELS = 10_000
+_LATER = ("mldkit.render.zap", "mldkit.zap.zapper", "mldkit.link.membership")
+"""Modules that are imported when nothing may be read any more."""
 _FAST_NS = 200 * MILLISECOND
 
 
@@ -88,7 +91,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="T",
         help="exit 1 where a channel goes on longer than T after its leave (default: 200ms)",
     )
+    parser.add_argument(
+        "--plot", metavar="FILE.png|.svg", help="also write a picture: the shares of the delays"
+    )
     parser.add_argument("-w", dest="write", metavar="FILE", help="write what is seen as pcapng")
+    add_user(parser)
     add_format(parser)
 
 
@@ -96,6 +103,11 @@ def run(args: argparse.Namespace) -> int:
     """Switch, measure, print; return 1 where --fast-leave is not met."""
     if args.write == "-":
         raise UsageError("argument -w: standard output carries the result", hint="name a file")
+    if args.plot is not None:
+        from mldkit.render.pictures import paper
+
+        paper.format_of(args.plot)
+        paper.require()
     groups = _channels(args)
     seed = secrets.randbits(32) if args.seed is None else args.seed
     orders = [order_of(args, groups, seed + number) for number in range(args.members or 1)]
@@ -114,13 +126,17 @@ def run(args: argparse.Namespace) -> int:
         else:
             link, viewers = _virtual_viewers(device, orders, seed, stack)
         zapper = Zapper(link, viewers, groups)
-        zapper.on_frame = _writer(args, stack)
+        zapper.on_frame = settle(args, stack, *_LATER)
         total = (args.count + 1) * args.watch_ns / SECOND
         switches = counted(args.count, "switch", "switches")
         note(args, f"note: {switches} take {total:.0f} s; Ctrl-C ends it with the sums")
         zapper.run(args.watch_ns)
         dropped = device.statistics().dropped
     is_slow = print_result(args, zapper.switches, dropped, is_partial=zapper.is_interrupted)
+    if args.plot is not None:
+        from mldkit.render.pictures import switches as picture
+
+        picture.save(zapper.switches, args.plot)
     if zapper.is_interrupted:
         return INTERRUPTED
     return int(is_slow)
@@ -228,11 +244,3 @@ def _virtual_viewers(
         return Viewer(population.residents[number].mac, join, leave, orders[number])
 
     return Link(listen, clock.now_ns, clock.wall_ns), list(map(viewer, range(len(hosts))))
-
-
-def _writer(args: argparse.Namespace, stack: ExitStack) -> Callable[..., None] | None:
-    if args.write is None:
-        return None
-    from mldkit.link.capture_writer import CaptureWriter
-
-    return stack.enter_context(CaptureWriter(args.write)).write

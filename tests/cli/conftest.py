@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     Capture = Callable[..., str]
 
 
+@pytest.fixture(autouse=True)
+def _keeps_its_rights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let commands that run in the process of the tests leave it what the next tests need."""
+    monkeypatch.setattr("mldkit.link.rights.give_up", lambda *_, **__: None)
+
+
 @pytest.fixture
 def capture(tmp_path: Path) -> Capture:
     """Write frames to a file and return its name."""

@@ -113,7 +113,11 @@ def test_a_dry_run_prints_commands_and_starts_nothing(capsys: pytest.CaptureFixt
     ("arguments", "code", "line"),
     [
         (["start", "nonsense"], 2, "mldkit: LAB 'nonsense': no such lab"),
-        (["show", "9" * 5000], 2, f"mldkit: LAB '{'9' * 5000}': no such lab"),
+        (
+            ["show", "9" * 5000],
+            2,
+            f"mldkit: LAB '{'9' * 495} ... {'9' * 486}': no such lab",
+        ),
         (["check"], 3, "mldkit: no lab runs"),
         (["check", "join"], 3, "mldkit: join: this lab does not run"),
         (["exec", "h1"], 2, "mldkit: no command"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 import pytest
 
@@ -10,9 +12,13 @@ from mldkit.cli.main import build_parser, main
 from mldkit.cli.zap import order_of
 from mldkit.model.addresses import parse
 from mldkit.model.units import MILLISECOND, SECOND
+from mldkit.render.pictures.switches import save
 from mldkit.render.zap import switch_json, text_lines
 from mldkit.zap.channel import Viewing
 from mldkit.zap.switch import Switch
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GROUPS = tuple(map(parse, ("239.10.1.1", "239.10.1.2", "239.10.1.3")))
 
@@ -83,3 +89,21 @@ def test_what_is_not_known_is_null() -> None:
     unknown = ("join_delay_ms", "leave_delay_ms", "overlap_ms", "key_frame_ms", "lost", "gaps")
     assert [document[name] for name in unknown] == [None] * 6
     assert switch_json(switch(5, None))["leave_delay_ms"] is None
+
+
+@pytest.mark.parametrize("name", ["delays.png", "delays.svg"])
+def test_the_picture_shows_how_many_were_measured(name: str, tmp_path: Path) -> None:
+    file = tmp_path / name
+    save([switch(number, None if number % 2 else 2000) for number in range(1, 11)], str(file))
+    octets = file.read_bytes()
+    if name.endswith("png"):
+        assert octets.startswith(b"\x89PNG")
+    else:
+        words = "".join(ElementTree.fromstring(octets).itertext())  # noqa: S314 (our own)
+        assert "Join delay, 10 of 10 switches" in words
+        assert "Leave delay, 5 of 10 switches" in words
+
+
+def test_another_ending_of_a_picture_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["zap", "-i", "lo", "239.1.1.1+2", "--plot", "delays.txt"]) == 2
+    assert "delays.txt" in capsys.readouterr().err

@@ -12,6 +12,7 @@ import contextlib
 import io
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -96,6 +97,8 @@ def command_lines(draw: st.DrawFn, verb: str) -> list[str]:
 def run(words: list[str]) -> tuple[object, str]:
     said, output = io.StringIO(), io.StringIO()
     with (
+        # The process of the tests needs its rights for the next ones.
+        patch("mldkit.link.rights.give_up"),
         TemporaryDirectory() as folder,
         contextlib.chdir(folder),
         contextlib.redirect_stderr(said),
