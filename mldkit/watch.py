@@ -29,6 +29,7 @@ from mldkit.wire.rules import ERROR
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from mldkit.analysis.facts import LinkKey
     from mldkit.analysis.limits import LeftOut
     from mldkit.analysis.result import AnalysisResult
     from mldkit.link.account import Account
@@ -207,9 +208,23 @@ class Watch:
 
 def _as_of_then(event: Event, feed: LiveFeed) -> Event:
     """Return an event with the name and the clock of its moment."""
-    link = event.link._replace(interface=feed.name_at(event.time_ns))
-    found = event.finding
+    found, left_out = event.finding, event.left_out
     if found is not None and found.link is not None and found.time_ns is not None:
-        begun = found.link._replace(interface=feed.name_at(found.time_ns))
-        found = replace(found, link=begun, time_ns=feed.wall_ns(found.time_ns))
-    return replace(event, time_ns=feed.wall_ns(event.time_ns), link=link, finding=found)
+        link = _named(found.link, feed, found.time_ns)
+        found = replace(found, link=link, time_ns=feed.wall_ns(found.time_ns))
+    if left_out is not None:
+        since_ns, last_ns = feed.wall_ns(left_out.since_ns), feed.wall_ns(left_out.last_ns)
+        place = left_out.link and _named(left_out.link, feed, left_out.last_ns)
+        left_out = replace(left_out, link=place, since_ns=since_ns, last_ns=last_ns)
+    return replace(
+        event,
+        time_ns=feed.wall_ns(event.time_ns),
+        link=_named(event.link, feed, event.time_ns),
+        finding=found,
+        left_out=left_out,
+    )
+
+
+def _named(link: LinkKey, feed: LiveFeed, time_ns: int) -> LinkKey:
+    """Return a link with the name that its interface had at a time."""
+    return link if link.interface is None else link._replace(interface=feed.name_at(time_ns))

@@ -102,7 +102,7 @@ def _tree(acts: list[Act]) -> Iterator[str]:
         if act not in alike[_MOST_BY_HAND:]:
             yield from act_lines(act, dated=False)
     if alike[_MOST_BY_HAND:]:
-        yield alike_line(alike[_MOST_BY_HAND:])
+        yield alike_line(len(alike) - _MOST_BY_HAND, alike[-1])
     yield "```"
 
 

@@ -56,9 +56,9 @@ class Backlog:
         """Take in a task, which is begun when those before it are done."""
         self._tasks.append(task)
 
-    def work(self, most: int = PIECE) -> None:
-        """Do as much as looking at so many rows."""
-        tasks = self._tasks
+    def work(self) -> None:
+        """Do as much as looking at the rows of a piece."""
+        tasks, most = self._tasks, PIECE
         while tasks:
             for steps in tasks[0]:
                 self._looked_at += steps

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
 
 
+_MOST_KNOWN = 500_000
+"""Hosts whose groups are known: as many as an analysis has members."""
+
+
 class Choice:
     """What somebody asked about.
 
@@ -41,11 +45,17 @@ class Choice:
     def member(self, link: LinkKey, host: Host, group: Address) -> None:
         """Take in that a host is in a group."""
         address = host_address(host)
+        if len(self._groups_of) >= _MOST_KNOWN:
+            # Then findings are about those chosen unless they say otherwise.
+            self._groups_of.clear()
+            self._hosts_of.clear()
         self._groups_of.setdefault((link, address), set()).add(group)
         self._hosts_of.setdefault((link, group), set()).add(address)
 
     def querier(self, link: LinkKey, address: Address) -> None:
         """Take in who queries."""
+        if len(self._queriers) >= _MOST_KNOWN:
+            self._queriers.clear()
         self._queriers.add((link, address))
 
     def names(self, group: Address, host: Host) -> bool:

@@ -63,7 +63,7 @@ def judge(
 ) -> None:
     """D-49."""
     silent = {
-        key: [one.stream for one in silent_talkers(audience, devices[key])]
+        key: {id(one.stream) for one in silent_talkers(audience, devices[key])}
         for key, audience in audiences.items()
         if len(links) > 1
     }
@@ -90,7 +90,7 @@ def _find(
     row: Row,
     link: LinkState,
     places: Iterable[Audience],
-    silent: Mapping[LinkKey, list[Stream]],
+    silent: Mapping[LinkKey, set[int]],
 ) -> _Missed | None:
     """Return what a member misses that is on another link of the same capture.
 
@@ -103,7 +103,7 @@ def _find(
         streams = [one for one in other.streams.get(row.group, ()) if _is_missed(row, one)]
         if state is link or not streams:
             continue
-        halves = [one for one in streams if any(one is half for half in silent[state.key])]
+        halves = [one for one in streams if id(one) in silent[state.key]]
         other.explained.update(map(id, halves))
         is_heard = any(is_waiting(one, streams[0]) for one in other.stays[row.group])
         if halves or not is_heard:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mldkit.analysis.ledger import Ledger
     from mldkit.analysis.stays import Row
     from mldkit.analysis.streams import Stream
+    from mldkit.model.addresses import Address
 
 _LEAST_ASKED = 2
 _OTHERS = 2
@@ -36,29 +37,45 @@ _DDS_FIRST, _DDS_DOMAIN, _DDS_DOMAINS = 7400, 250, 233
 """Ports of discovery and of user data of a domain follow each other (DDSI-RTPS 2.5 §9.6.1.1)."""
 
 
+class Reporter:
+    """What a device reports, all its stays together."""
+
+    __slots__ = ("groups", "reports", "versions")
+
+    def __init__(self) -> None:
+        self.groups: set[Address] = set()
+        self.reports = 0
+        self.versions: set[int | None] = set()
+
+    def add(self, row: Row) -> None:
+        """Take in a stay."""
+        self.groups.add(row.group)
+        self.reports += row.reports
+        self.versions.add(row.version)
+
+
 class Devices:
     """Which groups a device reports, by its address and its MAC."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
         self._rows = rows
-        self._by_host: dict[Host, list[Row]] = {}
-        self._by_mac: dict[bytes, list[Row]] = {}
+        self._by_host: dict[Host, Reporter] = {}
+        self._by_card: dict[tuple[bytes, bytes], Reporter] = {}
 
-    def of(self, stream: Stream) -> list[Row]:
-        """Return the stays of the device that sends a stream; a router sends for others."""
+    def of(self, stream: Stream) -> Reporter | None:
+        """Return what the device reports that sends a stream; a router sends for others."""
         if not self._by_host:
             # Made when somebody asks: there may be half a million stays.
             for row in self._rows:
-                self._by_host.setdefault(row.host, []).append(row)
-                if row.mac is not None:
-                    self._by_mac.setdefault(row.mac, []).append(row)
-        rows = self._by_host.get(stream.source)
-        if rows is not None or len(stream.source) == 4 or stream.mac is None:
-            return rows or []
+                self._by_host.setdefault(row.host, Reporter()).add(row)
+                if row.mac is not None and len(row.host) == 16:
+                    self._by_card.setdefault((row.mac, row.host[8:]), Reporter()).add(row)
+        found = self._by_host.get(stream.source)
+        if found is not None or len(stream.source) == 4 or stream.mac is None:
+            return found
         # An IPv6 host may report from another address than it sends data from. Both have its
         # interface identifier; else it may be a router, which sends for others.
-        own = self._by_mac.get(stream.mac, ())
-        return [row for row in own if row.host[8:] == stream.source[8:]]
+        return self._by_card.get((stream.mac, stream.source[8:]))
 
 
 class Silent(NamedTuple):
@@ -92,11 +109,12 @@ def silent_talkers(audience: Audience, devices: Devices) -> list[Silent]:
                 continue
             own = devices.of(stream)
             if (
-                own
+                own is not None
                 and not audience.traffic.is_router(stream)
-                and all(row.group != group for row in own)
-                and sum(row.reports for row in own) >= _LEAST_ASKED
-                and all(row.version == current for row in (*own, *audience.stays[group]))
+                and group not in own.groups
+                and own.reports >= _LEAST_ASKED
+                and own.versions == {current}
+                and all(row.version == current for row in audience.stays[group])
             ):
                 found.append(Silent(stream, asked))
                 room -= 1

@@ -83,8 +83,8 @@ class Listener:
         self._unkept = 0
         self._is_begun = False
         self._like: tuple[object, ...] = ()
-        self._alike: list[Act] = []
-        """Acts of the same shape as the one that was printed last."""
+        self._alike: tuple[int, Act | None] = (0, None)
+        """Acts of the same shape as the one that was printed last: how many, and the last one."""
         self._write: Callable[..., None] | None = None
 
     def follow(self, observations: Iterable[Observation]) -> None:
@@ -126,7 +126,7 @@ class Listener:
 
         like = shape(act)
         if like == self._like:
-            self._alike.append(act)
+            self._alike = (self._alike[0] + 1, act)
             return
         self._print_alike()
         self._like = like
@@ -135,9 +135,10 @@ class Listener:
     def _print_alike(self) -> None:
         from mldkit.render.trace import alike_line
 
-        if self._alike:
-            print(alike_line(self._alike), flush=True)
-        self._alike.clear()
+        count, last = self._alike
+        if last is not None:
+            print(alike_line(count, last), flush=True)
+        self._alike = (0, None)
 
     def _introduce(self, story: Story) -> None:
         from mldkit.render.terminal import note

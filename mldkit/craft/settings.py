@@ -38,9 +38,9 @@ from mldkit.craft.build import check_number, layers
 from mldkit.craft.fields import CodeField, NameField
 from mldkit.errors import UsageError
 from mldkit.model.addresses import mac_text, parse_mac, text
-from mldkit.model.notation import parse_address
+from mldkit.model.notation import parse_address, shortened
 
-_SETTING = re.compile(r"(\w+)(?:\[(\d+)\])?\.(\w+)=(.*)", re.DOTALL)
+_SETTING = re.compile(r"(\w+)(?:\[([0-9]{1,4})\])?\.(\w+)=(.*)", re.DOTALL)
 
 
 class SettingError(UsageError):
@@ -76,7 +76,7 @@ def parse_setting(given: str) -> FieldSetting:
     match = _SETTING.fullmatch(given)
     if match is None:
         raise SettingError(
-            f"{given!r} is not LAYER.FIELD=VALUE", hint="for example IGMPv3Query.qrv=7"
+            f"{shortened(given)!r} is not LAYER.FIELD=VALUE", hint="for example IGMPv3Query.qrv=7"
         )
     return FieldSetting(match[1], int(match[2] or 0), match[3], match[4])
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _PROGRAM = "qemu-system-x86_64"
-_LIMIT_SECONDS = 240
+_LIMIT_SECONDS = 360
 _INTERPRETED = b"/ld-linux"
 
 

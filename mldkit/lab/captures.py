@@ -17,6 +17,7 @@ from mldkit.lab import state
 from mldkit.link import clock
 from mldkit.link.capture_writer import CaptureWriter
 from mldkit.link.device import InterfaceDown, InterfaceRemoved, PacketSocket
+from mldkit.link.output_file import private
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
@@ -105,6 +106,6 @@ class LinkCapture:
         return True
 
     def _end(self, reason: str) -> bool:
-        with suppress(OSError):
-            Path(f"{self._link}.ended").write_text(reason)
+        with suppress(OSError), open(f"{self._link}.ended", "w", opener=private) as file:
+            file.write(reason)
         return False

@@ -30,7 +30,6 @@ _VLAN_FILTERING = 7
 _ROUTER = 22
 _SNOOPING = 23
 _QUERIER = 25
-_CALLS_IPTABLES, _CALLS_IP6TABLES = 36, 37
 _QUERIER_STATE = 47
 _PORT_STATE = 1
 _PORT_ROUTER = 25
@@ -69,8 +68,6 @@ class BridgeSettings:
     router: int = 1
     """0 never a router itself, 1 when it hears one, 2 always."""
     filters_vlans: bool = False
-    calls_iptables: frozenset[int] = frozenset()
-    """Families, by octets of an address, whose bridged frames go through iptables too."""
     queriers: tuple[tuple[int, KnownQuerier], ...] = ()
     """Others that it has heard, by octets of an address."""
 
@@ -143,15 +140,11 @@ def parse_bridge(data: dict[int, bytes]) -> BridgeSettings:
                 ticks * SECOND // _TICKS_A_SECOND,
             )
             queriers.append((octets, known))
-    calls = {4: _CALLS_IPTABLES, 16: _CALLS_IP6TABLES}
     return BridgeSettings(
         snoops=any(data.get(_SNOOPING, b"")),
         is_querier=any(data.get(_QUERIER, b"")),
         router=data.get(_ROUTER, b"\1")[0],
         filters_vlans=any(data.get(_VLAN_FILTERING, b"")),
-        calls_iptables=frozenset(
-            octets for octets, kind in calls.items() if any(data.get(kind, b""))
-        ),
         queriers=tuple(queriers),
     )
 

@@ -19,6 +19,7 @@ import fcntl
 import socket
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 
 _SIOCETHTOOL = 0x8946
 _GET_DRIVER = 3
@@ -51,6 +52,14 @@ def driver(interface: str) -> Driver:
         return Driver()
     words = (answer[4 + at : 36 + at].partition(b"\0")[0] for at in (0, 32, 64, 96))
     return Driver(*(word.decode(errors="replace") for word in words))
+
+
+def chip(bus: str) -> int | None:
+    """Return the PCI device number of what is at a place such as `0000:00:1f.6`; None: no PCI."""
+    try:
+        return int(Path("/sys/bus/pci/devices", bus or "-", "device").read_text(), 16)
+    except (OSError, ValueError):
+        return None
 
 
 def counters(interface: str) -> dict[str, int]:

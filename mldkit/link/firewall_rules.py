@@ -23,6 +23,7 @@ from mldkit.link.namespace import environment
 _GET_TABLE = (10 << 8) | 1
 _GET_CHAIN = (10 << 8) | 4
 _NETDEV = 5
+_INGRESS_FAMILIES = {"netdev": _NETDEV, "inet": 1}
 _CHAIN_TABLE, _CHAIN_NAME, _CHAIN_HOOK = 1, 3, 4
 _HOOK_DEVICE, _HOOK_DEVICES, _DEVICE_NAME = 3, 4, 1
 _NETFILTER_HEADER_OCTETS = 4
@@ -81,19 +82,21 @@ def _nftables() -> tuple[tuple[dict[str, Any], ...], str]:
     except (ValueError, KeyError):
         return (), f"nft does not print its rules: {done.stderr.strip()}"
     objects = tuple(each for each in listed if isinstance(each, dict))
-    chains = [each["chain"] for each in objects if each.get("chain", {}).get("family") == "netdev"]
-    for chain in chains:
-        # nft leaves the devices of a chain out (before 1.0.7), so the kernel is asked.
-        chain["dev"] = _devices(chain.get("table"), chain.get("name"))
+    for each in objects:
+        chain = each.get("chain")
+        if isinstance(chain, dict) and chain.get("hook") == "ingress":
+            # nft leaves the devices of a chain out (before 1.0.7), so the kernel is asked.
+            chain["dev"] = _devices(chain)
     return objects, ""
 
 
-def _devices(table: str, chain: str) -> list[str]:
-    """Return the interfaces at whose ingress a chain of the family netdev hangs."""
+def _devices(chain: dict[str, Any]) -> list[str]:
+    """Return the interfaces at whose ingress a chain hangs."""
     found: list[str] = []
-    for _, attributes in _dump(_GET_CHAIN, _NETDEV):
+    family = _INGRESS_FAMILIES.get(str(chain.get("family")), _NETDEV)
+    for _, attributes in _dump(_GET_CHAIN, family):
         names = (_string(attributes.get(kind, b"")) for kind in (_CHAIN_TABLE, _CHAIN_NAME))
-        if tuple(names) != (table, chain):
+        if tuple(names) != (chain.get("table"), chain.get("name")):
             continue
         hook = dict(netlink.attributes(attributes.get(_CHAIN_HOOK, b"")))
         if _HOOK_DEVICE in hook:

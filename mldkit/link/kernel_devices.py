@@ -65,6 +65,8 @@ class KernelDevice:
     """How many want every frame; the flag PROMISC only tells of the administrator's wish."""
     allmulti: int | None = None
     """How many want every multicast frame; None before Linux 6.0, which does not tell."""
+    flags: int = 0
+    """IFF_ flags as told to users, in whom PROMISC and ALLMULTI are the administrator's wish."""
 
 
 @netlink.understood("devices")
@@ -81,6 +83,7 @@ def devices() -> dict[int, KernelDevice]:
             index=index,
             name=_string(entry.attributes[_IFLA_IFNAME]),
             is_up=bool(flags & _IFF_UP),
+            flags=flags,
             maps_groups=hardware_type in _ARPHRD_WITH_ETHERNET_MAPPING
             and len(entry.attributes.get(_IFLA_ADDRESS, b"")) == 6,
             kind=kind,

@@ -10,6 +10,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from mldkit.errors import LinkError
+from mldkit.link import interfaces
 from mldkit.link.netlink import Notifications
 
 if TYPE_CHECKING:
@@ -58,14 +59,30 @@ class LinkWatch:
 
         Raises LinkError when the interface is gone.
         """
-        name = self._interface.name
         for told in self._notifications.read(fixed_octets=_FIXED_OCTETS):
             _, _, index, flags, _ = _LINK_HEADER.unpack(told.fixed)
             if index != self._interface.index:
                 continue
             if told.kind == _LINK_DELETED:
-                raise LinkError(f"{name}: the interface was removed, and its memberships with it")
+                raise self._removed()
             is_ready = flags & _READY == _READY
             if is_ready != self._is_ready:
                 self._is_ready = is_ready
                 yield is_ready
+        if self._notifications.take_overflow():
+            yield from self._asked()
+
+    def _asked(self) -> Iterator[bool]:
+        """Give the same where the kernel had more to tell than was heard: it is asked instead."""
+        index = self._interface.index
+        now = next((one for one in interfaces.interfaces() if one.index == index), None)
+        if now is None:
+            raise self._removed()
+        is_ready = now.is_up and now.is_running
+        if is_ready != self._is_ready:
+            self._is_ready = is_ready
+            yield is_ready
+
+    def _removed(self) -> LinkError:
+        name = self._interface.name
+        return LinkError(f"{name}: the interface was removed, and its memberships with it")

@@ -84,7 +84,7 @@ class LiveFeed:
         self._deaf_since_ns: int | None = None
         self._ahead: list[Frame] = []
         """What was read already, but came after the time that is listened to."""
-        self._given = self._folded = 0
+        self._folded = 0
 
     def begin(self) -> None:
         """Open the interface; raise LinkError where there is none or we may not.
@@ -111,8 +111,8 @@ class LiveFeed:
     @property
     def account(self) -> Account:
         """What became of the frames so far; it is complete after `rest`."""
-        counts = self._presence.counts
-        return Account(counts.received, self._folded, counts.dropped, self._given - self._folded)
+        counts, left = self._presence.counts, self._presence.taken - self._folded
+        return Account(counts.received, self._folded, counts.dropped, left)
 
     @property
     def is_plain(self) -> bool:
@@ -137,7 +137,6 @@ class LiveFeed:
         ahead, self._ahead = self._ahead, []
         yield from self._parts(ahead, time_ns)
         for frames in self._presence.hear(until_ns):
-            self._given += len(frames)
             yield from self._parts(frames, time_ns)
         self._look()
         passed_ns = self.passed_ns(until_ns)
@@ -154,7 +153,6 @@ class LiveFeed:
         ahead, self._ahead = self._ahead, []
         yield from self._parts(ahead, end_ns)
         for frames in self._presence.rest():
-            self._given += len(frames)
             yield from self._parts(frames, end_ns)
         self._ahead.clear()
         self._presence.close()
@@ -165,7 +163,12 @@ class LiveFeed:
     def _parts(self, frames: list[Frame], end_ns: int) -> Iterator[list[Frame]]:
         """Give frames of before a time; some may have been lost in front of each part."""
         self._look()
-        taken = [one for frame in frames if (one := self._taken(frame, end_ns)) is not None]
+        if self.is_plain and self._on_frame is None and _are_all_before(end_ns, frames):
+            taken = frames  # as nearly always: a look at each is a fortieth of all the work
+            if frames:
+                self._timeline.of_stamp(frames[-1].time_ns or 0)
+        else:
+            taken = [one for frame in frames if (one := self._taken(frame, end_ns)) is not None]
         while taken:
             first_ns = taken[0].time_ns or 0
             self._come_to(first_ns)
@@ -238,6 +241,10 @@ class LiveFeed:
         before, time_ns = self.name, self._timeline.of_wall(wall_ns)
         self._names.take(name, time_ns)
         self._listener.notice(time_ns, f"was {before} until now")
+
+
+def _are_all_before(time_ns: int, frames: list[Frame]) -> bool:
+    return all((frame.time_ns or 0) <= time_ns for frame in frames)
 
 
 def _before(time_ns: int, frames: list[Frame]) -> list[Frame]:

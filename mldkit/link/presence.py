@@ -49,6 +49,10 @@ class ListeningDevice(Protocol):
 
     interface: Interface
 
+    @property
+    def taken(self) -> int:
+        """How many frames were given so far."""
+
     def take(self) -> Frame | None:
         """Return a frame that waits already."""
 
@@ -156,9 +160,12 @@ class Presence:
         """`up`, `down` or `missing`."""
         self.counts = Statistics(0, 0)
         """What the kernel has counted so far, over all sockets."""
+        self.taken = 0
+        """Frames that came out of the sockets, over all of them."""
         self.device: ListeningDevice | None = None
         self._before = self.counts
         """Of the sockets before this one."""
+        self._taken_before = 0
         self._machine = machine
         self._on_change = on_change
         self._on_rename = on_rename
@@ -213,6 +220,7 @@ class Presence:
             return
         counts, before = self.device.statistics(), self._before
         self.counts = Statistics(before.received + counts.received, before.dropped + counts.dropped)
+        self.taken = self._taken_before + self.device.taken
         for time_ns, name in self._machine.names(self.device.interface.index):
             self._rename(name, time_ns)
 
@@ -229,7 +237,7 @@ class Presence:
         """Give up the socket."""
         if self.device is not None:
             self.look()
-            self._before = self.counts
+            self._before, self._taken_before = self.counts, self.taken
             self.device.close()
             self.device = None
 

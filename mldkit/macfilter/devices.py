@@ -95,7 +95,13 @@ class Device:
     promiscuity_opens_unicast: bool = True
     remark: str = ""
     driver: str = ""
-    """The driver, where the row has another name because it is true of some kernels only."""
+    """The driver, where the row has another name: it is true of some kernels or chips only."""
+    chips: frozenset[int] = frozenset()
+    """PCI device numbers that the row is true of; empty: of all."""
+    is_of_other_chips: bool = False
+    """The row is true of those that no other row of the driver names."""
+    doubt: str = ""
+    """Why a card of this driver may let in what the row drops; nobody can see which it is."""
     since: Release | None = None
     """The first release of Linux that does so; None: as far back as anybody has looked."""
     until: Release | None = None
@@ -114,6 +120,14 @@ _PAUSE = bytes.fromhex("0180c2000001")
 _ALL = Fallback.ALL_MULTICAST
 _UNICAST = Fallback.ALL_UNICAST
 
+# drivers/net/ethernet/intel/e1000e/hw.h: 82571 to 82574, 82583, 80003ES2LAN. All others of the
+# driver are ICH8 and later.
+_82571_AND_KIN = frozenset((
+    0x105E, 0x105F, 0x1060, 0x107D, 0x107E, 0x107F, 0x108B, 0x108C, 0x1096, 0x1098, 0x109A, 0x10A4,
+    0x10A5, 0x10B9, 0x10BA, 0x10BB, 0x10BC, 0x10D3, 0x10D5, 0x10D9, 0x10DA, 0x10F6, 0x150C,
+))  # fmt: skip
+_ONE_R8169 = "one chip of this driver (version 35) lets all multicast in"
+
 EXACT = Device(
     "exact", "a list without limits, no particular device", exact=None, remark="the ideal filter"
 )
@@ -121,13 +135,13 @@ EXACT = Device(
 DEVICES: tuple[Device, ...] = (
     Device(
         "e1000e", "82571 to 82574, 82583, 80003ES2LAN", rule=INTEL_4096,
-        unicast_slots=14, too_many_unicast=_UNICAST,
+        unicast_slots=14, too_many_unicast=_UNICAST, chips=_82571_AND_KIN,
         remark="an 82571 whose own address was reset keeps 13 unicast slots; without memory for "
         "the list it accepts all multicast",
     ),
     Device(
         "e1000e-ich", "ICH8 to PCH, on-board I217 to I219", rule=INTEL_1024,
-        unicast_slots=6, too_many_unicast=_UNICAST,
+        unicast_slots=6, too_many_unicast=_UNICAST, driver="e1000e", is_of_other_chips=True,
         remark="7 address registers; ICH8 has 6, PCH2 5, LPT and later 12",
     ),
     Device(
@@ -182,11 +196,12 @@ DEVICES: tuple[Device, ...] = (
         unicast_slots=0,
         too_many_unicast=Fallback.EVERYTHING,
         remark="newer chips keep the 64 bits in another order, which changes no verdict",
-        since=(6, 8),
+        since=(6, 8), doubt=_ONE_R8169,
     ),
     Device(
         "r8169-before-6.8", "the same", rule=CRC_HIGH_6, limit=32, too_many=_ALL,
         unicast_slots=0, too_many_unicast=Fallback.EVERYTHING, driver="r8169", until=(6, 8),
+        doubt=_ONE_R8169,
     ),
     Device(
         "r8169-ver35", "the RTL8168 that the driver calls version 35", limit=0, too_many=_ALL,
@@ -214,6 +229,7 @@ DEVICES: tuple[Device, ...] = (
     Device(
         "stmmac", "Synopsys DesignWare (dwmac4)", aliases=("dwmac",), rule=CRC_INVERTED_6,
         limit=64, too_many=_ALL, unicast_slots=0, too_many_unicast=Fallback.EVERYTHING,
+        doubt="its table may have 128 or 256 bits",
         remark="64 bits unless the device tree says 128 or 256; one perfect slot unless it says "
         "more",
     ),
@@ -236,6 +252,7 @@ DEVICES: tuple[Device, ...] = (
     Device(
         "virtio_net", "QEMU's virtio-net without vhost", aliases=("virtio-net",), exact=None,
         limit=64, shares_slots=True, too_many=_ALL, unicast_slots=64, too_many_unicast=_UNICAST,
+        doubt="not every hypervisor filters there (vhost-net does not)",
         remark="the 64 entries are those of QEMU's device; with vhost-net nothing is filtered "
         "there",
     ),
@@ -272,11 +289,16 @@ _NEWEST: Release = (1 << 30, 0)
 _BY_NAME = {name: device for device in DEVICES for name in (device.id, *device.aliases)}
 
 
-def device_of(driver: str, release: str) -> Device | None:
-    """Return the row of a driver in a kernel, by the kernel's own name; None: there is none."""
+def device_of(driver: str, release: str, chip: int | None = None) -> Device | None:
+    """Return the row of a driver in a kernel; None: there is none, or it cannot be told which.
+
+    `release` is the kernel's own name, `chip` the PCI device number, None where nobody tells it.
+    """
     numbers = _release(release)
-    for device in DEVICES:
-        if driver not in (device.driver or device.id, *device.aliases):
+    rows = [device for device in DEVICES if driver in (device.driver or device.id, *device.aliases)]
+    named = frozenset[int]().union(*(device.chips for device in rows))
+    for device in rows:
+        if named and (chip is None or (chip in device.chips) is device.is_of_other_chips):
             continue
         is_early = device.since is not None and numbers < device.since
         is_late = device.until is not None and numbers >= device.until

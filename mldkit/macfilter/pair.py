@@ -89,9 +89,10 @@ class PairVehicle(FilterStage):
             raise UsageError(f"--peer {peer!r}: write NETNS/INTERFACE")
         self._peer = namespace, name
         found = interfaces.find(interface)
-        self._driver = ethtool.driver(interface).name
+        found_driver = ethtool.driver(interface)
+        self._driver = found_driver.name
         super().__init__(device.id if device else self._driver, interface, groups, seed)
-        self.device = device or _row(self._driver)
+        self.device = device or _row(self._driver, ethtool.chip(found_driver.bus))
         self.own = found.mac
         self.addresses = tuple(entry.address for entry in interfaces.addresses(interface))
 
@@ -139,9 +140,9 @@ def flags_of_others(interface: str) -> tuple[bool, bool]:
     return False, False
 
 
-def _row(name: str) -> Device:
+def _row(name: str, chip: int | None) -> Device:
     try:
-        return device_of(name, os.uname().release) or find_device(name)
+        return device_of(name, os.uname().release, chip) or find_device(name)
     except UsageError as error:
         raise UsageError(
             f"the driver {name or '(none)'} is not in the table: name one with --nic",

@@ -134,8 +134,11 @@ class ReceiveFilter:
             return None
         return len(state.bits) / device.rule.table_bits if device.rule else 0.0
 
-    def fill_text(self) -> str:
-        """Return how full the device is and what share of strangers passes, in words."""
+    def fill_text(self, *, is_real: bool = False) -> str:
+        """Return how full the device is and what share of strangers passes, in words.
+
+        Of a real card of which not everything can be seen the share is left out.
+        """
         device, state = self.device, self._state
         if device.kind is not SortingPlace.FILTER:
             return ""
@@ -145,9 +148,10 @@ class ReceiveFilter:
         if device.rule is not None:
             parts.append(f"{len(state.bits):,} of {device.rule.table_bits:,} hash bits set")
         share = self.strangers()
-        if share is not None:
+        if share is not None and not (is_real and device.doubt):
             parts.append(f"{share_text(share)} of strange groups pass")
-        return f"{counted(len(self.multicast), 'address', 'addresses')} listed, {', '.join(parts)}"
+        parts.insert(0, f"{counted(len(self.multicast), 'address', 'addresses')} listed")
+        return ", ".join(parts)
 
     def _doubted(self, verdict: Verdict) -> Verdict:
         """Return a verdict with the doubt that secondary unicast addresses may raise."""

@@ -88,8 +88,12 @@ def parse_group_spec(value: str) -> GroupSpec:
     first = parse_group(base)
     count = 1
     if plus:
-        if not count_text.isdecimal() or not 1 <= int(count_text) <= _MAX_COUNT:
-            raise UsageError(f"{value!r}: the count after + is a number from 1 to {_MAX_COUNT}")
+        # Of thousands of digits int() makes no number.
+        is_number = count_text.isdecimal() and len(count_text) <= len(str(_MAX_COUNT))
+        if not is_number or not 1 <= int(count_text) <= _MAX_COUNT:
+            raise UsageError(
+                f"{shortened(value)!r}: the count after + is a number from 1 to {_MAX_COUNT}"
+            )
         count = int(count_text)
     sources = _parse_sources(head, first, value) if at else ()
     try:

@@ -29,7 +29,7 @@ _LOOPBACK_HARDWARE = 772
 def model_of(reading: Reading) -> Device | None:
     """Return the row of the driver of the card, None where the table has none."""
     name = reading.card.kind if reading.card.kind in ("macvlan", "ipvlan") else reading.driver.name
-    return device_of(name, reading.release)
+    return device_of(name, reading.release, reading.chip)
 
 
 def receive_filter(reading: Reading, device: Device | None) -> ReceiveFilter:
@@ -79,16 +79,18 @@ def card(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> Stage
     verdict = programmed.accepts(frame.mac)
     if programmed.device is EXACT:
         return _without_model(reading, frame, verdict.outcome, counter)
-    reason = verdict.reason
+    outcome, reason = verdict.outcome, verdict.reason
+    if outcome is Passage.DROPPED and programmed.device.doubt and frame.mac[0] & 1:
+        outcome, reason = Passage.UNKNOWN, f"{reason}, but {programmed.device.doubt}"
     if of.kind == "tun":
         reason = f"{reason}; what the program at its other end hands over is for it to decide"
-    if verdict.outcome is Passage.UNKNOWN or verdict.outcome is Passage.DROPPED:
+    if outcome is not Passage.PASSES:
         confirm = f"tcpdump -i {of.name} sees it where tcpdump -p -i {of.name} does not"
     cure = ""
-    if verdict.outcome is Passage.DROPPED and frame.mac[0] & 1:
+    if outcome is Passage.DROPPED and frame.mac[0] & 1:
         name = text(frame.group) if frame.group else mac_text(frame.mac)
         cure = f"join {name} on {reading.named.name}, or ip link set {of.name} allmulticast on"
-    return StageResult(Stage.CARD, verdict.outcome, reason, counter, confirm, cure)
+    return StageResult(Stage.CARD, outcome, reason, counter, confirm, cure)
 
 
 def _without_model(

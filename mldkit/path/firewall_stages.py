@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _LIST = "nft -a list ruleset"
 _SHOWN = 3
+_AT_INGRESS = ("netdev", "inet")
 
 
 def before_routing(reading: Reading, ruleset: Ruleset, frame: PathFrame) -> StageResult:
@@ -25,7 +26,7 @@ def before_routing(reading: Reading, ruleset: Ruleset, frame: PathFrame) -> Stag
     if frame.group is None:
         return StageResult(Stage.NETFILTER, None, "a MAC alone is no packet")
     at_card = _packet(frame, reading.card.name)
-    outcomes = [ruleset.judge(at_card, "ingress", ("netdev",), reading.card.name)]
+    outcomes = [ruleset.judge(at_card, "ingress", _AT_INGRESS, reading.card.name)]
     if reading.bridge is not None:
         # br_netfilter apart: rules of IP on bridged frames are the exception today.
         at_port = _packet(frame, reading.named.name)

@@ -72,7 +72,7 @@ def _refused(reading: Reading, frame: PathFrame) -> StageResult | None:
         return None
     if reading.is_ipv6_off:
         reason = f"IPv6 is switched off on {host.name}"
-        cure = f"sysctl -w net.ipv6.conf.{host.name}.disable_ipv6=0"
+        cure = f"sysctl -w {setting_name(6, host.name, 'disable_ipv6')}=0"
         counter = Counter("Ip6InDiscards", reading.counters.get("Ip6InDiscards", 0))
         return StageResult(Stage.GROUP, Passage.DROPPED, reason, counter, cure=cure)
     if scope(wanted) < 2:
@@ -143,7 +143,7 @@ def reverse_path(reading: Reading, frame: PathFrame) -> StageResult:
         return StageResult(Stage.REVERSE_PATH, Passage.PASSES, "rp_filter is 0")
     impossible = _impossible(reading, frame)
     if impossible:
-        confirm = f"sysctl -w net.ipv4.conf.{host.name}.log_martians=1; dmesg"
+        confirm = f"sysctl -w {setting_name(4, host.name, 'log_martians')}=1; dmesg"
         return StageResult(Stage.REVERSE_PATH, Passage.DROPPED, impossible, None, confirm)
     if not mode or not source[0]:
         return StageResult(
@@ -151,10 +151,14 @@ def reverse_path(reading: Reading, frame: PathFrame) -> StageResult:
             Passage.PASSES,
             "no source to look for" if mode else "rp_filter is 0",
         )
+    above = reading.devices.get(host.master or 0)
+    if above is not None and above.kind == "vrf":
+        reason = f"rp_filter is {mode}, and the routes of {above.name} are not looked at here"
+        return StageResult(Stage.REVERSE_PATH, Passage.UNKNOWN, reason, counter, confirm)
     back = reading.routes[source]
     has_address = any(len(a.address) == 4 for a in reading.state.addresses.get(host.index, ()))
     where = f"rp_filter is {mode}, and {text(source)}"
-    cure = f"a route to {text(source)} by {host.name}, or a rp_filter of 0"
+    cure = f"a route to {text(source)} by {host.name}, or rp_filter 0 for it and for all"
     if not back.exists:
         reason = f"{where} has no route back"
     elif host.index in back.interfaces:
@@ -166,11 +170,9 @@ def reverse_path(reading: Reading, frame: PathFrame) -> StageResult:
         names = ", ".join(reading.name(index) for index in back.interfaces)
         reason = f"{where} is reached by {names}"
         cure = (
-            f"sysctl -w net.ipv4.conf.{host.name}.rp_filter=2, "
+            f"sysctl -w {setting_name(4, host.name, 'rp_filter')}=2, "
             f"or a route to {text(source)} by {host.name}"
         )
-        if reading.all_reverse_path_filter == STRICT:
-            cure = f"sysctl -w net.ipv4.conf.all.rp_filter=0 and {cure}"
     else:
         reason = f"rp_filter is {mode}, and {text(source)} has some route back"
         return StageResult(Stage.REVERSE_PATH, Passage.PASSES, reason, counter, confirm)
@@ -190,3 +192,8 @@ def _impossible(reading: Reading, frame: PathFrame) -> str:
     if way is not None and way.is_own and not reading.accepts_local:
         return f"{text(source)} is an address of this host itself"
     return ""
+
+
+def setting_name(version: int, interface: str, name: str) -> str:
+    """Return the name of a sysctl; a dot in the name of an interface is a slash to sysctl(8)."""
+    return f"net.ipv{version}.conf.{interface.replace('.', '/')}.{name}"

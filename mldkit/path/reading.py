@@ -73,6 +73,8 @@ class Reading:
     """Where the IP layer takes it."""
     devices: dict[int, DeviceDetails]
     driver: Driver
+    chip: int | None
+    """Its PCI device number; None: no PCI, or it cannot be seen."""
     features: frozenset[str] | None
     driver_counters: dict[str, int]
     unicast: tuple[bytes, ...]
@@ -92,7 +94,6 @@ class Reading:
     counters: dict[str, int]
     reverse_path_filter: int
     """Of the host's interface: the larger one of its own and of `all`."""
-    all_reverse_path_filter: int
     accepts_local: bool
     routes: dict[Address, ReturnRoute] = field(default_factory=dict)
     """The way back, by source."""
@@ -140,6 +141,7 @@ def take(
     groups = {frame.group for frame in listed if frame.group}
     wanted = {(e.index, e.group): e.users for e in state.groups if e.group in groups}
     sockets = receiving_sockets.find(wanted)
+    driver = ethtool.driver(card.name)
     members: dict[Wanted, list[KernelFilter]] = {}
     for one in sockets.members:
         members.setdefault((one.index, one.group), []).append(one)
@@ -154,7 +156,8 @@ def take(
         card=card,
         host=host,
         devices=devices,
-        driver=ethtool.driver(card.name),
+        driver=driver,
+        chip=ethtool.chip(driver.bus),
         features=ethtool.active_features(card.name),
         driver_counters=ethtool.counters(card.name),
         unicast=tuple(_unicast(card)),
@@ -169,7 +172,6 @@ def take(
         members=members,
         counters=network_counters.read(),
         reverse_path_filter=return_route.reverse_path_filter(host.name),
-        all_reverse_path_filter=return_route.setting("all", "rp_filter"),
         accepts_local=any(
             return_route.setting(name, "accept_local") for name in ("all", host.name)
         ),

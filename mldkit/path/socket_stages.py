@@ -130,9 +130,12 @@ def sockets_stage(
     if perhaps:
         words = "; ".join(f"{one.name}: {one.reason}" for one in perhaps[:_NAMED])
         return StageResult(Stage.SOCKET, Passage.UNKNOWN, words, None, confirm, details=details)
-    if frame.port in unseen or (unseen and frame.port is None):
-        ports = ", ".join(map(str, unseen[:_NAMED]))
-        reason = f"the processes behind UDP port {ports} may not be looked into; sudo shows more"
+    ports = ", ".join(map(str, unseen[:_NAMED]))
+    # Whom root cannot see is the kernel itself (a tunnel), which wants its own port alone.
+    if frame.port in unseen or (unseen and frame.port is None and not reading.is_root):
+        reason = f"who is behind UDP port {ports} cannot be seen"
+        if not reading.is_root:
+            reason += "; sudo shows more"
         return StageResult(Stage.SOCKET, Passage.UNKNOWN, reason, None, confirm, details=details)
     full = [one for one in sockets if one.stage is Stage.SOCKET and one.socket.is_full]
     if full:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from mldkit.errors import UsageError
 from mldkit.model.family import IGMP, MLD, Family
+from mldkit.model.notation import shortened
 from mldkit.model.units import MILLISECOND, SECOND
 
 
@@ -128,6 +129,11 @@ def parse_setting(name: str, value: str, interface: str) -> Setting:
     if name not in known:
         raise UsageError(f"sysctl {name} plays no part here", hint="known: " + " ".join(known))
     family, field, low, high = known[name]
-    if not value.isdecimal() or not low <= int(value) <= high:
-        raise UsageError(f"{value!r} is no value of {name}: a whole number from {low} to {high}")
-    return Setting(name, int(value), family, field)
+    # Of thousands of digits int() makes no number, zeros in front among them.
+    digits = value.lstrip("0") or value[-1:]
+    is_number = digits.isdecimal() and len(digits) <= len(str(_BIG))
+    if not is_number or not low <= int(digits) <= high:
+        raise UsageError(
+            f"{shortened(value)!r} is no value of {name}: a whole number from {low} to {high}"
+        )
+    return Setting(name, int(digits), family, field)

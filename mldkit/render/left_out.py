@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mldkit.analysis import limits
-from mldkit.model.words import clock_text
+from mldkit.model.words import clock_text, counted
 from mldkit.render.message_json import Json, time_text
 from mldkit.render.words import place
 
@@ -13,65 +13,104 @@ if TYPE_CHECKING:
     from mldkit.analysis.limits import LeftOut
 
 _WORDS = {
-    limits.LINKS: "links not looked at any more: at most {most:,} interfaces and VLANs are",
+    limits.LINKS: ("link", "not looked at any more: at most {most:,} interfaces and VLANs are"),
     limits.STAYS: (
-        "memberships not followed any more, those first that were heard first and answered no two"
-        " General Queries: at most {most:,} are"
+        "membership",
+        "not followed any more, the oldest first of hosts that answered no two General Queries: at"
+        " most {most:,} are",
     ),
-    limits.PAST_STAYS: "memberships that are over not kept: at most {most:,} are",
+    limits.PAST_STAYS: ("membership", "that ended not kept: at most {most:,} are"),
     limits.CHANGES: (
-        "older changes of filters not kept: at most {most} of a membership are, and of all"
-        f" {limits.MOST[limits.ALL_CHANGES]:,}"
+        "older change",
+        "of filters not kept: at most {most} of a membership are, fewer where they are many in all",
     ),
-    limits.SOURCES: "changes to lists of more than {most:,} sources, which are not kept whole",
-    limits.QUERIERS: "queriers forgotten, the acting one never: at most {most:,} are kept",
-    limits.OLDER_QUERIERS: "queriers of older versions forgotten: at most {most:,} are kept",
+    limits.SOURCES: (
+        "change",
+        "to lists of more than {most:,} sources, which are not kept whole",
+    ),
+    limits.QUERIERS: ("querier", "forgotten, never the acting one: at most {most:,} are kept"),
+    limits.OLDER_QUERIERS: ("querier", "of an older version forgotten: at most {most:,} are kept"),
     limits.DROPPED: (
-        "senders of queries that hosts must drop are not told by name: at most {most:,} are"
+        "sender",
+        "of queries that hosts must drop not told by name: at most {most:,} are",
     ),
     limits.FINDINGS: (
-        "findings forgotten, of the rule that has most of them: at most {most:,} are kept; what"
-        " comes again is told again"
+        "finding",
+        "forgotten, of the rule that has most of them: at most {most:,} are kept; what comes again"
+        " is told again",
     ),
-    limits.GRADES: "findings not judged again by where the capture was taken: {most:,} are",
+    limits.GRADES: (
+        "finding",
+        "not judged again by where the capture was taken: at most {most:,} are",
+    ),
     limits.STATIONS: (
-        "hosts not compared any more with the questions that are seen here: at most {most:,} are"
+        "host",
+        "not compared any more with the questions that are seen here: at most {most:,} are",
     ),
     limits.EXCHANGES: (
-        "General Queries counted with the one before: {most} were open at that time"
+        "General Query",
+        "counted with the one before: {most} were open at that time",
     ),
     limits.SPECIFIC: (
-        "specific queries not paired with answers: {most} later ones for the group were open"
+        "specific query",
+        "not paired with answers: {most} later ones for the group were open",
     ),
     limits.OPEN_SPECIFIC: (
-        "specific queries not paired with answers: {most:,} later ones were open"
+        "specific query",
+        "not paired with answers: {most:,} later ones were open",
     ),
     limits.ANSWERS: (
-        "answers not counted: {most:,} of queries that are open were; nobody is said to be silent"
+        "answer",
+        "not counted: {most:,} were, to queries that are open; nobody is said to be silent",
     ),
-    limits.SILENT: "hosts of which it is forgotten that they were silent: {most:,} are kept",
-    limits.EARLY: "hosts of which it is forgotten that they answered at once: {most:,} are kept",
-    limits.IDENTITIES: ("pairs of MAC and address not compared any more: at most {most:,} are"),
-    limits.GROUP_MACS: "groups not compared any more by their MACs: at most {most:,} are",
+    limits.SILENT: ("host", "whose silence is forgotten: at most {most:,} are kept"),
+    limits.EARLY: ("host", "whose quick answers are forgotten: at most {most:,} are kept"),
+    limits.IDENTITIES: (
+        "pair of MAC and address",
+        "not compared any more: at most {most:,} are",
+    ),
+    limits.GROUP_MACS: (
+        "group",
+        "not compared any more with others of one MAC: at most {most:,} are",
+    ),
     limits.EMPTIED: (
-        "groups that everybody left not looked at any more for data: at most {most:,} are"
+        "group",
+        "that everybody left not looked at any more for data: at most {most:,} are",
     ),
     limits.REPORTERS: (
-        "devices not looked at any more for reports from an unspecified address: {most:,} are"
+        "device",
+        "not looked at any more for reports from an unspecified address: at most {most:,} are",
     ),
-    limits.PROXIES: "switches that report for hosts forgotten: at most {most:,} are kept",
-    limits.TRUSTED: "senders without header checksums forgotten: at most {most:,} are kept",
-    limits.DEVICES: "devices forgotten that other packets show: at most {most:,} are kept",
+    limits.PROXIES: ("switch", "that reports for hosts forgotten: at most {most:,} are kept"),
+    limits.TRUSTED: ("sender", "without header checksums forgotten: at most {most:,} are kept"),
+    limits.DEVICES: ("device", "that other packets show forgotten: at most {most:,} are kept"),
     limits.TARGETS: (
-        "addresses forgotten that Neighbor Solicitations ask for: at most {most:,} are kept"
+        "target",
+        "of Neighbor Solicitations forgotten: at most {most:,} are kept",
     ),
-    limits.REQUESTS: "clients of DHCPv6 forgotten: at most {most:,} are kept",
-    limits.CHANGED: "changes of which repeats are not counted: {most:,} were open at that time",
-    limits.RECENT: "hosts of which changes of the last second are not counted: {most:,} are",
-    limits.LEAVES: "leaves of which nobody looks whether they were asked about: {most:,} are open",
-    limits.LEFT: "leaves of which repeats are told again: at most {most:,} are recognised",
-    limits.CHURN: "hosts of which it is forgotten how often they left: at most {most:,} are kept",
-    limits.STREAMS: "data of further sources not looked at any more: at most {most:,} are",
+    limits.REQUESTS: ("client", "of DHCPv6 forgotten: at most {most:,} are kept"),
+    limits.CHANGED: (
+        "change",
+        "of which repeats are not counted: {most:,} were open at that time",
+    ),
+    limits.RECENT: ("host", "whose changes within a second are not counted: at most {most:,} are"),
+    limits.LEAVES: (
+        "leave",
+        "not checked for questions of the querier: {most:,} are open",
+    ),
+    limits.LEFT: ("leave", "of which repeats are told again: at most {most:,} are recognised"),
+    limits.CHURN: (
+        "host",
+        "whose earlier leaves are forgotten: at most {most:,} are kept",
+    ),
+    limits.STREAMS: ("flow of data", "not looked at any more: at most {most:,} are"),
+}
+_PLURALS = {
+    "General Query": "General Queries",
+    "specific query": "specific queries",
+    "pair of MAC and address": "pairs of MAC and address",
+    "flow of data": "flows of data",
+    "switch": "switches",
 }
 
 
@@ -81,7 +120,8 @@ def left_out_text(item: LeftOut) -> str:
     if item.is_over:
         when = f"{clock_text(item.since_ns)} to {clock_text(item.last_ns)}"
     head = ", ".join(filter(None, ("" if item.link is None else place(item.link), when)))
-    line = f"{item.count:,} {_WORDS[item.what].format(most=item.most)}"
+    noun, rest = _WORDS[item.what]
+    line = f"{counted(item.count, noun, _PLURALS.get(noun))} {rest.format(most=item.most)}"
     if item.what not in limits.MOST_OF_ONE:
         line += "; --room N keeps N times as much"
     return f"{head}: {line}" if head else line

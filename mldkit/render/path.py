@@ -78,7 +78,7 @@ def reading_json(walker: Walker) -> Json:
     """Return what was read of the interface, for the head of the document."""
     reading, device = walker.reading, walker.model
     card = reading.card
-    share = None if device is None else walker.filter.strangers()
+    share = None if device is None or device.doubt else walker.filter.strangers()
     return {
         "interface": reading.named.name,
         "kernel": reading.release,
@@ -101,7 +101,7 @@ def reading_json(walker: Walker) -> Json:
             "multicast": [mac_text(mac) for mac in reading.multicast],
             "unicast": [mac_text(mac) for mac in reading.unicast],
             "features": None if reading.features is None else sorted(reading.features),
-            "fill": (walker.filter.fill_text() or None) if device else None,
+            "fill": (walker.filter.fill_text(is_real=True) or None) if device else None,
             "strangers": None if share is None else round(share, 6),
         },
         "host": {
@@ -154,7 +154,7 @@ def print_path(walker: Walker, walked: Walk) -> None:
     """Print the way of one frame."""
     say = line_printer()
     reading = walker.reading
-    fill = walker.filter.fill_text() if walker.model else ""
+    fill = walker.filter.fill_text(is_real=True) if walker.model else ""
     if walker.model and walker.model.kernels:
         fill = f"{fill} ({walker.model.id} as in {walker.model.kernels})"
     driver = reading.driver.name or reading.card.kind or "no driver tells its name"

@@ -155,11 +155,10 @@ def shape(act: Act) -> tuple[Any, ...]:
     return act.kind, act.process, calls, what, len(list(act.frames()))
 
 
-def alike_line(acts: list[Act]) -> str:
+def alike_line(count: int, last: Act) -> str:
     """Return the line for acts that had the same course as the one before them."""
-    last = acts[-1]
     what = text(last.group) if last.group else mac_text(last.mac) if last.mac else last.kind
-    return f"  and {counted(len(acts), 'act')} more with the same course, the last one {what}"
+    return f"  and {counted(count, 'act')} more with the same course, the last one {what}"
 
 
 def _part_lines(part: Part) -> Iterator[str]:

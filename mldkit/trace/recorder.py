@@ -6,11 +6,10 @@ import os
 import platform
 import threading
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from mldkit.errors import LinkError
-from mldkit.link import clock, interfaces
+from mldkit.link import clock, ethtool, interfaces
 from mldkit.link.device import InterfaceDown, PacketSocket
 from mldkit.model.units import MILLISECOND
 from mldkit.trace.devices import LISTED
@@ -69,7 +68,7 @@ class Recorder:
             tick_ns=clock.tick_ns(),
             wall_offset_ns=clock.wall_offset_ns(),
             missing=self.tracing.missing,
-            driver=_driver(self.interface),
+            driver=ethtool.driver(self.interface).name,
         )
         yield self._tables()
         # At once: what tells the addresses of the devices must not be overwritten.
@@ -127,8 +126,3 @@ class Recorder:
         frames, self._frames = self._frames, None
         if frames is not None:
             frames.close()
-
-
-def _driver(interface: str) -> str:
-    link = Path("/sys/class/net", interface, "device/driver")
-    return link.resolve().name if link.exists() else ""

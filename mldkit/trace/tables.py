@@ -6,11 +6,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mldkit.errors import LinkError
+from mldkit.link.kernel_devices import KernelDevice, devices
 from mldkit.link.kernel_tables import ListedGroup, parse_dev_mcast, parse_igmp, parse_igmp6
 from mldkit.model.addresses import mac_text, text
 
 NAMES = ("igmp", "igmp6", "dev_mcast", "dev")
 FLAGS = "flags"
+# include/uapi/linux/if.h
+_PROMISC, _ALLMULTI = 0x100, 0x200
+_KEPT = 0xFFFF & ~(_PROMISC | _ALLMULTI | 0x40)  # RUNNING is no flag of the device itself
 _PLACE = Path("/proc/thread-self/net")
 
 
@@ -37,15 +41,18 @@ def read_texts(interface: str) -> dict[str, str]:
             texts[name] = (_PLACE / name).read_text()
         except OSError:
             texts[name] = ""
-    try:
-        texts[FLAGS] = Path("/sys/class/net", interface, "flags").read_text().strip()
-    except OSError:
-        texts[FLAGS] = ""
-    try:
-        texts["index"] = Path("/sys/class/net", interface, "ifindex").read_text().strip()
-    except OSError:
-        texts["index"] = ""
+    # By netlink, since /sys shows the namespace in which it was mounted.
+    device = next((each for each in devices().values() if each.name == interface), None)
+    texts[FLAGS] = "" if device is None else f"0x{_flags(device):x}"
+    texts["index"] = "" if device is None else str(device.index)
     return texts
+
+
+def _flags(device: KernelDevice) -> int:
+    """Return dev->flags as its driver sees them: packet sockets count, too."""
+    flags = device.flags & _KEPT
+    flags |= _PROMISC if device.promiscuity else 0
+    return flags | (_ALLMULTI if device.allmulti else 0)
 
 
 def device_names(texts: dict[str, str]) -> list[str]:

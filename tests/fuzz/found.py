@@ -50,7 +50,15 @@ FOUND: dict[str, tuple[tuple[str, bytes], ...]] = {
         ("an error without a number", b"\6" + netlink_messages.message(2, b"")),
         ("a link without a name", b"\0" + netlink_messages.message(16, bytes(16))),
     ),
-    "notations": (("a sign in a MAC", b"\x0402:00:00:00:00:+1"),),
+    "defects": (
+        ("the number of a layer with 4400 digits", b"\0--set\nIPv6[" + b"9" * 4400 + b"].hlim=1"),
+    ),
+    "notations": (
+        ("a sign in a MAC", b"\x0402:00:00:00:00:+1"),
+        ("a count of 4400 digits", b"\x01239.1.1.1+" + b"9" * 4400),
+        ("a setting of 4400 zeros", b"\x06net.ipv4.igmp_qrv=" + b"0" * 4400 + b"2"),
+        ("a setting of 4400 digits", b"\x06net.ipv4.igmp_qrv=" + b"9" * 4400),
+    ),
 }
 """By target: what was wrong, and the input."""
 

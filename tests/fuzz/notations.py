@@ -101,7 +101,8 @@ TARGET = Target(
     one_input,
     seeds,
     (SEPARATOR, b"@", b"+", b",", b"({", b"})", b"0x", b"::", b"ms", b"us", b"\xd9\xa3", b"_",
-     b"9" * 4400, b"\xed\xa0\x80", b"\n", b"\x1b[31m", b"%eth0", b"1e9", b"nan", b"65536"),
+     b"9" * 4400, b"\xed\xa0\x80", b"\n", b"\x1b[31m", b"%eth0", b"1e9", b"nan", b"65536",
+     b"+" + b"9" * 4400, b"=" + b"9" * 4400),
     "words",
     8192,
 )  # fmt: skip

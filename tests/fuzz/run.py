@@ -19,6 +19,7 @@ import importlib.util
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,8 @@ _MODULES = {
     "tracing": "trace_text",
     "ethtool": "ethtool_answers",
     "firewall": "firewall_listings",
+    "defects": "defect_words",
+    "media": "media_streams",
     "notations": "notations",
 }
 NAMES = tuple(_MODULES)
@@ -149,7 +152,8 @@ def _guided(tally: Tally, arguments: argparse.Namespace, folder: Path) -> None:
     def entry(data: bytes) -> None:
         tally.one_input(data)
         if time.monotonic() >= until:
-            # libFuzzer would end without a word of ours.
+            # libFuzzer would end without a word of ours, and neither it nor we clean up then.
+            shutil.rmtree(folder, ignore_errors=True)
             print(tally.line(), flush=True)
             os._exit(1 if tally.kinds else 0)
 

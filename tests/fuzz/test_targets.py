@@ -7,23 +7,29 @@ and mutation has to find it.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import tomllib
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import pytest
 
+from mldkit.craft import defects
+from mldkit.craft.settings import set_field
 from mldkit.link import capture, ethtool, interfaces, kernel_tables
 from mldkit.model import addresses, codes
 from mldkit.path import firewall
 from mldkit.protocol import script_words
 from mldkit.trace import text as trace_text
 from mldkit.wire import decode_igmp
+from mldkit.wire.media import read_rtp
+from mldkit.zap import channel
 from tests.fuzz import found, netlink_messages, run
 from tests.fuzz.mutation import inputs, mutated
 from tests.fuzz.pieces import SEPARATOR, join, packed, split
@@ -32,7 +38,6 @@ from tests.fuzz.target import BrokenInvariantError, Target, hold, same
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 _FEW = 150
 """Mutations of each target in an ordinary run; `tox -e fuzz` makes many more."""
@@ -123,6 +128,17 @@ def _plant(name: str) -> Iterator[None]:
         "firewall": lambda: mock.patch.object(
             firewall, "_is_named", lambda _, entry: isinstance(entry, dict)
         ),
+        "defects": lambda: mock.patch.object(
+            defects,
+            "set_field",
+            _raising(IndexError("planted"), lambda _, it: it.index > 0, set_field),
+        ),
+        # A header extension, which no seed has.
+        "media": lambda: mock.patch.object(
+            channel,
+            "read_rtp",
+            _raising(IndexError("planted"), lambda it: it[:1] >= b"\x90", read_rtp),
+        ),
         "notations": lambda: mock.patch.object(
             addresses, "_HEX", frozenset("0123456789abcdefABCDEF+ ")
         ),
@@ -148,6 +164,18 @@ def _fails(target: Target, data: bytes) -> bool:
     except Exception:  # noqa: BLE001 (whatever the fault leads to)
         return True
     return False
+
+
+def test_every_target_is_run_and_described() -> None:
+    here = Path(__file__).parent
+    modules = {path.stem for path in here.glob("*.py") if "\nTARGET = " in path.read_text()}
+    page = (run.ROOT / "docs" / "fuzzing.md").read_text()
+    described = re.findall(r"^\| `(\w+)` \|", page.partition("## How to run it")[0], re.MULTILINE)
+
+    assert {run.target_of(name).name for name in run.NAMES} == set(run.NAMES) == set(described)
+    assert {run.target_of(name).one_input.__module__ for name in run.NAMES} == {
+        f"tests.fuzz.{module}" for module in modules
+    }
 
 
 def test_mutations_are_the_same_for_the_same_seed_and_never_too_long() -> None:

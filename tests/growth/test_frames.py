@@ -277,7 +277,20 @@ def links_of_which_some_are_asked(size: int) -> Iterator[Heard]:
     yield 400 * SECOND, frames.query(vlan=(2001,))
 
 
+def a_talker_that_reports_much(size: int) -> Iterator[Heard]:
+    """A host in many groups that sends to others, of which it is no member."""
+    yield SOON_NS, frames.query()
+    for number in range(size):
+        yield SOON_NS, frames.report(1, [(IS_EX, frames.group(number), ())])
+    for _ in range(20):
+        for number in range(size // 20):
+            to = frames.group(10_000 + number)
+            yield SOON_NS, frames.data(1, to, source=frames.address(1))
+        yield SECOND, frames.query()
+
+
 HISTORIES = [
+    a_talker_that_reports_much,
     members_and_an_older_query,
     members_of_whom_one_wants_less,
     members_that_do_not_answer,

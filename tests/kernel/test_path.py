@@ -238,3 +238,23 @@ def test_every_program_is_predicted_by_itself(scene: PathScene) -> None:
     for number, came in arrived.items():
         assert predicted.get(number, False) is came, (number, seen.walk.sockets)
     assert sum(arrived.values()) == 4
+
+
+def test_a_cure_that_can_be_typed(scene: PathScene) -> None:
+    """A dot in the name of an interface is a slash to sysctl(8)."""
+    for command in ("link set eth1 down", "link set eth1 name e.1", "link set e.1 up"):
+        scene.host.ip(command)
+    scene.host.ip("link add side type veth peer name edis")
+    scene.host.ip("link set side up")
+    scene.host.ip("link set edis up")
+    scene.host.ip("address add 10.8.0.1/24 dev side")
+    scene.host.ip(f"route add {ELSEWHERE}/32 via 10.8.0.2")
+    scene.named = "e.1"
+    scene.host.wait_for_ipv6("e.1")
+    assert scene.host.run("sysctl", "-qw", "net.ipv4.conf.e/1.rp_filter=1").returncode == 0
+    scene.program().join(GROUP4)
+    seen = scene.send(source=ELSEWHERE)
+    seen.assert_dropped(Stage.REVERSE_PATH, counter=REVERSE_PATH_COUNTER)
+    cure = seen.result(Stage.REVERSE_PATH).cure.partition(",")[0]
+    assert scene.host.run(*cure.split()).returncode == 0
+    scene.send(source=ELSEWHERE).assert_passes()

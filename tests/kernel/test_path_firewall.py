@@ -37,6 +37,10 @@ RULES = {
         "netdev t", 'p { type filter hook ingress device "eth1" priority 0; }',
         "ip daddr 239.0.0.0/8 drop", Stage.NETFILTER, Passage.DROPPED,
     ),
+    "ingress of both families": (
+        "inet t", 'p { type filter hook ingress device "eth1" priority 0; }',
+        "ip daddr 239.0.0.0/8 drop", Stage.NETFILTER, Passage.DROPPED,
+    ),
     "ingress of another device": (
         "netdev t", 'p { type filter hook ingress device "lo" priority 0; }',
         "ip daddr 239.0.0.0/8 drop", Stage.NETFILTER, Passage.PASSES,

@@ -32,6 +32,8 @@ VERBS = {
     "join and receive": ["join", "-i", "eth1", "239.1.2.3", "--receive"],
     "play": ["play", "--on", "eth1", "script.play"],
     "play with a querier": ["play", "--on", "eth1", "acting.play"],
+    "zap": ["zap", "-i", "eth1", "239.1.2.3+3"],
+    "zap with viewers": ["zap", "-i", "eth1", "239.1.2.3+3", "--members", "2"],
     "respond": ["respond", "-i", "eth9", "239.1.2.3", "ff15::1"],
     "zap": ["zap", "-i", "eth1", "239.1.2.3", "ff15::1", "--every", "100ms", "--count", "1000"],
     "zap of hosts": ["zap", "-i", "eth1", "239.1.2.3+2", "--members", "3", "--every", "60s"],

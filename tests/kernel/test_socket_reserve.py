@@ -39,6 +39,9 @@ def test_another_interface_of_the_name_is_heard_and_nothing_of_the_first(
     link: Link, goes: str
 ) -> None:
     name = link.interface
+    for side in (link.near, link.far):
+        for scope in ("all", "default"):  # the kernel itself has nothing to say then
+            side.sysctl(f"net.ipv6.conf.{scope}.disable_ipv6", 1)
     with link.far.entered():
         far = PacketSocket(name)
     with link.near.entered(), SocketReserve(1 << 20) as reserve:

@@ -131,7 +131,7 @@ def test_the_command_tells_of_a_join_and_ends_with_ctrl_c(
     trouble: dict[str, Any], tmp_path: Path
 ) -> None:
     ended = trouble["command"]
-    assert ended["code"] == 130
+    assert ended["code"] == 130, ended["complaints"]
     acts_told = [json.loads(line) for line in ended["said"].splitlines()]
     (joined,) = (act for act in acts_told if (act["act"], act["group"]) == ("join", "ff15::66"))
     assert joined["process"]["name"] == "python"

@@ -152,7 +152,7 @@ def a_flood(number: int) -> dict[str, Any]:
         def join_all() -> None:
             for place in range(number):
                 group = (first + place).to_bytes(16, "big")
-                sockets.join(group, name=str(place // 500))
+                sockets.join(group, name=str(place // 100))
 
         begun_ns = clock.now_ns()
         acts, story, seen = watched(recorder, join_all, 0)
@@ -171,13 +171,14 @@ def a_flood(number: int) -> dict[str, Any]:
 
 def command() -> dict[str, Any]:
     """Run the verb as a command, join a group meanwhile, and end it with Ctrl-C."""
-    said, capture = Path("/said"), Path("/capture")
+    said, complaints, capture = Path("/said"), Path("/complaints"), Path("/capture")
     child = os.fork()
     if not child:
-        os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT), 1)
+        for number, path in ((1, said), (2, complaints)):
+            os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
         arguments = ["trace", "-i", INTERFACE, "--format", "ndjson", "-w", str(capture)]
         os._exit(main(arguments))
-    until_ns = clock.now_ns() + 20 * SECOND
+    until_ns = clock.now_ns() + 100 * SECOND
     while not left()["ours"] or not capture.exists():
         if clock.now_ns() > until_ns:
             break
@@ -193,6 +194,7 @@ def command() -> dict[str, Any]:
     return {
         "code": os.waitstatus_to_exitcode(status),
         "said": said.read_text(),
+        "complaints": complaints.read_text(),
         "capture": capture.read_bytes().hex(),
         "after": left(),
     }

@@ -113,6 +113,7 @@ class ScriptedDevice:
     machine: Scripted
     interface: Interface
     was_up: bool = True
+    taken: int = 0
 
     def take(self) -> Frame | None:
         return self.receive(self.machine.monotonic_ns)
@@ -141,6 +142,7 @@ class ScriptedDevice:
             if next_ns <= machine.monotonic_ns:
                 frame = frames.pop(0)
                 if state[1]:
+                    self.taken += 1
                     return replace(frame, time_ns=machine.stamp_ns(next_ns))
 
     def statistics(self) -> Statistics:
@@ -155,6 +157,7 @@ class ScriptedDevice:
         frames = machine.frames
         while frames and (frames[0].time_ns or 0) - EPOCH_NS <= machine.monotonic_ns:
             frame = frames.pop(0)
+            self.taken += 1
             yield replace(frame, time_ns=machine.stamp_ns((frame.time_ns or 0) - EPOCH_NS))
 
     def close(self) -> None:

@@ -26,10 +26,19 @@ LINES = [f"line {number}\n" for number in range(30_000)]
 """More than a pipe, a socket or a terminal takes."""
 
 
-@pytest.fixture(params=["pipe", "socket", "terminal"])
-def ends(request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
+def refuse(*_: object) -> int:
+    """Be an open(2) of a file of somebody else."""
+    raise PermissionError
+
+
+@pytest.fixture(params=["pipe", "pipe that cannot be opened again", "socket", "terminal"])
+def ends(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[int, int]]:
     """Give the reading and the writing end of something that nobody reads yet."""
-    if request.param == "pipe":
+    if request.param.startswith("pipe"):
+        if request.param != "pipe":
+            monkeypatch.setattr(os, "open", refuse)
         reads, writes = os.pipe()
     elif request.param == "socket":
         reads, writes = (end.detach() for end in socket.socketpair())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mldkit.analysis import limits
 from mldkit.model.units import SECOND
 from mldkit.testing.story import EPOCH_NS, Story
 from mldkit.watch import SLICE_NS, LinkEvent, Watch, WatchEvent
@@ -104,3 +105,29 @@ def test_the_table_tells_time_by_what_passed() -> None:
     (line,) = [one for one in watch.members(10)[0] if one.member is not None]
     assert line.member is not None
     assert watch.now_ns() - line.member.last_ns == 30 * SECOND - 21 * SECOND - SECOND // 2
+
+
+def test_what_found_no_room_is_told_with_the_clock_and_the_name_of_then(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    small = dict.fromkeys(limits.MOST_LIVE, 3)
+    monkeypatch.setattr("mldkit.watch.enlarged", lambda *_: small)
+    story = Story(NAME)
+    for number in range(40):
+        story.report(20 + number / 10, f"10.0.1.{number}", f"IS_EX(239.1.2.{number})")
+    machine = Scripted(
+        ALWAYS_UP,
+        story.in_order(),
+        clock_set=[(10, 3600)],
+        called=[(0, NAME), (12, "lan0")],
+    )
+
+    _, told = follow(machine, 30)
+
+    events = [event for event in told if not isinstance(event, LinkEvent)]
+    (limit, *_) = [event for event in events if event.kind == "limit"]
+    assert limit.left_out is not None
+    begun_ns = EPOCH_NS + (3600 + 20) * SECOND
+    assert begun_ns < limit.left_out.since_ns <= limit.time_ns < begun_ns + 4 * SECOND
+    assert limit.link.interface == "lan0"
+    assert limit.left_out.link is None or limit.left_out.link.interface == "lan0"

@@ -57,6 +57,8 @@ class Silent:
     def rest(self) -> Iterator[Frame]:
         return iter(())
 
+    taken = 0
+
     def take(self) -> None:
         pass
 

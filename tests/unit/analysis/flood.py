@@ -31,6 +31,12 @@ def resident_mb() -> int:
     return pages * 4096 // 1_000_000
 
 
+def later_join(site: Site, number: int) -> int:
+    """Return how many joins are told of a host that joins a quarter of an hour later."""
+    site.pass_on(900)
+    return len(site.joins(number + 1, host=60 + number))
+
+
 def main() -> None:
     kinds = [KINDS[name] for name in sys.argv[1].split(",")]
     count = int(sys.argv[2])
@@ -59,6 +65,8 @@ def main() -> None:
                 "events": events,
                 "members_kept": site.real_members() == before,
                 "joins": len(site.joins(200)),
+                # Two hours later, one host every quarter of an hour.
+                "later_joins": [later_join(site, number) for number in range(8)],
                 "left_out": {item.what: item.count for item in site.analysis.left_out()},
                 "kept": {what: kept for what, kept in site.analysis.room.kept().items() if kept},
             }

@@ -36,6 +36,7 @@ def test_the_next_join_is_told_and_memory_stays(kinds: str, family: str) -> None
 
     assert found["messages"] == COUNT
     assert found["joins"] == 1
+    assert found["later_joins"] == [1] * 8
     assert found["members_kept"]
     assert max(found["resident_mb"]) < MOST_MB
     assert found["resident_mb"][3] < found["resident_mb"][1] + MOST_MB_MORE

@@ -296,6 +296,7 @@ def test_a_checksum_that_was_set_stays(with_bad_checksum: bool) -> None:
     ("setting", "said", "hint"),
     [
         ("IGMPv3Query", "not LAYER.FIELD=VALUE", "IGMPv3Query.qrv=7"),
+        (f"IP[{'9' * 5000}].ttl=1", "not LAYER.FIELD=VALUE", "IGMPv3Query.qrv=7"),
         ("Query.qrv=1", "no layer Query", "Ether IP IPOption_Router_Alert IGMPv3Query"),
         ("IGMPv3Query.robustness=1", "no field robustness", "suppress qrv qqic"),
         ("IGMPv3Query[1].qrv=1", "the packet has 1 of IGMPv3Query", None),

@@ -258,3 +258,9 @@ def test_the_share_of_strangers_is_what_random_groups_show(nic: str) -> None:
 )
 def test_where_the_share_of_strangers_is_known(nic: str, share: float | None) -> None:
     assert ReceiveFilter(find_device(nic), (b"\x01\x00\x5e\x01\x02\x03",)).strangers() == share
+
+
+def test_a_driver_with_two_tables_needs_its_chip() -> None:
+    rows = [device_of("e1000e", "6.12", chip) for chip in (0x10D3, 0x10EA, None)]
+    assert [row.id if row else None for row in rows] == ["e1000e", "e1000e-ich", None]
+    assert device_of("igb", "6.12") is find_device("igb")

@@ -60,6 +60,7 @@ def test_group_with_sources_and_count() -> None:
         "@ff05::1",
         "fe80::1%eth0@ff05::1",
         "ff02::1+99999999999999999999",
+        "ff02::1+" + "9" * 5000,
     ],
 )
 def test_what_is_no_group_is_refused_and_quoted(value: str) -> None:

@@ -66,10 +66,11 @@ def reading(
         forwarding=frozenset(),
     )
     fields: dict[str, Any] = {
-        "release": "6.12.0", "driver": Driver(), "features": None, "driver_counters": {},
+        "release": "6.12.0", "driver": Driver(), "chip": 0x10D3, "features": None,
+        "driver_counters": {},
         "unicast": (), "database": GroupDatabase(), "programs": {}, "program_names": {},
         "rules": FirewallRules(), "sockets": ReceivingSockets((), (), ()), "members": {},
-        "counters": {}, "reverse_path_filter": 0, "all_reverse_path_filter": 0,
+        "counters": {}, "reverse_path_filter": 0,
         "accepts_local": False,
     }  # fmt: skip
     return Reading(

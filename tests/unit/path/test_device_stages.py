@@ -9,8 +9,10 @@ import pytest
 
 from mldkit.link.bridge_state import BridgePort, BridgeSettings
 from mldkit.link.ethtool import Driver
+from mldkit.link.return_route import ReturnRoute
 from mldkit.macfilter.devices import DEVICES, SortingPlace
 from mldkit.macfilter.receive_filter import Passage
+from mldkit.model.addresses import parse
 from mldkit.path.stage import Stage
 from mldkit.path.walk import Walker
 from tests.unit.path.readings import device, frame, reading
@@ -117,6 +119,30 @@ def test_every_row_gives_a_verdict_with_a_reason(row: object) -> None:
         assert at(walker.walk(frame(GROUP)), Stage.CARD).verdict is Passage.PASSES
 
 
+@pytest.mark.parametrize(
+    ("chip", "model"), [(0x10D3, "e1000e"), (0x15D7, "e1000e-ich"), (None, None)]
+)
+def test_the_table_of_an_e1000e_is_that_of_its_chip(chip: int | None, model: str | None) -> None:
+    card = device(2, "eth0")
+    found = reading([card], named="eth0", joined=(GROUP,), driver=Driver("e1000e"), chip=chip)
+    walker = Walker(found)
+    assert (walker.model.id if walker.model else None) == model
+    # 239.1.18.3 falls on the bit of 239.1.2.3 in a table of 1,024 bits, and beside it in 4,096.
+    verdict = at(walker.walk(frame("239.1.18.3")), Stage.CARD).verdict
+    expected = {"e1000e": Passage.DROPPED, "e1000e-ich": Passage.PASSES, None: Passage.UNKNOWN}
+    assert verdict is expected[model]
+
+
+@pytest.mark.parametrize("driver", ["r8169", "stmmac", "virtio_net"])
+def test_what_nobody_can_see_of_a_card_leaves_a_doubt(driver: str) -> None:
+    found = reading([device(2, "eth0")], named="eth0", joined=(GROUP,), driver=Driver(driver))
+    walker = Walker(found)
+    assert at(walker.walk(frame(GROUP)), Stage.CARD).verdict is Passage.PASSES
+    dropped = at(walker.walk(frame(STRANGER)), Stage.CARD)
+    assert dropped.verdict is Passage.UNKNOWN
+    assert ", but " in dropped.reason
+
+
 def test_a_kernel_with_another_behaviour_has_another_row() -> None:
     base = reading([device(2, "eth0")], named="eth0", driver=Driver("r8169"))
     rows = []
@@ -141,3 +167,18 @@ def test_a_bridge_that_filters_vlans_is_left_open() -> None:
     above = device(4, "br0", "bridge", bridge=BridgeSettings(filters_vlans=True))
     found = reading([port, above], named="p1", host="br0", joined=(GROUP,), driver=Driver("veth"))
     assert at(Walker(found).walk(frame(GROUP)), Stage.BRIDGE).verdict is Passage.UNKNOWN
+
+
+def test_the_routes_of_a_vrf_are_not_those_of_the_host() -> None:
+    devices = [device(2, "eth0", master=4), device(4, "red", "vrf")]
+    source = parse("192.0.2.7")
+    found = reading(
+        devices, named="eth0", joined=(GROUP,), driver=Driver("igb"), reverse_path_filter=1,
+        routes={source: ReturnRoute()},
+    )  # fmt: skip
+    walked = Walker(found).walk(frame(GROUP, "192.0.2.7"))
+    assert at(walked, Stage.REVERSE_PATH).verdict is Passage.UNKNOWN
+    alone = dataclasses.replace(found, devices={2: device(2, "eth0")})
+    assert at(Walker(alone).walk(frame(GROUP, "192.0.2.7")), Stage.REVERSE_PATH).verdict is (
+        Passage.DROPPED
+    )

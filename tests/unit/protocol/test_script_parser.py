@@ -36,6 +36,8 @@ WRONG = [
     ("0 report 1 ff05::1", 19, "`from-host ADDRESS` is missing"),
     ("0 sysctl net.ipv4.nonsense 1", 10, "plays no part"),
     ("0 sysctl net.ipv4.igmp_qrv x", 10, "is no value"),
+    (f"0 sysctl net.ipv4.igmp_qrv {'9' * 5000}", 10, "is no value"),
+    (f"0 sysctl net.ipv4.igmp_qrv {'0' * 5000}x", 10, "is no value"),
     ("0 address add 2001:db8::1/129", 15, "not the length of a prefix"),
     ("0 link sideways", 8, "is not one of up, down"),
     ("set hz fast", 8, "is not a whole number"),
