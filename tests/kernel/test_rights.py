@@ -35,18 +35,6 @@ VERBS = {
     "zap": ["zap", "-i", "eth1", "239.1.2.3+3"],
     "zap with viewers": ["zap", "-i", "eth1", "239.1.2.3+3", "--members", "2"],
     "respond": ["respond", "-i", "eth9", "239.1.2.3", "ff15::1"],
-    "zap of two groups": [
-        "zap",
-        "-i",
-        "eth1",
-        "239.1.2.3",
-        "ff15::1",
-        "--every",
-        "100ms",
-        "--count",
-        "1000",
-    ],
-    "zap of hosts": ["zap", "-i", "eth1", "239.1.2.3+2", "--members", "3", "--every", "60s"],
 }
 
 
