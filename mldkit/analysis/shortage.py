@@ -101,4 +101,4 @@ class Shortages:
 
     def _tell(self, what: str, one: _Shortage, now_ns: int) -> None:
         if self._listener is not None:
-            self._listener(Event("limit", now_ns, one.link, left_out=self._facts(what, one)))
+            self._listener(Event("left-out", now_ns, one.link, left_out=self._facts(what, one)))

@@ -49,7 +49,7 @@ heard later is not asked for: it wins with a lower address, and this one is sile
 gone. General Queries are rare, 125 s apart by default, so a short silence proves little:
 --listen 125s is sure. Messages of this machine itself are not heard.
 
-events: query querier other version address join change leave expire end
+events: query querier other version address join change leave expire left-out end
 
 exit codes: 0 done or ended by SIGTERM, 2 wrong usage, 3 no permission, no such
 interface, or a querier that is there already, 130 interrupted

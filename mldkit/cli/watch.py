@@ -39,7 +39,7 @@ examples:
   mldkit watch -i eth0 --user mon --exec-user hook --exec /opt/hook -w /var/lib/mon/seen.pcapng
   sudo mldkit watch -i eth0 -w seen.pcapng           keep what was seen
 
-events: join leave change expire querier finding limit link end
+events: join leave change expire querier finding left-out link end
 
 exit codes: 0 done or ended by SIGTERM, 1 a finding of severity error, 3 no permission or
 interface, 130 interrupted

@@ -12,7 +12,7 @@ from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.render.for_people import without_dates
 from mldkit.render.incidents import data_after_leaves
-from mldkit.render.left_out import left_out_text, limit_json
+from mldkit.render.left_out import left_out_text, shortage_json
 from mldkit.render.message_json import Json, circuit_json, number, time_text
 from mldkit.render.summary import summary
 from mldkit.render.terminal import print_json_members
@@ -272,7 +272,7 @@ def finding_json(entry: Diagnosis) -> Json:
 def event_json(event: Event) -> Json:
     """Return the JSON object of one event."""
     has_filter = event.exclude is not None
-    left_out = {} if event.left_out is None else limit_json(event.left_out)
+    left_out = {} if event.left_out is None else shortage_json(event.left_out)
     return {
         "event": event.kind,
         "time": time_text(event.time_ns),

@@ -127,18 +127,18 @@ def left_out_text(item: LeftOut) -> str:
     return f"{head}: {line}" if head else line
 
 
-def limit_text(item: LeftOut) -> str:
+def shortage_text(item: LeftOut) -> str:
     """Return in words that something begins to be left out, or is no longer."""
     return f"{'there is room again' if item.is_over else 'no room'}: {left_out_text(item)}"
 
 
-def limit_json(item: LeftOut) -> Json:
+def shortage_json(item: LeftOut) -> Json:
     """Return the same as members of the JSON object of an event."""
     return {
-        "state": "over" if item.is_over else "reached",
         "what": item.what,
         "most": item.most,
-        "left_out": item.count,
+        "count": item.count,
         "since": time_text(item.since_ns),
-        "detail": limit_text(item),
+        "until": time_text(item.last_ns) if item.is_over else None,
+        "detail": shortage_text(item),
     }

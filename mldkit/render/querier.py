@@ -41,7 +41,7 @@ _MOST_LISTED = 20
 _STYLES = {"join": "green", "leave": "yellow", "expire": "yellow", "query": "dim"}
 _NOTHING = (
     "host", "own", "reason", "group", "filter_mode", "sources", "requested", "version",
-    "suppress", "max_response_ms", "state", "left_out", "since", "detail",
+    "suppress", "max_response_ms", "what", "count", "since", "until", "detail",
 )  # fmt: skip
 
 
@@ -120,9 +120,10 @@ def event_json(event: QuerierJobEvent, interface: str, wall_ns: int) -> Json:
         return document | _sent(event)
     if isinstance(event, RoomChanged):
         return document | {
-            "state": "over" if event.is_over else "reached",
-            "left_out": event.left_out,
+            "what": "records",
+            "count": event.left_out,
             "since": time_text(wall_ns - (event.time_ns - event.since_ns)),
+            "until": time_text(wall_ns) if event.is_over else None,
             "detail": _words(event),
         }
     document["host"] = _address(event.address)
@@ -203,7 +204,7 @@ def _kind(event: QuerierJobEvent) -> str:
         case AddressGone():
             return "address"
         case RoomChanged():
-            return "limit"
+            return "left-out"
 
 
 def _words(event: QuerierJobEvent) -> str:

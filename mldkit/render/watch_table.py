@@ -27,7 +27,7 @@ from rich.text import Text
 from mldkit.model.addresses import is_unspecified, text
 from mldkit.model.units import MILLISECOND, SECOND
 from mldkit.model.words import counted, hosts_text
-from mldkit.render.left_out import left_out_text, limit_text
+from mldkit.render.left_out import left_out_text, shortage_text
 from mldkit.render.outbox import OutboxFile
 from mldkit.render.terminal import SEVERITY_STYLES, printable
 from mldkit.watch import LinkEvent
@@ -213,7 +213,7 @@ def _event_line(event: WatchEvent) -> Text:
         line.append(printable(found.detail), style)
         return line
     if event.left_out is not None:
-        line.append(limit_text(event.left_out), "yellow" if not event.left_out.is_over else "")
+        line.append(shortage_text(event.left_out), "yellow" if not event.left_out.is_over else "")
         return line
     words = [event.kind, text(event.host) or "has gone, nobody queries"]
     if event.group:

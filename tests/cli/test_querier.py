@@ -122,9 +122,9 @@ def test_without_permission_it_says_so(ordinary: Ordinary) -> None:
         (
             RoomChanged(5, IGMP, 7, 3, is_over=True),
             {
-                "event": "limit",
-                "state": "over",
-                "left_out": 7,
+                "event": "left-out",
+                "what": "records",
+                "count": 7,
                 "since": "1700000000.000000003",
                 "detail": "IGMP: there is room again for all that is reported",
             },

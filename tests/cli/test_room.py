@@ -59,9 +59,9 @@ def test_events_have_it_where_it_happens(flood: str, capsys: pytest.CaptureFixtu
     main(["analyze", "--format", "ndjson", flood])
 
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    kinds = [event["event"] for event in events if event["event"] in ("join", "limit")]
+    kinds = [event["event"] for event in events if event["event"] in ("join", "left-out")]
     # The sixth membership is told like the others.
-    assert kinds == ["join"] * 5 + ["limit", "join", "join"]
+    assert kinds == ["join"] * 5 + ["left-out", "join", "join"]
 
 
 def test_with_more_room_nothing_is_left_out(flood: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -125,7 +125,7 @@ def test_what_found_no_room_is_told_with_the_clock_and_the_name_of_then(
     _, told = follow(machine, 30)
 
     events = [event for event in told if not isinstance(event, LinkEvent)]
-    (limit, *_) = [event for event in events if event.kind == "limit"]
+    (limit, *_) = [event for event in events if event.kind == "left-out"]
     assert limit.left_out is not None
     begun_ns = EPOCH_NS + (3600 + 20) * SECOND
     assert begun_ns < limit.left_out.since_ns <= limit.time_ns < begun_ns + 4 * SECOND

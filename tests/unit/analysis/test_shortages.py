@@ -14,7 +14,7 @@ from mldkit.analysis.limits import MOST, MOST_LIVE, MOST_OF_ONE, enlarged
 from mldkit.analysis.shortage import QUIET_NS
 from mldkit.model.units import SECOND
 from mldkit.render.analysis_json import event_json
-from mldkit.render.left_out import left_out_text, limit_text
+from mldkit.render.left_out import left_out_text, shortage_text
 from mldkit.render.outbox import Outbox
 from mldkit.render.watch_table import LiveTable
 from mldkit.testing.stage import BEGIN_NS, Stage
@@ -43,24 +43,24 @@ def family(request: pytest.FixtureRequest) -> Family:
     return FAMILIES[request.param]
 
 
-def limit_events(site: Site) -> list[Event]:
-    return [event for event in site.told if event.kind == "limit"]
+def left_out_events(site: Site) -> list[Event]:
+    return [event for event in site.told if event.kind == "left-out"]
 
 
 def test_an_event_tells_what_is_left_out_and_another_when_that_is_over(family: Family) -> None:
     site = Site(family, STAYS)
     for number in range(5):
         site.see(site.forger.join(number))
-    assert limit_events(site) == []
+    assert left_out_events(site) == []
 
     site.see(site.forger.join(5))
     begun_ns = site.now_ns
     site.see(site.forger.join(6))
     last_ns = site.now_ns
     site.pass_on(QUIET_NS / SECOND)
-    (begun,) = limit_events(site)
+    (begun,) = left_out_events(site)
     site.pass_on(0.001)
-    begun, over = limit_events(site)
+    begun, over = left_out_events(site)
 
     assert begun.left_out is not None
     assert over.left_out is not None
@@ -79,7 +79,7 @@ def test_a_shortage_that_comes_again_is_told_again(family: Family) -> None:
     site.see(site.forger.join(7))
 
     told = [
-        (one.left_out.is_over, one.left_out.count) for one in limit_events(site) if one.left_out
+        (one.left_out.is_over, one.left_out.count) for one in left_out_events(site) if one.left_out
     ]
     assert told == [(False, 1), (True, 2), (False, 3)]
     (left,) = site.analysis.left_out()
@@ -90,13 +90,13 @@ def test_the_event_is_an_object_that_says_it_in_words(family: Family) -> None:
     site = Site(family, STAYS)
     for number in range(6):
         site.see(site.forger.join(number))
-    (event,) = limit_events(site)
+    (event,) = left_out_events(site)
 
     document = json.loads(json.dumps(event_json(event)))
 
-    assert document["event"] == "limit"
-    assert (document["state"], document["what"]) == ("reached", "stays")
-    assert (document["most"], document["left_out"]) == (5, 1)
+    assert document["event"] == "left-out"
+    assert (document["what"], document["until"]) == ("stays", None)
+    assert (document["most"], document["count"]) == (5, 1)
     assert document["since"] == document["time"]
     assert document["detail"].startswith("no room: ")
     assert "1 membership" in document["detail"]
@@ -166,7 +166,7 @@ def test_the_table_has_a_line_as_long_as_something_is_left_out(family: Family) -
 def test_everything_that_can_be_left_out_has_words(what: str) -> None:
     item = limits.LeftOut(None, 1234, what, 5678, BEGIN_NS, BEGIN_NS)
 
-    assert limit_text(item).startswith("no room: since 2023-11-14 22:13:20 UTC: 1,234 ")
+    assert shortage_text(item).startswith("no room: since 2023-11-14 22:13:20 UTC: 1,234 ")
 
 
 def test_room_is_enlarged_as_a_whole() -> None:
