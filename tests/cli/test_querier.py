@@ -126,6 +126,7 @@ def test_without_permission_it_says_so(ordinary: Ordinary) -> None:
                 "what": "records",
                 "count": 7,
                 "since": "1700000000.000000003",
+                "until": "1700000000.000000005",
                 "detail": "IGMP: there is room again for all that is reported",
             },
         ),
