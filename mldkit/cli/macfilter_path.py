@@ -77,6 +77,10 @@ def run(args: argparse.Namespace, subjects: Sequence[FilterSubject]) -> int:
     nic = walker.model.id if walker.model else None
     if not reading.is_root:
         note(args, "note: without root some stages cannot be looked at; sudo shows all of them")
+    elif reading.hides_registers and reading.card.is_running:
+        name = reading.card.name
+        note(args, f"note: {name} does not show its registers (ethtool -d), so whether they hold "
+             "what the list says is unknown")  # fmt: skip
     entries = []
     for frame in frames:
         walked = walker.walk(frame)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mldkit.macfilter.devices import EXACT, device_of
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
+from mldkit.macfilter.register_dump import expected_of
 from mldkit.model.addresses import group_mac, mac_text, text
 from mldkit.path.stage import Counter, Stage, StageResult
 
@@ -54,7 +56,26 @@ def receive_filter(reading: Reading, device: Device | None) -> ReceiveFilter:
 
 
 def card(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> StageResult:
-    """Judge what the card does, by its filter."""
+    """Judge what the card does, by its filter and its registers."""
+    return _by_registers(reading, _by_address(reading, frame, programmed), programmed)
+
+
+def _by_registers(reading: Reading, result: StageResult, programmed: ReceiveFilter) -> StageResult:
+    """Hold what is in the registers of the card against what the list says should be there."""
+    dumped = reading.dumped
+    if dumped is None or programmed.device is EXACT:
+        return result
+    wrong = list(dumped.differences(expected_of(programmed)))
+    if not wrong:
+        return replace(result, reason=f"{result.reason}; its registers agree ({dumped.words()})")
+    # What it does to this frame can be read from neither of them.
+    reason = f"{result.reason}, but its registers disagree with the list: {'; '.join(wrong)}"
+    confirm = f"ethtool -d {reading.card.name}"
+    return replace(result, verdict=Passage.UNKNOWN, reason=reason, confirm=confirm, cure="")
+
+
+def _by_address(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> StageResult:
+    """Judge what the card does to where the frame goes."""
     of = reading.card
     counter = Counter(f"frames received by {of.name}", of.counts.received)
     confirm = f"ip -s link show dev {of.name}"

@@ -67,7 +67,7 @@ def reading(
     )
     fields: dict[str, Any] = {
         "release": "6.12.0", "driver": Driver(), "chip": 0x10D3, "features": None,
-        "driver_counters": {},
+        "driver_counters": {}, "dumped": None,
         "unicast": (), "database": GroupDatabase(), "programs": {}, "program_names": {},
         "rules": FirewallRules(), "sockets": ReceivingSockets((), (), ()), "members": {},
         "counters": {}, "reverse_path_filter": 0,
