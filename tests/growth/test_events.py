@@ -19,7 +19,7 @@ from tests.growth.link import EPOCH_NS, SOON_NS
 if TYPE_CHECKING:
     from mldkit.analysis.events import Event
 
-IN_A_FRAME = 360
+IN_A_FRAME = 190
 """Sources of one record."""
 RECORDS = 118
 """Of one source each, as many as an octet counts in a frame."""
@@ -57,7 +57,7 @@ def test_a_change_of_many_sources_is_written_as_a_change_of_few(kind: int) -> No
     records = [(kind, GROUP, (frames.address(number, first),)) for number in range(RECORDS)]
     octets = frames.report(1, records)
     costs = []
-    for before in (2 * IN_A_FRAME, 4 * IN_A_FRAME):
+    for before in (IN_A_FRAME, 2 * IN_A_FRAME):
         reader = Reader(before)
         known = len(reader.events)
         reader.hear(octets)
