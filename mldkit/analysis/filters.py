@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _SPLIT_NS = 5_000_000
 """Packets of one list follow each other within this time."""
 
+_FEW = 4
+"""So many sources are faster found in a list than by their hashes, which takes all of the list."""
+
 _IS_IN, _IS_EX, _TO_IN, _TO_EX, _ALLOW, _BLOCK = map(int, RecordType)
 
 
@@ -38,21 +41,40 @@ def filter_after(
 
 def _joined(row: Row, sources: tuple[Address, ...]) -> tuple[Address, ...]:
     """Return the sources of an INCLUDE list that grows by a part of itself."""
-    if row.exclude:
-        return sources
-    known = set(row.sources)
-    more = tuple(source for source in sources if source not in known)
-    return row.sources + more if more else row.sources
+    return sources if row.exclude else _grown(row.sources, sources)
 
 
 def _changed(row: Row, kind: int, sources: tuple[Address, ...]) -> tuple[Address, ...]:
     """Return the list after ALLOW or BLOCK (RFC 9776 §5.1)."""
-    if (kind == _ALLOW) == row.exclude:
-        gone = set(sources)
-        return tuple(source for source in row.sources if source not in gone)
-    known = set(row.sources)
-    more = tuple(source for source in sources if source not in known)
-    return row.sources + more if more else row.sources
+    if (kind == _ALLOW) != row.exclude:
+        return _grown(row.sources, sources)
+    return _without(row.sources, sources)
+
+
+def _grown(before: tuple[Address, ...], sources: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return a list with those sources at its end that it has not yet, each once."""
+    known = before if len(sources) <= _FEW else set(before)
+    more = tuple(source for source in dict.fromkeys(sources) if source not in known)
+    return before + more if more else before
+
+
+def _without(before: tuple[Address, ...], sources: tuple[Address, ...]) -> tuple[Address, ...]:
+    """Return a list without those sources.
+
+    Only what the record names is looked at one by one: a stranger puts a hundred records into a
+    frame, each of which changes a long list.
+    """
+    if len(sources) <= _FEW:
+        for source in sources:
+            # Once, unless somebody names a source twice.
+            for _ in range(before.count(source)):
+                place = before.index(source)
+                before = before[:place] + before[place + 1 :]
+        return before
+    left = dict.fromkeys(before)
+    for source in sources:
+        left.pop(source, None)
+    return before if len(left) == len(before) else tuple(left)
 
 
 def counted_records(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from mldkit.protocol.timer import Timer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Query
@@ -62,6 +62,10 @@ class LastMemberAsking:
         election = self._election
         return election.variables.robustness * election.settings.last_member_interval_ns
 
+    def asks_for_sources(self, now_ns: int) -> bool:
+        """Return whether this is the querier, and its version can say so."""
+        return self._may_ask(now_ns) and self._names_sources(now_ns)
+
     def begin(self, asked: DueQueries, now_ns: int) -> None:
         """Ask, if this is the querier and its version can say so."""
         if not self._may_ask(now_ns):
@@ -97,12 +101,11 @@ class LastMemberAsking:
         self._group_left = self._election.variables.robustness
         self._ask_group(now_ns)
 
-    def _begin_sources(self, sources: Iterable[Address], now_ns: int) -> None:
+    def _begin_sources(self, sources: Collection[Address], now_ns: int) -> None:
         until_ns = now_ns + self._last_member_ns
-        fresh = [source for source in sources if self.filter.sources.get(source, 0) > until_ns]
+        fresh = self.filter.ask(until_ns, sources)
         if not fresh:
             return
-        self.filter.lower(until_ns, fresh)
         self._sources_left.update(dict.fromkeys(fresh, self._election.variables.robustness))
         self._ask_sources(now_ns)
 
@@ -120,7 +123,7 @@ class LastMemberAsking:
             self._timers.arm(self._group_timer, interval_ns, now_ns)
 
     def _ask_sources(self, now_ns: int) -> None:
-        if not (self._may_ask(now_ns) and self._names_sources(now_ns)):
+        if not self.asks_for_sources(now_ns):
             self._sources_left.clear()
             return
         ends = self.filter.sources

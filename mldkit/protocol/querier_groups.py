@@ -14,14 +14,14 @@ leaving (RFC 9776 §7.3.2, RFC 9777 §8.3.2).
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from mldkit.model.family import IGMP
 from mldkit.model.messages import GroupRecord, RecordType
 from mldkit.protocol.older_versions import OlderVersions
 from mldkit.protocol.querier_asking import LastMemberAsking
 from mldkit.protocol.querier_events import MembershipChanged
-from mldkit.protocol.querier_filter import NOTHING, RouterFilter
+from mldkit.protocol.querier_filter import NOTHING, RouterFilter, Seen
 from mldkit.protocol.querier_room import ROOM, GroupRoom, Room
 from mldkit.protocol.timer import Timer
 
@@ -37,16 +37,6 @@ if TYPE_CHECKING:
 
 _STATES = (RecordType.IS_IN, RecordType.IS_EX)
 """What answers are made of; older reports stand for one of them."""
-_NO_SOURCES: frozenset[Address] = frozenset()
-
-
-class _Seen(NamedTuple):
-    """What is told of a group: whoever forwards data or reads about it asks for no more."""
-
-    exclude: bool
-    version: int
-    running: frozenset[Address] = _NO_SOURCES
-    stopped: frozenset[Address] = _NO_SOURCES
 
 
 @dataclass(slots=True)
@@ -79,25 +69,26 @@ class _Group:
         """Return the version of its oldest listener (Group Compatibility Mode)."""
         return self.older.oldest(self.current_version, now_ns)
 
-    def seen(self, now_ns: int) -> _Seen:
-        """Return what there is to be told."""
-        state = self.filter
-        version = self.version(now_ns)
-        if not state.sources:
-            return _Seen(state.exclude, version)
-        return _Seen(state.exclude, version, frozenset(state.running), frozenset(state.stopped))
-
-    def event(self, kind: str, seen: _Seen, now_ns: int, host: Address = b"") -> MembershipChanged:
-        """Return an event of a kind that tells what was seen."""
+    def event(
+        self,
+        kind: str,
+        now_ns: int,
+        host: Address = b"",
+        *,
+        seen: Seen | None = None,
+        version: int | None = None,
+    ) -> MembershipChanged:
+        """Return an event of a kind that tells what was seen, by default what is seen now."""
+        told = self.filter.seen if seen is None else seen
         return MembershipChanged(
             kind,
             now_ns,
             self.timer.family,
             self.address,
-            seen.exclude,
-            tuple(sorted(seen.stopped if seen.exclude else seen.running)),
-            tuple(sorted(seen.running)) if seen.exclude else (),
-            seen.version,
+            told.exclude,
+            told.stopped if told.exclude else told.running,
+            told.running if told.exclude else (),
+            self.version(now_ns) if version is None else version,
             host,
         )
 
@@ -138,7 +129,7 @@ class Groups:
     def members(self, now_ns: int) -> Iterator[MembershipChanged]:
         """Give the state of every group, the first one reported first."""
         for group in self._groups.values():
-            yield group.event("member", group.seen(now_ns), now_ns, group.host)
+            yield group.event("member", now_ns, group.host)
 
     def record(self, record: GroupRecord, host: Address, now_ns: int) -> None:
         """Take in an accepted record of a report of the current version."""
@@ -177,7 +168,8 @@ class Groups:
             return
         robustness = query.robustness or self._election.variables.robustness
         until_ns = now_ns + robustness * query.max_response_ns
-        before = group.seen(now_ns)
+        before = group.version(now_ns)
+        group.filter.mark()
         group.filter.expire(now_ns)
         if query.sources:
             group.filter.lower(until_ns, query.sources)
@@ -203,11 +195,15 @@ class Groups:
             return
         if group is None:
             group = self._made(record.group)
-        before = group.seen(now_ns)
+        before = group.version(now_ns)
         variables = self._election.variables
         lifetime_ns = variables.membership_ns(self._election.settings.profile)
+        may_ask = group.asking.asks_for_sources(now_ns)
+        group.filter.mark()
         group.filter.expire(now_ns)
-        asked = group.filter.apply(record.type, record.sources, now_ns, lifetime_ns)
+        asked = group.filter.apply(
+            record.type, record.sources, now_ns, lifetime_ns, may_ask=may_ask
+        )
         if group.filter.is_empty and is_new:
             return
         if older is not None:
@@ -218,9 +214,9 @@ class Groups:
         if is_new:
             self._groups[record.group] = group
             self._room.enter(group, now_ns)
-            before = group.seen(now_ns)
-            group.told_version = before.version
-            self._tell(group.event("join", before, now_ns, host))
+            group.filter.mark()
+            group.told_version = before = group.version(now_ns)
+            self._tell(group.event("join", now_ns, host))
         elif record.type in _STATES:
             self._room.prove(group, variables.interval_ns, now_ns)
         if asked is not NOTHING:
@@ -265,7 +261,8 @@ class Groups:
         asking = LastMemberAsking(address, state, self._election, self._timers, self._send)
 
         def end(now_ns: int) -> None:
-            before = group.seen(now_ns)
+            before = group.version(now_ns)
+            state.mark()
             state.expire(now_ns)
             self._settle(group, before, now_ns)
 
@@ -273,8 +270,11 @@ class Groups:
         group = _Group(address, state, asking, timer, family.current_version)
         return group
 
-    def _settle(self, group: _Group, before: _Seen, now_ns: int, host: Address = b"") -> None:
-        """Tell what is different, and look again when the next timer of the group ends."""
+    def _settle(self, group: _Group, before: int, now_ns: int, host: Address = b"") -> None:
+        """Tell what is different, and look again when the next timer of the group ends.
+
+        `before` is the version in which the group was treated when its filter was marked.
+        """
         count = len(group.filter.sources)
         self._source_count += count - group.counted_sources
         if count != group.counted_sources:
@@ -283,13 +283,15 @@ class Groups:
         if group.filter.is_empty:
             self._end(group)
             kind = "expire" if now_ns >= group.lives_until_ns else "leave"
-            self._tell(group.event(kind, before, now_ns, host))
+            seen = group.filter.seen_before_the_end
+            self._tell(group.event(kind, now_ns, host, seen=seen, version=before))
             return
-        seen = group.seen(now_ns)
+        version = group.version(now_ns)
         # Its version changes with time too, when the last older listener has gone.
-        if seen != before or seen.version != group.told_version:
-            group.told_version = seen.version
-            self._tell(group.event("change", seen, now_ns, host))
+        is_other = version != before or version != group.told_version
+        if is_other or group.filter.is_changed:
+            group.told_version = version
+            self._tell(group.event("change", now_ns, host))
         next_ns = min([group.filter.next_end_ns, *group.older.ends(now_ns)])
         # A timer that comes too early looks again; moving it with every report would cost more.
         if not group.timer.is_running or group.timer.fires_ns > next_ns:

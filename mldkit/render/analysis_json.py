@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from mldkit.model.addresses import Address
 
 SCHEMA = "mldkit.analyze/1"
+MOST_SOURCES = 64
+"""Of one event: as many as MLD lets a socket have on Linux. A record of 12 octets makes an event
+that otherwise named all the sources that came before."""
 
 
 def print_analysis_json(result: AnalysisResult, *, interrupted: bool = False) -> None:
@@ -270,8 +273,10 @@ def finding_json(entry: Diagnosis) -> Json:
 
 
 def event_json(event: Event) -> Json:
-    """Return the JSON object of one event."""
+    """Return the JSON object of one event; `more_sources` counts those that it does not name."""
     has_filter = event.exclude is not None
+    sources = event.sources[:MOST_SOURCES]
+    more = len(event.sources) - len(sources)
     left_out = {} if event.left_out is None else shortage_json(event.left_out)
     return {
         "event": event.kind,
@@ -283,7 +288,8 @@ def event_json(event: Event) -> Json:
         "version": event.version,
         "group": text(event.group) or None,
         "filter_mode": filter_mode(bool(event.exclude)) if has_filter else None,
-        "sources": _addresses(event.sources) if has_filter else None,
+        "sources": _addresses(sources) if has_filter else None,
+        **({"more_sources": more} if more else {}),
         "finding": None if event.finding is None else finding_json(event.finding),
         **left_out,
     }

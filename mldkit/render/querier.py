@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mldkit.model.addresses import text
@@ -19,6 +20,7 @@ from mldkit.protocol.querier_events import (
 from mldkit.querier import AddressGone, QuerySent
 from mldkit.render import left_behind
 from mldkit.render.account import account_json
+from mldkit.render.analysis_json import MOST_SOURCES
 from mldkit.render.message_json import Json, number, time_text
 from mldkit.render.message_text import query_text
 from mldkit.render.terminal import line_printer, note, print_json, print_table
@@ -41,7 +43,8 @@ _MOST_LISTED = 20
 _STYLES = {"join": "green", "leave": "yellow", "expire": "yellow", "query": "dim"}
 _NOTHING = (
     "host", "own", "reason", "group", "filter_mode", "sources", "requested", "version",
-    "suppress", "max_response_ms", "what", "count", "since", "until", "detail",
+    "more_sources", "more_requested", "suppress", "max_response_ms", "what", "count", "since",
+    "until", "detail",
 )  # fmt: skip
 
 
@@ -115,7 +118,19 @@ def event_json(event: QuerierJobEvent, interface: str, wall_ns: int) -> Json:
         **dict.fromkeys(_NOTHING),
     }
     if isinstance(event, MembershipChanged):
-        return document | _filter(event)
+        # A record of one source makes an event of a group with a thousand.
+        more_sources = max(len(event.sources) - MOST_SOURCES, 0)
+        more_requested = max(len(event.requested) - MOST_SOURCES, 0)
+        named = replace(
+            event,
+            sources=event.sources[:MOST_SOURCES],
+            requested=event.requested[:MOST_SOURCES],
+        )
+        return document | {
+            **_filter(named),
+            "more_sources": more_sources or None,
+            "more_requested": more_requested or None,
+        }
     if isinstance(event, QuerySent):
         return document | _sent(event)
     if isinstance(event, RoomChanged):

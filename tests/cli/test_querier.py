@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mldkit.cli.main import main
-from mldkit.model.addresses import parse
+from mldkit.model.addresses import consecutive, parse, text
 from mldkit.model.family import IGMP, MLD
 from mldkit.model.messages import Query
 from mldkit.protocol.querier_events import (
@@ -19,6 +19,7 @@ from mldkit.protocol.querier_events import (
     VersionChanged,
 )
 from mldkit.querier import AddressGone, QuerySent
+from mldkit.render.analysis_json import MOST_SOURCES
 from mldkit.render.querier import event_json
 
 if TYPE_CHECKING:
@@ -173,3 +174,14 @@ def test_every_event_has_every_key(event: QuerierJobEvent, expected: dict[str, o
     assert {key: given.get(key) for key in expected} == expected
     assert set(given) - place <= set(expected)
     json.dumps(document)
+
+
+def test_an_event_counts_the_sources_that_it_does_not_name() -> None:
+    sources = consecutive(parse("10.0.0.1"), MOST_SOURCES + 3)
+    changed = MembershipChanged(
+        "change", 0, IGMP, GROUP, True, sources, sources[:MOST_SOURCES], 3, HOST
+    )
+    document = event_json(changed, "eth1", 0)
+
+    assert document["sources"] == document["requested"] == list(map(text, sources[:MOST_SOURCES]))
+    assert (document["more_sources"], document["more_requested"]) == (3, None)

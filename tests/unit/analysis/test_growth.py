@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mldkit.analysis import backlog, engine
+from mldkit.analysis import backlog, engine, limits
 from mldkit.analysis.engine import Analysis
 from mldkit.model.addresses import consecutive, parse, text
 from mldkit.model.datagram import Frame
@@ -19,6 +19,8 @@ from mldkit.testing.story import EPOCH_NS, Story
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
+
+pytestmark = pytest.mark.long
 
 FEW, MANY = 200, 800
 MOST_GROWTH = 1.4
@@ -150,7 +152,7 @@ def test_a_list_of_sources_that_grows_without_end_is_cut() -> None:
     (link,) = analysis.links.values()
     (row,) = link.memberships.rows()
     assert row.sources == sources[: len(row.sources)]
-    assert 1000 < len(row.sources) < 5000
+    assert len(row.sources) == limits.MOST_SOURCES
 
 
 HOUR_NS = 3600 * SECOND

@@ -136,7 +136,7 @@ def test_long_lists_and_many_changes_are_told(stage: Stage, diagnose: Diagnose) 
     # Each report makes the list longer, and the last two too long.
     assert len(sources) // 80 < MOST_CHANGES
     assert [line.partition(": ")[2] for line in told] == [
-        "2 changes to lists of more than 4,096 sources, which are not kept whole"
+        "2 changes to lists of more than 512 sources, which are not kept whole"
     ]
 
     for number in range(2 * MOST_CHANGES):
