@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 from mldkit.analysis.facts import LinkKey, Mark
+from mldkit.analysis.feed import Feed
 from mldkit.analysis.limits import IDENTITIES, MOST, TARGETS
 from mldkit.analysis.room import LinkRoom, Room
 from mldkit.analysis.solicitations import Solicitations
+from mldkit.link.times import Times
 from mldkit.model.addresses import solicited_node
 from mldkit.model.family import MLD
 from mldkit.model.units import SECOND
 from tests.growth import frames
 from tests.growth.counting import instructions
+
+if TYPE_CHECKING:
+    from mldkit.analysis.feed import Break
+    from mldkit.analysis.source import Source
 
 SIZE = 600
 KEY = LinkKey("eth0", (), MLD)
@@ -38,6 +46,47 @@ def worst_of_table(size: int) -> int:
 
 def test_no_change_of_a_table_pays_for_the_sweep_of_all() -> None:
     assert worst_of_table(2 * SIZE) <= worst_of_table(SIZE) + SLACK
+
+
+def feed_of(parts: list[Times]) -> Feed:
+    """Return what is known of an interface that a capture describes so often."""
+    return Feed(0, "eth0", cast("Source", SimpleNamespace(times=parts)))
+
+
+def _take(feed: Feed, number: int, breaks: list[Break]) -> None:
+    breaks += feed.take_breaks(number, 0)
+
+
+def worst_of_breaks(size: int) -> int:
+    """Return what the dearest gap costs in a capture of many parts, one after the other."""
+    parts: list[Times] = []
+    feed = feed_of(parts)
+    worst = found = 0
+    for number in range(1, size):
+        times = Times("eth0")
+        parts.append(times)
+        times.see(number, number * 100 * SECOND, lambda _: 0)
+        breaks: list[Break] = []
+        worst = max(worst, instructions(partial(_take, feed, number, breaks)))
+        found += len(breaks)
+        assert [one.before for one in breaks] == [number - 1][: number - 1]
+    assert found == size - 2
+    return worst
+
+
+def test_no_gap_pays_for_all_parts_of_a_capture() -> None:
+    assert worst_of_breaks(2 * SIZE) <= worst_of_breaks(SIZE) + SLACK
+
+
+def test_parts_that_were_described_before_they_began_tell_of_their_gaps() -> None:
+    parts = [Times("eth0") for _ in range(SIZE)]
+    feed = feed_of(parts)
+    found = 0
+    for number, times in enumerate(parts, 1):
+        times.see(number, number * 100 * SECOND, lambda _: 0)
+        found += len(feed.take_breaks(number, 0))
+
+    assert found == SIZE - 1
 
 
 def worst_of_targets(size: int) -> int:
