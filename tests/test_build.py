@@ -19,6 +19,8 @@ _BUILD = (
     "build_backend.build_sdist(made); build_backend.build_wheel(made)"
 )
 
+pytestmark = pytest.mark.long
+
 
 def environment(epoch: int | None = None) -> dict[str, str]:
     """Return what a build sees of the outside."""

@@ -43,6 +43,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--port", metavar="N", type=whole_number(1, 65535), help="UDP port that it goes to"
     )
     group.add_argument(
+        "--vlan", metavar="N", type=whole_number(0, 4094),
+        help="VLAN tag that it carries, 0 for none (default: the one of the interface)",
+    )  # fmt: skip
+    group.add_argument(
         "--watch", action="store_true", help="then print the counters that rise, until interrupted"
     )
     group.add_argument(
@@ -56,6 +60,7 @@ def refuse_without_interface(args: argparse.Namespace) -> None:
         (args.source is not None, "--from"),
         (args.link_destination is not None, "--link-destination"),
         (args.port is not None, "--port"),
+        (args.vlan is not None, "--vlan"),
         (args.watch, "--watch"),
         (args.duration_ns is not None, "--duration"),
     ):
@@ -77,6 +82,10 @@ def run(args: argparse.Namespace, subjects: Sequence[FilterSubject]) -> int:
     nic = walker.model.id if walker.model else None
     if not reading.is_root:
         note(args, "note: without root some stages cannot be looked at; sudo shows all of them")
+    elif reading.hides_registers and reading.card.is_running:
+        name = reading.card.name
+        note(args, f"note: {name} does not show its registers (ethtool -d), so whether they hold "
+             "what the list says is unknown")  # fmt: skip
     entries = []
     for frame in frames:
         walked = walker.walk(frame)
@@ -139,6 +148,7 @@ def _frame(args: argparse.Namespace, subject: FilterSubject) -> PathFrame:
         group=group,
         source=args.source if of_family else None,
         port=args.port,
+        vlan=args.vlan,
     )
 
 

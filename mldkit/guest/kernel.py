@@ -33,6 +33,7 @@ _HINT = f"apt-get download linux-image-..., and {VARIABLE}=PATH of the package"
 _IMAGE = re.compile(r"(?:^|/)boot/vmlinuz-([^/]+)$")
 _MODULE = re.compile(r"(?:^|/)lib/modules/([^/]+)/.*/([^/]+)\.ko(?:\.xz)?$")
 _NEEDED = {
+    "8021q": ("llc", "stp", "garp", "mrp"),
     "8139cp": ("mii",),
     "e100": ("mii",),
     "ne2k-pci": ("8390",),
@@ -42,7 +43,7 @@ _NEEDED = {
         "failover", "net_failover",
     ),
 }  # fmt: skip
-"""Modules that drivers need, where a kernel has them as modules."""
+"""Modules that others need, where a kernel has them as modules."""
 _ELF = b"\x7fELF"
 _XZ = b"\xfd7zXZ"
 _GZIP = b"\x1f\x8b"
@@ -80,7 +81,7 @@ def find_kernel(*wanted: str) -> GuestKernel:
             if of_release and of_release[1] == match[1]:
                 modules[of_release[2]] = module
         if set(wanted) <= modules.keys():
-            # What drivers need may be built in, and is no module then.
+            # What they need may be built in, and is no module then.
             ordered = dict.fromkeys((*(name for name in needed if name in modules), *wanted))
             plain = {name: _plain_module(name, modules[name]) for name in ordered}
             return GuestKernel(match[1], unpacked(image), _in_order(plain))

@@ -1,4 +1,4 @@
-"""What a driver says of itself: its name and version, features that are on, counters of its own.
+"""What a driver says of itself: name and version, features that are on, counters, registers.
 
 All by the ioctl SIOCETHTOOL, which every kernel has; the request is an interface name and the
 address of a buffer (linux/ethtool.h)::
@@ -7,6 +7,7 @@ address of a buffer (linux/ethtool.h)::
     sets         | command 32 | reserved 32 | mask of sets 64 | length of each 32 ...
     strings      | command 32 | set 32 | count 32 | 32 octets each |
     counters     | command 32 | count 32 | 64 each |
+    registers    | command 32 | version 32 | length 32 | octets as the driver likes |
     features     | command 32 | blocks 32 | available, requested, active, never changed 32 each |
 
 A device whose driver has none of it gives empty answers, never an error.
@@ -23,12 +24,15 @@ from pathlib import Path
 
 _SIOCETHTOOL = 0x8946
 _GET_DRIVER = 3
+_GET_REGISTERS = 4
 _GET_STRINGS = 27
 _GET_COUNTERS = 29
 _GET_SET_LENGTHS = 55
 _GET_FEATURES = 58
 _COUNTERS, _FEATURES = 1, 4
 _DRIVER_OCTETS = 196
+_LENGTH_OF_DUMP = 192
+_LONGEST_DUMP = 1 << 20
 _STRING_OCTETS = 32
 _MOST_STRINGS = 16384
 
@@ -73,6 +77,23 @@ def counters(interface: str) -> dict[str, int]:
         return {}
     values = struct.unpack_from(f"={len(names)}Q", answer, 8)
     return dict(zip(names, values, strict=True))
+
+
+def registers(interface: str) -> bytes | None:
+    """Return the registers as the driver dumps them (`ethtool -d`); None where it is refused.
+
+    It needs CAP_NET_ADMIN (net/ethtool/ioctl.c:__dev_ethtool).
+    """
+    told = _ask(interface, struct.pack("=I", _GET_DRIVER), _DRIVER_OCTETS)
+    length = 0 if told is None else struct.unpack_from("=I", told, _LENGTH_OF_DUMP)[0]
+    if not 0 < length <= _LONGEST_DUMP:
+        return None
+    question = struct.pack("=III", _GET_REGISTERS, 0, length)
+    answer = _ask(interface, question, len(question) + length)
+    if answer is None:
+        return None
+    (given,) = struct.unpack_from("=I", answer, 8)
+    return answer[12 : 12 + min(given, length)]
 
 
 def active_features(interface: str) -> frozenset[str] | None:

@@ -1,12 +1,15 @@
-"""The stages of a device: its card, programs in front of everything, the tap point, VLAN tags."""
+"""The stages of a device: its card, programs in front of everything, the tap point."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mldkit.macfilter.devices import EXACT, device_of
 from mldkit.macfilter.receive_filter import BROADCAST, Passage, ReceiveFilter
+from mldkit.macfilter.register_dump import expected_of
 from mldkit.model.addresses import group_mac, mac_text, text
+from mldkit.path import vlan_stage
 from mldkit.path.stage import Counter, Stage, StageResult
 
 if TYPE_CHECKING:
@@ -54,7 +57,33 @@ def receive_filter(reading: Reading, device: Device | None) -> ReceiveFilter:
 
 
 def card(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> StageResult:
-    """Judge what the card does, by its filter."""
+    """Judge what the card does, by its filters of addresses and of VLANs."""
+    result = _by_registers(reading, _by_address(reading, frame, programmed), programmed)
+    closed = vlan_stage.closed_to(reading, frame)
+    if result.verdict is Passage.DROPPED or closed is None:
+        return result
+    verdict, reason = closed
+    name = reading.card.name
+    confirm = f"tcpdump -e -i {name} vlan sees it where tcpdump -p -e -i {name} vlan does not"
+    return replace(result, verdict=verdict, reason=reason, confirm=confirm, cure="")
+
+
+def _by_registers(reading: Reading, result: StageResult, programmed: ReceiveFilter) -> StageResult:
+    """Hold what is in the registers of the card against what the list says should be there."""
+    dumped = reading.dumped
+    if dumped is None or programmed.device is EXACT:
+        return result
+    wrong = list(dumped.differences(expected_of(programmed)))
+    if not wrong:
+        return replace(result, reason=f"{result.reason}; its registers agree ({dumped.words()})")
+    # What it does to this frame can be read from neither of them.
+    reason = f"{result.reason}, but its registers disagree with the list: {'; '.join(wrong)}"
+    confirm = f"ethtool -d {reading.card.name}"
+    return replace(result, verdict=Passage.UNKNOWN, reason=reason, confirm=confirm, cure="")
+
+
+def _by_address(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> StageResult:
+    """Judge what the card does to where the frame goes."""
     of = reading.card
     counter = Counter(f"frames received by {of.name}", of.counts.received)
     confirm = f"ip -s link show dev {of.name}"
@@ -159,30 +188,6 @@ def traffic_control(reading: Reading) -> StageResult:
             confirm=f"tc -s filter show dev {reading.card.name} ingress; bpftool net",
         )
     return StageResult(Stage.TC, None, "no filter at the ingress")
-
-
-def vlan(reading: Reading) -> StageResult:
-    """Say which tag the frame has to carry."""
-    if reading.named.kind == "vlan" and reading.named.vlan is not None:
-        offload = ""
-        if reading.features is not None and "rx-vlan-filter" in reading.features:
-            offload = "; the card filters VLANs, and the kernel has told it this one"
-        return StageResult(
-            Stage.VLAN,
-            Passage.PASSES,
-            f"with tag {reading.named.vlan} it goes from {reading.card.name} to "
-            f"{reading.named.name}{offload}",
-            confirm=f"ip -d link show dev {reading.named.name}",
-        )
-    above = [
-        f"{device.name} (tag {device.vlan})"
-        for device in reading.devices.values()
-        if device.kind == "vlan" and device.lower == reading.card.index
-    ]
-    if above:
-        words = f"without a tag; with one it would go to {', '.join(above)}"
-        return StageResult(Stage.VLAN, Passage.PASSES, words)
-    return StageResult(Stage.VLAN, None, "no VLAN device here: frames without a tag")
 
 
 def _program(reading: Reading, number: int, where: str) -> str:

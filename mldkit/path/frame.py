@@ -25,6 +25,8 @@ class PathFrame:
     """None: not named."""
     port: int | None = None
     """UDP port that it goes to; None: not named."""
+    vlan: int | None = None
+    """VLAN tag that it carries, 0 for none; None: not named, it is one of the interface."""
 
     @property
     def octets(self) -> int:
@@ -35,4 +37,7 @@ class PathFrame:
     def name(self) -> str:
         """What people call it."""
         words = text(self.group) if self.group else mac_text(self.mac)
-        return f"{words} from {text(self.source)}" if self.source else words
+        words = f"{words} from {text(self.source)}" if self.source else words
+        if self.vlan is None:
+            return words
+        return f"{words} with tag {self.vlan}" if self.vlan else f"{words} without a tag"

@@ -32,6 +32,7 @@ from mldkit.link import (
     receiving_sockets,
     return_route,
 )
+from mldkit.macfilter import register_dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from mldkit.link.kernel_tables import ListedGroup
     from mldkit.link.receiving_sockets import ReceivingSockets
     from mldkit.link.return_route import ReturnRoute
+    from mldkit.macfilter.register_dump import DumpedFilter
     from mldkit.model.addresses import Address
     from mldkit.path.frame import PathFrame
 
@@ -77,6 +79,8 @@ class Reading:
     """Its PCI device number; None: no PCI, or it cannot be seen."""
     features: frozenset[str] | None
     driver_counters: dict[str, int]
+    dumped: DumpedFilter | None
+    """What the driver's dump says of the filter; None: it has none, or it is refused."""
     unicast: tuple[bytes, ...]
     """Secondary unicast addresses of the card, in the order of its list."""
     state: Kernel
@@ -104,6 +108,11 @@ class Reading:
     def bridge(self) -> DeviceDetails | None:
         """The bridge that the frame goes through, None where there is none."""
         return self.host if self.host.bridge is not None else None
+
+    @property
+    def hides_registers(self) -> bool:
+        """Whether it is known where the registers are dumped, and the dump was refused."""
+        return register_dump.is_dumped(self.driver.name) and self.dumped is None
 
     @property
     def multicast(self) -> tuple[bytes, ...]:
@@ -160,6 +169,7 @@ def take(
         chip=ethtool.chip(driver.bus),
         features=ethtool.active_features(card.name),
         driver_counters=ethtool.counters(card.name),
+        dumped=_dumped(card, driver.name),
         unicast=tuple(_unicast(card)),
         state=state,
         source_lists=kernel.SourceLists(state),
@@ -179,6 +189,13 @@ def take(
         is_ipv6_off=_is_ipv6_off(host.name),
         is_root=os.geteuid() == 0,
     )
+
+
+def _dumped(card: DeviceDetails, driver: str) -> DumpedFilter | None:
+    """Return what is in the registers of a card that is up, where they are known."""
+    if not register_dump.is_dumped(driver) or not card.is_running:
+        return None
+    return register_dump.decode(driver, ethtool.registers(card.name))
 
 
 def _card(named: DeviceDetails, devices: dict[int, DeviceDetails]) -> DeviceDetails:

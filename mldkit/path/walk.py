@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mldkit.macfilter.receive_filter import Passage
-from mldkit.path import bridge_stage, device_stages, firewall_stages, host_stages, socket_stages
+from mldkit.path import (
+    bridge_stage,
+    device_stages,
+    firewall_stages,
+    host_stages,
+    socket_stages,
+    vlan_stage,
+)
 from mldkit.path.firewall import Ruleset
 from mldkit.path.stage import Stage, StageResult
 
@@ -71,7 +78,7 @@ class Walker:
             device_stages.xdp(reading),
             device_stages.tap_point(reading),
             device_stages.traffic_control(reading),
-            device_stages.vlan(reading),
+            vlan_stage.vlan(reading, frame),
             bridge_stage.bridge(reading, frame),
             firewall_stages.before_routing(reading, ruleset, frame),
             host_stages.group(reading, frame),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from mldkit.macfilter.collide import groups_of
 from mldkit.macfilter.receive_filter import Passage
+from mldkit.macfilter.register_dump import expected_of
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
 from mldkit.path.stage import Stage
@@ -103,6 +104,7 @@ def reading_json(walker: Walker) -> Json:
             "features": None if reading.features is None else sorted(reading.features),
             "fill": (walker.filter.fill_text(is_real=True) or None) if device else None,
             "strangers": None if share is None else round(share, 6),
+            "registers": _registers_json(walker),
         },
         "host": {
             "interface": reading.host.name,
@@ -115,6 +117,17 @@ def reading_json(walker: Walker) -> Json:
         },
         "bridge": _bridge_json(reading),
     }
+
+
+def _registers_json(walker: Walker) -> Json | None:
+    """Return what the driver's dump says of the filter, None where it cannot be read."""
+    dumped = walker.reading.dumped
+    if dumped is None:
+        return None
+    differ = None
+    if walker.model is not None:
+        differ = list(dumped.differences(expected_of(walker.filter)))
+    return {"held": dumped.words(), "differ": differ}
 
 
 def _bridge_json(reading: Reading) -> Json | None:

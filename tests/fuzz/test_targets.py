@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
+pytestmark = pytest.mark.long
+
 _FEW = 150
 """Mutations of each target in an ordinary run; `tox -e fuzz` makes many more."""
 _MOST = 20_000

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from mldkit.model.datagram import Frame
 
+pytestmark = pytest.mark.long
+
 FRAME = bytes(60)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from unittest import mock
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.growth.link import Heard
+
+pytestmark = pytest.mark.long
 
 SIZE = 60
 MOST_GROWTH, SLACK = 2.3, 100_000

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mldkit.protocol.querier_events import QuerierEvent
     from tests.growth.link import Heard
 
+pytestmark = pytest.mark.long
+
 SIZE = 400
 """Twice as many are less than the 1,024 sources that are kept of a group."""
 MOST_GROWTH, SLACK = 1.25, 6000

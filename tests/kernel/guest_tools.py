@@ -24,13 +24,13 @@ on_more_kernels = pytest.mark.parametrize("kernel", _NAMED or [_NONE])
 """Runs a test for each of the other kernels."""
 
 
-def need_guest() -> None:
-    """Skip where no guest can be booted."""
+def need_guest(*modules: str) -> None:
+    """Skip where no guest can be booted, or its kernel lacks a module."""
     for program in ("qemu-system-x86_64", "busybox"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     try:
-        find_kernel("e1000e")
+        find_kernel(*(modules or ("e1000e",)))
     except UnsupportedError as error:
         pytest.skip(error.message)
 

@@ -91,8 +91,17 @@ def registers_agree(document: dict[str, Any], count: int) -> bool:
     return all(" 0 differ from the model" in entry["text"] for entry in read)
 
 
+def dump_agrees(document: dict[str, Any], count: int) -> bool:
+    """Return whether the driver's dump held what was read from the device, in every state."""
+    dumps = [e["text"] for e in document["statements"] if e["text"].startswith("ethtool -d: ")]
+    assert len(dumps) == count, document["statements"]
+    assert len(set(dumps)) > 1, "it never changed"
+    return all(text.endswith(": 0 differ from the registers") for text in dumps)
+
+
 def test_the_registers_are_those_of_the_model_in_every_state(document: dict[str, Any]) -> None:
     assert registers_agree(document, len(STATES))
+    assert dump_agrees(document, len(STATES))
 
 
 @pytest.mark.usefixtures("_tools")
@@ -118,6 +127,8 @@ def test_other_drivers_do_what_the_model_says_of_a_thousand_frames(nic: str, sta
     assert found["known"] == len(found["frames"]) > 1000
     assert {frame["observed"] for frame in found["frames"]} == {"passed", "dropped"}
     assert registers_agree(found, states)
+    if nic in ("e1000", "8139cp", "pcnet32"):
+        assert dump_agrees(found, states)
 
 
 @pytest.mark.usefixtures("_tools")

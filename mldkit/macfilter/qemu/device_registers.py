@@ -13,11 +13,8 @@ Registers: Intel 8254x and 82574 manuals (RCTL, RAL, RAH, MTA), RTL8139C+ (RCR, 
 
 from __future__ import annotations
 
-import array
-import fcntl
 import mmap
 import os
-import socket
 import struct
 from contextlib import closing
 from dataclasses import replace
@@ -25,8 +22,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mldkit.guest.program import ask
-from mldkit.link import clock
+from mldkit.link import clock, ethtool
 from mldkit.macfilter.devices import find_device
+from mldkit.macfilter.register_dump import decode
 from mldkit.macfilter.registers import FilterRegisters, differences, map_of, predicted
 from mldkit.model.addresses import mac_text
 from mldkit.model.units import MILLISECOND, SECOND
@@ -35,9 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from mldkit.macfilter.receive_filter import ReceiveFilter
+    from mldkit.macfilter.register_dump import DumpedFilter
 
-_SIOCETHTOOL = 0x8946
-_GET_REGISTERS = 0x04
 _RCTL, _MTA, _RAR = 0x100, 0x5200, 0x5400
 _UPE, _MPE = 1 << 3, 1 << 4
 _ADDRESS_VALID = 1 << 31
@@ -71,6 +68,10 @@ class DeviceRegisters:
         stale = ", the table is that of the state before" if expected.stale else ""
         more = f": {'; '.join(wrong[:4])}" if wrong else ""
         yield f"{what}: {len(wrong)} differ from the model{stale}{more}", not wrong
+        dumped = _dumped(self._driver, self._interface)
+        if dumped is not None:
+            wrong = list(dumped.differences(found))
+            yield f"ethtool -d: {dumped.words()}: {len(wrong)} differ from the registers", not wrong
 
 
 class OutsideList:
@@ -157,23 +158,13 @@ def _realtek(device: Path) -> FilterRegisters:
     return FilterRegisters(table, bool(accepts & 1), None)
 
 
-def _pcnet(device: Path) -> FilterRegisters:
-    words = array.array("H", _dump(device))
-    csr = words[8:]  # behind the PROM (pcnet32_get_regs)
-    table = sum(csr[8 + n] << 16 * n for n in range(4))
-    return FilterRegisters(table, bool(csr[15] & 0x8000), None)
+def _pcnet(device: Path) -> FilterRegisters | None:
+    dumped = _dumped("pcnet32", next((device / "net").iterdir()).name)
+    return None if dumped is None else FilterRegisters(dumped.table or 0, dumped.promiscuous, None)
 
 
-def _dump(device: Path) -> bytes:
-    """Return the registers as the driver dumps them."""
-    interface = next((device / "net").iterdir()).name
-    length = 4096
-    buffer = array.array("B", struct.pack("=III", _GET_REGISTERS, 0, length) + bytes(length))
-    address, _ = buffer.buffer_info()
-    request = struct.pack("16sP", interface.encode(), address)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, _SIOCETHTOOL, request.ljust(40, b"\0"))
-    return buffer.tobytes()[12:]
+def _dumped(driver: str, interface: str) -> DumpedFilter | None:
+    return decode(driver, ethtool.registers(interface))
 
 
 def _ne2000(device: Path) -> FilterRegisters:
@@ -197,7 +188,7 @@ def _set_port(number: int, place: int, value: int) -> None:
     os.pwrite(number, bytes((value,)), place)
 
 
-_READERS: dict[str, Callable[[Path], FilterRegisters]] = {
+_READERS: dict[str, Callable[[Path], FilterRegisters | None]] = {
     "e1000e": lambda device: _intel(device, 15),
     "e1000": lambda device: _intel(device, 15),
     "8139cp": _realtek,

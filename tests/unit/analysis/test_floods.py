@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mldkit.analysis.events import Event
     from mldkit.model.family import Family
 
+pytestmark = pytest.mark.long
+
 FEW = 1200
 SMALL = {what: max(count // 500, 20) for what, count in MOST_LIVE.items()} | {
     limits.RESERVED: 40,

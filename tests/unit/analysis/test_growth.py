@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
 
+pytestmark = pytest.mark.long
+
 FEW, MANY = 200, 800
 MOST_GROWTH = 1.4
 """Of the work for one message from FEW to MANY: a square would give 4."""

@@ -33,10 +33,13 @@ def device(index: int, name: str, kind: str = "", **more: Any) -> DeviceDetails:
     return DeviceDetails(index=index, name=name, kind=kind, **(fields | more))
 
 
-def frame(group: str, source: str | None = None, port: int | None = None) -> PathFrame:
+def frame(
+    group: str, source: str | None = None, port: int | None = None, vlan: int | None = None
+) -> PathFrame:
     """Return a datagram to a group in a frame to its MAC."""
     wanted = parse(group)
-    return PathFrame(group, group_mac(wanted), wanted, parse(source) if source else None, port)
+    origin = parse(source) if source else None
+    return PathFrame(group, group_mac(wanted), wanted, origin, port, vlan)
 
 
 def reading(
@@ -67,7 +70,7 @@ def reading(
     )
     fields: dict[str, Any] = {
         "release": "6.12.0", "driver": Driver(), "chip": 0x10D3, "features": None,
-        "driver_counters": {},
+        "driver_counters": {}, "dumped": None,
         "unicast": (), "database": GroupDatabase(), "programs": {}, "program_names": {},
         "rules": FirewallRules(), "sockets": ReceivingSockets((), (), ()), "members": {},
         "counters": {}, "reverse_path_filter": 0,

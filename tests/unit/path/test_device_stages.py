@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +13,7 @@ from mldkit.link.ethtool import Driver
 from mldkit.link.return_route import ReturnRoute
 from mldkit.macfilter.devices import DEVICES, SortingPlace
 from mldkit.macfilter.receive_filter import Passage
+from mldkit.macfilter.register_dump import decode
 from mldkit.model.addresses import parse
 from mldkit.path.stage import Stage
 from mldkit.path.walk import Walker
@@ -70,6 +72,23 @@ def test_an_open_card_lets_strangers_in(more: dict[str, Any], words: str) -> Non
         assert words in result.reason
 
 
+@pytest.mark.parametrize(
+    ("control", "verdict", "words"),
+    [
+        (0, Passage.DROPPED, "its registers agree (RCTL.UPE 0, RCTL.MPE 0, RCTL.VFE 0)"),
+        (1 << 4, Passage.UNKNOWN, "disagree with the list: RCTL.MPE is 1, 0 was expected"),
+    ],
+)
+def test_registers_that_disagree_with_the_list(control: int, verdict: Passage, words: str) -> None:
+    dump = struct.pack("=32I", 0, 0, control, *(0,) * 29)
+    found = reading(
+        [device(2, "eth0")], named="eth0", joined=(GROUP,), driver=Driver("e1000e"),
+        dumped=decode("e1000e", dump),
+    )  # fmt: skip
+    result = at(Walker(found).walk(frame(STRANGER)), Stage.CARD)
+    assert (result.verdict, words in result.reason) == (verdict, True)
+
+
 @pytest.mark.parametrize(("flags", "words"), [(0x1002, "is down"), (0x1003, "no carrier")])
 def test_a_device_that_is_off(flags: int, words: str) -> None:
     found = reading([device(2, "eth0", flags=flags)], named="eth0", driver=Driver("igb"))
@@ -89,7 +108,7 @@ def test_a_vlan_is_looked_at_with_the_card_below_it() -> None:
     assert at(walked, Stage.CARD).verdict is Passage.PASSES
     tag = at(walked, Stage.VLAN)
     assert (tag.verdict, "tag 5" in tag.reason) == (Passage.PASSES, True)
-    assert "the card filters VLANs" in tag.reason
+    assert "the card can filter VLANs" in tag.reason
     assert at(walked, Stage.GROUP).verdict is Passage.PASSES
     assert at(Walker(found).walk(frame(STRANGER)), Stage.CARD).verdict is Passage.DROPPED
 
