@@ -174,7 +174,11 @@ class Schedule:
 
 
 class Asker:
-    """Send frames with queries over a device and collect what comes back."""
+    """Send frames with queries over a device and collect what comes back.
+
+    It has more attributes than a class should, because what was asked is kept beside the queries,
+    so that no answer has to be held against each of them.
+    """
 
     def __init__(
         self,

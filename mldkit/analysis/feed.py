@@ -27,7 +27,11 @@ one after the other, and nothing more comes of those that are so far back."""
 
 @dataclass(slots=True)
 class Feed:
-    """What was taken in of one interface, beside what its capture tells of all its packets."""
+    """What was taken in of one interface, beside what its capture tells of all its packets.
+
+    It has more attributes than a class should, because beside what is known it holds the sums of
+    the parts of a capture that are over.
+    """
 
     capture: int
     interface: str | None
