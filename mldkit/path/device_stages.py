@@ -13,6 +13,8 @@ from mldkit.path import vlan_stage
 from mldkit.path.stage import Counter, Stage, StageResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mldkit.macfilter.devices import Device
     from mldkit.path.frame import PathFrame
     from mldkit.path.reading import Reading
@@ -56,9 +58,21 @@ def receive_filter(reading: Reading, device: Device | None) -> ReceiveFilter:
     )
 
 
-def card(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> StageResult:
-    """Judge what the card does, by its filters of addresses and of VLANs."""
-    result = _by_registers(reading, _by_address(reading, frame, programmed), programmed)
+def wrong_registers(reading: Reading, programmed: ReceiveFilter) -> tuple[str, ...] | None:
+    """Return where the registers of the card disagree with its list; None where that is not known.
+
+    It is the same for all frames, and costs as much as hundreds of them.
+    """
+    if reading.dumped is None or programmed.device is EXACT:
+        return None
+    return tuple(reading.dumped.differences(expected_of(programmed)))
+
+
+def card(
+    reading: Reading, frame: PathFrame, programmed: ReceiveFilter, wrong: Sequence[str] | None
+) -> StageResult:
+    """Judge what the card does, by its filters and by what is `wrong` with its registers."""
+    result = _by_registers(reading, _by_address(reading, frame, programmed), wrong)
     closed = vlan_stage.closed_to(reading, frame)
     if result.verdict is Passage.DROPPED or closed is None:
         return result
@@ -68,12 +82,13 @@ def card(reading: Reading, frame: PathFrame, programmed: ReceiveFilter) -> Stage
     return replace(result, verdict=verdict, reason=reason, confirm=confirm, cure="")
 
 
-def _by_registers(reading: Reading, result: StageResult, programmed: ReceiveFilter) -> StageResult:
-    """Hold what is in the registers of the card against what the list says should be there."""
+def _by_registers(
+    reading: Reading, result: StageResult, wrong: Sequence[str] | None
+) -> StageResult:
+    """Say whether what is in the registers of the card is what the list says should be there."""
     dumped = reading.dumped
-    if dumped is None or programmed.device is EXACT:
+    if dumped is None or wrong is None:
         return result
-    wrong = list(dumped.differences(expected_of(programmed)))
     if not wrong:
         return replace(result, reason=f"{result.reason}; its registers agree ({dumped.words()})")
     # What it does to this frame can be read from neither of them.

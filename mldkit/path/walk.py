@@ -67,6 +67,8 @@ class Walker:
         self.reading = reading
         self.model = device or device_stages.model_of(reading)
         self.filter = device_stages.receive_filter(reading, self.model)
+        self.wrong_registers = device_stages.wrong_registers(reading, self.filter)
+        """Where the card disagrees with its list; None where that is not known."""
         self._ruleset = Ruleset(reading.rules)
 
     def walk(self, frame: PathFrame) -> Walk:
@@ -74,7 +76,7 @@ class Walker:
         reading, ruleset = self.reading, self._ruleset
         sockets = socket_stages.judge_sockets(reading, frame)
         results = [
-            device_stages.card(reading, frame, self.filter),
+            device_stages.card(reading, frame, self.filter, self.wrong_registers),
             device_stages.xdp(reading),
             device_stages.tap_point(reading),
             device_stages.traffic_control(reading),

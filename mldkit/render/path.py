@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from mldkit.macfilter.collide import groups_of
 from mldkit.macfilter.receive_filter import Passage
-from mldkit.macfilter.register_dump import expected_of
 from mldkit.model.addresses import mac_text, text
 from mldkit.model.units import SECOND
 from mldkit.path.stage import Stage
@@ -124,10 +123,8 @@ def _registers_json(walker: Walker) -> Json | None:
     dumped = walker.reading.dumped
     if dumped is None:
         return None
-    differ = None
-    if walker.model is not None:
-        differ = list(dumped.differences(expected_of(walker.filter)))
-    return {"held": dumped.words(), "differ": differ}
+    wrong = walker.wrong_registers
+    return {"held": dumped.words(), "differ": None if wrong is None else list(wrong)}
 
 
 def _bridge_json(reading: Reading) -> Json | None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import struct
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mldkit.cli.main import main
+from mldkit.link.ethtool import Driver
+from mldkit.macfilter.register_dump import decode
+from tests.unit.path.readings import device, reading
 
 if TYPE_CHECKING:
     from tests.conftest import Ordinary
@@ -41,6 +45,41 @@ def test_each_frame_has_its_way(capsys: pytest.CaptureFixture[str]) -> None:
     joined, other, bare = document["frames"]
     assert joined["stage"] == other["stage"] == "group"
     assert bare["stage"] is None
+
+
+def test_a_frame_can_have_a_tag(capsys: pytest.CaptureFixture[str]) -> None:
+    for tag, stage in (("20", "vlan"), ("0", "group")):
+        (frame,) = explained(capsys, "239.77.2.3", "--vlan", tag)["frames"]
+        assert (frame["verdict"], frame["stage"]) == ("dropped", stage)
+
+
+@pytest.mark.parametrize(
+    ("dump", "told", "notes"),
+    [
+        (None, None, 1),
+        (0, {"held": "RCTL.UPE 0, RCTL.MPE 0, RCTL.VFE 0", "differ": []}, 0),
+        (1 << 4, {"held": "RCTL.UPE 0, RCTL.MPE 1, RCTL.VFE 0",
+                  "differ": ["RCTL.MPE is 1, 0 was expected"]}, 0),
+    ],
+)  # fmt: skip
+def test_registers_are_told_and_that_they_are_hidden_is_said_once(
+    dump: int | None,
+    told: dict[str, Any] | None,
+    notes: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    octets = None if dump is None else struct.pack("=32I", 0, 0, dump, *(0,) * 29)
+    found = reading(
+        [device(2, "lo")], named="lo", joined=("239.77.2.3",), driver=Driver("e1000e"),
+        dumped=decode("e1000e", octets),
+    )  # fmt: skip
+    monkeypatch.setattr("mldkit.path.reading.take", lambda *_: found)
+    arguments = ["macfilter", "explain", "-i", "lo", "239.77.2.3", "239.77.2.4", "--json"]
+    assert main(arguments) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["card"]["registers"] == told
+    assert captured.err.count("does not show its registers") == notes
 
 
 def test_what_comes_after_the_end_is_not_reached(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,6 +119,8 @@ def test_a_source_is_for_the_groups_of_its_family(capsys: pytest.CaptureFixture[
         (("-i", "lo", "239.1.0.0+1025"), "at most 1,024 frames"),
         (("239.1.2.3", "--from", "192.0.2.7"), "argument --from: it needs -i"),
         (("239.1.2.3", "--watch"), "argument --watch: it needs -i"),
+        (("239.1.2.3", "--vlan", "20"), "argument --vlan: it needs -i"),
+        (("-i", "lo", "239.1.2.3", "--vlan", "4095"), "argument --vlan: '4095' is not"),
         (("-i", "lo"), "GROUP|MAC"),
     ],
 )

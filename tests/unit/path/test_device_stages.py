@@ -5,15 +5,16 @@ from __future__ import annotations
 import dataclasses
 import struct
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
 from mldkit.link.bridge_state import BridgePort, BridgeSettings
 from mldkit.link.ethtool import Driver
 from mldkit.link.return_route import ReturnRoute
+from mldkit.macfilter import register_dump
 from mldkit.macfilter.devices import DEVICES, SortingPlace
 from mldkit.macfilter.receive_filter import Passage
-from mldkit.macfilter.register_dump import decode
 from mldkit.model.addresses import parse
 from mldkit.path.stage import Stage
 from mldkit.path.walk import Walker
@@ -83,10 +84,22 @@ def test_registers_that_disagree_with_the_list(control: int, verdict: Passage, w
     dump = struct.pack("=32I", 0, 0, control, *(0,) * 29)
     found = reading(
         [device(2, "eth0")], named="eth0", joined=(GROUP,), driver=Driver("e1000e"),
-        dumped=decode("e1000e", dump),
+        dumped=register_dump.decode("e1000e", dump),
     )  # fmt: skip
     result = at(Walker(found).walk(frame(STRANGER)), Stage.CARD)
     assert (result.verdict, words in result.reason) == (verdict, True)
+
+
+def test_registers_are_compared_once_for_all_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted = mock.Mock(wraps=register_dump.expected_of)
+    monkeypatch.setattr("mldkit.path.device_stages.expected_of", counted)
+    found = reading(
+        [device(2, "eth0")], named="eth0", joined=(GROUP,), driver=Driver("e1000e"),
+        dumped=register_dump.decode("e1000e", bytes(128)),
+    )  # fmt: skip
+    walker = Walker(found)
+    assert all("agree" in at(walker.walk(frame(GROUP)), Stage.CARD).reason for _ in range(50))
+    assert counted.call_count == 1
 
 
 @pytest.mark.parametrize(("flags", "words"), [(0x1002, "is down"), (0x1003, "no carrier")])
