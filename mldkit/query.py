@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from mldkit.model.addresses import Address
     from mldkit.model.datagram import Decoded
+    from mldkit.model.family import Family
     from mldkit.model.messages import GroupRecord
 
 
@@ -55,11 +56,19 @@ class GroupState:
 
     group: Address
     exclude: bool
-    sources: tuple[Address, ...]
+    told: tuple[Address, ...]
+    """The sources of the last record."""
     version: int | None
     delay_ns: int | None
     late: bool
     query: int | None
+    listed: dict[Address, None] | None = None
+    """Those of all records of a list that was split, None where there was one."""
+
+    @property
+    def sources(self) -> tuple[Address, ...]:
+        """The sources that it named."""
+        return self.told if self.listed is None else tuple(self.listed)
 
 
 @dataclass(slots=True)
@@ -87,7 +96,10 @@ class HostState:
             if answer.query is None or known.query is not None:
                 state.delay_ns, state.late = known.delay_ns, known.late
             if not exclude and not known.exclude:
-                state.sources = tuple(dict.fromkeys(known.sources + record.sources))
+                # The list itself moves on: a stranger may tell it source by source.
+                listed = dict.fromkeys(known.told) if known.listed is None else known.listed
+                listed.update(dict.fromkeys(record.sources))
+                state.listed = listed
         self.groups[record.group] = state
 
 
@@ -162,7 +174,11 @@ class Schedule:
 
 
 class Asker:
-    """Send frames with queries over a device and collect what comes back."""
+    """Send frames with queries over a device and collect what comes back.
+
+    It has more attributes than a class should, because what was asked is kept beside the queries,
+    so that no answer has to be held against each of them.
+    """
 
     def __init__(
         self,
@@ -178,6 +194,10 @@ class Asker:
         self._sent: set[bytes] = set()
         self._pending: dict[bytes, int] = {}
         self._positions: list[int] = []
+        self._vlans: set[tuple[int, ...]] = set()
+        self._families: set[Family] = set()
+        """Those of which everything was asked."""
+        self._groups: set[Address] = set()
         self.result = QueryResult()
         self.on_frame: Callable[[Frame], None] | None = None
 
@@ -237,13 +257,18 @@ class Asker:
         self._pending[data] -= 1
         self.result.queries.append(decoded)
         message = decoded.datagram.message
+        self._vlans.add(_vlan(decoded))
+        if isinstance(message, Query) and not message.is_general:
+            self._groups.add(message.group)
+        else:
+            self._families.add(decoded.family)
         if isinstance(message, Query) and decoded.frame.time_ns is not None:
             self._exchanges.ask(message, decoded.frame.time_ns)
             self._positions.append(len(self.result.queries) - 1)
 
     def _see_report(self, decoded: Decoded) -> None:
         datagram = decoded.datagram
-        if not any(_is_same_vlan(own, decoded) for own in self.result.queries):
+        if _vlan(decoded) not in self._vlans:
             self.result.elsewhere += bool(self.result.queries)
             return
         if not self._concerns_us(decoded):
@@ -267,22 +292,15 @@ class Asker:
 
     def _concerns_us(self, decoded: Decoded) -> bool:
         """Whether a report is of a family that was asked, about a group asked for."""
-        for own in self.result.queries:
-            query = own.datagram.message
-            if own.family is not decoded.family:
-                continue
-            if not isinstance(query, Query) or query.is_general:
-                return True
-            if any(
-                record.group == query.group for record in current_state(decoded.datagram.message)
-            ):
-                return True
-        return False
+        if decoded.family in self._families:
+            return True
+        told = current_state(decoded.datagram.message)
+        return any(record.group in self._groups for record in told)
 
 
-def _is_same_vlan(one: Decoded, other: Decoded) -> bool:
-    """Whether two frames are of one VLAN; id 0 marks a priority and names none (IEEE 802.1Q)."""
-    return [tag for tag in one.datagram.vlan if tag] == [tag for tag in other.datagram.vlan if tag]
+def _vlan(decoded: Decoded) -> tuple[int, ...]:
+    """Return the VLAN that a frame is of; id 0 marks a priority and names none (IEEE 802.1Q)."""
+    return tuple(tag for tag in decoded.datagram.vlan if tag)
 
 
 @dataclass(frozen=True, slots=True)

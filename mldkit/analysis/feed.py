@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from mldkit.analysis.steady_clock import SteadyClock
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
     from mldkit.link.times import Times
 
 _MOST_QUIET = 1000
+_MOST_OPEN = 256
+"""Descriptions of one interface that may still tell of gaps. Captures that were put together have
+one after the other, and nothing more comes of those that are so far back."""
 
 
 @dataclass(slots=True)
 class Feed:
-    """What was taken in of one interface, beside what its capture tells of all its packets."""
+    """What was taken in of one interface, beside what its capture tells of all its packets.
+
+    It has more attributes than a class should, because beside what is known it holds the sums of
+    the parts of a capture that are over.
+    """
 
     capture: int
     interface: str | None
@@ -42,6 +49,12 @@ class Feed:
     paused: deque[int] = field(default_factory=lambda: deque(maxlen=_MOST_QUIET))
     """Lengths of those in which nobody looked."""
     _times: list[Times] = field(default_factory=list)
+    _closed: int = 0
+    """Descriptions, the first ones, that tell of nothing more, and what they told together: their
+    packets, their waits and when the last one came."""
+    _closed_packets: int = 0
+    _closed_waits: int = 0
+    _closed_last_ns: int | None = None
     _looked_at: int = 0
     """Descriptions of interfaces that were looked at for this one."""
 
@@ -80,9 +93,8 @@ class Feed:
     def take_breaks(self, number: int | None, shift_ns: int) -> list[Break]:
         """Take away the gaps in front of packets up to a number, None for all."""
         found = []
-        before = waits = 0
-        last_ns = None
-        for times in self.times:
+        before, waits, last_ns = self._closed_packets, self._closed_waits, self._closed_last_ns
+        for times in islice(self.times, self._closed, None):
             if times.first and (number is None or times.first <= number):
                 found += self._border(times, before, last_ns, shift_ns)
             while times.gaps and (number is None or times.gaps[0].number <= number):
@@ -93,7 +105,21 @@ class Feed:
             before += times.packets
             waits += times.waits
             last_ns = times.last_ns if times.last_ns is not None else last_ns
+        self._close()
         return found
+
+    def _close(self) -> None:
+        """Look no more at descriptions that are far back and have told of all their gaps."""
+        described = self._times
+        while len(described) - self._closed > _MOST_OPEN:
+            times = described[self._closed]
+            if not times.packets or times.first or times.gaps:
+                return
+            self._closed += 1
+            self._closed_packets += times.packets
+            self._closed_waits += times.waits
+            if times.last_ns is not None:
+                self._closed_last_ns = times.last_ns
 
     def _border(self, times: Times, before: int, last_ns: int | None, shift_ns: int) -> list[Break]:
         """Return the gap between two descriptions of the interface, once."""

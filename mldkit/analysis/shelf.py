@@ -8,6 +8,11 @@
 
 What came first goes first, unless its table holds it for more useful than what comes: that is put
 off some times. What its table holds for needed stays, as long as that is not most of all.
+
+Places of what was given back stay in the order until they are swept away, some at each change, so
+that no single one pays for all::
+
+    swept | not yet looked at
 """
 
 from __future__ import annotations
@@ -29,6 +34,8 @@ _MOST_PUT_OFF = 16
 _MOST_OVER = 4
 """By which part more is kept at most than there is room for, where all of it is needed."""
 _LEAST_SWEPT = 64
+_AT_ONCE = 16
+"""Places that are looked at at one change, while the order is swept."""
 _MISSING: Any = object()
 
 USELESS, USEFUL, NEEDED = 0, 1, 2
@@ -92,7 +99,10 @@ class Table(dict[K, V], Generic[K, V]):
 class Shelf:
     """The room for one kind on all links together."""
 
-    __slots__ = ("_is_told", "_most", "_order", "_shortages", "_what", "kept")
+    __slots__ = (
+        "_is_told", "_looked_at", "_most", "_order", "_seen", "_shortages", "_swept", "_what",
+        "kept",
+    )  # fmt: skip
 
     def __init__(self, what: str, most: int, shortages: Shortages, *, is_told: bool = True) -> None:
         """Take how many there is room for; what only goes with something else is not told."""
@@ -102,12 +112,18 @@ class Shelf:
         self._is_told = is_told
         self._order: deque[Any] = deque()
         """A table and a key, one after the other; also of what was given back since."""
+        self._swept: deque[Any] = deque()
+        """The same in front of those, as far as it was swept."""
+        self._seen: set[tuple[int, object]] | None = None
+        """What is in `_swept`, while the order is swept."""
+        self._looked_at: set[tuple[int, object]] = set()
+        """The same of the time before, let go of piece by piece."""
         self.kept = 0
 
     @property
     def places(self) -> int:
         """How many are in order, those that were given back since included."""
-        return len(self._order) // 2
+        return (len(self._swept) + len(self._order)) // 2
 
     def take(self, table: Table[Any, Any], key: object) -> None:
         """Take in that a table has something new."""
@@ -115,26 +131,31 @@ class Shelf:
         order.append(table)
         order.append(key)
         self.kept += 1
+        if self._seen is not None or self._looked_at:
+            self._sweep()
         if self.kept > self._most:
             self.crowd_out(is_urgent=self.kept > most_with_needed(self._most))
 
     def give_back(self, count: int) -> None:
         """Take in that a table let go of so many."""
         self.kept -= count
-        order = self._order
-        while order and order[1] not in order[0]:
-            order.popleft()
-            order.popleft()
-        if len(order) > 4 * (self.kept + _LEAST_SWEPT):
+        for _ in range(_AT_ONCE):
+            table, key = self._first()
+            if table is None or key in table:
+                break
+            self._take_first()
+        if self._seen is None and len(self._order) > 4 * (self.kept + _LEAST_SWEPT):
+            self._seen = set()
+        if self._seen is not None or self._looked_at:
             self._sweep()
 
     def crowd_out(self, *, is_urgent: bool) -> list[Any]:
         """Let go of what is worth least; return keys and values, none where all is needed."""
         order = self._order
         for number in range(2 * _MOST_PUT_OFF):
-            table, key = order.popleft(), order.popleft()
+            table, key = self._take_first()
             while key not in table:
-                table, key = order.popleft(), order.popleft()
+                table, key = self._take_first()
             worth = table.worth(key)
             is_in_turn = worth == USELESS or (worth == USEFUL and number >= _MOST_PUT_OFF)
             if is_in_turn or is_urgent:
@@ -149,17 +170,36 @@ class Shelf:
             self._shortages.take(self._what, table.link)
         return gone
 
+    def _first(self) -> tuple[Any, Any]:
+        """Return what is first in order, None where nothing is."""
+        order = self._swept or self._order
+        return (order[0], order[1]) if order else (None, None)
+
+    def _take_first(self) -> tuple[Any, Any]:
+        """Take out what is first in order."""
+        order = self._swept or self._order
+        table, key = order.popleft(), order.popleft()
+        if self._seen is not None:
+            self._seen.discard((id(table), key))
+        return table, key
+
     def _sweep(self) -> None:
-        """Let go of the places of what was given back."""
-        order, self._order = self._order, deque()
-        seen: set[tuple[int, object]] = set()
-        while order:
+        """Let go of some places of what was given back."""
+        order, swept, seen = self._order, self._swept, self._seen
+        for _ in range(_AT_ONCE):
+            if self._looked_at:
+                self._looked_at.pop()
+            if not order or seen is None:
+                break
             table, key = order.popleft(), order.popleft()
             place = id(table), key
             if key in table and place not in seen:
                 seen.add(place)
-                self._order.append(table)
-                self._order.append(key)
+                swept.append(table)
+                swept.append(key)
+        if not order and seen is not None:
+            self._order, self._swept = swept, deque()
+            self._looked_at, self._seen = seen, None
 
 
 def most_with_needed(most: int) -> int:

@@ -41,6 +41,8 @@ _REACHABLE_NS = 15 * SECOND
 _AWAKE_NS = 300 * SECOND
 """Who is heard again within that time was there in between."""
 _POLL_NS = 60 * SECOND
+_PIECE = 256
+"""Targets that are looked up at one message."""
 _LEAST = 3
 """MAX_MULTICAST_SOLICIT: after so many a host gives up (RFC 4861 §10)."""
 _MOST_MARKS = 100
@@ -76,6 +78,8 @@ class Solicitations:
         """Hosts to which answers are in the capture."""
         self._waiting: set[Address] = set()
         """Targets with solicitations of which it is not known whether they live."""
+        self._round: list[Address] = []
+        """Those that are still to be looked up this time."""
         self._polled_ns = 0
         self._ignored: Table[Address, None] = room.table(TARGETS, beside="ignored")
         """Groups that were reported from ::, which routers ignore."""
@@ -121,11 +125,18 @@ class Solicitations:
         """Look now and then whether those who are asked for report."""
         if now_ns - self._polled_ns < _POLL_NS:
             return
-        self._polled_ns = now_ns
-        self._waiting &= self._targets.keys()
-        for target in self._waiting:
-            self._look_up(target, self._targets[target])
-        self._waiting = {target for target in self._waiting if self._targets[target].pending}
+        if not self._round:
+            self._round = list(self._waiting)
+        # A piece at each message, so that no single one pays for all.
+        for target in self._round[-_PIECE:]:
+            one = self._targets.get(target)
+            if one is not None:
+                self._look_up(target, one)
+            if one is None or not one.pending:
+                self._waiting.discard(target)
+        del self._round[-_PIECE:]
+        if not self._round:
+            self._polled_ns = now_ns
 
     def ignore(self, groups: Iterable[Address]) -> None:
         """Take in groups that were reported from ::; somebody listens to them all the same."""

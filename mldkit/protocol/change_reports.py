@@ -33,6 +33,7 @@ class ChangeReports:
         "_departed",
         "_initial",
         "_initial_left",
+        "_may_have_dropped",
         "_profile",
         "_runs_left",
         "_state",
@@ -51,11 +52,14 @@ class ChangeReports:
         link came back: each counts as leaving (ipv6_mc_down, ip_mc_down; mld_add_delrec,
         igmpv3_add_delrec).
         """
+        self._may_have_dropped = False
+        """Whether a group can have sources that are gone and still to be told."""
         self._initial = Timer(state.family, "initial state", self._tell_initial)
         self._initial_left = 0
 
     def start(self, now_ns: int) -> None:
         """Begin to tell a change; in older versions there are no such reports."""
+        self._may_have_dropped = True
         if not self._state.speaks_older(now_ns):
             self.arm(now_ns)
 
@@ -71,8 +75,11 @@ class ChangeReports:
         self._runs_left = 0
         self._state.timers.stop(self._change)
         self._departed.clear()
-        for membership in self._state.groups.values():
-            membership.dropped = ()
+        if self._may_have_dropped:
+            # Each query of an older version comes here, and there may be very many groups.
+            self._may_have_dropped = False
+            for membership in self._state.groups.values():
+                membership.dropped = ()
 
     def stop(self) -> None:
         """Fall silent; what was left is told when somebody starts again."""
@@ -116,6 +123,7 @@ class ChangeReports:
             membership.repeats = robustness
             return
         membership.sources, membership.dropped = gone.sources, gone.dropped
+        self._may_have_dropped = True
         for source in membership.sources.values():
             source.repeats = robustness
 

@@ -19,7 +19,7 @@ from mldkit.model.messages import GroupRecord, LegacyReport, Query, RecordType, 
 from mldkit.model.units import MILLISECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from mldkit.model.addresses import Address
     from mldkit.model.messages import Message
@@ -76,19 +76,22 @@ class Exchanges:
 
     def __init__(self) -> None:
         self._asked: list[_Asked] = []
+        self._of_group: dict[Address, list[int]] = {}
+        """Positions of the queries for a group; the unspecified one stands for all."""
         self._answered: set[tuple[bytes, Address, int]] = set()
         self._latest: dict[bytes, tuple[Pairing, int]] = {}
 
     def ask(self, query: Query, time_ns: int) -> int:
         """Take in a query that went over the link; return its position."""
-        exchange = len(self._asked)
-        for earlier in reversed(self._asked):
-            if earlier.query.family is query.family and earlier.query.group == query.group:
-                if query.is_general and time_ns - earlier.time_ns < query.max_response_ns:
-                    exchange = earlier.exchange
-                break
+        position = exchange = len(self._asked)
+        known = self._of_group.setdefault(query.group, [])
+        if known and query.is_general:
+            earlier = self._asked[known[-1]]
+            if time_ns - earlier.time_ns < query.max_response_ns:
+                exchange = earlier.exchange
         self._asked.append(_Asked(query, time_ns, exchange))
-        return len(self._asked) - 1
+        known.append(position)
+        return position
 
     def answer(self, host: bytes, message: Message | None, time_ns: int) -> Pairing | None:
         """Return the query that `message` answers, None when it answers none.
@@ -117,9 +120,11 @@ class Exchanges:
 
     def _pair(self, host: bytes, group: Address, time_ns: int) -> Pairing | None:
         late = None
-        for position, asked in enumerate(self._asked):
+        # A report names hundreds of groups, and hundreds may have been asked for.
+        for position in self._asking_for(group):
+            asked = self._asked[position]
             delay_ns = time_ns - asked.time_ns
-            if delay_ns < 0 or not _asks_for(asked.query, group):
+            if delay_ns < 0:
                 continue
             key = (host, group, asked.exchange)
             if key in self._answered:
@@ -133,6 +138,8 @@ class Exchanges:
         self._answered.add(late[0])
         return late[1]
 
-
-def _asks_for(query: Query, group: Address) -> bool:
-    return len(query.group) == len(group) and (query.is_general or query.group == group)
+    def _asking_for(self, group: Address) -> Sequence[int]:
+        """Return the queries that ask for a group, those for all among them."""
+        everything = self._of_group.get(bytes(len(group)), ())
+        only = self._of_group.get(group, ()) if any(group) else ()
+        return sorted((*everything, *only)) if only else everything

@@ -218,15 +218,12 @@ class Membership:
 
         (igmp_marksources, mld_marksources, igmp_xmarksources, mld_xmarksources)
         """
-        wanted = set(asked)
+        # Only what the query names is looked at: the host may have very many sources.
+        known = self.sources
+        found = [known[address] for address in dict.fromkeys(asked) if address in known]
         if self.mode is FilterMode.EXCLUDE:
             self.is_restricted = False
-            shut = sum(
-                source.address in wanted and self.is_excluded(source)
-                for source in self.sources.values()
-            )
-            return shut != len(asked)
-        found = [source for source in self.sources.values() if source.address in wanted]
+            return sum(map(self.is_excluded, found)) != len(asked)
         for source in found:
             source.is_marked = True
         self.is_restricted = bool(found)

@@ -53,7 +53,11 @@ class Seen(NamedTuple):
 
 @dataclass(slots=True)
 class RouterFilter:
-    """The state of one group; a new one is INCLUDE without sources, as an unknown group is."""
+    """The state of one group; a new one is INCLUDE without sources, as an unknown group is.
+
+    It has more methods than a class should, because the table has one for each kind of record, and
+    all that they change has to stay in step.
+    """
 
     exclude: bool = False
     ends_ns: int = 0

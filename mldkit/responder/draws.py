@@ -11,6 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from mldkit.protocol.timer import Timer
 
 _MASK = (1 << 64) - 1
@@ -38,9 +40,9 @@ class DrawTable:
         """Return the chance of one host."""
         return HostDraws(self, index)
 
-    def by_hurry(self) -> list[int]:
-        """Return the hosts by their next draw, the smallest first."""
-        return sorted(range(len(self._next)), key=self._next.__getitem__)
+    def by_hurry(self, hosts: Iterable[int]) -> list[int]:
+        """Return some hosts by their next draw, the smallest first."""
+        return sorted(hosts, key=self._next.__getitem__)
 
     def take(self, index: int) -> int:
         """Return the next number of a host, below 2**32, and draw another."""

@@ -25,13 +25,14 @@ from typing import TYPE_CHECKING, TypeAlias
 from mldkit.link import clock
 from mldkit.link.runner import Runner
 from mldkit.model.units import MILLISECOND
+from mldkit.responder.audience import Audience
 from mldkit.responder.frame_store import FrameStore
 from mldkit.responder.movement import Movement
 from mldkit.responder.untold import Untold
 from mldkit.wire.decoder import Decoder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from mldkit.link.account import Account
     from mldkit.link.device import PacketSocket
@@ -43,8 +44,6 @@ if TYPE_CHECKING:
 
 _QUIET_NS = 2 * MILLISECOND
 """Other work is begun only if nothing is due for so long."""
-_HURRY_MATTERS = 16
-"""From so many hosts on, those that answer first are served first."""
 _COLLECT_AFTER = 50_000
 PER_SECOND, AT_ONCE = 2_000, 20_000
 """Messages: what a switch whose processor looks into them may bear, and a burst in which ten
@@ -104,7 +103,6 @@ class Responder:
         """Queries with a right checksum that hosts heard."""
         self.residents = population.residents
         self.limit = limit
-        self._draws = population.draws
         self._by_mac = {known.mac: i for i, known in enumerate(self.residents)}
         self._everybody = range(len(self.residents))
         self._untold = Untold(tell, can_tell)
@@ -116,7 +114,7 @@ class Responder:
             [*(known.host for known in self.residents), self._movement.turn],
             decode=Decoder().decode,
             encode=self._store.encode,
-            audience=self._audience,
+            audience=Audience(self.residents, population.draws).of,
             on_frame=on_frame,
             on_message=self._on_message,
             on_sent=self._on_sent if tell is not None and tells_answers else None,
@@ -202,19 +200,6 @@ class Responder:
         self._unprepared.extend(self._everybody)
 
     # Called by the runner
-
-    def _audience(self, decoded: Decoded) -> Sequence[int]:
-        """Return who hears a message: one host for a unicast frame, nobody in another VLAN."""
-        datagram = decoded.datagram
-        if any(datagram.vlan):
-            return ()
-        link_destination = datagram.link_destination
-        if link_destination is not None and not link_destination[0] & 1:
-            index = self._by_mac.get(link_destination)
-            return () if index is None else (index,)
-        if decoded.kind == "query" and len(self.residents) >= _HURRY_MATTERS:
-            return self._draws.by_hurry()
-        return self._everybody
 
     def _on_message(self, decoded: Decoded, now_ns: int) -> None:
         if decoded.kind == "query" and decoded.checksum != "bad":

@@ -101,7 +101,7 @@ def test_more_groups_and_sources_than_a_socket_takes_are_joined(profile: str) ->
 def test_draws_are_uniform_and_those_in_a_hurry_come_first() -> None:
     count, limit = 4000, 250
     table = DrawTable(3, count)
-    order = table.by_hurry()
+    order = table.by_hurry(range(count))
     drawn = [table.take(index) * limit >> 32 for index in order]
 
     assert drawn == sorted(drawn)
