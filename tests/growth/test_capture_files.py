@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from mldkit.model.datagram import Frame
 
-pytestmark = pytest.mark.long
 
 FRAME = bytes(60)
 

@@ -19,7 +19,6 @@ from tests.growth.link import EPOCH_NS, SOON_NS
 if TYPE_CHECKING:
     from mldkit.analysis.events import Event
 
-pytestmark = pytest.mark.long
 
 IN_A_FRAME = 190
 """Sources of one record."""

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from tests.growth.link import Heard
 
-pytestmark = pytest.mark.long
 
 SIZE = 600
 """Members and the like: looking at each of twice as many is more than a frame may cost."""
@@ -361,8 +360,6 @@ CASES = [(history, False) for history in HISTORIES] + [(history, True) for histo
 def test_no_frame_costs_more_because_of_what_was_heard_before(
     history: Callable[[int], Iterator[Heard]], is_live: bool
 ) -> None:
-    # Python 3.12 and later count the instructions of a function from its second run on.
-    cost(history(20), is_live=is_live)
     few = cost(history(SIZE), is_live=is_live)
     many = cost(history(2 * SIZE), is_live=is_live)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from unittest import mock
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from tests.growth.link import Heard
 
-pytestmark = pytest.mark.long
 
 SIZE = 60
 MOST_GROWTH, SLACK = 2.3, 100_000

@@ -21,7 +21,6 @@ from tests.growth.link import EPOCH_NS
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.long
 
 RECORDS = 500
 """Twice as many fill a jumbo frame of 9,000 octets."""

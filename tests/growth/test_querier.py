@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from mldkit.protocol.querier_events import QuerierEvent
     from tests.growth.link import Heard
 
-pytestmark = pytest.mark.long
 
 SIZE = 400
 """Twice as many are less than the 1,024 sources that are kept of a group."""
