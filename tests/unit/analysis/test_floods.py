@@ -114,6 +114,21 @@ def kept(analysis: Analysis) -> int:
     return len(seen)
 
 
+def most_kept(site: Site, kind: str, turn: int) -> int:
+    """Return how many objects are held at most in one half of a flood.
+
+    Each link has tables of its own, of which the places are swept away in pieces: what is held
+    rises and falls, so more of a flood is looked at.
+    """
+    steps = 12 if "vlan" in kind or kind == "session" else 1
+    found = []
+    for step in range(turn * steps, (turn + 1) * steps):
+        site.flood(kind, step * (FEW // min(steps, 3)), FEW // min(steps, 3))
+        site.told.clear()
+        found.append(kept(site.analysis))
+    return max(found)
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_kept_does_not_grow_and_the_next_join_is_told(
@@ -123,15 +138,12 @@ def test_what_is_kept_does_not_grow_and_the_next_join_is_told(
     site = Site(FAMILIES[name])
     site.settle(3)
     before = site.real_members()
-    site.flood(kind, 0, FEW)
-    site.told.clear()
-    first = kept(site.analysis)
+    first = most_kept(site, kind, 0)
 
-    site.flood(kind, FEW, FEW)
-    site.told.clear()
+    later = most_kept(site, kind, 1)
 
     # Whatever is kept of each message is one object at least, mostly ten.
-    assert kept(site.analysis) < first + FEW // 2
+    assert later < first + FEW // 2
     assert len(before) == HOSTS
     assert site.real_members() == before
     (event,) = site.joins(200)
