@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,17 +16,25 @@ from mldkit.link.device import InterfaceDown, PacketSocket
 from mldkit.model.units import MILLISECOND
 from tests.kernel.event_stream import EventStream
 from tests.kernel.test_device import mld_report, soon, udp_frame
-from tests.kernel.test_watch_account import reports
+from tests.kernel.test_watch_account import received_by, reports
 
 if TYPE_CHECKING:
-    from tests.conftest import Link, Namespace
+    from collections.abc import Iterator
+
+    from tests.conftest import Link
 
 pytestmark = pytest.mark.netns
 
 
-def received_by(namespace: Namespace, interface: str) -> int:
-    """Return how many packets the kernel counted at an interface."""
-    return int(namespace.read(f"/sys/class/net/{interface}/statistics/rx_packets"))
+@contextmanager
+def both_ends(link: Link) -> Iterator[tuple[PacketSocket, PacketSocket]]:
+    """Give a socket that sends at the near end, and one that listens at the far end."""
+    with link.near.entered():
+        sender = PacketSocket(link.interface)
+    with link.far.entered():
+        listener = PacketSocket(link.interface)
+    with sender, listener:
+        yield sender, listener
 
 
 def test_the_account_agrees_with_the_counter_of_a_link_that_carries_nothing_else(
@@ -83,11 +92,7 @@ def test_a_socket_that_was_stopped_hears_nothing_more(silent_link: Link) -> None
 
 def test_a_frame_held_for_the_next_call_is_left(silent_link: Link) -> None:
     link = silent_link
-    with link.near.entered():
-        sender = PacketSocket(link.interface)
-    with link.far.entered():
-        listener = PacketSocket(link.interface)
-    with sender, listener:
+    with both_ends(link) as (sender, listener):
         deadline_ns = clock.now_ns()
         sender.send(mld_report())
 
@@ -97,11 +102,7 @@ def test_a_frame_held_for_the_next_call_is_left(silent_link: Link) -> None:
 
 def test_what_waits_when_an_interface_goes_down_comes_before_that(silent_link: Link) -> None:
     link = silent_link
-    with link.near.entered():
-        sender = PacketSocket(link.interface)
-    with link.far.entered():
-        listener = PacketSocket(link.interface)
-    with sender, listener:
+    with both_ends(link) as (sender, listener):
         sender.send_many([mld_report()] * 3)
         link.far.ip(f"link set {link.interface} down")
 
@@ -115,11 +116,7 @@ def test_what_waits_when_an_interface_goes_down_comes_before_that(silent_link: L
 
 def test_what_waits_when_an_interface_is_removed_is_given(silent_link: Link) -> None:
     link = silent_link
-    with link.near.entered():
-        sender = PacketSocket(link.interface)
-    with link.far.entered():
-        listener = PacketSocket(link.interface)
-    with sender, listener:
+    with both_ends(link) as (sender, listener):
         sender.send_many([mld_report()] * 3)
         link.far.ip(f"link delete {link.interface}")
 

@@ -91,12 +91,17 @@ def test_a_source_without_a_way_back(scene: PathScene, mode: int, *, drops: bool
         assert not seen.rose[REVERSE_PATH_COUNTER]
 
 
-@pytest.mark.parametrize(("mode", "drops"), [(1, True), (2, False)])
-def test_a_source_behind_another_interface(scene: PathScene, mode: int, *, drops: bool) -> None:
+def add_side(scene: PathScene) -> None:
+    """Give the host another interface, on which others are reached."""
     scene.host.ip("link add side type veth peer name edis")
     scene.host.ip("link set side up")
     scene.host.ip("link set edis up")
     scene.host.ip("address add 10.8.0.1/24 dev side")
+
+
+@pytest.mark.parametrize(("mode", "drops"), [(1, True), (2, False)])
+def test_a_source_behind_another_interface(scene: PathScene, mode: int, *, drops: bool) -> None:
+    add_side(scene)
     scene.host.ip(f"route add {ELSEWHERE}/32 via 10.8.0.2")
     scene.program().join(GROUP4)
     scene.host.sysctl(RP_FILTER, mode)
@@ -109,10 +114,7 @@ def test_a_source_behind_another_interface(scene: PathScene, mode: int, *, drops
 
 
 def test_one_of_several_ways_back_is_enough(scene: PathScene) -> None:
-    scene.host.ip("link add side type veth peer name edis")
-    scene.host.ip("link set side up")
-    scene.host.ip("link set edis up")
-    scene.host.ip("address add 10.8.0.1/24 dev side")
+    add_side(scene)
     scene.host.ip(f"route add {ELSEWHERE}/32 nexthop via 10.8.0.2 nexthop via 10.9.0.1")
     scene.program().join(GROUP4)
     scene.host.sysctl(RP_FILTER, 1)
@@ -127,10 +129,7 @@ def test_the_setting_of_all_interfaces_counts_too(scene: PathScene) -> None:
 
 
 def test_an_interface_without_an_address_believes_nobody(scene: PathScene) -> None:
-    scene.host.ip("link add side type veth peer name edis")
-    scene.host.ip("link set side up")
-    scene.host.ip("link set edis up")
-    scene.host.ip("address add 10.8.0.1/24 dev side")
+    add_side(scene)
     scene.host.ip(f"route add {ELSEWHERE}/32 via 10.8.0.2")
     scene.program().join(GROUP4)
     scene.host.sysctl(RP_FILTER, 2)
@@ -244,10 +243,7 @@ def test_a_cure_that_can_be_typed(scene: PathScene) -> None:
     """A dot in the name of an interface is a slash to sysctl(8)."""
     for command in ("link set eth1 down", "link set eth1 name e.1", "link set e.1 up"):
         scene.host.ip(command)
-    scene.host.ip("link add side type veth peer name edis")
-    scene.host.ip("link set side up")
-    scene.host.ip("link set edis up")
-    scene.host.ip("address add 10.8.0.1/24 dev side")
+    add_side(scene)
     scene.host.ip(f"route add {ELSEWHERE}/32 via 10.8.0.2")
     scene.named = "e.1"
     scene.host.wait_for_ipv6("e.1")

@@ -127,16 +127,23 @@ def test_what_came_after_the_duration_is_left_and_counted(silent_link: Link) -> 
     assert account["dropped"] == 0
 
 
+def watch_into(link: Link, output: int, *options: str) -> subprocess.Popen[str]:
+    """Start a watch that prints to a descriptor, which it takes over, and wait until it listens."""
+    watcher = subprocess.Popen(
+        ["ip", "netns", "exec", link.near.name, sys.executable, "-m", "mldkit", "watch",
+         "-i", link.interface, *options],
+        stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "TERM": "xterm-256color"},
+    )  # fmt: skip
+    os.close(output)
+    until_true(lambda: listeners(link.near) == 1)
+    return watcher
+
+
 def test_a_reader_that_does_not_read_costs_no_frame(silent_link: Link) -> None:
     link = silent_link
     ours, theirs = os.pipe()
-    watcher = subprocess.Popen(
-        ["ip", "netns", "exec", link.near.name, sys.executable, "-m", "mldkit", "watch",
-         "-i", link.interface],
-        stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    os.close(theirs)
-    until_true(lambda: listeners(link.near) == 1)
+    watcher = watch_into(link, theirs)
 
     # Some 300 octets of events each: more than a pipe takes.
     send(link, reports(3000))
@@ -155,14 +162,7 @@ def test_a_reader_that_does_not_read_costs_no_frame(silent_link: Link) -> None:
 def test_a_terminal_that_nobody_reads_costs_no_frame(silent_link: Link) -> None:
     link = silent_link
     ours, theirs = pty.openpty()
-    watcher = subprocess.Popen(
-        ["ip", "netns", "exec", link.near.name, sys.executable, "-m", "mldkit", "watch",
-         "-i", link.interface, "--duration", "6s"],
-        stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "TERM": "xterm-256color"},
-    )  # fmt: skip
-    os.close(theirs)
-    until_true(lambda: listeners(link.near) == 1)
+    watcher = watch_into(link, theirs, "--duration", "6s")
 
     # Each picture of so many hosts is longer than what waits in a terminal.
     for first in range(0, 2000, 50):
@@ -177,13 +177,7 @@ def test_a_terminal_that_nobody_reads_costs_no_frame(silent_link: Link) -> None:
 def test_a_reader_that_never_reads_does_not_keep_it_from_its_end(silent_link: Link) -> None:
     link = silent_link
     ours, theirs = os.pipe()
-    watcher = subprocess.Popen(
-        ["ip", "netns", "exec", link.near.name, sys.executable, "-m", "mldkit", "watch",
-         "-i", link.interface],
-        stdin=subprocess.DEVNULL, stdout=theirs, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    os.close(theirs)
-    until_true(lambda: listeners(link.near) == 1)
+    watcher = watch_into(link, theirs)
 
     send(link, reports(3000))
     watcher.send_signal(signal.SIGTERM)
