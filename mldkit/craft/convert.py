@@ -27,7 +27,7 @@ from mldkit.errors import BuildError, UsageError
 from mldkit.model import addresses
 from mldkit.model import messages as m
 from mldkit.model.datagram import Datagram, LinkType
-from mldkit.model.protocol_numbers import ETHERTYPE_PPPOE_SESSION
+from mldkit.model.protocol_numbers import ETHERTYPE_PPPOE_SESSION, MAX_VLAN_TAGS, VLAN_ETHERTYPES
 
 _LINK_LAYERS: dict[int, type[Packet]] = {
     LinkType.ETHERNET: Ether,
@@ -86,11 +86,25 @@ def _read(layer: type[Packet], octets: bytes) -> Packet:
     if not octets:
         return Raw()
     try:
-        packet = _with_message(layer(octets))
+        packet = _with_message(_with_tags(layer(octets)))
         faithful = bytes(packet) == octets
     except SCAPY_FAULTS:
         return Raw(octets)
     return packet if faithful else Raw(octets)
+
+
+def _with_tags(packet: Packet) -> Packet:
+    """Return the packet with its VLAN tags: behind ethertype 0x9100 Scapy reads none."""
+    layer = packet
+    for _ in range(MAX_VLAN_TAGS):
+        if not isinstance(layer, Ether | Dot1Q):
+            break
+        behind = layer.payload
+        if layer.type in VLAN_ETHERTYPES and isinstance(behind, Raw) and len(behind) >= 4:
+            layer.remove_payload()
+            layer.add_payload(Dot1Q(bytes(behind), _underlayer=layer))
+        layer = layer.payload
+    return packet
 
 
 def _with_message(packet: Packet) -> Packet:

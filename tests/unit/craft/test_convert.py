@@ -18,6 +18,7 @@ from mldkit.model.addresses import parse as address
 from mldkit.model.addresses import text
 from mldkit.model.datagram import Datagram, Decoded, Frame, LinkType
 from mldkit.wire.decode import decode
+from mldkit.wire.encode import encode_frame
 
 
 def frames_of(path: Path) -> list[tuple[int, bytes, int]]:
@@ -178,3 +179,25 @@ def test_scapys_own_igmp_in_the_process_invents_nothing_here() -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("places", [(12,), (16,), (12, 16), (20,), (12, 16, 20)])
+@pytest.mark.parametrize("kind", ["8100", "88a8", "9100"])
+def test_tags_of_any_ethertype_are_read_as_the_codec_reads_them(
+    kind: str, places: tuple[int, ...]
+) -> None:
+    group = address("239.1.2.3")
+    source = address("10.0.0.1")
+    sent = Datagram(
+        source, group, m.LegacyReport(2, group), traffic_class=0xC0, vlan=(5, 6, 7),
+        link_source=bytes(6), link_destination=bytes.fromhex("01005e010203"),
+    )  # fmt: skip
+    octets = bytearray(encode_frame(sent))
+    for place in places:
+        octets[place : place + 2] = bytes.fromhex(kind)
+
+    decoded = decode(Frame(bytes(octets)))
+
+    assert isinstance(decoded, Decoded)
+    assert to_model(parse(bytes(octets))) == decoded.datagram == sent
+    assert bytes(parse(bytes(octets))) == bytes(octets)
